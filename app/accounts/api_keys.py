@@ -1,0 +1,49 @@
+"""API keys for systems: made, listed and revoked by the account they act for."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import repository
+from app.accounts.dependencies import API_KEY_PREFIX
+from app.accounts.models import Account, ApiKey
+from app.accounts.schemas import ApiKeyBody, ApiKeyCreate, ApiKeyQuery, NewApiKey
+from app.accounts.secrets import digest, new_secret
+from app.changes import operations as changes
+from app.database import now
+from app.errors import NotFound
+from app.pagination import Page, Pages
+
+
+async def create(session: AsyncSession, account: Account, data: ApiKeyCreate) -> NewApiKey:
+    secret = new_secret(API_KEY_PREFIX)
+    key = ApiKey(
+        account_id=account.id,
+        name=data.name,
+        prefix=secret[:8],
+        secret_hash=digest(secret),
+        is_read_only=data.is_read_only,
+        expires_at=data.expires_at,
+    )
+    session.add(key)
+    await changes.append(session, "api_key.created", key.id, actor_id=account.id)
+    return NewApiKey(**ApiKeyBody.model_validate(key).model_dump(), key=secret)
+
+
+async def search(pages: Pages, account: Account, query: ApiKeyQuery) -> Page[ApiKeyBody]:
+    return await pages.read(
+        repository.listed_api_keys(account.id),
+        query=query,
+        columns={"created_at": ApiKey.created_at},
+        show=ApiKeyBody.model_validate,
+    )
+
+
+async def revoke(session: AsyncSession, account: Account, key_id: UUID) -> None:
+    """End the key now; revoking it again changes nothing."""
+    key = await repository.find_own_api_key(session, account.id, key_id)
+    if key is None:
+        raise NotFound()
+    if key.revoked_at is None:
+        key.revoked_at = now()
+        await changes.append(session, "api_key.revoked", key.id, actor_id=account.id)

@@ -1,0 +1,98 @@
+"""Who is calling: the account behind a bearer token or an API key."""
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import repository
+from app.accounts.models import Account, ApiKey, Role
+from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
+from app.database import SessionDep, now
+from app.errors import Forbidden, NotSignedIn
+from app.language import Text
+
+API_KEY_PREFIX = "sk_"
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="访问令牌（`/auth:sign-in`）或 API 密钥（`sk_…`） · access token or API key",
+)
+
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+async def get_account(
+    request: Request,
+    session: SessionDep,
+    tokens: AccessTokensDep,
+    credentials: Credentials,
+) -> Account:
+    """The active account of the caller; 401 without one."""
+    if credentials is None:
+        raise NotSignedIn()
+    secret = credentials.credentials
+    if secret.startswith(API_KEY_PREFIX):
+        account = await _account_of_key(session, secret, request.method)
+    else:
+        account = await _account_of_token(session, tokens.read(secret))
+    if account is None or not account.is_active:
+        raise NotSignedIn(Text("令牌无效或已过期", "The token is not valid or has expired"))
+    return account
+
+
+async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) -> Account | None:
+    account = await repository.find(session, claims.account_id) if claims else None
+    if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
+        return None
+    return account
+
+
+async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
+    key = await repository.find_api_key(session, digest(secret))
+    if key is None or not is_living(key):
+        return None
+    if key.is_read_only and method not in READ_METHODS:
+        raise Forbidden(Text("该密钥只能读取", "This key may only read"))
+    if key.last_used_at is None or now() - key.last_used_at > USE_NOTED_EVERY:
+        await repository.note_use(session, key.id)
+    return key.account
+
+
+def is_living(key: ApiKey) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
+
+
+CurrentAccount = Annotated[Account, Depends(get_account)]
+
+
+async def get_person(account: CurrentAccount, credentials: Credentials) -> Account:
+    """The caller, who signed in; 403 for a key, or a leaked one could outlive its end."""
+    if credentials is not None and credentials.credentials.startswith(API_KEY_PREFIX):
+        raise Forbidden(Text("请登录后操作，不能使用 API 密钥", "Sign in; a key may not do this"))
+    return account
+
+
+SignedInAccount = Annotated[Account, Depends(get_person)]
+
+
+def with_role(*roles: Role) -> Callable[[Account], Coroutine[Any, Any, Account]]:
+    """A dependency that answers 403 to every account of another role."""
+
+    async def check(account: CurrentAccount) -> Account:
+        if account.role not in roles:
+            raise Forbidden()
+        return account
+
+    return check
+
+
+AdministratorAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR))]
+StaffAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))]

@@ -1,0 +1,110 @@
+"""Accounts: made by staff, changed by staff and by their owner."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, false
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import repository
+from app.accounts.models import Account, Role
+from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, AccountUpdate, MeUpdate
+from app.accounts.secrets import hash_password
+from app.accounts.sign_in import end_sign_ins
+from app.changes import operations as changes
+from app.errors import Forbidden, NotFound, invalid_field
+from app.language import Text
+from app.pagination import Page, Pages
+from app.regions import covers, in_scope
+
+COORDINATOR_MANAGES = frozenset({Role.ENTERPRISE, Role.EXPERT})
+SORTS = {"created_at": Account.created_at, "email": Account.email}
+
+
+def may_manage(actor: Account, account: Account) -> bool:
+    """Administrators manage all; coordinators the enterprises and experts of their region."""
+    if actor.role is Role.ADMINISTRATOR:
+        return True
+    return (
+        actor.role is Role.COORDINATOR
+        and account.role in COORDINATOR_MANAGES
+        and covers(actor.region_code, account.region_code)
+    )
+
+
+def _visible(actor: Account) -> ColumnElement[bool]:
+    """The same rule as `may_manage`, in SQL."""
+    if actor.role is Role.ADMINISTRATOR:
+        return Account.id.is_not(None)
+    if actor.role is Role.COORDINATOR:
+        region = in_scope(Account.region_code, actor.region_code)
+        return Account.role.in_(COORDINATOR_MANAGES) & region
+    return false()
+
+
+def show(actor: Account, account: Account) -> AccountBody:
+    return AccountBody.of(account, allowed_actions=allowed_actions(actor, account))
+
+
+def allowed_actions(actor: Account, account: Account) -> list[str]:
+    """What the actor may do with this account now."""
+    actions = ["update", "issue_password_reset"] if may_manage(actor, account) else []
+    return actions + (["change_password"] if actor.id == account.id else [])
+
+
+async def create(session: AsyncSession, actor: Account | None, data: AccountCreate) -> Account:
+    """A new active account; `actor` is None for the command line."""
+    if await repository.find_by_email(session, data.email):
+        raise invalid_field("/email", "email_taken", "该邮箱已注册", "This e-mail is taken")
+    account = Account(
+        email=data.email,
+        display_name=data.display_name,
+        role=data.role,
+        region_code=data.region_code,
+        password_hash=await hash_password(data.password.get_secret_value()),
+        is_active=True,
+    )
+    if actor is not None and not may_manage(actor, account):
+        raise Forbidden(Text("不能建立该角色或地区的账号", "Not for this role or region"))
+    session.add(account)
+    await changes.append(
+        session, "account.created", account.id, actor_id=actor.id if actor else None
+    )
+    return account
+
+
+async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Account:
+    """The account, if the actor manages it."""
+    account = await repository.find(session, account_id)
+    if account is None or not may_manage(actor, account):
+        raise NotFound()
+    return account
+
+
+async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[AccountBody]:
+    return await pages.read(
+        repository.listed(query, _visible(actor)),
+        query=query,
+        columns=SORTS,
+        show=lambda account: show(actor, account),
+    )
+
+
+async def update(
+    session: AsyncSession, actor: Account, account_id: UUID, data: AccountUpdate
+) -> Account:
+    """Change name, region or activity; deactivating ends every sign-in of the account."""
+    account = await get(session, actor, account_id)
+    for name, value in data.changes().items():
+        setattr(account, name, value)
+    if not may_manage(actor, account):
+        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+    if not account.is_active:
+        await end_sign_ins(session, account)
+    await changes.append(session, "account.updated", account.id, actor_id=actor.id)
+    return account
+
+
+async def update_own(session: AsyncSession, account: Account, data: MeUpdate) -> Account:
+    account.display_name = data.display_name
+    await changes.append(session, "account.updated", account.id, actor_id=account.id)
+    return account

@@ -1,0 +1,152 @@
+"""Every SELECT on accounts, tokens, keys and resets."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.accounts.models import Account, ApiKey, PasswordReset, RefreshToken
+from app.accounts.schemas import AccountQuery
+from app.database import now
+from app.regions import in_region
+
+
+async def find(session: AsyncSession, account_id: UUID) -> Account | None:
+    return await session.get(Account, account_id)
+
+
+async def find_by_email(session: AsyncSession, email: str) -> Account | None:
+    return await session.scalar(select(Account).where(Account.email == email.lower()))
+
+
+def listed(query: AccountQuery, scope: ColumnElement[bool]) -> Select[Account]:
+    """Accounts inside `scope` that meet the filters."""
+    statement = select(Account).where(scope)
+    if query.role is not None:
+        statement = statement.where(Account.role == query.role)
+    if query.region_code is not None:
+        statement = statement.where(in_region(Account.region_code, query.region_code))
+    if query.is_active is not None:
+        statement = statement.where(Account.is_active == query.is_active)
+    if query.awaits_password_reset is not None:
+        statement = statement.where(_awaits_reset() == query.awaits_password_reset)
+    if query.text is not None:
+        wanted = query.text.lower()
+        statement = statement.where(
+            or_(
+                Account.email.contains(wanted, autoescape=True),
+                Account.display_name.contains(query.text, autoescape=True),
+            )
+        )
+    return statement
+
+
+async def find_refresh_token(session: AsyncSession, token_hash: bytes) -> RefreshToken | None:
+    """The token, locked, so that of two parallel uses only one wins.
+
+    Its account is locked first: a token that is issued while the password changes would be
+    too new for the change to see and end it.
+    """
+    statement = (
+        select(RefreshToken)
+        .join_from(Account, RefreshToken, RefreshToken.account_id == Account.id)
+        .where(RefreshToken.token_hash == token_hash)
+    )
+    return await session.scalar(
+        statement.with_for_update(of=(Account, RefreshToken), key_share=True)
+    )
+
+
+async def note_sign_in(session: AsyncSession, account: Account) -> bool:
+    """Keep the time; False if the account was shut or its password changed meanwhile.
+
+    The version stays, or two sign-ins at once would be in each other's way.
+    """
+    noted = await session.scalar(
+        update(Account)
+        .where(
+            Account.id == account.id,
+            Account.is_active,
+            Account.password_hash == account.password_hash,
+        )
+        .values(signed_in_at=now())
+        .returning(Account.id)
+        .execution_options(synchronize_session=False)
+    )
+    return noted is not None
+
+
+async def revoke_family(session: AsyncSession, family_id: UUID) -> None:
+    await _revoke(session, RefreshToken.family_id == family_id)
+
+
+async def revoke_all(session: AsyncSession, account_id: UUID) -> None:
+    """End every sign-in of the account."""
+    await _revoke(session, RefreshToken.account_id == account_id)
+
+
+async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
+    living = RefreshToken.revoked_at.is_(None)
+    await session.execute(
+        update(RefreshToken)
+        .where(which, living)
+        .values(revoked_at=now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def find_api_key(session: AsyncSession, secret_hash: bytes) -> ApiKey | None:
+    statement = select(ApiKey).where(ApiKey.secret_hash == secret_hash)
+    return await session.scalar(statement.options(joinedload(ApiKey.account)))
+
+
+def listed_api_keys(account_id: UUID) -> Select[ApiKey]:
+    return select(ApiKey).where(ApiKey.account_id == account_id)
+
+
+async def find_own_api_key(session: AsyncSession, account_id: UUID, key_id: UUID) -> ApiKey | None:
+    return await session.scalar(listed_api_keys(account_id).where(ApiKey.id == key_id))
+
+
+async def find_password_reset(session: AsyncSession, code_hash: bytes) -> PasswordReset | None:
+    statement = select(PasswordReset).where(PasswordReset.code_hash == code_hash)
+    return await session.scalar(
+        statement.options(joinedload(PasswordReset.account)).with_for_update(of=PasswordReset)
+    )
+
+
+def _awaits_reset() -> ColumnElement[bool]:
+    """Whether the account has asked for a code and has none yet."""
+    return exists().where(
+        PasswordReset.account_id == Account.id,
+        PasswordReset.code_hash.is_(None),
+        PasswordReset.used_at.is_(None),
+    )
+
+
+async def awaits_reset(session: AsyncSession, account_id: UUID) -> bool:
+    found = await session.scalar(
+        select(Account.id).where(Account.id == account_id, _awaits_reset())
+    )
+    return found is not None
+
+
+async def close_resets(session: AsyncSession, account_id: UUID) -> None:
+    """End the account's open requests and living codes."""
+    await session.execute(
+        update(PasswordReset)
+        .where(PasswordReset.account_id == account_id, PasswordReset.used_at.is_(None))
+        .values(used_at=now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def note_use(session: AsyncSession, key_id: UUID) -> None:
+    """Keep the key's last use, without touching its version."""
+    await session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id)
+        .values(last_used_at=now())
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,137 @@
+"""Request and response bodies of accounts, sign-in and API keys."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from app.accounts.models import Role
+from app.pagination import PageQuery
+from app.reference.codes import RegionCode
+from app.schemas import Body, Moment, RecordBody, ShortText, text_of
+
+Email = Annotated[
+    str,
+    Field(
+        max_length=254,
+        # Printable ASCII, whose lower case is never longer.
+        pattern=r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$",
+        examples=["li@demo.invalid"],
+    ),
+    AfterValidator(str.lower),
+]
+Password = Annotated[SecretStr, Field(min_length=10, max_length=128, examples=["correct-horse-42"])]
+OneTimeCode = Annotated[
+    str,
+    Field(min_length=20, max_length=100, examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"]),
+]
+
+
+class SignIn(Body):
+    email: Email
+    password: Annotated[SecretStr, Field(max_length=128, examples=["correct-horse-42"])]
+
+
+class Tokens(BaseModel):
+    """A short access token for `Authorization: Bearer`, and the token that renews both."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: int = Field(description="seconds")
+    refresh_token: str
+
+
+class Refresh(Body):
+    refresh_token: OneTimeCode
+
+
+class PasswordChange(Body):
+    current_password: Annotated[SecretStr, Field(max_length=128)]
+    new_password: Password
+
+
+class PasswordResetRequest(Body):
+    email: Email
+
+
+class PasswordResetUse(Body):
+    code: OneTimeCode
+    new_password: Password
+
+
+class PasswordResetCode(BaseModel):
+    """Shown once; hand it to the account's owner by another way than this service."""
+
+    code: str
+    expires_at: datetime
+
+
+class AccountCreate(Body):
+    email: Email
+    display_name: ShortText
+    role: Role
+    region_code: RegionCode | None = None
+    password: Password
+
+
+class AccountUpdate(Body):
+    """JSON Merge Patch: what is absent stays."""
+
+    display_name: ShortText = ""
+    region_code: RegionCode | None = None
+    is_active: bool = True
+
+
+class MeUpdate(Body):
+    display_name: ShortText
+
+
+class AccountBody(RecordBody):
+    email: str
+    display_name: str
+    role: Role
+    region_code: str | None
+    is_active: bool
+    signed_in_at: datetime | None
+    allowed_actions: list[str]
+
+
+class AccountQuery(PageQuery):
+    role: Role | None = None
+    region_code: RegionCode | None = None
+    is_active: bool | None = None
+    awaits_password_reset: bool | None = Field(
+        default=None, description="has asked for a reset code and has none yet"
+    )
+    text: Annotated[str | None, text_of(100, min_length=1)] = None
+    sort: Literal["created_at", "-created_at", "email", "-email"] = "-created_at"
+
+
+class ApiKeyCreate(Body):
+    name: ShortText
+    is_read_only: bool = False
+    expires_at: Moment | None = None
+
+
+class ApiKeyBody(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    prefix: str
+    is_read_only: bool
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewApiKey(ApiKeyBody):
+    """The key itself, shown this once."""
+
+    key: str
+
+
+class ApiKeyQuery(PageQuery):
+    sort: Literal["created_at", "-created_at"] = "-created_at"

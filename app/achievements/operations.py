@@ -1,0 +1,155 @@
+"""Achievements: registered, kept up to date, reviewed and published."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.achievements import repository
+from app.achievements.access import allowed_actions, may_read, parties_of, readable
+from app.achievements.completeness import missing_fields, require_publishable
+from app.achievements.models import Achievement, AchievementState
+from app.achievements.schemas import (
+    AchievementBody,
+    AchievementCreate,
+    AchievementQuery,
+    AchievementSummary,
+    AchievementUpdate,
+)
+from app.achievements.workflow import TRANSITIONS, editable_states
+from app.changes import operations as changes
+from app.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
+from app.language import Text
+from app.lifecycle import next_state
+from app.organizations import repository as organization_repository
+from app.organizations.access import Actor
+from app.pagination import Page, Pages
+from app.search import search_vector
+
+SORTS = {"created_at": Achievement.created_at, "name": Achievement.name}
+OPEN_STATES = frozenset({AchievementState.REVIEWED, AchievementState.PUBLISHED})
+
+
+def show(actor: Actor, achievement: Achievement) -> AchievementBody:
+    return AchievementBody.of(
+        achievement,
+        allowed_actions=allowed_actions(actor, achievement),
+        missing=[error.pointer.removeprefix("/") for error in missing_fields(achievement)],
+    )
+
+
+def show_summary(actor: Actor, achievement: Achievement) -> AchievementSummary:
+    return AchievementSummary.of(achievement, allowed_actions=allowed_actions(actor, achievement))
+
+
+async def create(session: AsyncSession, actor: Actor, data: AchievementCreate) -> Achievement:
+    """Register a result: by a member of its organization, or staff of its region."""
+    if data.external_id and await repository.find_by_external_id(session, data.external_id):
+        raise Conflict(Text("该外部编号已存在", "This external id is taken"))
+    achievement = Achievement(state=AchievementState.REGISTERED)
+    await apply(session, achievement, data.model_dump())
+    if not parties_of(actor, achievement):
+        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+    index_text(achievement)
+    session.add(achievement)
+    await changes.append(session, "achievement.created", achievement.id, actor_id=actor.account_id)
+    return achievement
+
+
+async def get(session: AsyncSession, actor: Actor, achievement_id: UUID) -> Achievement:
+    """The achievement, if the actor may read it."""
+    achievement = await repository.find(session, achievement_id)
+    if achievement is None or not may_read(actor, achievement):
+        raise NotFound()
+    return achievement
+
+
+async def get_managed(session: AsyncSession, actor: Actor, achievement_id: UUID) -> Achievement:
+    """The achievement, locked, if the actor may touch it."""
+    achievement = await repository.find(session, achievement_id, is_for_update=True)
+    if achievement is None or not may_read(actor, achievement):
+        raise NotFound()
+    if not parties_of(actor, achievement):
+        raise Forbidden()
+    return achievement
+
+
+async def search(pages: Pages, actor: Actor, query: AchievementQuery) -> Page[AchievementSummary]:
+    return await pages.read(
+        repository.listed(query, readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=lambda achievement: show_summary(actor, achievement),
+    )
+
+
+async def update(
+    session: AsyncSession, actor: Actor, achievement_id: UUID, data: AchievementUpdate
+) -> Achievement:
+    """Change what the body names; a reviewed or published one stays complete."""
+    achievement = await get_managed(session, actor, achievement_id)
+    allowed = editable_states(parties_of(actor, achievement))
+    if achievement.state not in allowed:
+        raise WrongState(verb="update", state=achievement.state, allowed=sorted(allowed))
+    wanted = data.changes()
+    await apply(session, achievement, wanted)
+    if not parties_of(actor, achievement):
+        raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
+    if achievement.state in OPEN_STATES:
+        require_publishable(achievement)
+    index_text(achievement)
+    await changes.append(
+        session,
+        "achievement.updated",
+        achievement.id,
+        actor_id=actor.account_id,
+        data={"fields": sorted(wanted)},
+    )
+    return achievement
+
+
+async def move(
+    session: AsyncSession, actor: Actor, achievement_id: UUID, verb: str, reason: str = ""
+) -> Achievement:
+    """Take one step of the life cycle; what is to be open must be complete and not classified."""
+    achievement = await get_managed(session, actor, achievement_id)
+    parties = parties_of(actor, achievement)
+    target = next_state(TRANSITIONS, verb, achievement.state, parties)
+    if target in OPEN_STATES:
+        require_publishable(achievement)
+    achievement.state, achievement.state_reason = target, reason
+    await changes.append(
+        session,
+        f"achievement.{target}",
+        achievement.id,
+        actor_id=actor.account_id,
+        data={"verb": verb},
+    )
+    return achievement
+
+
+async def apply(session: AsyncSession, achievement: Achievement, values: Mapping[str, Any]) -> None:
+    """Set fields; an organization given by id lends its name."""
+    changed = dict(values)
+    if organization_id := values.get("organization_id"):
+        organization = await organization_repository.find(session, organization_id)
+        if organization is None:
+            raise invalid_field(
+                "/organization_id", "unknown_organization", "没有此机构", "No such organization"
+            )
+        changed["organization_name"] = organization.name
+    for name, value in changed.items():
+        setattr(achievement, name, value)
+
+
+def index_text(achievement: Achievement) -> None:
+    """Bring the search column up to date with names and texts."""
+    texts = [
+        achievement.name,
+        achievement.registration_number,
+        achievement.organization_name,
+        achievement.summary,
+        *achievement.keywords,
+    ]
+    achievement.search = search_vector(texts, names=achievement.people)

@@ -1,0 +1,58 @@
+"""Every SELECT on achievements."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.achievements.models import Achievement
+from app.achievements.schemas import AchievementQuery
+from app.reference.codes import branches
+from app.regions import in_region
+from app.search import matches_text
+
+EQUAL = ("organization_id", "technology_field", "level", "stage", "form", "state")
+
+
+async def find(
+    session: AsyncSession, achievement_id: UUID, *, is_for_update: bool = False
+) -> Achievement | None:
+    return await session.get(
+        Achievement,
+        achievement_id,
+        with_for_update=is_for_update or None,
+        populate_existing=is_for_update,
+    )
+
+
+async def find_by_external_id(session: AsyncSession, external_id: str) -> Achievement | None:
+    return await session.scalar(select(Achievement).where(Achievement.external_id == external_id))
+
+
+def listed(query: AchievementQuery, scope: ColumnElement[bool]) -> Select[Achievement]:
+    """Achievements inside `scope` that meet the filters."""
+    statement = select(Achievement).where(scope)
+    for name in EQUAL:
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(getattr(Achievement, name) == wanted)
+    if query.industry_code is not None:
+        parts = branches("industries", query.industry_code)
+        statement = statement.where(Achievement.industry_code.in_(parts))
+    if query.discipline is not None:
+        parts = branches("disciplines", query.discipline)
+        statement = statement.where(Achievement.disciplines.overlap(parts))
+    if query.region_code is not None:
+        statement = statement.where(in_region(Achievement.region_code, query.region_code))
+    if query.text is not None:
+        statement = statement.where(matches_text(Achievement.search, query.text))
+    return statement
+
+
+async def find_many(
+    session: AsyncSession, achievement_ids: Sequence[UUID]
+) -> Sequence[Achievement]:
+    """Those of the ids that exist, in no particular order."""
+    return (
+        await session.scalars(select(Achievement).where(Achievement.id.in_(achievement_ids)))
+    ).all()

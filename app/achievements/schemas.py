@@ -1,0 +1,100 @@
+"""Request and response bodies of achievements."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.achievements.models import (
+    AchievementState,
+    Form,
+    IntellectualProperty,
+    Level,
+    Nature,
+    Stage,
+    TransferMode,
+)
+from app.pagination import PageQuery
+from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
+from app.schemas import Body, FormText, Line, RecordBody, ShortText, text_of
+
+AchievementName = Annotated[
+    str, text_of(300, min_length=1), Field(examples=["抗酸型EPE共挤封装胶膜"])
+]
+
+
+class AchievementFields(Body):
+    """A result; a registered one may leave anything but the name open."""
+
+    name: AchievementName = ""
+    registration_number: Annotated[str, text_of(100), Field(examples=["9332026Y0042"])] = ""
+    organization_id: UUID | None = None
+    organization_name: Line = ""
+    people: Annotated[list[ShortText], Field(max_length=50, examples=[["许嘉树"]])] = []
+    nature: Nature | None = None
+    level: Level | None = None
+    stage: Stage | None = None
+    form: Form | None = None
+    keywords: Annotated[list[ShortText], Field(max_length=3, examples=[["封装胶膜", "抗酸"]])] = []
+    summary: FormText = ""
+    technology_field: TechnologyField | None = None
+    industry_code: IndustryCode | None = None
+    disciplines: Annotated[list[DisciplineCode], Field(max_length=20)] = []
+    region_code: RegionCode | None = None
+    intellectual_property: Annotated[list[IntellectualProperty], Field(max_length=8)] = []
+    transfer_modes: Annotated[list[TransferMode], Field(max_length=5)] = []
+    is_confidential: bool = False
+
+
+class AchievementCreate(AchievementFields):
+    name: AchievementName
+    external_id: Annotated[str, text_of(100, min_length=1)] | None = None
+
+
+class AchievementUpdate(AchievementFields):
+    """JSON Merge Patch: what is absent stays."""
+
+
+class AchievementSummary(RecordBody):
+    """What a list shows."""
+
+    external_id: str | None
+    name: str
+    state: AchievementState
+    organization_id: UUID | None
+    organization_name: str
+    level: Level | None
+    stage: Stage | None
+    form: Form | None
+    keywords: list[str]
+    technology_field: str | None
+    industry_code: str | None
+    region_code: str | None
+    allowed_actions: list[str]
+
+
+class AchievementBody(AchievementSummary):
+    registration_number: str
+    state_reason: str
+    people: list[str]
+    nature: Nature | None
+    summary: str
+    disciplines: list[str]
+    intellectual_property: list[IntellectualProperty]
+    transfer_modes: list[TransferMode]
+    is_confidential: bool
+    missing: list[str] = Field(description="what `:review` will ask for")
+
+
+class AchievementQuery(PageQuery):
+    text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["胶膜"])] = None
+    organization_id: UUID | None = None
+    technology_field: TechnologyField | None = None
+    industry_code: IndustryCode | None = Field(default=None, description="includes its groups")
+    discipline: DisciplineCode | None = Field(default=None, description="includes its branches")
+    region_code: RegionCode | None = Field(default=None, description="includes its counties")
+    level: Level | None = None
+    stage: Stage | None = None
+    form: Form | None = None
+    state: AchievementState | None = None
+    sort: Literal["created_at", "-created_at", "name", "-name"] = "-created_at"

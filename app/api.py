@@ -1,0 +1,16 @@
+"""The ordered routers under /api/v1."""
+
+from fastapi import APIRouter
+
+from app.accounts.endpoints import router as accounts
+from app.achievements.endpoints import router as achievements
+from app.demands.endpoints import router as demands
+from app.errors import PROBLEM_RESPONSES
+from app.experts.endpoints import router as experts
+from app.matches.endpoints import router as matches
+from app.organizations.endpoints import router as organizations
+from app.reference.endpoints import router as reference
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
+for domain in (reference, accounts, organizations, experts, achievements, demands, matches):
+    router.include_router(domain)

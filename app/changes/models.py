@@ -1,0 +1,36 @@
+"""The append-only record of what happened, from which every follower reads."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Identity, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from app.database import Base, JsonObject
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's xid8: a transaction's number that never wraps around."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: object) -> str:
+        return "xid8"
+
+
+class Change(Base):
+    """One thing that happened to one record, written in the transaction that did it."""
+
+    __tablename__ = "changes"
+    __table_args__ = (Index(None, "transaction_id", "id"), Index(None, "subject_id"))
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    transaction_id: Mapped[int] = mapped_column(
+        TransactionId, server_default=text("pg_current_xact_id()")
+    )
+    happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    kind: Mapped[str] = mapped_column(comment="domain and verb: demand.published")
+    subject_id: Mapped[UUID]
+    actor_id: Mapped[UUID | None] = mapped_column(comment="account; null for the service itself")
+    data: Mapped[JsonObject] = mapped_column(default=dict)

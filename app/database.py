@@ -1,0 +1,109 @@
+"""The declarative base, the engine and the one place where a request's transaction commits."""
+
+import enum
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request
+from sqlalchemy import DateTime, Enum, MetaData, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from uuid_utils.compat import uuid7
+
+from app.errors import Problem
+from app.settings import Settings
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+JsonObject = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    """All tables; times are aware UTC."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {
+        datetime: DateTime(timezone=True),
+        JsonObject: JSONB,
+        enum.Enum: Enum(
+            enum.Enum, native_enum=False, length=50, values_callable=lambda e: [m.value for m in e]
+        ),
+    }
+
+
+class Record(Base):
+    """A table with an opaque UUIDv7, its times, and a version that refuses lost updates."""
+
+    __abstract__ = True
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=lambda: now(), server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        default=lambda: now(), onupdate=lambda: now(), server_default=func.now()
+    )
+    version: Mapped[int] = mapped_column()
+
+    def __init__(self, **values: Any) -> None:
+        """The id is known at once, before the row is written."""
+        super().__init__(**{"id": uuid7(), **values})
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
+        """Compare `version` on every UPDATE, so that a stale write fails instead of winning."""
+        return {"version_id_col": cls.version}
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def create_engine(url: str | URL, settings: Settings, *, size: int | None = None) -> AsyncEngine:
+    """An engine that notices a restarted database before it hands out a connection."""
+    size = size or settings.database_pool_size
+    return create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=size,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+    )
+
+
+def create_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """One request, one transaction, committed before the answer leaves.
+
+    A problem rolls back, but for those that say their work must stay (a revoked token chain).
+    """
+    async with request.app.state.sessions() as session:
+        try:
+            yield session
+        except Problem as problem:
+            if not problem.keeps_work:
+                raise
+            await session.commit()
+            raise
+        await session.commit()
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]

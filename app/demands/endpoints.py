@@ -1,0 +1,102 @@
+"""HTTP for demands."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, status
+
+from app.accounts.models import Role
+from app.database import SessionDep
+from app.demands import operations
+from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
+from app.organizations.access import Actor, CurrentActor, StaffActor, acting_as
+from app.pagination import Page, PagesDep
+from app.schemas import Reason
+
+router = APIRouter(tags=["demands"])
+
+WRITERS = (Role.ENTERPRISE, Role.COORDINATOR, Role.ADMINISTRATOR)
+DemandActor = Annotated[Actor, Depends(acting_as(*WRITERS))]
+EnterpriseActor = Annotated[Actor, Depends(acting_as(Role.ENTERPRISE))]
+
+
+@router.post("/demands", status_code=status.HTTP_201_CREATED)
+async def create_demand(session: SessionDep, actor: DemandActor, data: DemandCreate) -> DemandBody:
+    """新建需求 · A draft; anything but the title may follow before `:submit`."""
+    return operations.show(actor, await operations.create(session, actor, data))
+
+
+@router.get("/demands")
+async def list_demands(
+    pages: PagesDep, actor: CurrentActor, query: Annotated[DemandQuery, Query()]
+) -> Page[DemandBody]:
+    """需求列表 · One's own, those of staff's region, and the public part of all published ones."""
+    return await operations.search(pages, actor, query)
+
+
+@router.get("/demands/{demand_id:uuid}")
+async def read_demand(session: SessionDep, actor: CurrentActor, demand_id: UUID) -> DemandBody:
+    """需求详情 · The full text for those entitled, the public part for other readers."""
+    return operations.show(actor, await operations.get(session, actor, demand_id))
+
+
+@router.patch("/demands/{demand_id:uuid}")
+async def update_demand(
+    session: SessionDep, actor: DemandActor, demand_id: UUID, data: DemandUpdate
+) -> DemandBody:
+    """修改需求 · Change what the body names; a submitted demand is locked."""
+    return operations.show(actor, await operations.update(session, actor, demand_id, data))
+
+
+@router.post("/demands/{demand_id:uuid}:submit")
+async def submit_demand(session: SessionDep, actor: DemandActor, demand_id: UUID) -> DemandBody:
+    """提交 · Hand the form in for review; it must be complete, and is locked from now on."""
+    return operations.show(actor, await operations.move(session, actor, demand_id, "submit"))
+
+
+@router.post("/demands/{demand_id:uuid}:begin-review")
+async def begin_demand_review(
+    session: SessionDep, actor: StaffActor, demand_id: UUID
+) -> DemandBody:
+    """受理 · Take the demand up for formal review."""
+    return operations.show(actor, await operations.move(session, actor, demand_id, "begin-review"))
+
+
+@router.post("/demands/{demand_id:uuid}:pass-formal-review")
+async def pass_formal_review(session: SessionDep, actor: StaffActor, demand_id: UUID) -> DemandBody:
+    """形式审查通过 · On to the department's review."""
+    moved = await operations.move(session, actor, demand_id, "pass-formal-review")
+    return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:publish")
+async def publish_demand(session: SessionDep, actor: StaffActor, demand_id: UUID) -> DemandBody:
+    """公开发布 · Publish the summary; from now on the demand can be matched."""
+    return operations.show(actor, await operations.move(session, actor, demand_id, "publish"))
+
+
+@router.post("/demands/{demand_id:uuid}:return")
+async def return_demand(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """退回诊断 · Back to the enterprise with what is to be mended; the form opens again."""
+    moved = await operations.move(session, actor, demand_id, "return", data.reason)
+    return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:refuse")
+async def refuse_demand(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """不予受理 · Refuse for good, with the reason: a secret, or no technical demand."""
+    moved = await operations.move(session, actor, demand_id, "refuse", data.reason)
+    return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:withdraw")
+async def withdraw_demand(
+    session: SessionDep, actor: EnterpriseActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """撤回 · The enterprise takes its demand back, in any state."""
+    moved = await operations.move(session, actor, demand_id, "withdraw", data.reason)
+    return operations.show(actor, moved)

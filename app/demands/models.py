@@ -1,0 +1,89 @@
+"""Technical demands: what enterprises want solved."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Numeric, String
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Record
+from app.organizations.models import Organization
+
+
+class DemandState(StrEnum):
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    FORMAL_REVIEW = "formal_review"
+    DEPARTMENT_REVIEW = "department_review"
+    RETURNED = "returned"
+    PUBLISHED = "published"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class CooperationMode(StrEnum):
+    INDEPENDENT = "independent"
+    COMMISSIONED = "commissioned"
+    COOPERATIVE = "cooperative"
+    OTHER = "other"
+
+
+class ActivityType(StrEnum):
+    BASIC_RESEARCH = "basic_research"
+    APPLIED_RESEARCH = "applied_research"
+    EXPERIMENTAL_DEVELOPMENT = "experimental_development"
+    RESULT_APPLICATION = "result_application"
+    EXTENSION_SERVICE = "extension_service"
+    PRODUCTION = "production"
+
+
+class Demand(Record):
+    """One 技术需求 with the fields of the provincial form; money is in 万元."""
+
+    __tablename__ = "demands"
+    __table_args__ = (
+        Index("ix_demands_search", "search", postgresql_using="gin"),
+        Index(None, "organization_id"),
+        Index(None, "region_code"),
+        Index(None, "state", "created_at", "id"),
+        Index(None, "created_at", "id"),
+    )
+
+    external_id: Mapped[str | None] = mapped_column(String(100), unique=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    state: Mapped[DemandState] = mapped_column(default=DemandState.DRAFT)
+    state_reason: Mapped[str] = mapped_column(default="")
+    title: Mapped[str] = mapped_column(String(300))
+    problem: Mapped[str] = mapped_column(default="", comment="主要问题")
+    key_indicators: Mapped[str] = mapped_column(default="", comment="技术关键与指标")
+    expected_outcome: Mapped[str] = mapped_column(default="", comment="预期目标")
+    keywords: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
+    period_from_on: Mapped[date | None]
+    period_until_on: Mapped[date | None]
+    budget: Mapped[Decimal | None] = mapped_column(Numeric(14, 4), comment="万元")
+    currency: Mapped[str] = mapped_column(String(3), default="CNY")
+    cooperation_mode: Mapped[CooperationMode | None]
+    intended_partners: Mapped[str] = mapped_column(default="")
+    activity_type: Mapped[ActivityType | None]
+    discipline: Mapped[str | None] = mapped_column(ForeignKey("disciplines.code"))
+    technology_field: Mapped[str | None] = mapped_column(ForeignKey("technology_fields.code"))
+    industry_code: Mapped[str | None] = mapped_column(ForeignKey("industries.code"))
+    region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
+    public_summary: Mapped[str] = mapped_column(default="")
+    contact_name: Mapped[str] = mapped_column(default="")
+    contact_phone: Mapped[str] = mapped_column(default="")
+    contact_email: Mapped[str] = mapped_column(default="")
+    is_open_bid: Mapped[bool] = mapped_column(default=False, comment="揭榜挂帅")
+    assessment_indicators: Mapped[str] = mapped_column(default="", comment="考核指标")
+    time_limit_months: Mapped[int | None]
+    ownership_of_results: Mapped[str] = mapped_column(default="", comment="产权归属")
+    solver_conditions: Mapped[str] = mapped_column(default="")
+    is_confidential: Mapped[bool] = mapped_column(default=False, comment="涉密")
+    submitted_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
+
+    organization: Mapped[Organization] = relationship(lazy="raise")

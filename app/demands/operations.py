@@ -1,0 +1,174 @@
+"""Demands: written by enterprises, reviewed and published by coordinators."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.database import now
+from app.demands import repository
+from app.demands.access import (
+    allowed_actions,
+    may_read,
+    may_read_in_full,
+    parties_of,
+    readable,
+)
+from app.demands.completeness import faults
+from app.demands.models import Demand, DemandState
+from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
+from app.demands.workflow import EDITABLE, TRANSITIONS
+from app.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.language import Text
+from app.lifecycle import next_state
+from app.organizations import operations as organizations
+from app.organizations import repository as organization_repository
+from app.organizations.access import Actor
+from app.organizations.models import Organization
+from app.pagination import Page, Pages
+from app.search import search_vector
+
+SORTS = {"created_at": Demand.created_at, "title": Demand.title}
+
+
+def show(actor: Actor, demand: Demand) -> DemandBody:
+    """The demand in full for those entitled, its public part for other readers."""
+    actions = allowed_actions(actor, demand)
+    if not may_read_in_full(actor, demand):
+        return DemandBody(**dict(PublicDemand.of(demand, allowed_actions=actions)))
+    return DemandBody.of(
+        demand,
+        organization_name=demand.organization.name,
+        allowed_actions=actions,
+        missing=[error.pointer.removeprefix("/") for error in faults(demand)],
+    )
+
+
+async def create(session: AsyncSession, actor: Actor, data: DemandCreate) -> Demand:
+    """A draft, by a member of the enterprise or by staff on its behalf."""
+    organization = await _organization_of(session, actor, data.organization_id)
+    if data.external_id and await repository.find_by_external_id(session, data.external_id):
+        raise Conflict(Text("该外部编号已存在", "This external id is taken"))
+    demand = Demand(
+        **data.model_dump(exclude={"organization_id"}),
+        organization_id=organization.id,
+        organization=organization,
+        state=DemandState.DRAFT,
+    )
+    demand.region_code = demand.region_code or organization.region_code
+    demand.industry_code = demand.industry_code or organization.industry_code
+    if not parties_of(actor, demand):
+        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+    index_text(demand)
+    session.add(demand)
+    await changes.append(session, "demand.created", demand.id, actor_id=actor.account_id)
+    return demand
+
+
+async def get(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+    """The demand, if the actor may read it at all."""
+    demand = await repository.find(session, demand_id)
+    if demand is None or not may_read(actor, demand):
+        raise NotFound()
+    return demand
+
+
+async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+    """The demand, locked, if the actor may touch it."""
+    demand = await repository.find(session, demand_id, is_for_update=True)
+    if demand is None or not may_read(actor, demand):
+        raise NotFound()
+    if not parties_of(actor, demand):
+        raise Forbidden()
+    return demand
+
+
+async def search(pages: Pages, actor: Actor, query: DemandQuery) -> Page[DemandBody]:
+    return await pages.read(
+        repository.listed(query, readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=lambda demand: show(actor, demand),
+    )
+
+
+async def update(
+    session: AsyncSession, actor: Actor, demand_id: UUID, data: DemandUpdate
+) -> Demand:
+    """Change what the body names, in a draft or a returned demand."""
+    demand = await get_managed(session, actor, demand_id)
+    if demand.state not in EDITABLE:
+        raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
+    return await apply(session, actor, demand, data.model_dump(exclude_unset=True))
+
+
+async def apply(
+    session: AsyncSession, actor: Actor, demand: Demand, values: dict[str, Any]
+) -> Demand:
+    """Set fields, keep the search column true, and tell the followers."""
+    for name, value in values.items():
+        setattr(demand, name, value)
+    if not parties_of(actor, demand):
+        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+    index_text(demand)
+    await changes.append(
+        session,
+        "demand.updated",
+        demand.id,
+        actor_id=actor.account_id,
+        data={"fields": sorted(values)},
+    )
+    return demand
+
+
+async def move(
+    session: AsyncSession, actor: Actor, demand_id: UUID, verb: str, reason: str = ""
+) -> Demand:
+    """Take one step of the life cycle; `submit` needs a form without faults."""
+    demand = await get_managed(session, actor, demand_id)
+    target = next_state(TRANSITIONS, verb, demand.state, parties_of(actor, demand))
+    if verb == "submit" and (found := faults(demand)):
+        raise Invalid(errors=found)
+    return await enter(session, actor, demand, target, reason)
+
+
+async def enter(
+    session: AsyncSession, actor: Actor, demand: Demand, state: DemandState, reason: str = ""
+) -> Demand:
+    """Put the demand into a state, stamp its time, and tell the followers."""
+    demand.state, demand.state_reason = state, reason
+    if state is DemandState.SUBMITTED:
+        demand.submitted_at = now()
+    if state is DemandState.PUBLISHED:
+        demand.published_at = now()
+        demand.public_summary = demand.public_summary or demand.title
+    await changes.append(session, f"demand.{state}", demand.id, actor_id=actor.account_id)
+    return demand
+
+
+def index_text(demand: Demand) -> None:
+    """Bring the search column up to date.
+
+    Only what every reader of a published demand may see is searchable: a hit must not tell
+    what the full text holds.
+    """
+    demand.search = search_vector([demand.title, demand.public_summary, *demand.keywords])
+
+
+async def _organization_of(
+    session: AsyncSession, actor: Actor, organization_id: UUID | None
+) -> Organization:
+    """The organization named, or the only one the actor acts for."""
+    if organization_id is None and len(actor.organization_ids) == 1:
+        (organization_id,) = actor.organization_ids
+    if organization_id is None:
+        raise invalid_field("/organization_id", "missing", "请指明机构", "Name the organization")
+    organization = await organization_repository.find(session, organization_id)
+    if organization is None:
+        raise invalid_field(
+            "/organization_id", "unknown_organization", "没有此机构", "No such organization"
+        )
+    if not organizations.may_manage(actor, organization):
+        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+    return organization

@@ -1,0 +1,62 @@
+"""Every SELECT on demands."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from app.demands.models import Demand
+from app.demands.schemas import DemandQuery
+from app.reference.codes import branches
+from app.regions import in_region
+from app.search import matches_text
+
+EQUALS = ("state", "organization_id", "technology_field", "is_open_bid")
+
+
+async def find(
+    session: AsyncSession, demand_id: UUID, *, is_for_update: bool = False
+) -> Demand | None:
+    """The demand with its organization."""
+    return await session.get(
+        Demand,
+        demand_id,
+        options=[selectinload(Demand.organization)],
+        with_for_update=is_for_update or None,
+        populate_existing=is_for_update,
+    )
+
+
+async def find_by_external_id(session: AsyncSession, external_id: str) -> Demand | None:
+    statement = select(Demand).where(Demand.external_id == external_id)
+    return await session.scalar(statement.options(selectinload(Demand.organization)))
+
+
+async def find_many(session: AsyncSession, demand_ids: Sequence[UUID]) -> Sequence[Demand]:
+    """Those of the ids that exist, with organizations, in no particular order."""
+    statement = select(Demand).where(Demand.id.in_(demand_ids))
+    return (await session.scalars(statement.options(selectinload(Demand.organization)))).all()
+
+
+def listed(query: DemandQuery, scope: ColumnElement[bool]) -> Select[Demand]:
+    """Demands inside `scope` that meet the filters."""
+    statement = select(Demand).where(scope).options(selectinload(Demand.organization))
+    for name in EQUALS:
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(getattr(Demand, name) == wanted)
+    if query.industry_code is not None:
+        parts = branches("industries", query.industry_code)
+        statement = statement.where(Demand.industry_code.in_(parts))
+    if query.discipline is not None:
+        statement = statement.where(
+            Demand.discipline.in_(branches("disciplines", query.discipline))
+        )
+    if query.region_code is not None:
+        statement = statement.where(in_region(Demand.region_code, query.region_code))
+    if query.created_at_gte is not None:
+        statement = statement.where(Demand.created_at >= query.created_at_gte)
+    if query.text is not None:
+        statement = statement.where(matches_text(Demand.search, query.text))
+    return statement

@@ -1,0 +1,121 @@
+"""Request and response bodies of demands."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.demands.models import ActivityType, CooperationMode, DemandState
+from app.pagination import PageQuery
+from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
+from app.schemas import Body, FormText, Line, RecordBody, text_of
+
+Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
+Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
+Money = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4, examples=["50"])]
+
+
+class DemandFields(Body):
+    """The demand form; a draft may leave anything but the title open.
+
+    Limits of the form (500 characters, five keywords, three years) are checked at `:submit`.
+    """
+
+    title: Title = ""
+    problem: Annotated[FormText, Field(description="主要问题，提交时不超过 500 字")] = ""
+    key_indicators: Annotated[FormText, Field(description="技术关键与指标")] = ""
+    expected_outcome: Annotated[FormText, Field(description="预期目标")] = ""
+    keywords: Annotated[list[Keyword], Field(max_length=20)] = []
+    period_from_on: date | None = None
+    period_until_on: date | None = None
+    budget: Money | None = Field(default=None, description="万元")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
+    cooperation_mode: CooperationMode | None = None
+    intended_partners: Line = ""
+    activity_type: ActivityType | None = None
+    discipline: DisciplineCode | None = None
+    technology_field: TechnologyField | None = None
+    industry_code: IndustryCode | None = None
+    region_code: RegionCode | None = None
+    public_summary: FormText = ""
+    contact_name: Line = ""
+    contact_phone: Annotated[str, text_of(40)] = ""
+    contact_email: Annotated[str, text_of(254)] = ""
+    is_open_bid: bool = Field(default=False, description="揭榜挂帅")
+    assessment_indicators: FormText = ""
+    time_limit_months: Annotated[int, Field(ge=1, le=600)] | None = None
+    ownership_of_results: FormText = ""
+    solver_conditions: FormText = ""
+    is_confidential: bool = Field(default=False, description="涉密需求不予受理")
+
+
+class DemandCreate(DemandFields):
+    title: Title
+    organization_id: UUID | None = Field(
+        default=None, description="may be left out by an account that acts for one organization"
+    )
+    external_id: Annotated[str, text_of(100, min_length=1)] | None = None
+
+
+class DemandUpdate(DemandFields):
+    """JSON Merge Patch: what is absent stays."""
+
+
+class PublicDemand(RecordBody):
+    """What every coordinator and evaluator may read of a published demand."""
+
+    title: str
+    state: DemandState
+    public_summary: str
+    keywords: list[str]
+    technology_field: str | None
+    industry_code: str | None
+    region_code: str | None
+    is_open_bid: bool
+    published_at: datetime | None
+    allowed_actions: list[str]
+
+
+class DemandBody(PublicDemand):
+    """The full text, for the enterprise and the staff of its region; null for other readers."""
+
+    external_id: str | None = None
+    organization_id: UUID | None = None
+    organization_name: str | None = None
+    state_reason: str | None = None
+    problem: str | None = None
+    key_indicators: str | None = None
+    expected_outcome: str | None = None
+    period_from_on: date | None = None
+    period_until_on: date | None = None
+    budget: Decimal | None = None
+    currency: str | None = None
+    cooperation_mode: CooperationMode | None = None
+    intended_partners: str | None = None
+    activity_type: ActivityType | None = None
+    discipline: str | None = None
+    contact_name: str | None = None
+    contact_phone: str | None = None
+    contact_email: str | None = None
+    assessment_indicators: str | None = None
+    time_limit_months: int | None = None
+    ownership_of_results: str | None = None
+    solver_conditions: str | None = None
+    is_confidential: bool | None = None
+    submitted_at: datetime | None = None
+    missing: list[str] | None = Field(default=None, description="what `:submit` will ask for")
+
+
+class DemandQuery(PageQuery):
+    text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["锦纶"])] = None
+    state: DemandState | None = None
+    organization_id: UUID | None = None
+    technology_field: TechnologyField | None = None
+    industry_code: IndustryCode | None = Field(default=None, description="includes its parts")
+    discipline: DisciplineCode | None = None
+    region_code: RegionCode | None = Field(default=None, description="includes its counties")
+    is_open_bid: bool | None = None
+    created_at_gte: datetime | None = None
+    sort: Literal["created_at", "-created_at", "title", "-title"] = "-created_at"

@@ -1,0 +1,32 @@
+"""A demand's way from the enterprise's draft to publication."""
+
+from app.demands.models import DemandState as S
+from app.lifecycle import Party, Transition
+
+OWNER, STAFF = frozenset({Party.ORGANIZATION}), frozenset({Party.STAFF})
+UNDER_REVIEW = frozenset({S.SUBMITTED, S.FORMAL_REVIEW, S.DEPARTMENT_REVIEW})
+
+TRANSITIONS = {
+    "submit": Transition(
+        sources=frozenset({S.DRAFT, S.RETURNED}), target=S.SUBMITTED, parties=OWNER | STAFF
+    ),
+    "begin-review": Transition(
+        sources=frozenset({S.SUBMITTED}), target=S.FORMAL_REVIEW, parties=STAFF
+    ),
+    "pass-formal-review": Transition(
+        sources=frozenset({S.FORMAL_REVIEW}), target=S.DEPARTMENT_REVIEW, parties=STAFF
+    ),
+    "publish": Transition(
+        sources=frozenset({S.DEPARTMENT_REVIEW}), target=S.PUBLISHED, parties=STAFF
+    ),
+    "return": Transition(sources=UNDER_REVIEW, target=S.RETURNED, parties=STAFF),
+    "refuse": Transition(sources=UNDER_REVIEW, target=S.REFUSED, parties=STAFF),
+    "withdraw": Transition(
+        sources=UNDER_REVIEW | {S.DRAFT, S.RETURNED, S.PUBLISHED},
+        target=S.WITHDRAWN,
+        parties=OWNER,
+    ),
+}
+
+# A submitted demand is locked: reviewers and readers must all see the same text.
+EDITABLE = frozenset({S.DRAFT, S.RETURNED})

@@ -1,0 +1,56 @@
+"""Who may see and touch an expert's record."""
+
+from sqlalchemy import ColumnElement, or_
+
+from app.accounts.models import Role
+from app.experts.models import Expert, ExpertState
+from app.experts.workflow import EDITABLE, TRANSITIONS
+from app.lifecycle import Party, possible_verbs
+from app.organizations.access import Actor
+from app.regions import in_scope
+
+POOL_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
+
+
+def parties_of(actor: Actor, expert: Expert) -> set[Party]:
+    """In which capacities the actor touches this expert."""
+    held = {
+        Party.OWNER: expert.account_id is not None and expert.account_id == actor.account_id,
+        Party.ORGANIZATION: actor.acts_for(expert.organization_id),
+        Party.STAFF: actor.manages_region(expert.region_code),
+    }
+    return {party for party, is_held in held.items() if is_held}
+
+
+def may_read(actor: Actor, expert: Expert) -> bool:
+    """The pool is open to all staff and evaluators; the rest to those who manage the record.
+
+    An enterprise never reads the pool: it sees the candidates recommended for its demand.
+    """
+    is_open = expert.state is ExpertState.IN_POOL and actor.role in POOL_READERS
+    return is_open or bool(parties_of(actor, expert))
+
+
+def readable(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `may_read`, in SQL."""
+    own = or_(
+        Expert.account_id == actor.account_id, Expert.organization_id.in_(actor.organization_ids)
+    )
+    if actor.role not in POOL_READERS:
+        return own
+    in_pool = Expert.state == ExpertState.IN_POOL
+    if not actor.is_staff:
+        return or_(own, in_pool)
+    return or_(own, in_pool, in_scope(Expert.region_code, actor.scope))
+
+
+def may_read_contact(actor: Actor, expert: Expert) -> bool:
+    """Only the expert, and the staff of the expert's region."""
+    return bool(parties_of(actor, expert) & {Party.OWNER, Party.STAFF})
+
+
+def allowed_actions(actor: Actor, expert: Expert) -> list[str]:
+    """What the actor may do with this expert now."""
+    parties = parties_of(actor, expert)
+    actions = ["update"] if parties and expert.state in EDITABLE else []
+    return actions + possible_verbs(TRANSITIONS, expert.state, parties)

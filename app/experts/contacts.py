@@ -1,0 +1,49 @@
+"""How to reach an expert: read by few, and every reading is recorded."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.errors import Forbidden
+from app.experts import operations, repository
+from app.experts.access import may_read_contact
+from app.experts.models import Expert, ExpertContact
+from app.experts.schemas import ContactBody, ContactFields
+from app.organizations.access import Actor
+
+
+async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactBody:
+    """The contact data; the change log keeps who read them."""
+    expert = _entitled(actor, await operations.get(session, actor, expert_id))
+    await changes.append(session, "expert.contact_read", expert.id, actor_id=actor.account_id)
+    contact = await repository.find_contact(session, expert.id)
+    return ContactBody(
+        expert_id=expert.id,
+        phone=contact.phone if contact else "",
+        email=contact.email if contact else "",
+    )
+
+
+async def replace(
+    session: AsyncSession, actor: Actor, expert_id: UUID, data: ContactFields
+) -> ContactBody:
+    expert = _entitled(actor, await operations.get_managed(session, actor, expert_id))
+    await store(session, expert, data)
+    await changes.append(session, "expert.contact_updated", expert.id, actor_id=actor.account_id)
+    return ContactBody(expert_id=expert.id, **data.model_dump())
+
+
+async def store(session: AsyncSession, expert: Expert, data: ContactFields) -> None:
+    """Write the contact of an expert whose row the caller has locked or just made."""
+    contact = await repository.find_contact(session, expert.id)
+    if contact is None:
+        contact = ExpertContact(expert_id=expert.id)
+        session.add(contact)
+    contact.phone, contact.email = data.phone, data.email
+
+
+def _entitled(actor: Actor, expert: Expert) -> Expert:
+    if not may_read_contact(actor, expert):
+        raise Forbidden()
+    return expert

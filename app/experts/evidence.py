@@ -1,0 +1,68 @@
+"""An expert's evidence: added, corrected, graded by a coordinator."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import Conflict, Forbidden, NotFound
+from app.experts import operations
+from app.experts.access import parties_of
+from app.experts.models import Evidence, Expert, Grade
+from app.experts.schemas import MAX_EVIDENCE, EvidenceCreate, EvidenceGrading, EvidenceUpdate
+from app.language import Text
+from app.lifecycle import Party
+from app.organizations.access import Actor
+
+
+async def create(
+    session: AsyncSession, actor: Actor, expert_id: UUID, data: EvidenceCreate
+) -> Evidence:
+    expert = await operations.get_editable(session, actor, expert_id)
+    if len(expert.evidence) >= MAX_EVIDENCE:
+        raise Conflict(Text(f"佐证不得超过 {MAX_EVIDENCE} 项", f"At most {MAX_EVIDENCE} items"))
+    item = Evidence(**data.model_dump())
+    expert.evidence.append(item)
+    await operations.save(session, actor, expert, fields=["evidence"])
+    return item
+
+
+async def update(
+    session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID, data: EvidenceUpdate
+) -> Evidence:
+    """Change what the body names; a verified item falls back to documented."""
+    expert = await operations.get_editable(session, actor, expert_id)
+    item = _item_of(expert, evidence_id)
+    changed = {n: v for n, v in data.changes().items() if v != getattr(item, n)}
+    for name, value in changed.items():
+        setattr(item, name, value)
+    if changed and item.grade is Grade.VERIFIED:
+        item.grade, item.verified_by_id = Grade.DOCUMENTED, None
+    await operations.save(session, actor, expert, fields=["evidence"])
+    return item
+
+
+async def delete(session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID) -> None:
+    expert = await operations.get_editable(session, actor, expert_id)
+    expert.evidence.remove(_item_of(expert, evidence_id))
+    await operations.save(session, actor, expert, fields=["evidence"])
+
+
+async def grade(
+    session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID, data: EvidenceGrading
+) -> Evidence:
+    """Staff state how well an item is attested, in any state of the expert."""
+    expert = await operations.get_managed(session, actor, expert_id)
+    if Party.STAFF not in parties_of(actor, expert):
+        raise Forbidden()
+    item = _item_of(expert, evidence_id)
+    item.grade = data.grade
+    item.verified_by_id = actor.account_id if data.grade is Grade.VERIFIED else None
+    await operations.save(session, actor, expert, fields=["evidence"])
+    return item
+
+
+def _item_of(expert: Expert, evidence_id: UUID) -> Evidence:
+    item = next((item for item in expert.evidence if item.id == evidence_id), None)
+    if item is None:
+        raise NotFound()
+    return item

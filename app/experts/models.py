@@ -1,0 +1,134 @@
+"""Experts, the evidence of what they can do, and how to reach them."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import JsonObject, Record
+from app.organizations.models import Organization
+
+
+class ExpertKind(StrEnum):
+    ACADEMICIAN = "academician"
+    EXPERT = "expert"
+    OVERSEAS_TALENT = "overseas_talent"
+    TECHNOLOGY_COMMISSIONER = "technology_commissioner"
+    TECHNOLOGY_MANAGER = "technology_manager"
+
+
+class ExpertState(StrEnum):
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    ORGANIZATION_REVIEW = "organization_review"
+    RECOMMENDED = "recommended"
+    IN_POOL = "in_pool"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
+class ServiceMode(StrEnum):
+    CONSULTING = "consulting"
+    JOINT_RESEARCH = "joint_research"
+    COMMISSIONED_DEVELOPMENT = "commissioned_development"
+    TECHNOLOGY_TRANSFER = "technology_transfer"
+    TRAINING = "training"
+    PART_TIME = "part_time"
+    TESTING = "testing"
+
+
+class EvidenceKind(StrEnum):
+    PUBLICATION = "publication"
+    PATENT = "patent"
+    PROJECT = "project"
+    AWARD = "award"
+    ACHIEVEMENT = "achievement"
+
+
+class Grade(StrEnum):
+    """自述 / 有佐证 / 核验."""
+
+    SELF_STATED = "self_stated"
+    DOCUMENTED = "documented"
+    VERIFIED = "verified"
+
+
+class Expert(Record):
+    """A person in the pool. `absences` hold `from_on` and `until_on`: then no invitation comes."""
+
+    __tablename__ = "experts"
+    __table_args__ = (
+        Index("ix_experts_search", "search", postgresql_using="gin"),
+        Index("ix_experts_disciplines", "disciplines", postgresql_using="gin"),
+        Index("ix_experts_technology_fields", "technology_fields", postgresql_using="gin"),
+        Index(None, "region_code"),
+        Index(None, "organization_id"),
+        Index(None, "state", "created_at", "id"),
+        Index(None, "created_at", "id"),
+    )
+
+    external_id: Mapped[str | None] = mapped_column(String(100), unique=True)
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    name_pinyin: Mapped[str] = mapped_column(default="", comment="for sorting and search")
+    kind: Mapped[ExpertKind]
+    state: Mapped[ExpertState] = mapped_column(default=ExpertState.DRAFT)
+    state_reason: Mapped[str] = mapped_column(default="")
+    academy_division: Mapped[str] = mapped_column(default="", comment="学部")
+    elected_year: Mapped[int | None]
+    is_retired: Mapped[bool] = mapped_column(default=False)
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    organization_name: Mapped[str] = mapped_column(default="")
+    title: Mapped[str] = mapped_column(default="", comment="职称/职务")
+    disciplines: Mapped[list[str]] = mapped_column(ARRAY(String(7)), default=list)
+    technology_fields: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
+    research_directions: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
+    specialities: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
+    introduction: Mapped[str] = mapped_column(default="")
+    languages: Mapped[list[str]] = mapped_column(ARRAY(String(2)), default=list)
+    region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
+    country: Mapped[str | None] = mapped_column(ForeignKey("countries.code"))
+    service_modes: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
+    yearly_capacity: Mapped[int | None] = mapped_column(comment="invitations a year; null: no cap")
+    absences: Mapped[list[JsonObject]] = mapped_column(JSONB, default=list)
+    conflicting_organization_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    societies: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
+    orcid: Mapped[str | None] = mapped_column(String(19), unique=True)
+    search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
+
+    organization: Mapped[Organization | None] = relationship(lazy="raise")
+    evidence: Mapped[list["Evidence"]] = relationship(
+        lazy="raise", order_by="Evidence.id", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class Evidence(Record):
+    """One publication, patent, project, award or achievement, and how well it is attested."""
+
+    __tablename__ = "evidence"
+
+    expert_id: Mapped[UUID] = mapped_column(
+        ForeignKey("experts.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[EvidenceKind]
+    title: Mapped[str]
+    abstract: Mapped[str] = mapped_column(default="")
+    keywords: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
+    year: Mapped[int | None]
+    identifier: Mapped[str] = mapped_column(default="", comment="DOI, patent number …")
+    grade: Mapped[Grade] = mapped_column(default=Grade.SELF_STATED)
+    verified_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+
+
+class ExpertContact(Record):
+    """How to reach an expert: kept apart, because far fewer people may read it."""
+
+    __tablename__ = "expert_contacts"
+
+    expert_id: Mapped[UUID] = mapped_column(
+        ForeignKey("experts.id", ondelete="CASCADE"), unique=True
+    )
+    phone: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(default="")

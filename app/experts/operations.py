@@ -1,0 +1,208 @@
+"""Experts: entered, kept up to date, and moved along their way into the pool."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import repository as account_repository
+from app.accounts.models import Role
+from app.changes import operations as changes
+from app.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.experts import repository
+from app.experts.access import allowed_actions, may_read, parties_of, readable
+from app.experts.completeness import missing_fields
+from app.experts.models import Evidence, Expert, ExpertState
+from app.experts.schemas import (
+    ExpertBody,
+    ExpertCreate,
+    ExpertQuery,
+    ExpertSummary,
+    ExpertUpdate,
+    Removal,
+)
+from app.experts.workflow import EDITABLE, TRANSITIONS
+from app.language import Text
+from app.lifecycle import Party, next_state
+from app.organizations import repository as organization_repository
+from app.organizations.access import Actor
+from app.pagination import Page, Pages
+from app.search import pinyin, search_vector
+
+SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
+IDENTITY = ("name", "kind", "academy_division", "elected_year")
+
+
+def show(actor: Actor, expert: Expert) -> ExpertBody:
+    return ExpertBody.of(
+        expert,
+        allowed_actions=allowed_actions(actor, expert),
+        missing=[error.pointer.removeprefix("/") for error in missing_fields(expert)],
+    )
+
+
+def show_summary(actor: Actor, expert: Expert) -> ExpertSummary:
+    return ExpertSummary.of(expert, allowed_actions=allowed_actions(actor, expert))
+
+
+async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Expert:
+    """A draft: by an expert for themself, by an organization for its people, or by staff."""
+    expert = Expert(state=ExpertState.DRAFT, evidence=[])
+    if actor.role is Role.EXPERT:
+        await _require_no_profile(session, actor.account_id)
+        expert.account_id = actor.account_id
+    if data.external_id and await repository.find_by_external_id(session, data.external_id):
+        raise Conflict(Text("该外部编号已存在", "This external id is taken"))
+    expert.external_id = data.external_id
+    await apply(session, expert, data.model_dump(exclude={"evidence", "external_id"}, mode="json"))
+    expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
+    if not parties_of(actor, expert):
+        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+    index_text(expert)
+    session.add(expert)
+    await changes.append(session, "expert.created", expert.id, actor_id=actor.account_id)
+    return expert
+
+
+async def get(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, if the actor may read the record."""
+    expert = await repository.find(session, expert_id)
+    if expert is None or not may_read(actor, expert):
+        raise NotFound()
+    return expert
+
+
+async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, locked, if the actor may touch the record."""
+    expert = await repository.find(session, expert_id, is_for_update=True)
+    if expert is None or not may_read(actor, expert):
+        raise NotFound()
+    if not parties_of(actor, expert):
+        raise Forbidden()
+    return expert
+
+
+async def get_editable(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, locked, if the actor may edit the record in its present state."""
+    expert = await get_managed(session, actor, expert_id)
+    if expert.state not in EDITABLE:
+        raise WrongState(verb="update", state=expert.state, allowed=sorted(EDITABLE))
+    return expert
+
+
+async def search(pages: Pages, actor: Actor, query: ExpertQuery) -> Page[ExpertSummary]:
+    return await pages.read(
+        repository.listed(query, readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=lambda expert: show_summary(actor, expert),
+    )
+
+
+async def update(
+    session: AsyncSession, actor: Actor, expert_id: UUID, data: ExpertUpdate
+) -> Expert:
+    """Change what the body names."""
+    expert = await get_editable(session, actor, expert_id)
+    wanted = data.model_dump(mode="json", exclude_unset=True)
+    _require_unlocked(actor, expert, wanted)
+    await apply(session, expert, wanted)
+    if not parties_of(actor, expert):
+        raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
+    return await save(session, actor, expert, fields=sorted(wanted))
+
+
+def _require_unlocked(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -> None:
+    """What the review has confirmed is changed by staff only."""
+    if expert.state is ExpertState.DRAFT or Party.STAFF in parties_of(actor, expert):
+        return
+    for name in IDENTITY:
+        if name in wanted and wanted[name] != getattr(expert, name):
+            raise invalid_field(
+                f"/{name}", "locked", "已审核入库，请联系协调员修改", "Reviewed; ask a coordinator"
+            )
+
+
+async def save(session: AsyncSession, actor: Actor, expert: Expert, fields: list[str]) -> Expert:
+    """Make an edited expert findable by its new words, and tell the followers."""
+    index_text(expert)
+    await changes.append(
+        session,
+        "expert.updated",
+        expert.id,
+        actor_id=actor.account_id,
+        data={"fields": fields},
+    )
+    return expert
+
+
+async def move(
+    session: AsyncSession, actor: Actor, expert_id: UUID, verb: str, reason: str = ""
+) -> Expert:
+    """Take one step of the life cycle; `submit` needs a complete profile."""
+    expert = await get_managed(session, actor, expert_id)
+    target = next_state(TRANSITIONS, verb, expert.state, parties_of(actor, expert))
+    if verb == "submit" and (missing := missing_fields(expert)):
+        raise Invalid(errors=missing)
+    expert.state, expert.state_reason = target, reason
+    await changes.append(
+        session, f"expert.{target}", expert.id, actor_id=actor.account_id, data={"verb": verb}
+    )
+    return expert
+
+
+async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:
+    reason = f"{data.cause}: {data.reason}" if data.reason else data.cause.value
+    return await move(session, actor, expert_id, "remove", reason)
+
+
+async def link_account(
+    session: AsyncSession, actor: Actor, expert_id: UUID, account_id: UUID
+) -> Expert:
+    """Give an expert's account the profile that staff entered."""
+    expert = await get_managed(session, actor, expert_id)
+    if Party.STAFF not in parties_of(actor, expert):
+        raise Forbidden()
+    account = await account_repository.find(session, account_id)
+    if account is None or account.role is not Role.EXPERT:
+        raise invalid_field(
+            "/account_id", "not_an_expert", "应为专家账号", "Not an expert's account"
+        )
+    await _require_no_profile(session, account_id)
+    expert.account_id = account_id
+    await changes.append(session, "expert.linked", expert.id, actor_id=actor.account_id)
+    return expert
+
+
+async def apply(session: AsyncSession, expert: Expert, values: Mapping[str, Any]) -> None:
+    """Set fields; an organization given by id lends its name."""
+    for name, value in values.items():
+        setattr(expert, name, value)
+    if values.get("organization_id"):
+        expert.organization_id = UUID(str(values["organization_id"]))
+        organization = await organization_repository.find(session, expert.organization_id)
+        if organization is None:
+            raise invalid_field(
+                "/organization_id", "unknown_organization", "没有此机构", "No such organization"
+            )
+        expert.organization_name = organization.name
+
+
+def index_text(expert: Expert) -> None:
+    """Bring the search columns up to date with name, texts and evidence."""
+    expert.name_pinyin = pinyin(expert.name)
+    texts = [
+        expert.organization_name,
+        expert.title,
+        expert.introduction,
+        *expert.research_directions,
+        *expert.specialities,
+        *(item.title for item in expert.evidence),
+    ]
+    expert.search = search_vector(texts, names=[expert.name])
+
+
+async def _require_no_profile(session: AsyncSession, account_id: UUID | None) -> None:
+    if account_id and await repository.find_of_account(session, account_id):
+        raise Conflict(Text("该账号已有专家档案", "This account has a profile already"))

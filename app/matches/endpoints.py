@@ -1,0 +1,159 @@
+"""HTTP for matching, in every direction, and for verdicts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Query, status
+
+from app.database import SessionDep
+from app.matches import index_state, judging, operations, presentation
+from app.matches.ranking import MatcherDep
+from app.matches.schemas import (
+    AchievementMatch,
+    DemandMatch,
+    IndexBody,
+    Judging,
+    JudgmentBody,
+    JudgmentQuery,
+    MatchBody,
+    MatchParameters,
+    MatchQuery,
+    MatchRunBody,
+    MatchRunWithMatches,
+    Preview,
+    PreviewBody,
+    RankQuery,
+    RunQuery,
+)
+from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
+from app.pagination import Page, PagesDep
+
+router = APIRouter(tags=["matches"])
+
+RankQueryDep = Annotated[RankQuery, Query()]
+
+
+@router.post("/demands/{demand_id:uuid}:match", status_code=status.HTTP_201_CREATED)
+async def match_demand(
+    session: SessionDep,
+    actor: StaffActor,
+    matcher: MatcherDep,
+    demand_id: UUID,
+    data: Annotated[MatchParameters | None, Body()] = None,
+) -> MatchRunWithMatches:
+    """匹配专家 · Rank the pool for a published demand and keep the run."""
+    parameters = data or MatchParameters()
+    return await operations.run(session, actor, matcher, demand_id, parameters)
+
+
+@router.post("/matches:preview")
+async def preview_match(
+    session: SessionDep, actor: StaffActor, matcher: MatcherDep, data: Preview
+) -> PreviewBody:
+    """试匹配 · Rank the pool for a free text; nothing is stored."""
+    return await operations.preview(session, matcher, data)
+
+
+@router.get("/demands/{demand_id:uuid}/match-runs")
+async def list_match_runs(
+    pages: PagesDep,
+    actor: StaffActor,
+    demand_id: UUID,
+    query: Annotated[RunQuery, Query()],
+) -> Page[MatchRunBody]:
+    """匹配批次 · The runs of a demand, latest first."""
+    return await operations.list_runs(pages, actor, demand_id, query)
+
+
+@router.get("/match-runs/{run_id:uuid}")
+async def read_match_run(session: SessionDep, actor: StaffActor, run_id: UUID) -> MatchRunBody:
+    """批次详情 · What a run depended on, and whom the constraints kept out."""
+    return presentation.show_run(await operations.get_run(session, actor, run_id))
+
+
+@router.get("/match-runs/{run_id:uuid}/matches")
+async def list_matches(
+    pages: PagesDep, actor: StaffActor, run_id: UUID, query: Annotated[MatchQuery, Query()]
+) -> Page[MatchBody]:
+    """候选人 · The ranked experts of a run, with reasons that add up."""
+    return await operations.list_matches(pages, actor, run_id, query)
+
+
+@router.post("/matches/{match_id:uuid}:judge", status_code=status.HTTP_201_CREATED)
+async def judge_match(
+    session: SessionDep, actor: StaffActor, match_id: UUID, data: Judging
+) -> JudgmentBody:
+    """评判 · Suitable, unsuitable, recommended or rejected; kept with the features as shown."""
+    return await judging.judge(session, actor, match_id, data)
+
+
+@router.get("/matches/{match_id:uuid}/judgments")
+async def list_judgments(
+    pages: PagesDep,
+    actor: StaffActor,
+    match_id: UUID,
+    query: Annotated[JudgmentQuery, Query()],
+) -> Page[JudgmentBody]:
+    """评判记录 · Every verdict on a match."""
+    return await judging.list_judgments(pages, actor, match_id, query)
+
+
+@router.get("/demands/{demand_id:uuid}/recommendations")
+async def list_recommendations(
+    pages: PagesDep,
+    actor: CurrentActor,
+    demand_id: UUID,
+    query: Annotated[MatchQuery, Query()],
+) -> Page[MatchBody]:
+    """推荐专家 · The experts that a coordinator recommended to the enterprise."""
+    return await judging.list_recommendations(pages, actor, demand_id, query)
+
+
+@router.get("/experts/{expert_id:uuid}/matching-demands")
+async def list_matching_demands(
+    session: SessionDep,
+    actor: CurrentActor,
+    matcher: MatcherDep,
+    expert_id: UUID,
+    query: RankQueryDep,
+) -> list[DemandMatch]:
+    """适合专家的需求 · Published demands that suit an expert."""
+    return await operations.demands_for_expert(session, actor, matcher, expert_id, query.limit)
+
+
+@router.get("/demands/{demand_id:uuid}/similar-demands")
+async def list_similar_demands(
+    session: SessionDep,
+    actor: StaffActor,
+    matcher: MatcherDep,
+    demand_id: UUID,
+    query: RankQueryDep,
+) -> list[DemandMatch]:
+    """相似需求 · Published demands that ask for much the same."""
+    return await operations.similar_demands(session, actor, matcher, demand_id, query.limit)
+
+
+@router.get("/demands/{demand_id:uuid}/matching-achievements")
+async def list_matching_achievements(
+    session: SessionDep,
+    actor: CurrentActor,
+    matcher: MatcherDep,
+    demand_id: UUID,
+    query: RankQueryDep,
+) -> list[AchievementMatch]:
+    """可用成果 · Published achievements that may solve a demand."""
+    return await operations.achievements_for_demand(session, actor, matcher, demand_id, query.limit)
+
+
+@router.get("/match-indexes")
+async def list_indexes(
+    session: SessionDep, actor: StaffActor, matcher: MatcherDep
+) -> list[IndexBody]:
+    """索引状态 · Version, size and missing vectors of each pool's index in this process."""
+    return await index_state.read(session, matcher)
+
+
+@router.post("/match-indexes:refit", status_code=status.HTTP_202_ACCEPTED)
+async def refit_indexes(session: SessionDep, actor: AdministratorActor) -> None:
+    """重建索引 · Ask the worker for new statistics of every pool."""
+    await index_state.ask_for_refit(session)

@@ -1,0 +1,142 @@
+"""Index versions: when a pool needs new statistics, and how they are made and kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from anyio import to_thread
+from sqlalchemy import Select, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from app.matches import pools, vectors
+from app.matches.models import Pool, StoredModel
+from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text_key
+
+LATENT = "lsa"
+# A pool that has grown by this much gets new statistics: a few versions on the way to any size.
+GROWTH = 1.25
+# Below this share of encoded candidates the latent space serves all of them alike.
+ENOUGH_ENCODED = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSize:
+    """Candidates of a pool, and those of them whose every text has a vector."""
+
+    candidates: int
+    encoded: int
+
+
+async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:
+    """The version in force, without its content."""
+    return await session.scalar(_newest(pool))
+
+
+async def newest_version(session: AsyncSession, pool: Pool) -> str | None:
+    """Its name, by the cheapest query: every match asks."""
+    statement = (
+        select(StoredModel.model_version)
+        .where(StoredModel.pool == pool)
+        .order_by(StoredModel.created_at.desc(), StoredModel.id.desc())
+        .limit(1)
+    )
+    return await session.scalar(statement)
+
+
+async def content(session: AsyncSession, pool: Pool) -> IndexModel | None:
+    """The statistics in force."""
+    stored = await session.scalar(_newest(pool).options(undefer(StoredModel.content)))
+    return IndexModel.from_bytes(stored.content) if stored else None
+
+
+def _newest(pool: Pool) -> Select[StoredModel]:
+    return (
+        select(StoredModel)
+        .where(StoredModel.pool == pool)
+        .order_by(StoredModel.created_at.desc(), StoredModel.id.desc())
+        .limit(1)
+    )
+
+
+def is_outgrown(stored: StoredModel | None, size: PoolSize, encoder: Encoder | None) -> bool:
+    """Whether the pool has become another one than the statistics were learned on."""
+    if size.candidates == 0:
+        return False
+    if stored is None or size.candidates > GROWTH * stored.candidates:
+        return True
+    if encoder is not None and size.encoded > GROWTH * stored.encoded:
+        return True
+    return stored.encoder != space_of(size, encoder)
+
+
+def space_of(size: PoolSize, encoder: Encoder | None) -> str:
+    """The dense space that this pool can have now."""
+    has_space = encoder is not None and size.encoded >= ENOUGH_ENCODED * size.candidates
+    return encoder.name if encoder is not None and has_space else LATENT
+
+
+async def take_turn(session: AsyncSession, pool: Pool) -> None:
+    """Wait until no other process fits the pool; the turn ends with the transaction."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext('index_models'), hashtext(:pool))"),
+        {"pool": pool.value},
+    )
+
+
+async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> MatchIndex | None:
+    """Learn new statistics, put them in force, and return the pool under them; None if empty."""
+    await take_turn(session, pool)
+    candidates = await pools.load_all(session, pool)
+    if not candidates:
+        return None
+    known = await known_vectors(session, encoder, candidates)
+    size = PoolSize(
+        candidates=len(candidates), encoded=sum(is_encoded(c, known) for c in candidates)
+    )
+    model = await _fit_model(session, candidates, size, encoder, known)
+    stored = StoredModel(
+        pool=pool,
+        model_version=model.version,
+        encoder=model.encoder,
+        candidates=size.candidates,
+        encoded=size.encoded,
+        content=await to_thread.run_sync(model.to_bytes),
+    )
+    session.add(stored)
+    return await to_thread.run_sync(MatchIndex.build, model, candidates, known)
+
+
+async def _fit_model(
+    session: AsyncSession,
+    candidates: list[Candidate],
+    size: PoolSize,
+    encoder: Encoder | None,
+    known: dict[str, vectors.Vector],
+) -> IndexModel:
+    queries = await pools.query_texts(session)
+    if encoder is None or space_of(size, encoder) == LATENT:
+        return await to_thread.run_sync(lambda: fit_model(candidates, query_texts=queries))
+    texts = queries or [candidates[0].documents[0].text]
+    encoded = await vectors.encode(session, encoder, texts, is_query=True)
+    return await to_thread.run_sync(
+        lambda: fit_model(
+            candidates,
+            encoder_name=encoder.name,
+            vectors=known,
+            query_vectors=np.stack([encoded[text_key(t)] for t in texts]),
+        )
+    )
+
+
+async def known_vectors(
+    session: AsyncSession, encoder: Encoder | None, candidates: list[Candidate]
+) -> dict[str, vectors.Vector]:
+    """What is stored of the candidates' texts."""
+    if encoder is None:
+        return {}
+    keys = {text_key(t) for c in candidates for t in MatchIndex.texts_to_encode(c)}
+    return await vectors.find(session, encoder.name, keys, is_query=False)
+
+
+def is_encoded(candidate: Candidate, known: dict[str, vectors.Vector]) -> bool:
+    return all(text_key(text) in known for text in MatchIndex.texts_to_encode(candidate))

@@ -1,0 +1,31 @@
+"""What the live indexes hold, for people who wonder whether a match is up to date."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.jobs import defer
+from app.matches import fitting
+from app.matches.models import Pool
+from app.matches.ranking import Matcher
+from app.matches.schemas import IndexBody
+
+
+async def read(session: AsyncSession, matcher: Matcher) -> list[IndexBody]:
+    """One entry a pool, as of this moment."""
+    return [await _state_of(session, matcher, pool) for pool in Pool]
+
+
+async def _state_of(session: AsyncSession, matcher: Matcher, pool: Pool) -> IndexBody:
+    index = await matcher.indexes[pool].refresh()
+    stored = await fitting.newest(session, pool)
+    return IndexBody(
+        pool=pool,
+        index_version=index.version if index else None,
+        encoder=index.model.encoder if index else None,
+        candidates=len(index) if index else 0,
+        pending=matcher.pending(index) if index else 0,
+        fitted_at=stored.created_at if stored else None,
+    )
+
+
+async def ask_for_refit(session: AsyncSession) -> None:
+    await defer(session, "refit_indexes")

@@ -1,0 +1,90 @@
+"""Coordinators' verdicts on matches: what people decide, kept with what they saw."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.demands import access as demand_access
+from app.demands import operations as demands
+from app.demands.models import Demand, DemandState
+from app.errors import NotFound, WrongState, invalid_field
+from app.lifecycle import Party
+from app.matches import presentation, repository
+from app.matches.models import Judgment, Match, Verdict
+from app.matches.schemas import (
+    Judging,
+    JudgmentBody,
+    JudgmentQuery,
+    MatchBody,
+    MatchQuery,
+)
+from app.organizations.access import Actor
+from app.pagination import Page, Pages
+
+NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
+
+
+def allowed_actions(actor: Actor, match: Match, demand: Demand) -> list[str]:
+    """Staff of the demand's region judge as long as the demand is published."""
+    is_staff = Party.STAFF in demand_access.parties_of(actor, demand)
+    return ["judge"] if is_staff and demand.state is DemandState.PUBLISHED else []
+
+
+async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judging) -> JudgmentBody:
+    """Keep a verdict with the features as shown; the latest one counts for the match."""
+    match = await repository.find_match(session, match_id, is_for_update=True)
+    if match is None or Party.STAFF not in demand_access.parties_of(actor, match.run.demand):
+        raise NotFound()
+    demand = match.run.demand
+    if demand.state is not DemandState.PUBLISHED:
+        raise WrongState(verb="judge", state=demand.state, allowed=[DemandState.PUBLISHED])
+    if data.verdict in NEED_REASON and not data.reason:
+        raise invalid_field("/reason", "missing", "请说明理由", "Say why")
+    judgment = Judgment(
+        match_id=match.id,
+        account_id=actor.account_id,
+        verdict=data.verdict,
+        reason=data.reason,
+        rank=match.rank,
+        score=match.score,
+        features=match.features,
+        index_version=match.run.index_version,
+    )
+    session.add(judgment)
+    match.verdict = data.verdict
+    kind = f"match.{data.verdict}"
+    await changes.append(session, kind, match.id, actor_id=actor.account_id)
+    # The expert's remaining capacity follows from the recommendations.
+    await changes.append(session, "expert.judged", match.expert_id, actor_id=actor.account_id)
+    return JudgmentBody.of(judgment)
+
+
+async def list_judgments(
+    pages: Pages, actor: Actor, match_id: UUID, query: JudgmentQuery
+) -> Page[JudgmentBody]:
+    """All verdicts on a match, latest first."""
+    match = await repository.find_match(pages.session, match_id)
+    if match is None or Party.STAFF not in demand_access.parties_of(actor, match.run.demand):
+        raise NotFound()
+    return await pages.read(
+        repository.listed_judgments(Judgment.match_id == match.id),
+        query=query,
+        columns={"created_at": Judgment.created_at},
+        show=JudgmentBody.of,
+    )
+
+
+async def list_recommendations(
+    pages: Pages, actor: Actor, demand_id: UUID, query: MatchQuery
+) -> Page[MatchBody]:
+    """The experts that a coordinator recommended: all that an enterprise sees of the pool."""
+    demand = await demands.get(pages.session, actor, demand_id)
+    if not demand_access.may_read_in_full(actor, demand):
+        raise NotFound()
+    return await pages.read(
+        repository.listed_recommendations(demand_id),
+        query=query,
+        columns={"rank": Match.rank},
+        show=lambda m: presentation.show_match(m, allowed_actions(actor, m, demand)),
+    )

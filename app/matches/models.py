@@ -1,0 +1,110 @@
+"""Match runs, their candidates, verdicts, and what the live index keeps in the database."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base, JsonObject, Record
+from app.demands.models import Demand
+from app.experts.models import Expert
+
+
+class Pool(StrEnum):
+    EXPERTS = "experts"
+    DEMANDS = "demands"
+    ACHIEVEMENTS = "achievements"
+
+
+class Trigger(StrEnum):
+    BY_HAND = "by_hand"
+
+
+class Verdict(StrEnum):
+    SUITABLE = "suitable"
+    UNSUITABLE = "unsuitable"
+    RECOMMENDED = "recommended"
+    REJECTED = "rejected"
+
+
+class MatchRun(Record):
+    """One execution of the matcher for a demand, with all it depended on."""
+
+    __tablename__ = "match_runs"
+    __table_args__ = (Index(None, "demand_id", "created_at"),)
+
+    demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"))
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    trigger: Mapped[Trigger]
+    index_version: Mapped[str] = mapped_column(String(16))
+    encoder: Mapped[str] = mapped_column(String(200))
+    pending: Mapped[int] = mapped_column(comment="candidates whose vectors were still missing")
+    parameters: Mapped[JsonObject]
+    durations: Mapped[JsonObject] = mapped_column(comment="milliseconds by stage")
+    exclusions: Mapped[list[JsonObject]] = mapped_column(JSONB)
+
+    demand: Mapped[Demand] = relationship(lazy="raise")
+
+
+class Match(Record):
+    """One ranked candidate of a run; contributions sum to the score."""
+
+    __tablename__ = "matches"
+    __table_args__ = (UniqueConstraint("run_id", "rank"), Index(None, "expert_id"))
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("match_runs.id"))
+    expert_id: Mapped[UUID] = mapped_column(ForeignKey("experts.id"))
+    rank: Mapped[int]
+    score: Mapped[float]
+    contributions: Mapped[list[JsonObject]] = mapped_column(JSONB)
+    features: Mapped[JsonObject]
+    terms: Mapped[list[str]] = mapped_column(ARRAY(String))
+    evidence: Mapped[list[JsonObject]] = mapped_column(JSONB)
+    uncovered_keywords: Mapped[list[str]] = mapped_column(ARRAY(String))
+    is_pending: Mapped[bool]
+    verdict: Mapped[Verdict | None] = mapped_column(comment="the latest one")
+
+    run: Mapped[MatchRun] = relationship(lazy="raise")
+    expert: Mapped[Expert] = relationship(lazy="raise")
+
+
+class Judgment(Record):
+    """A coordinator's verdict on a match, with the features as they were shown."""
+
+    __tablename__ = "judgments"
+
+    match_id: Mapped[UUID] = mapped_column(ForeignKey("matches.id"), index=True)
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    verdict: Mapped[Verdict]
+    reason: Mapped[str] = mapped_column(default="")
+    rank: Mapped[int]
+    score: Mapped[float]
+    features: Mapped[JsonObject]
+    index_version: Mapped[str] = mapped_column(String(16))
+
+
+class StoredModel(Record):
+    """The frozen statistics of one index version of one pool; the newest one is in force."""
+
+    __tablename__ = "index_models"
+    __table_args__ = (Index(None, "pool", "created_at"),)
+
+    pool: Mapped[Pool]
+    model_version: Mapped[str] = mapped_column(String(16))
+    encoder: Mapped[str] = mapped_column(String(200))
+    candidates: Mapped[int] = mapped_column(comment="in the pool when it was fitted")
+    encoded: Mapped[int] = mapped_column(comment="of them, with all their vectors")
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+
+
+class StoredVector(Base):
+    """What an encoder made of one text, as float32 bytes; texts are known by their hash."""
+
+    __tablename__ = "vectors"
+
+    encoder: Mapped[str] = mapped_column(String(200), primary_key=True)
+    is_query: Mapped[bool] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    vector: Mapped[bytes]

@@ -1,0 +1,281 @@
+"""Matching for coordinators: run and store, preview, and the reverse directions."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.achievements import repository as achievements
+from app.changes import operations as changes
+from app.database import now
+from app.demands import access as demand_access
+from app.demands import operations as demand_operations
+from app.demands import repository as demands
+from app.demands.models import Demand, DemandState
+from app.demands.schemas import PublicDemand
+from app.errors import Forbidden, NotFound, WrongState
+from app.experts import operations as expert_operations
+from app.experts import repository as experts
+from app.experts.access import parties_of as parties_of_expert
+from app.experts.models import Expert
+from app.lifecycle import Party
+from app.matches import presentation, repository
+from app.matches.documents import query_of_demand, query_of_expert
+from app.matches.judging import allowed_actions
+from app.matches.models import Match, MatchRun, Pool, Trigger
+from app.matches.ranking import Matcher
+from app.matches.schemas import (
+    AchievementMatch,
+    DemandMatch,
+    ExpertMatch,
+    MatchBody,
+    MatchedAchievement,
+    MatchParameters,
+    MatchQuery,
+    MatchRunBody,
+    MatchRunWithMatches,
+    Preview,
+    PreviewBody,
+    RunQuery,
+)
+from app.organizations.access import Actor
+from app.pagination import Page, Pages
+from matching import Constraints, Preferences, Query, Ranking
+
+
+async def run(
+    session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, data: MatchParameters
+) -> MatchRunWithMatches:
+    """Match experts to a published demand and keep the run with all it depended on."""
+    demand = await managed_demand(session, actor, demand_id)
+    if demand.state is not DemandState.PUBLISHED:
+        raise WrongState(verb="match", state=demand.state, allowed=[DemandState.PUBLISHED])
+    ranking = await matcher.rank(
+        session,
+        Pool.EXPERTS,
+        query_of_demand(demand),
+        constraints=constraints_of(data, conflicting=[demand.organization_id]),
+        preferences=preferences_of(data),
+        limit=data.limit,
+    )
+    stored = _run_of(actor, demand, data, ranking)
+    session.add(stored)
+    await session.flush()
+    matches = await _store_matches(session, stored, ranking)
+    await changes.append(session, "match_run.created", stored.id, actor_id=actor.account_id)
+    shown = [presentation.show_match(m, allowed_actions(actor, m, demand)) for m in matches]
+    return MatchRunWithMatches(**dict(presentation.show_run(stored)), matches=shown)
+
+
+def _run_of(actor: Actor, demand: Demand, data: MatchParameters, ranking: Ranking) -> MatchRun:
+    exclusions = presentation.show_exclusions(ranking)
+    return MatchRun(
+        demand_id=demand.id,
+        account_id=actor.account_id,
+        trigger=Trigger.BY_HAND,
+        index_version=ranking.index_version,
+        encoder=ranking.encoder,
+        pending=ranking.pending,
+        parameters=data.model_dump(mode="json"),
+        durations={stage: round(ms, 3) for stage, ms in ranking.durations.items()},
+        exclusions=[e.model_dump(mode="json") for e in exclusions],
+    )
+
+
+async def _store_matches(session: AsyncSession, stored: MatchRun, ranking: Ranking) -> list[Match]:
+    by_id = await _experts_of(session, ranking)
+    matches = [
+        Match(
+            run_id=stored.id,
+            expert=by_id[ranked.candidate_id],
+            **presentation.stored_values(ranked, by_id[ranked.candidate_id]),
+        )
+        for ranked in ranking.matches
+        if ranked.candidate_id in by_id
+    ]
+    session.add_all(matches)
+    return matches
+
+
+async def _experts_of(session: AsyncSession, ranking: Ranking) -> dict[str, Expert]:
+    ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
+    return {str(expert.id): expert for expert in await experts.find_many(session, ids)}
+
+
+async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> PreviewBody:
+    """Match a free text and store nothing."""
+    query = Query(
+        title=data.title,
+        problem=data.problem,
+        indicators=data.key_indicators,
+        keywords=tuple(data.keywords),
+    )
+    ranking = await matcher.rank(
+        session,
+        Pool.EXPERTS,
+        query,
+        constraints=constraints_of(data, conflicting=[]),
+        preferences=preferences_of(data),
+        limit=data.limit,
+    )
+    return PreviewBody(
+        index_version=ranking.index_version,
+        encoder=ranking.encoder,
+        pending=ranking.pending,
+        durations=dict(ranking.durations),
+        exclusions=presentation.show_exclusions(ranking),
+        matches=await _show_experts(session, ranking),
+    )
+
+
+async def _show_experts(session: AsyncSession, ranking: Ranking) -> list[ExpertMatch]:
+    by_id = await _experts_of(session, ranking)
+    return [
+        presentation.show_ranked_expert(ranked, by_id[ranked.candidate_id])
+        for ranked in ranking.matches
+        if ranked.candidate_id in by_id
+    ]
+
+
+async def list_runs(
+    pages: Pages, actor: Actor, demand_id: UUID, query: RunQuery
+) -> Page[MatchRunBody]:
+    await managed_demand(pages.session, actor, demand_id)
+    return await pages.read(
+        repository.listed_runs(demand_id),
+        query=query,
+        columns={"created_at": MatchRun.created_at},
+        show=presentation.show_run,
+    )
+
+
+async def get_run(session: AsyncSession, actor: Actor, run_id: UUID) -> MatchRun:
+    """A run of a demand that the actor manages as staff."""
+    found = await repository.find_run(session, run_id)
+    if found is None or Party.STAFF not in demand_access.parties_of(actor, found.demand):
+        raise NotFound()
+    return found
+
+
+async def list_matches(
+    pages: Pages, actor: Actor, run_id: UUID, query: MatchQuery
+) -> Page[MatchBody]:
+    """The candidates of a run, best first."""
+    found = await get_run(pages.session, actor, run_id)
+    return await pages.read(
+        repository.listed_matches(run_id, query),
+        query=query,
+        columns={"rank": Match.rank},
+        show=lambda m: presentation.show_match(m, allowed_actions(actor, m, found.demand)),
+    )
+
+
+async def demands_for_expert(
+    session: AsyncSession, actor: Actor, matcher: Matcher, expert_id: UUID, limit: int
+) -> list[DemandMatch]:
+    """Published demands that suit an expert, for the expert and the staff."""
+    expert = await expert_operations.get(session, actor, expert_id)
+    if not (actor.is_staff or Party.OWNER in parties_of_expert(actor, expert)):
+        raise Forbidden()
+    own = frozenset({str(expert.organization_id)}) if expert.organization_id else frozenset()
+    ranking = await matcher.rank(
+        session,
+        Pool.DEMANDS,
+        query_of_expert(expert),
+        constraints=Constraints(organizations=own),
+        limit=limit,
+    )
+    return await _show_demands(session, actor, ranking)
+
+
+async def similar_demands(
+    session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
+) -> list[DemandMatch]:
+    """Published demands that ask for much the same as this one."""
+    demand = await managed_demand(session, actor, demand_id)
+    ranking = await matcher.rank(
+        session,
+        Pool.DEMANDS,
+        query_of_demand(demand),
+        constraints=Constraints(excluded={str(demand.id): "itself"}),
+        limit=limit,
+    )
+    return await _show_demands(session, actor, ranking)
+
+
+async def achievements_for_demand(
+    session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
+) -> list[AchievementMatch]:
+    """Published achievements that may solve a demand; its enterprise may ask, too."""
+    demand = await demand_operations.get(session, actor, demand_id)
+    if not demand_access.may_read_in_full(actor, demand):
+        raise Forbidden()
+    ranking = await matcher.rank(session, Pool.ACHIEVEMENTS, query_of_demand(demand), limit=limit)
+    ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
+    by_id = {str(a.id): a for a in await achievements.find_many(session, ids)}
+    return [
+        AchievementMatch(
+            **presentation.explained(ranked, {ranked.candidate_id: found.name}),
+            achievement=MatchedAchievement.model_validate(found),
+        )
+        for ranked in ranking.matches
+        if (found := by_id.get(ranked.candidate_id)) is not None
+    ]
+
+
+async def _show_demands(session: AsyncSession, actor: Actor, ranking: Ranking) -> list[DemandMatch]:
+    ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
+    by_id = {str(d.id): d for d in await demands.find_many(session, ids)}
+    found = [(r, by_id[r.candidate_id]) for r in ranking.matches if r.candidate_id in by_id]
+    return [
+        DemandMatch(
+            **_as_readable(presentation.explained(ranked, {}), actor, demand),
+            demand=PublicDemand.of(
+                demand, allowed_actions=demand_access.allowed_actions(actor, demand)
+            ),
+        )
+        for ranked, demand in found
+    ]
+
+
+def _as_readable(body: dict[str, Any], actor: Actor, demand: Demand) -> dict[str, Any]:
+    """Without the words of a full text that this reader may not know."""
+    if demand_access.may_read_in_full(actor, demand):
+        return body
+    evidence = [
+        item | {"terms": presentation.only_public(item["terms"], demand)}
+        for item in body["evidence"]
+    ]
+    return body | {
+        "terms": presentation.only_public(body["terms"], demand),
+        "evidence": evidence,
+    }
+
+
+async def managed_demand(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+    """The demand, if the actor is staff of its region."""
+    demand = await demand_operations.get(session, actor, demand_id)
+    if Party.STAFF not in demand_access.parties_of(actor, demand):
+        raise Forbidden()
+    return demand
+
+
+def constraints_of(data: MatchParameters, *, conflicting: Sequence[UUID]) -> Constraints:
+    """The request's hard conditions; absent ones exclude nobody."""
+    organizations = {*conflicting, *data.conflicting_organization_ids}
+    return Constraints(
+        on=data.on or now().date(),
+        kinds=frozenset(data.kinds) or None,
+        regions=tuple(data.regions) or None,
+        organizations=frozenset(str(o) for o in organizations),
+        excluded={str(e.expert_id): e.reason for e in data.excluded},
+    )
+
+
+def preferences_of(data: MatchParameters) -> Preferences:
+    return Preferences(
+        region=data.near_region or "",
+        near=data.near_weight if data.near_region else 0.0,
+        graded=data.graded_weight,
+    )

@@ -1,0 +1,104 @@
+"""A ranking as people read it: document ids become titles, candidates become records."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from app.demands.models import Demand
+from app.experts.models import Expert
+from app.matches.documents import public_text_of_demand
+from app.matches.models import Match, MatchRun
+from app.matches.schemas import (
+    ContributionBody,
+    EvidenceBody,
+    ExclusionBody,
+    ExpertMatch,
+    MatchBody,
+    MatchedExpert,
+    MatchRunBody,
+)
+from matching import Match as Ranked
+from matching import Ranking
+
+PROFILE_TITLE = "专家简介"
+
+
+def stored_values(ranked: Ranked, expert: Expert) -> dict[str, Any]:
+    """A ranked candidate as the columns of a stored match."""
+    body = explained(ranked, titles_of(expert))
+    return {
+        "expert_id": expert.id,
+        "features": {name: float(value) for name, value in ranked.features.items()},
+        **body,
+    }
+
+
+def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
+    """Rank, score and reasons as plain values; `titles` names the evidence by document id."""
+    contributions = [ContributionBody.model_validate(c) for c in ranked.contributions]
+    evidence = [
+        EvidenceBody(
+            document_id=UUID(item.document_id),
+            kind=item.kind,
+            title=titles.get(item.document_id, ""),
+            grade=item.grade,
+            score=item.score,
+            terms=list(item.terms),
+        )
+        for item in ranked.evidence
+    ]
+    return {
+        "rank": ranked.rank,
+        "score": ranked.score,
+        "contributions": [c.model_dump(mode="json") for c in contributions],
+        "terms": list(ranked.terms),
+        "evidence": [e.model_dump(mode="json") for e in evidence],
+        "uncovered_keywords": list(ranked.uncovered_keywords),
+        "is_pending": ranked.is_pending,
+    }
+
+
+def titles_of(expert: Expert) -> dict[str, str]:
+    """The titles of an expert's documents, by id."""
+    titles = {str(item.id): item.title for item in expert.evidence}
+    return {str(expert.id): PROFILE_TITLE, **titles}
+
+
+def show_ranked_expert(ranked: Ranked, expert: Expert) -> ExpertMatch:
+    return ExpertMatch(
+        **explained(ranked, titles_of(expert)), expert=MatchedExpert.model_validate(expert)
+    )
+
+
+def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:
+    return MatchBody(
+        id=match.id,
+        run_id=match.run_id,
+        rank=match.rank,
+        score=match.score,
+        contributions=[ContributionBody(**c) for c in match.contributions],
+        terms=match.terms,
+        evidence=[EvidenceBody(**item) for item in match.evidence],
+        uncovered_keywords=match.uncovered_keywords,
+        is_pending=match.is_pending,
+        verdict=match.verdict,
+        expert=MatchedExpert.model_validate(match.expert),
+        allowed_actions=allowed_actions,
+    )
+
+
+def show_run(run: MatchRun) -> MatchRunBody:
+    return MatchRunBody.of(run)
+
+
+def show_exclusions(ranking: Ranking) -> list[ExclusionBody]:
+    return [
+        ExclusionBody(expert_id=UUID(e.candidate_id), rank=e.rank, reason=e.reason, detail=e.detail)
+        for e in ranking.exclusions
+    ]
+
+
+def only_public(terms: Sequence[str], demand: Demand) -> list[str]:
+    """The terms that stand in the public part, for readers who may not know the rest."""
+    public = public_text_of_demand(demand).casefold()
+    return [term for term in terms if term.casefold() in public]

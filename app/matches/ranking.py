@@ -1,0 +1,104 @@
+"""Ask the live index: bring it up to date, find or make the query's vector, rank in a thread."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from app.matches import vectors
+from app.matches.encoders import EncoderUnavailable, create_encoder
+from app.matches.live import LiveIndex
+from app.matches.models import Pool
+from app.settings import Settings
+from matching import (
+    Constraints,
+    Encoder,
+    MatchIndex,
+    Preferences,
+    Query,
+    Ranking,
+    match,
+    text_key,
+)
+
+EMPTY = Ranking(
+    matches=(), exclusions=(), index_version="", encoder="none", pending=0, durations={}
+)
+NO_CONSTRAINTS, NO_PREFERENCES = Constraints(), Preferences()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matcher:
+    """The process's live indexes and the encoder they belong to."""
+
+    indexes: Mapping[Pool, LiveIndex]
+    encoder: Encoder | None
+
+    async def rank(
+        self,
+        session: AsyncSession,
+        pool: Pool,
+        query: Query,
+        *,
+        constraints: Constraints = NO_CONSTRAINTS,
+        preferences: Preferences = NO_PREFERENCES,
+        limit: int = 20,
+    ) -> Ranking:
+        """The best of the pool as it is committed now; empty when nobody is in it."""
+        index = await self.indexes[pool].refresh()
+        if index is None:
+            return EMPTY
+        vector = await self._query_vector(session, index, query)
+        ranking = await to_thread.run_sync(
+            lambda: match(
+                query,
+                index,
+                query_vector=vector,
+                constraints=constraints,
+                preferences=preferences,
+                limit=limit,
+            )
+        )
+        return replace(ranking, pending=self.pending(index))
+
+    def pending(self, index: MatchIndex) -> int:
+        """How many candidates still wait for vectors that the encoder will make.
+
+        Before enough of them have theirs, the latent space serves all, and all of them wait.
+        """
+        is_latent = self.encoder is not None and index.model.is_latent
+        return len(index) if is_latent else len(index.pending)
+
+    async def _query_vector(
+        self, session: AsyncSession, index: MatchIndex, query: Query
+    ) -> vectors.Vector | None:
+        """The stored vector of the query's text, or a new one; None where it cannot be had."""
+        if self.encoder is None or index.model.encoder != self.encoder.name:
+            return None
+        try:
+            found = await vectors.encode(session, self.encoder, [query.text], is_query=True)
+        except EncoderUnavailable:
+            return None
+        return found[text_key(query.text)]
+
+
+def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession]) -> Matcher:
+    """The matcher of a process; `sessions` must not be those of its requests (see LiveIndex)."""
+    encoder = create_encoder(settings)
+    folder = settings.var_folder / "indexes"
+    indexes = {
+        pool: LiveIndex(pool=pool, sessions=sessions, folder=folder, encoder=encoder)
+        for pool in Pool
+    }
+    return Matcher(indexes=indexes, encoder=encoder)
+
+
+def get_matcher(request: Request) -> Matcher:
+    matcher: Matcher = request.app.state.matcher
+    return matcher
+
+
+MatcherDep = Annotated[Matcher, Depends(get_matcher)]

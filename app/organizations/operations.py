@@ -1,0 +1,194 @@
+"""Organizations: registered, verified or rejected, kept up to date."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.errors import Forbidden, NotFound, invalid_field
+from app.language import Text
+from app.lifecycle import Party, Transition, next_state, possible_verbs
+from app.organizations import repository
+from app.organizations.access import Actor
+from app.organizations.models import Organization, OrganizationState
+from app.organizations.schemas import (
+    OrganizationBody,
+    OrganizationCreate,
+    OrganizationFields,
+    OrganizationQuery,
+    OrganizationUpdate,
+)
+from app.pagination import Page, Pages
+from app.regions import in_scope
+from app.search import SearchVector, search_vector
+
+SORTS = {"created_at": Organization.created_at, "name": Organization.name}
+# The region is part of it: it decides who supervises.
+IDENTITY = ("name", "unified_social_credit_code", "kind", "region_code")
+CONTACTS = ("contact_name", "contact_phone", "contact_email")
+
+TRANSITIONS = {
+    "verify": Transition(
+        sources=frozenset({OrganizationState.REGISTERED, OrganizationState.REJECTED}),
+        target=OrganizationState.VERIFIED,
+        parties=frozenset({Party.STAFF}),
+    ),
+    "reject": Transition(
+        sources=frozenset({OrganizationState.REGISTERED}),
+        target=OrganizationState.REJECTED,
+        parties=frozenset({Party.STAFF}),
+    ),
+}
+
+
+def parties_of(actor: Actor, organization: Organization) -> set[Party]:
+    """In which capacities the actor touches this organization."""
+    parties = {Party.STAFF} if actor.manages_region(organization.region_code) else set()
+    return parties | ({Party.OWNER} if actor.acts_for(organization.id) else set())
+
+
+def may_manage(actor: Actor, organization: Organization) -> bool:
+    """Its members, and the staff of its region."""
+    return bool(parties_of(actor, organization))
+
+
+def may_read(actor: Actor, organization: Organization) -> bool:
+    """Verified organizations are open to everyone signed in, others to those who manage them."""
+    return organization.state is OrganizationState.VERIFIED or may_manage(actor, organization)
+
+
+def _readable(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `may_read`, in SQL."""
+    own = Organization.id.in_(actor.organization_ids)
+    verified = Organization.state == OrganizationState.VERIFIED
+    if not actor.is_staff:
+        return or_(verified, own)
+    return or_(verified, own, in_scope(Organization.region_code, actor.scope))
+
+
+def allowed_actions(actor: Actor, organization: Organization) -> list[str]:
+    """What the actor may do with this organization now."""
+    parties = parties_of(actor, organization)
+    verbs = possible_verbs(TRANSITIONS, organization.state, parties)
+    return ["update", *verbs] if parties else []
+
+
+def show(actor: Actor, organization: Organization) -> OrganizationBody:
+    """The organization; contacts only for its members and the staff of its region."""
+    hidden = {} if may_manage(actor, organization) else dict.fromkeys(CONTACTS)
+    return OrganizationBody.of(
+        organization, allowed_actions=allowed_actions(actor, organization), **hidden
+    )
+
+
+async def create(session: AsyncSession, actor: Actor, data: OrganizationCreate) -> Organization:
+    """Staff enter an organization that they vouch for."""
+    if not actor.manages_region(data.region_code):
+        raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
+    return await add(session, actor, data, OrganizationState.VERIFIED)
+
+
+async def add(
+    session: AsyncSession, actor: Actor, data: OrganizationFields, state: OrganizationState
+) -> Organization:
+    """Store a new organization; a credit code that is already there is refused."""
+    await _require_free_code(session, data.unified_social_credit_code, None)
+    organization = Organization(**data.model_dump(), state=state)
+    organization.search = _search(organization)
+    session.add(organization)
+    await changes.append(
+        session, "organization.created", organization.id, actor_id=actor.account_id
+    )
+    return organization
+
+
+async def get(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
+    """The organization, if the actor may read it."""
+    organization = await repository.find(session, organization_id)
+    if organization is None or not may_read(actor, organization):
+        raise NotFound()
+    return organization
+
+
+async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[OrganizationBody]:
+    return await pages.read(
+        repository.listed(query, _readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=lambda organization: show(actor, organization),
+    )
+
+
+async def update(
+    session: AsyncSession, actor: Actor, organization_id: UUID, data: OrganizationUpdate
+) -> Organization:
+    """Change what the body names; the identity of a verified one only by staff of its region."""
+    organization = await _managed(session, actor, organization_id)
+    wanted = data.changes()
+    _require_unlocked(actor, organization, wanted)
+    if "unified_social_credit_code" in wanted:
+        code = wanted["unified_social_credit_code"]
+        await _require_free_code(session, code, organization.id)
+    for name, value in wanted.items():
+        setattr(organization, name, value)
+    if not may_manage(actor, organization):
+        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+    organization.search = _search(organization)
+    await changes.append(
+        session, "organization.updated", organization.id, actor_id=actor.account_id
+    )
+    return organization
+
+
+def _require_unlocked(actor: Actor, organization: Organization, wanted: Mapping[str, Any]) -> None:
+    is_verified = organization.state is OrganizationState.VERIFIED
+    if not is_verified or Party.STAFF in parties_of(actor, organization):
+        return
+    for name in IDENTITY:
+        if name in wanted and wanted[name] != getattr(organization, name):
+            raise invalid_field(
+                f"/{name}", "locked", "机构已核验，请联系协调员修改", "Verified; ask a coordinator"
+            )
+
+
+async def move(
+    session: AsyncSession, actor: Actor, organization_id: UUID, verb: str, reason: str = ""
+) -> Organization:
+    """`verify` or `reject`, by the staff of its region."""
+    organization = await _managed(session, actor, organization_id)
+    parties = parties_of(actor, organization)
+    target = next_state(TRANSITIONS, verb, organization.state, parties)
+    organization.state, organization.state_reason = target, reason
+    await changes.append(
+        session, f"organization.{target}", organization.id, actor_id=actor.account_id
+    )
+    return organization
+
+
+async def _managed(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
+    organization = await repository.find(session, organization_id, is_for_update=True)
+    if organization is None or not may_read(actor, organization):
+        raise NotFound()
+    if not may_manage(actor, organization):
+        raise Forbidden()
+    return organization
+
+
+async def _require_free_code(
+    session: AsyncSession, code: str | None, organization_id: UUID | None
+) -> None:
+    found = await repository.find_by_code(session, code) if code else None
+    if found is not None and found.id != organization_id:
+        raise invalid_field(
+            "/unified_social_credit_code",
+            "credit_code_taken",
+            "该统一社会信用代码已登记",
+            "This unified social credit code is already registered",
+        )
+
+
+def _search(organization: Organization) -> SearchVector:
+    return search_vector([organization.introduction], names=[organization.name])

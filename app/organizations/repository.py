@@ -1,0 +1,98 @@
+"""Every SELECT on organizations and memberships."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.organizations.models import (
+    Membership,
+    MembershipState,
+    Organization,
+    OrganizationState,
+)
+from app.organizations.schemas import MembershipQuery, OrganizationQuery
+from app.regions import in_region
+from app.search import matches_text
+
+
+async def organization_ids_of(session: AsyncSession, account_id: UUID) -> frozenset[UUID]:
+    """The organizations that the account acts for."""
+    found = await session.scalars(
+        select(Membership.organization_id).where(
+            Membership.account_id == account_id, Membership.state == MembershipState.APPROVED
+        )
+    )
+    return frozenset(found)
+
+
+async def find(
+    session: AsyncSession, organization_id: UUID, *, is_for_update: bool = False
+) -> Organization | None:
+    return await session.get(Organization, organization_id, with_for_update=is_for_update or None)
+
+
+async def find_by_code(session: AsyncSession, code: str) -> Organization | None:
+    return await session.scalar(
+        select(Organization).where(Organization.unified_social_credit_code == code)
+    )
+
+
+async def find_by_name(session: AsyncSession, name: str) -> Organization | None:
+    """The verified one first, then the oldest of that name."""
+    return await session.scalar(
+        select(Organization)
+        .where(Organization.name == name)
+        .order_by(Organization.state != OrganizationState.VERIFIED, Organization.created_at)
+        .limit(1)
+    )
+
+
+def listed(query: OrganizationQuery, scope: ColumnElement[bool]) -> Select[Organization]:
+    """Organizations inside `scope` that meet the filters."""
+    statement = select(Organization).where(scope)
+    for name in ("kind", "state", "industry_code"):
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(getattr(Organization, name) == wanted)
+    if query.region_code is not None:
+        statement = statement.where(in_region(Organization.region_code, query.region_code))
+    if query.text is not None:
+        statement = statement.where(matches_text(Organization.search, query.text))
+    return statement
+
+
+def _memberships() -> Select[Membership]:
+    return (
+        select(Membership)
+        .join(Membership.account)
+        .join(Membership.organization)
+        .options(contains_eager(Membership.account), contains_eager(Membership.organization))
+    )
+
+
+async def find_membership(
+    session: AsyncSession, membership_id: UUID, *, is_for_update: bool = False
+) -> Membership | None:
+    statement = _memberships().where(Membership.id == membership_id)
+    if is_for_update:
+        statement = statement.with_for_update(of=Membership)
+    return await session.scalar(statement)
+
+
+async def find_membership_of(
+    session: AsyncSession, account_id: UUID, organization_id: UUID
+) -> Membership | None:
+    return await session.scalar(
+        _memberships().where(
+            Membership.account_id == account_id, Membership.organization_id == organization_id
+        )
+    )
+
+
+def listed_memberships(query: MembershipQuery, scope: ColumnElement[bool]) -> Select[Membership]:
+    statement = _memberships().where(scope)
+    for name in ("organization_id", "account_id", "state"):
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(getattr(Membership, name) == wanted)
+    return statement

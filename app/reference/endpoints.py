@@ -1,0 +1,49 @@
+"""HTTP for the code tables; they are public, since forms need them before anybody signs in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.database import SessionDep
+from app.reference import repository
+from app.reference.models import Country, Discipline, Industry, Region, TechnologyField
+from app.reference.schemas import CodeBody, CodeQuery
+
+router = APIRouter(tags=["reference"])
+
+CodeQueryDep = Annotated[CodeQuery, Query()]
+
+
+@router.get("/regions")
+async def list_regions(session: SessionDep, query: CodeQueryDep) -> list[CodeBody]:
+    """行政区划 GB/T 2260 · Provinces, prefectures and counties."""
+    found = await session.scalars(repository.listed_tree(Region, query))
+    return [CodeBody.model_validate(row) for row in found]
+
+
+@router.get("/industries")
+async def list_industries(session: SessionDep, query: CodeQueryDep) -> list[CodeBody]:
+    """国民经济行业 GB/T 4754 · Sections, divisions and groups of industries."""
+    found = await session.scalars(repository.listed_tree(Industry, query))
+    return [CodeBody.model_validate(row) for row in found]
+
+
+@router.get("/disciplines")
+async def list_disciplines(session: SessionDep, query: CodeQueryDep) -> list[CodeBody]:
+    """学科 GB/T 13745 · Disciplines and their branches."""
+    found = await session.scalars(repository.listed_tree(Discipline, query))
+    return [CodeBody.model_validate(row) for row in found]
+
+
+@router.get("/technology-fields")
+async def list_technology_fields(session: SessionDep) -> list[CodeBody]:
+    """技术领域 · The fields of the provincial demand forms."""
+    found = await session.scalars(repository.listed_flat(TechnologyField))
+    return [CodeBody.model_validate(row) for row in found]
+
+
+@router.get("/countries")
+async def list_countries(session: SessionDep) -> list[CodeBody]:
+    """国家和地区 ISO 3166-1 · Countries and areas."""
+    found = await session.scalars(repository.listed_flat(Country))
+    return [CodeBody.model_validate(row) for row in found]

@@ -1,0 +1,26 @@
+"""Every SELECT on the code tables."""
+
+from sqlalchemy import Select, select
+
+from app.database import Base
+from app.reference.models import Country, Discipline, Industry, Region, TechnologyField
+from app.reference.schemas import CodeQuery
+
+Tree = type[Region] | type[Industry] | type[Discipline]
+Flat = type[TechnologyField] | type[Country]
+
+
+def listed_tree(table: Tree, query: CodeQuery) -> Select[Base]:
+    """The codes below a parent, of a level, or with a text in their name."""
+    statement = select(table).order_by(table.code).limit(query.limit)
+    if query.parent_code is not None:
+        statement = statement.where(table.parent_code == query.parent_code)
+    if query.level is not None:
+        statement = statement.where(table.level == query.level)
+    if query.text is not None:
+        statement = statement.where(table.name.contains(query.text, autoescape=True))
+    return statement
+
+
+def listed_flat(table: Flat) -> Select[Base]:
+    return select(table).order_by(table.code)

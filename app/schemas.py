@@ -1,0 +1,61 @@
+"""What the domains' bodies share: strict requests, record responses, bounded texts."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+# PostgreSQL stores no NUL; other control characters are no text for people either.
+TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+
+def text_of(max_length: int, *, min_length: int = 0) -> Any:
+    """The constraints of a trimmed text."""
+    return StringConstraints(
+        strip_whitespace=True, min_length=min_length, max_length=max_length, pattern=TEXT_PATTERN
+    )
+
+
+ShortText = Annotated[str, text_of(100, min_length=1)]
+Line = Annotated[str, text_of(300)]
+FormText = Annotated[str, text_of(5_000)]
+LongText = Annotated[str, text_of(20_000)]
+Texts = Annotated[list[Annotated[str, text_of(300, min_length=1)]], Field(max_length=50)]
+
+# PostgreSQL stores years that Python cannot read back.
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))
+]
+
+
+class Body(BaseModel):
+    """A request: unknown fields are refused, so that a misspelt one is not lost silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def changes(self) -> dict[str, Any]:
+        """The fields the client sent, for JSON Merge Patch."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class RecordBody(BaseModel):
+    """A response that shows one stored record."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, record: object, **computed: object) -> Self:
+        """The record's columns of the same names, and what is computed for this reader."""
+        stored = {n: getattr(record, n) for n in cls.model_fields if n not in computed}
+        return cls.model_validate(stored | computed)
+
+
+class Reason(Body):
+    """Why a step is taken; people on the other side read it."""
+
+    reason: Annotated[str, text_of(500, min_length=1), Field(examples=["指标缺少现有水平，请补充"])]

@@ -1,0 +1,61 @@
+"""Expert finding for technical demands: candidates ranked for a query, with reasons that add up.
+
+>>> from matching import Candidate, Document, MatchIndex, Query, match
+>>> def expert(name, text):
+...     return Candidate(candidate_id=name, documents=(
+...         Document(document_id=f"{name}-1", kind="profile", text=text),))
+>>> index = MatchIndex.fit([expert("李", "耐火材料；高温窑炉"), expert("王", "茶叶加工；茶园害虫")])
+>>> best = match(Query(title="超高温隔热耐火材料的研制"), index).matches[0]
+>>> best.candidate_id, best.terms
+('李', ('耐火材料', '高温'))
+>>> abs(best.score - sum(c.value for c in best.contributions)) < 1e-6
+True
+
+With `LocalEncoder()` handed to `MatchIndex.fit` and to `match`, texts are compared by meaning too.
+Nothing here knows HTTP, SQL or how to reach anybody.
+"""
+
+from matching.embeddings import Encoder, LocalEncoder, text_key
+from matching.fusion import Weights
+from matching.index import MatchIndex
+from matching.kernels import warm_up
+from matching.matcher import match
+from matching.model import IndexModel, fit_model
+from matching.types import (
+    Candidate,
+    Constraints,
+    Contribution,
+    Document,
+    Evidence,
+    Exclusion,
+    Facts,
+    Grade,
+    Match,
+    Preferences,
+    Query,
+    Ranking,
+)
+
+__all__ = [
+    "Candidate",
+    "Constraints",
+    "Contribution",
+    "Document",
+    "Encoder",
+    "Evidence",
+    "Exclusion",
+    "Facts",
+    "Grade",
+    "IndexModel",
+    "LocalEncoder",
+    "Match",
+    "MatchIndex",
+    "Preferences",
+    "Query",
+    "Ranking",
+    "Weights",
+    "fit_model",
+    "match",
+    "text_key",
+    "warm_up",
+]

@@ -1,0 +1,96 @@
+"""Measures of a ranking against graded judgments, and two plain baselines to compare with.
+
+Grades are 0 (no) to 3 (could lead); whoever was not judged counts as 0. A ranking is a list of
+candidate ids, best first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import inf, log2
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from matching.text import normalise
+
+Grades = Mapping[str, int]
+RELEVANT = 2
+
+
+def ndcg(ranking: Sequence[str], grades: Grades, k: int = 10) -> float:
+    """Normalised discounted cumulative gain (Järvelin & Kekäläinen 2002), gain 2^grade − 1.
+
+    The ideal ranking is made of all judged candidates; 0 when none of them has a gain.
+    """
+    ideal = _dcg(sorted(grades.values(), reverse=True)[:k])
+    found = _dcg([grades.get(candidate, 0) for candidate in ranking[:k]])
+    return found / ideal if ideal > 0 else 0.0
+
+
+def reciprocal_rank(ranking: Sequence[str], grades: Grades, relevant: int = RELEVANT) -> float:
+    """1 / rank of the first candidate graded `relevant` or better, 0 when there is none."""
+    ranks = (r for r, c in enumerate(ranking, start=1) if grades.get(c, 0) >= relevant)
+    return 1 / next(ranks, inf)
+
+
+def recall(
+    ranking: Sequence[str], grades: Grades, k: int = 10, relevant: int = RELEVANT
+) -> float:
+    """Share of the relevant candidates that stand in the first k, 0 when there are none."""
+    wanted = {candidate for candidate, grade in grades.items() if grade >= relevant}
+    return len(wanted.intersection(ranking[:k])) / len(wanted) if wanted else 0.0
+
+
+def precision(
+    ranking: Sequence[str], grades: Grades, k: int = 10, relevant: int = RELEVANT
+) -> float:
+    """Share of the first k places that a relevant candidate holds."""
+    return sum(grades.get(candidate, 0) >= relevant for candidate in ranking[:k]) / k
+
+
+def share_judged(ranking: Sequence[str], grades: Grades, k: int = 10) -> float:
+    """Share of the first k that somebody judged: how far the other measures can be trusted."""
+    first = ranking[:k]
+    return sum(candidate in grades for candidate in first) / len(first) if first else 0.0
+
+
+def bootstrap_interval(
+    values: Sequence[float], *, level: float = 0.95, samples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean over queries (Efron 1979); ValueError if empty."""
+    if not values:
+        raise ValueError("an interval needs at least one value, got 0")
+    observed = np.asarray(values, dtype=np.float64)
+    drawn = np.random.default_rng(seed).integers(0, len(observed), (samples, len(observed)))
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(observed[drawn].mean(axis=1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def tfidf_rankings(
+    documents: Mapping[str, str],
+    queries: Sequence[str],
+    *,
+    words: Callable[[str], list[str]] | None = None,
+) -> list[list[str]]:
+    """Rank all documents for each query by plain TF-IDF cosine, ties by id: the baselines.
+
+    Features are the words that `words` cuts out of a normalised text, or its character bigrams.
+    """
+    ids = sorted(documents)
+    vectorizer = _vectorizer(words)
+    matrix = vectorizer.fit_transform([documents[candidate] for candidate in ids])
+    scores: NDArray[np.float64] = (vectorizer.transform(list(queries)) @ matrix.T).toarray()
+    return [[ids[i] for i in np.argsort(-row, kind="stable")] for row in scores]
+
+
+def _vectorizer(words: Callable[[str], list[str]] | None) -> TfidfVectorizer:
+    if words is None:
+        return TfidfVectorizer(analyzer="char", ngram_range=(2, 2), preprocessor=normalise)
+    return TfidfVectorizer(analyzer=lambda text: words(normalise(text)))
+
+
+def _dcg(grades: Sequence[int]) -> float:
+    return sum((2.0**grade - 1) / log2(place + 2) for place, grade in enumerate(grades))

@@ -1,0 +1,153 @@
+"""match(): the stages in order, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matching.aggregation import PassageScores, score_passages, sum_by_owner
+from matching.constraints import REASONS, detail, prefer, reasons
+from matching.embeddings import Encoder
+from matching.explanation import explain
+from matching.fusion import Chosen, Weights, mean_of, neutral
+from matching.index import MatchIndex
+from matching.retrieval import PoolScores, QueryFeatures, Rowset, read_query, score_pool, top_rows
+from matching.shares import Subject, subject_at
+from matching.types import Constraints, Exclusion, Preferences, Query, Ranking
+
+NO_CONSTRAINTS = Constraints()
+NO_PREFERENCES = Preferences()
+DEFAULT_WEIGHTS = Weights()
+CHOSEN = 1_000
+LEXICAL_ONLY = "none"
+
+Codes = NDArray[np.int8]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    durations: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=perf_counter)
+
+    def stop(self, stage: str) -> None:
+        """Book the time since the last stop on `stage`."""
+        now = perf_counter()
+        self.durations[stage] = 1000 * (now - self.last)
+        self.last = now
+
+
+def match(
+    query: Query,
+    index: MatchIndex,
+    *,
+    query_vector: NDArray[np.float32] | None = None,
+    encoder: Encoder | None = None,
+    constraints: Constraints = NO_CONSTRAINTS,
+    preferences: Preferences = NO_PREFERENCES,
+    weights: Weights = DEFAULT_WEIGHTS,
+    limit: int = 50,
+) -> Ranking:
+    """Rank the candidates of `index` for `query`, best first, ties by id.
+
+    The dense spaces take `query_vector` (d,), else what `encoder` makes of the query's text; an
+    index in latent space needs neither. Without any, only the lexical space speaks. ValueError
+    when `limit` is below 1 or the vector or the encoder is not of the index's kind.
+    """
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    watch = Stopwatch()
+    asked = read_query(query, index.model, query_vector, encoder)
+    watch.stop("query")
+    pool = score_pool(asked, index)
+    broken = reasons(index, constraints)
+    rows = choose(pool, index, broken, weights)
+    watch.stop("retrieval")
+    passages = score_passages(index, rows, asked.vector, weights.decay)
+    watch.stop("aggregation")
+    chosen = weigh_up(pool, rows, passages, asked, index, weights, preferences)
+    watch.stop("fusion")
+    ranked = rank(index, chosen.rows, chosen.scores(weights), broken[rows], limit)
+    exclusions = exclude(ranked, broken[rows], constraints, limit)
+    watch.stop("constraints")
+    kept = [subject for subject in ranked if not broken[rows[subject.place]]][:limit]
+    matches = explain(query, asked, index, chosen, kept, weights)
+    watch.stop("explanation")
+    return Ranking(
+        matches=matches,
+        exclusions=exclusions,
+        index_version=index.version,
+        encoder=LEXICAL_ONLY if asked.vector is None else index.model.encoder,
+        pending=len(index.pending),
+        durations=watch.durations,
+    )
+
+
+def choose(pool: PoolScores, index: MatchIndex, broken: Codes, weights: Weights) -> Rowset:
+    """Return the rows worth a close look: the best thousand, and the best thousand allowed."""
+    mean = mean_of(pool.topic, pool.has_topic & index.alive)
+    topic = np.where(pool.has_topic, pool.topic, np.float32(mean))
+    first = (weights.lexical * pool.lexical + weights.topic * topic).astype(np.float32)
+    best = top_rows(first, index.alive, index.draws, CHOSEN)
+    if not broken[best].any():
+        return best
+    return np.union1d(best, top_rows(first, index.alive & (broken == 0), index.draws, CHOSEN))
+
+
+def weigh_up(
+    pool: PoolScores,
+    rows: Rowset,
+    passages: PassageScores,
+    asked: QueryFeatures,
+    index: MatchIndex,
+    weights: Weights,
+    preferences: Preferences,
+) -> Chosen:
+    """Gather the features of the chosen rows, each beside the average of the pool."""
+    usual = score_passages(index, index.background, asked.vector, weights.decay)
+    passage_mean = mean_of(*sum_by_owner(usual, len(index.background)))
+    topic_mean = mean_of(pool.topic, pool.has_topic & index.alive)
+    everyone = np.ones(len(rows), dtype=np.bool_)
+    features = {
+        "lexical": neutral(pool.lexical[rows], everyone, mean_of(pool.lexical, index.alive)),
+        "topic": neutral(pool.topic[rows], pool.has_topic[rows], topic_mean),
+        "passage": neutral(*sum_by_owner(passages, len(rows)), passage_mean),
+    }
+    return Chosen(rows, features, passages, prefer(index, rows, passages, preferences))
+
+
+def rank(
+    index: MatchIndex, rows: Rowset, scores: NDArray[np.float64], broken: Codes, limit: int
+) -> list[Subject]:
+    """Return, in order, whoever may come first `limit`, with or without constraints."""
+    near = scores >= _threshold(scores, limit)
+    near |= (broken == 0) & (scores >= _threshold(scores[broken == 0], limit))
+    subjects = [subject_at(index, rows, int(place)) for place in np.flatnonzero(near)]
+    return sorted(subjects, key=lambda subject: (-scores[subject.place], subject.candidate_id))
+
+
+def exclude(
+    ranked: Sequence[Subject], broken: Codes, constraints: Constraints, limit: int
+) -> tuple[Exclusion, ...]:
+    """Report who would have stood in the first `limit` places without the constraints, and why."""
+    return tuple(
+        Exclusion(
+            candidate_id=subject.candidate_id,
+            rank=place,
+            reason=(reason := REASONS[broken[subject.place]]),
+            detail=detail(reason, subject.segment, subject.row, subject.candidate_id, constraints),
+        )
+        for place, subject in enumerate(ranked[:limit], start=1)
+        if broken[subject.place]
+    )
+
+
+def _threshold(scores: NDArray[np.float64], limit: int) -> float:
+    if len(scores) <= limit:
+        return -np.inf
+    return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])

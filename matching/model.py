@@ -1,0 +1,276 @@
+"""The statistics of one index version: learned once, frozen, identical in all processes.
+
+Everything that could drift while a pool grows (idf, the latent basis, the means of the dense
+spaces) is frozen here; terms that come later count as if no document had them yet.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.decomposition import TruncatedSVD
+
+from matching.embeddings import centred, text_key, unit
+from matching.features import Floats, Rows, count_terms, smooth_idf, weigh
+from matching.kernels import project_rows
+from matching.passages import Reading, read
+from matching.text import Keys, normalise
+from matching.types import Candidate
+
+LATENT = "lsa"
+LATENT_DIMENSIONS = 300
+LATENT_TERMS = 50_000
+LATENT_SAMPLE = 10_000
+MEAN_SAMPLE = 20_000
+FEW_QUERIES = 50
+FORMAT = 1
+
+VectorsByKey = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IndexModel:
+    """What every weight and every vector of an index depends on.
+
+    `encoder` names the dense space: an encoder's name or "lsa". `keys` are the known terms,
+    ascending, with their `idf`. `statement_mean`, `passage_mean` and `query_mean` (d,) centre the
+    dense space. `basis_keys` and `basis` (terms, d) project into the latent space, if that is it.
+    """
+
+    encoder: str
+    documents: int
+    keys: Keys
+    idf: Floats
+    basis_keys: Keys
+    basis: Floats
+    statement_mean: Floats
+    passage_mean: Floats
+    query_mean: Floats
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a dense vector."""
+        return len(self.query_mean)
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether the dense space is the latent one, whose vectors need no encoder."""
+        return self.encoder == LATENT
+
+    @cached_property
+    def version(self) -> str:
+        """Sixteen hexadecimal digits derived from the content."""
+        digest = blake2b(json.dumps(self._header(), sort_keys=True).encode(), digest_size=8)
+        for name, array in sorted(self._arrays().items()):
+            digest.update(f"{name}{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def idf_of(self, keys: Keys) -> Floats:
+        """Return the idf of each term; an unknown one gets the largest that any can have."""
+        unseen = smooth_idf(np.zeros(1, dtype=np.int64), self.documents)[0]
+        at = positions(self.keys, keys)
+        known = self.idf[at] if len(self.idf) else np.zeros(len(keys), dtype=np.float32)
+        return np.where(at >= 0, known, unseen).astype(np.float32)
+
+    def weigh(self, texts: Sequence[str]) -> tuple[Rows, Floats]:
+        """Return unit TF-IDF rows of normalised `texts` and the norms they had."""
+        counts = count_terms(texts)
+        return weigh(counts, self.idf_of(counts.keys))
+
+    def project(self, rows: Rows) -> Floats:
+        """Return the (n, d) latent vectors of TF-IDF rows, not centred."""
+        at = positions(self.basis_keys, rows.keys)
+        return project_rows(at, rows.values, rows.offsets, self.basis)
+
+    def query_vector(self, raw: Floats) -> Floats:
+        """Centre the (d,) vector of a query; ValueError when its length is another."""
+        if raw.shape != self.query_mean.shape:
+            raise ValueError(f"query vector has shape {raw.shape}, index {self.query_mean.shape}")
+        return centred(raw, self.query_mean)
+
+    def to_bytes(self) -> bytes:
+        """Serialise as an npz archive with a JSON header; nothing in it is ever executed."""
+        described = {**self._header(), "version": self.version, "format": FORMAT}
+        header = np.frombuffer(json.dumps(described).encode(), dtype=np.uint8)
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, header=header, **self._arrays())
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> IndexModel:
+        """Read what `to_bytes` wrote; ValueError when it is damaged or of another format."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(arrays.pop("header").tobytes())
+            version, written = header.pop("version"), header.pop("format")
+            model = cls(**header, **arrays)
+        except (KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise ValueError("the bytes are not an index model") from error
+        if written != FORMAT or model.version != version:
+            raise ValueError(f"index model {version} of format {written} is damaged or foreign")
+        return model
+
+    def _header(self) -> dict[str, str | int]:
+        return {"encoder": self.encoder, "documents": self.documents}
+
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
+        return {
+            "keys": self.keys,
+            "idf": self.idf,
+            "basis_keys": self.basis_keys,
+            "basis": self.basis,
+            "statement_mean": self.statement_mean,
+            "passage_mean": self.passage_mean,
+            "query_mean": self.query_mean,
+        }
+
+
+def fit_model(
+    candidates: Sequence[Candidate],
+    *,
+    encoder_name: str | None = None,
+    vectors: VectorsByKey | None = None,
+    query_texts: Sequence[str] = (),
+    query_vectors: Floats | None = None,
+) -> IndexModel:
+    """Learn the statistics of a pool.
+
+    With an encoder, `vectors` holds what is known of `texts_to_encode` by `text_key` and
+    `query_vectors` (n, d) those of the queries this pool is for; below about 50 queries, add
+    query-encoded statements of the pool. Without one, a latent space is learned from the
+    candidates, and `query_texts` centre its queries. ValueError when the vectors do not fit.
+    """
+    readings = [read(candidate) for candidate in candidates]
+    counts = count_terms([reading.text for reading in readings])
+    keys, frequencies = np.unique(counts.keys, return_counts=True)
+    idf = smooth_idf(frequencies, len(candidates))
+    weighed, _ = weigh(counts, idf[np.searchsorted(keys, counts.keys)])
+    lexical = Lexical(len(candidates), keys, idf, frequencies, weighed)
+    if encoder_name is None:
+        return _fit_latent(lexical, readings, query_texts)
+    if query_vectors is None or not len(query_vectors):
+        raise ValueError("an encoder's space needs at least 1 query vector to centre, got 0")
+    known = {} if vectors is None else vectors
+    return _fit_encoded(lexical, readings, encoder_name, known, query_vectors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lexical:
+    """The lexical space while a model is being fitted; `weighed` holds the candidates' rows."""
+
+    documents: int
+    keys: Keys
+    idf: Floats
+    frequencies: NDArray[np.int64]
+    weighed: Rows
+
+
+def positions(sorted_keys: Keys, keys: Keys) -> NDArray[np.int64]:
+    """Return where each of `keys` stands in `sorted_keys`, −1 where it does not."""
+    if not len(sorted_keys):
+        return np.full(len(keys), -1, dtype=np.int64)
+    at = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
+    return np.where(sorted_keys[at] == keys, at, -1).astype(np.int64)
+
+
+def _fit_encoded(
+    lexical: Lexical,
+    readings: Sequence[Reading],
+    encoder_name: str,
+    vectors: VectorsByKey,
+    query_vectors: Floats,
+) -> IndexModel:
+    dimensions = query_vectors.shape[1]
+    sample = readings[:MEAN_SAMPLE]
+    statements = [reading.statement for reading in sample]
+    passages = [text for reading in sample for text in chain.from_iterable(reading.passages)]
+    return IndexModel(
+        encoder=encoder_name,
+        documents=lexical.documents,
+        keys=lexical.keys,
+        idf=lexical.idf,
+        basis_keys=np.zeros(0, dtype=np.uint64),
+        basis=np.zeros((0, dimensions), dtype=np.float32),
+        statement_mean=mean_direction(known_vectors(statements, vectors, dimensions)),
+        passage_mean=mean_direction(known_vectors(passages, vectors, dimensions)),
+        query_mean=mean_direction(np.asarray(query_vectors, dtype=np.float32)),
+    )
+
+
+def _fit_latent(
+    lexical: Lexical, readings: Sequence[Reading], query_texts: Sequence[str]
+) -> IndexModel:
+    basis_keys, basis = _latent_basis(lexical)
+    nothing = np.zeros(basis.shape[1], dtype=np.float32)
+    model = IndexModel(
+        encoder=LATENT,
+        documents=lexical.documents,
+        keys=lexical.keys,
+        idf=lexical.idf,
+        basis_keys=basis_keys,
+        basis=basis,
+        statement_mean=nothing,
+        passage_mean=nothing,
+        query_mean=nothing,
+    )
+    sample = readings[:MEAN_SAMPLE]
+    passages = [text.lower() for r in sample for text in chain.from_iterable(r.passages)]
+    queries = [normalise(text) for text in query_texts]
+    queries += [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
+    return replace(
+        model,
+        statement_mean=mean_direction(model.project(lexical.weighed)),
+        passage_mean=mean_direction(model.project(model.weigh(passages)[0])),
+        query_mean=mean_direction(model.project(model.weigh(queries)[0])),
+    )
+
+
+def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
+    """Truncated SVD of a sample of rows over the most frequent terms (Deerwester et al. 1990)."""
+    order = np.lexsort((lexical.keys, -lexical.frequencies))[:LATENT_TERMS]
+    keys = np.sort(lexical.keys[order])
+    rows = lexical.weighed
+    size = min(len(rows.offsets) - 1, LATENT_SAMPLE)
+    last = rows.offsets[size]
+    columns = positions(keys, rows.keys[:last])
+    inside = columns >= 0
+    owners = np.repeat(np.arange(size), np.diff(rows.offsets[: size + 1]))
+    entries = (rows.values[:last][inside], (owners[inside], columns[inside]))
+    matrix = csr_array(entries, shape=(size, len(keys)))
+    rank = min(LATENT_DIMENSIONS, size - 1, len(keys) - 1)
+    if rank < 1:
+        return keys, np.zeros((len(keys), 1), dtype=np.float32)
+    svd = TruncatedSVD(rank, random_state=0, n_iter=5).fit(matrix)
+    return keys, np.ascontiguousarray(svd.components_.T, dtype=np.float32)
+
+
+def known_vectors(texts: Sequence[str], vectors: VectorsByKey, dimensions: int) -> Floats:
+    """Return (n, d) vectors, rows of zeros where one is missing; ValueError on other lengths."""
+    found = np.zeros((len(texts), dimensions), dtype=np.float32)
+    for row, text in enumerate(texts):
+        vector = vectors.get(text_key(text)) if text else None
+        if vector is not None and vector.shape != (dimensions,):
+            raise ValueError(f"a vector has shape {vector.shape}, the model ({dimensions},)")
+        if vector is not None:
+            found[row] = vector
+    return found
+
+
+def mean_direction(vectors: Floats) -> Floats:
+    """Return the (d,) mean of the unit vectors, without rows of zeros."""
+    known = vectors[np.any(vectors != 0, axis=1)]
+    if not len(known):
+        return np.zeros(vectors.shape[1], dtype=np.float32)
+    return np.asarray(unit(known).mean(axis=0), dtype=np.float32)

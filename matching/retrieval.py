@@ -1,0 +1,90 @@
+"""Query × index → every candidate's lexical and dense cosines, and who deserves a closer look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matching.embeddings import Encoder
+from matching.features import Floats
+from matching.index import MatchIndex
+from matching.kernels import kth_largest
+from matching.model import IndexModel
+from matching.postings import cosines
+from matching.segments import Mask
+from matching.text import Keys, normalise
+from matching.types import Query
+
+Rowset = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryFeatures:
+    """A query in both spaces: unit TF-IDF weights by ascending key, a centred vector or None."""
+
+    keys: Keys
+    weights: Floats
+    vector: Floats | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolScores:
+    """Cosines of all rows of an index; `topic` is only meaningful where `has_topic`."""
+
+    lexical: Floats
+    topic: Floats
+    has_topic: Mask
+
+
+def read_query(
+    query: Query,
+    model: IndexModel,
+    query_vector: Floats | None = None,
+    encoder: Encoder | None = None,
+) -> QueryFeatures:
+    """Place a query in the spaces of `model`.
+
+    The title counts twice in the lexical space. Without a vector, an encoder or a latent space the
+    query has no vector. ValueError when the encoder is not the model's.
+    """
+    rows, _ = model.weigh([normalise(f"{query.title}\n{query.text}")])
+    if model.is_latent:
+        raw = model.project(model.weigh([normalise(query.text)])[0])[0]
+        return QueryFeatures(rows.keys, rows.values, model.query_vector(raw))
+    if query_vector is None and encoder is not None:
+        if encoder.name != model.encoder:
+            raise ValueError(f"the index was made with {model.encoder}, not {encoder.name}")
+        query_vector = encoder.encode_queries([query.text])[0]
+    vector = None if query_vector is None else model.query_vector(query_vector)
+    return QueryFeatures(rows.keys, rows.values, vector)
+
+
+def score_pool(features: QueryFeatures, index: MatchIndex) -> PoolScores:
+    """Return the cosines of the query with every candidate's terms and topic."""
+    lexical, topics, known = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)], [index.alive[:0]]
+    for segment in index.segments:
+        vectors = segment.candidates.topics
+        lexical.append(cosines(segment.postings, features.keys, features.weights, len(segment)))
+        if features.vector is None:
+            topics.append(np.zeros(len(segment), dtype=np.float32))
+            known.append(np.zeros(len(segment), dtype=np.bool_))
+        else:
+            topics.append(vectors.dot(features.vector))
+            known.append(vectors.scales > 0)
+    return PoolScores(np.concatenate(lexical), np.concatenate(topics), np.concatenate(known))
+
+
+def top_rows(scores: Floats, allowed: Mask, draws: NDArray[np.uint32], size: int) -> Rowset:
+    """Return the `size` allowed rows with the highest scores, equals by draw, in order of rows."""
+    if np.count_nonzero(allowed) <= size:
+        return np.flatnonzero(allowed)
+    values = np.where(allowed, scores, -np.float32(np.inf))
+    threshold = kth_largest(values, size)
+    best = np.flatnonzero(values >= threshold)
+    if len(best) == size:
+        return best
+    above, equal = best[values[best] > threshold], best[values[best] == threshold]
+    filling = equal[np.lexsort((equal, draws[equal]))][: size - len(above)]
+    return np.sort(np.concatenate([above, filling]))

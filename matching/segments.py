@@ -1,0 +1,172 @@
+"""One immutable part of an index: everything about some candidates, as arrays.
+
+A large segment comes mapped from disk, small recent ones are built in memory; a candidate that
+changes is added to a new segment and marked dead in the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matching.columns import (
+    Ragged,
+    Strings,
+    all_strings,
+    concatenate,
+    flatten,
+    offsets_of,
+    runs_of,
+    strings,
+)
+from matching.embeddings import Vectors
+from matching.features import Floats
+from matching.model import IndexModel, VectorsByKey
+from matching.passages import Reading, read
+from matching.postings import Postings, invert, join
+from matching.spaces import Space, embed
+from matching.types import Candidate, Facts, Grade
+
+GRADES = tuple(Grade)
+UNLIMITED = -1
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Documents:
+    """One row a document; `texts` are folded, `passages` centred vectors."""
+
+    ids: Strings
+    kinds: Strings
+    texts: Strings
+    grades: NDArray[np.int8]
+    passages: Ragged[Vectors]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactTable:
+    """One row a candidate; organizations as keys, absences as pairs of ordinal days."""
+
+    kinds: Strings
+    kind_keys: NDArray[np.uint64]
+    regions: NDArray[np.int32]
+    capacities: NDArray[np.int32]
+    organizations: Ragged[NDArray[np.uint64]]
+    absences: Ragged[NDArray[np.int32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """One row a candidate; `draws` are fixed pseudo-random numbers that order equals."""
+
+    ids: Strings
+    draws: NDArray[np.uint32]
+    norms: Floats
+    topics: Vectors
+    is_pending: Mask
+    facts: FactTable
+    documents: Ragged[Documents]
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Candidates and the postings of their terms."""
+
+    candidates: Candidates
+    postings: Postings
+
+    def __len__(self) -> int:
+        return len(self.candidates.draws)
+
+    @cached_property
+    def row_by_id(self) -> dict[str, int]:
+        """Where each candidate stands; built on first use."""
+        return {name: row for row, name in enumerate(all_strings(self.candidates.ids))}
+
+
+def build_segment(
+    model: IndexModel, candidates: Sequence[Candidate], vectors: VectorsByKey
+) -> Segment:
+    """Build a segment under the frozen statistics of `model`."""
+    readings = [read(candidate) for candidate in candidates]
+    rows, norms = model.weigh([reading.text for reading in readings])
+    space = embed(model, readings, rows, vectors)
+    return _frozen(Segment(_candidates(candidates, readings, norms, space), invert(rows)))
+
+
+def join_segments(parts: Sequence[tuple[Segment, Mask]]) -> Segment:
+    """Make one segment of the candidates that each mask keeps, in their order."""
+    candidates = concatenate([(segment.candidates, runs_of(alive)) for segment, alive in parts])
+    postings = join([(segment.postings, alive) for segment, alive in parts])
+    return _frozen(Segment(candidates, postings))
+
+
+def name_key(name: str) -> int:
+    """Stable 64-bit key of a kind or an organization."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+def _frozen(segment: Segment) -> Segment:
+    """Make the arrays read-only, which also keeps the compiled loops to one kind of argument."""
+    for _, array in flatten(segment):
+        array.setflags(write=False)
+    return segment
+
+
+def _candidates(
+    candidates: Sequence[Candidate],
+    readings: Sequence[Reading],
+    norms: Floats,
+    space: Space,
+) -> Candidates:
+    ids = [candidate.candidate_id for candidate in candidates]
+    owned = offsets_of([len(candidate.documents) for candidate in candidates])
+    return Candidates(
+        ids=strings(ids),
+        draws=np.array([crc32(name.encode()) for name in ids], dtype=np.uint32),
+        norms=norms,
+        topics=space.topics,
+        is_pending=space.is_pending,
+        facts=_fact_table([candidate.facts for candidate in candidates]),
+        documents=Ragged(owned, _documents(candidates, readings, space.passages)),
+    )
+
+
+def _documents(
+    candidates: Sequence[Candidate], readings: Sequence[Reading], passages: Vectors
+) -> Documents:
+    flat = [document for candidate in candidates for document in candidate.documents]
+    counts = offsets_of([len(texts) for reading in readings for texts in reading.passages])
+    return Documents(
+        ids=strings([document.document_id for document in flat]),
+        kinds=strings([document.kind for document in flat]),
+        texts=strings([text for reading in readings for text in reading.documents]),
+        grades=np.array([GRADES.index(document.grade) for document in flat], dtype=np.int8),
+        passages=Ragged(counts, passages),
+    )
+
+
+def _fact_table(facts: Sequence[Facts]) -> FactTable:
+    organizations = [sorted(map(name_key, fact.organizations)) for fact in facts]
+    absences = [[day.toordinal() for span in fact.absences for day in span] for fact in facts]
+    capacities = [fact.remaining_capacity for fact in facts]
+    return FactTable(
+        kinds=strings([fact.kind for fact in facts]),
+        kind_keys=np.array([name_key(fact.kind) for fact in facts], dtype=np.uint64),
+        regions=np.array([int(fact.region or 0) for fact in facts], dtype=np.int32),
+        capacities=np.array([UNLIMITED if c is None else c for c in capacities], dtype=np.int32),
+        organizations=Ragged(
+            offsets_of([len(keys) for keys in organizations]),
+            np.array([key for keys in organizations for key in keys], dtype=np.uint64),
+        ),
+        absences=Ragged(
+            offsets_of([len(days) // 2 for days in absences]),
+            np.array([d for days in absences for d in days], dtype=np.int32).reshape(-1, 2),
+        ),
+    )

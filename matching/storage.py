@@ -1,0 +1,90 @@
+"""One file of named arrays: written atomically, mapped from disk, damage detected by checksum.
+
+Layout: eight bytes of magic, the header's length and checksum (little-endian 64 bits each), a JSON
+header that names type, shape, place and CRC-32 of every array, then the arrays, 64-byte aligned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC = b"MATCHIX1"
+ALIGNMENT = 64
+_LENGTHS = struct.Struct("<8sQQ")
+TYPES = frozenset({"|u1", "|i1", "|b1", "<i4", "<i8", "<u4", "<u8", "<f4"})
+
+Array = NDArray[Any]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write `arrays` so that readers see the old file or the new one, never a part of it."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    header = json.dumps(_described(contiguous)).encode()
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_LENGTHS.pack(MAGIC, len(header), crc32(header)))
+            file.write(header)
+            for array in contiguous.values():
+                file.write(b"\0" * (-file.tell() % ALIGNMENT))
+                file.write(array.reshape(-1).view(np.uint8).data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def map_arrays(path: Path) -> dict[str, Array]:
+    """Map the arrays of a file read-only; ValueError when it is damaged or not such a file."""
+    size = path.stat().st_size
+    if size < _LENGTHS.size:
+        raise ValueError(f"{path.name} has {size} bytes, a match index at least {_LENGTHS.size}")
+    mapped = np.memmap(path, dtype=np.uint8, mode="r")
+    magic, length, checksum = _LENGTHS.unpack(mapped[: _LENGTHS.size].tobytes())
+    header = mapped[_LENGTHS.size : _LENGTHS.size + length].tobytes()
+    if magic != MAGIC or crc32(header) != checksum:
+        raise ValueError(f"{path.name} is not a match index, or its header is damaged")
+    base = _aligned(_LENGTHS.size + length)
+    described = json.loads(header)
+    return {name: _array(path, mapped[base:], name, entry) for name, entry in described.items()}
+
+
+def _described(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    described, at = {}, 0
+    for name, array in arrays.items():
+        described[name] = {
+            "type": array.dtype.str,
+            "shape": array.shape,
+            "at": at,
+            "crc": crc32(array.reshape(-1).view(np.uint8).data),
+        }
+        at = _aligned(at + array.nbytes)
+    return described
+
+
+def _array(path: Path, mapped: Array, name: str, entry: Mapping[str, Any]) -> Array:
+    if entry["type"] not in TYPES:
+        raise ValueError(f"{path.name}: {name} has the unknown type {entry['type']}")
+    kind = np.dtype(entry["type"])
+    size = int(np.prod(entry["shape"], dtype=np.int64)) * kind.itemsize
+    stored = mapped[entry["at"] : entry["at"] + size]
+    if len(stored) != size or crc32(stored.data) != entry["crc"]:
+        raise ValueError(f"{path.name}: {name} is damaged, its checksum differs")
+    array: Array = np.asarray(stored).view(kind).reshape(entry["shape"])
+    return array
+
+
+def _aligned(position: int) -> int:
+    return position + (-position % ALIGNMENT)

@@ -1,0 +1,113 @@
+"""The words that two texts share, put together again from their shared character bigrams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from matching.model import IndexModel
+from matching.text import WORD, cjk_mask, fold, word_key
+
+PARTICLES = str.maketrans(dict.fromkeys("的了与及", " "))
+COMMON_SHARE = 1 / 3
+ALWAYS_RARE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """A query as its words are looked for: lower-case text, idf of its bigrams and of its words.
+
+    Terms below the idf `common` occur in more than a third of the pool, and say nothing.
+    """
+
+    text: str
+    pairs: Mapping[str, float]
+    words: Mapping[int, float]
+    common: float
+
+
+def read_wording(text: str, model: IndexModel) -> Wording:
+    """Take a query apart for `shared_terms`."""
+    lower = fold(text).lower()
+    pairs = sorted(set(_pairs(lower)))
+    words = sorted({word_key(m.group()) for m in WORD.finditer(lower) if not _is_number(m.group())})
+    pair_keys = [ord(pair[0]) << 21 | ord(pair[1]) for pair in pairs]
+    idf = model.idf_of(np.array(pair_keys + words, dtype=np.uint64)).tolist()
+    common = max(ALWAYS_RARE, COMMON_SHARE * model.documents)
+    return Wording(
+        text=lower,
+        pairs=dict(zip(pairs, idf, strict=False)),
+        words=dict(zip(words, idf[len(pairs) :], strict=True)),
+        common=1 + log((1 + model.documents) / (1 + common)),
+    )
+
+
+def shared_terms(wording: Wording, text: str) -> dict[str, float]:
+    """Return the words of a folded `text` that the query has too, each with the sum of its idf."""
+    lower = text.lower()
+    shown = text if len(lower) == len(text) else lower
+    found: dict[str, float] = {}
+    for start, stop in _shared_runs(wording, lower):
+        start, stop = _without_fragments(wording, lower, start, stop)
+        for part in shown[start:stop].translate(PARTICLES).split():
+            weights = [wording.pairs[part[i : i + 2]] for i in range(len(part) - 1)]
+            _keep(found, part, weights, wording.common)
+    for match in WORD.finditer(lower):
+        weight = wording.words.get(word_key(match.group()))
+        if weight is not None:
+            _keep(found, shown[match.start() : match.end()], [weight], wording.common)
+    return found
+
+
+def heaviest(terms: Mapping[str, float], count: int) -> tuple[str, ...]:
+    """Return up to `count` terms, the heaviest first, without those inside a heavier one."""
+    chosen: list[str] = []
+    for term in sorted(terms, key=lambda term: (-terms[term], term)):
+        if len(chosen) < count and not any(term.lower() in other.lower() for other in chosen):
+            chosen.append(term)
+    return tuple(chosen)
+
+
+def _keep(found: dict[str, float], term: str, weights: list[float], common: float) -> None:
+    if weights and max(weights) >= common:
+        found[term] = sum(weights)
+
+
+def _shared_runs(wording: Wording, text: str) -> Iterable[tuple[int, int]]:
+    """Yield the longest runs of `text`, from left to right, that stand in the query as they are."""
+    pairs, query, stop = wording.pairs, wording.text, 0
+    hits = [i for i in range(len(text) - 1) if text[i : i + 2] in pairs]
+    for start in hits:
+        if start < stop:
+            continue
+        stop = start + 2
+        while text[stop - 1 : stop + 1] in pairs and text[start : stop + 1] in query:
+            stop += 1
+        yield start, stop
+
+
+def _without_fragments(wording: Wording, text: str, start: int, stop: int) -> tuple[int, int]:
+    """Drop an outer character that the query binds more tightly to what stands outside the run.
+
+    Of 耐火材料 and 防火材料 the run 火材料 is shared; 火 belongs to 耐 there, so 材料 remains.
+    """
+    at = wording.text.find(text[start:stop])
+    before = wording.text[max(0, at - 1) : at + 1]
+    after = wording.text[at + stop - start - 1 : at + stop - start + 1]
+    if wording.pairs.get(before, np.inf) < wording.pairs[text[start : start + 2]]:
+        start += 1
+    if wording.pairs.get(after, np.inf) < wording.pairs.get(text[stop - 2 : stop], 0):
+        stop -= 1
+    return start, stop
+
+
+def _pairs(text: str) -> list[str]:
+    mask = cjk_mask(np.array([ord(character) for character in text], dtype=np.uint32))
+    return [text[i : i + 2] for i in np.flatnonzero(mask[:-1] & mask[1:])]
+
+
+def _is_number(word: str) -> bool:
+    return word.isdigit()

@@ -1,0 +1,161 @@
+"""The values that cross the border of matching: frozen, typed, almost without behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Grade(StrEnum):
+    """How well a document is attested: 自述, 有佐证 or 核验."""
+
+    self_stated = "self_stated"
+    documented = "documented"
+    verified = "verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One text that speaks for one candidate: profile statement, publication, patent, award …"""
+
+    document_id: str
+    kind: str
+    text: str
+    grade: Grade = Grade.self_stated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What constraints and preferences read of a candidate.
+
+    `region` is a six-digit GB/T 2260 code or empty; `absences` are closed intervals of days;
+    `remaining_capacity` is the number of invitations left, None for no limit.
+    """
+
+    kind: str = ""
+    region: str = ""
+    organizations: frozenset[str] = frozenset()
+    absences: tuple[tuple[date, date], ...] = ()
+    remaining_capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One member of a pool. The first document is the profile statement."""
+
+    candidate_id: str
+    documents: tuple[Document, ...]
+    facts: Facts = Facts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A demand as matching sees it; `keywords` are the must-haves whose coverage is reported."""
+
+    title: str
+    problem: str = ""
+    indicators: str = ""
+    keywords: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Title, problem, indicators and keywords as one text: what a query vector stands for."""
+        parts = (self.title, self.problem, self.indicators, " ".join(self.keywords))
+        return "\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """Hard exclusions; whoever has no capacity left is excluded under any constraints.
+
+    `on` excludes who is absent on that day. `regions` are GB/T 2260 codes whose trailing pairs of
+    zeros are wildcards (330000 is the whole province; 33 means the same). `organizations` are the
+    parties in conflict. `excluded` maps a candidate's id to the reason why it may not appear.
+    """
+
+    on: date | None = None
+    kinds: frozenset[str] | None = None
+    regions: tuple[str, ...] | None = None
+    organizations: frozenset[str] = frozenset()
+    excluded: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """Soft weights, added to the score as contributions of their own; zero adds nothing.
+
+    `near` × the share of leading code pairs (province, city, county) that the candidate's region
+    has in common with `region`; `graded` × the grade of its best passage's document
+    (documented ½, verified 1).
+    """
+
+    region: str = ""
+    near: float = 0.0
+    graded: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A candidate that a constraint kept out, and the rank it would have had without any."""
+
+    candidate_id: str
+    rank: int
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """One named term of a score; `document_id` names the document that it comes from, if any."""
+
+    name: str
+    value: float
+    document_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A document that supports a match, and the words that it shares with the query.
+
+    `score` is how much the document would speak for the candidate if it stood alone.
+    """
+
+    document_id: str
+    kind: str
+    grade: Grade
+    score: float
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One ranked candidate. The values of `contributions` sum to `score`.
+
+    `features` are the raw values as shown, for learning from verdicts later. `is_pending` says that
+    some vectors of the candidate are still missing, so its dense contributions are neutral.
+    """
+
+    candidate_id: str
+    rank: int
+    score: float
+    contributions: tuple[Contribution, ...]
+    features: Mapping[str, float]
+    terms: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    uncovered_keywords: tuple[str, ...] = ()
+    is_pending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The result of one match: best first, ties by id; `durations` are milliseconds by stage."""
+
+    matches: tuple[Match, ...]
+    exclusions: tuple[Exclusion, ...]
+    index_version: str
+    encoder: str
+    pending: int
+    durations: Mapping[str, float]

@@ -1,0 +1,55 @@
+"""The Dockerfile and compose.yaml name only what this checkout has."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from app.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
+OURS = {name: part for name, part in COMPOSE["services"].items() if part["image"] == "shuangku"}
+
+
+def _copied() -> list[str]:
+    lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE)
+    return [source for line in lines for source in line.split()[:-1]]
+
+
+def test_image_copies_what_exists_and_is_not_ignored() -> None:
+    let_in = (PROJECT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert {"app", "pyproject.toml", "requirements.lock"} <= set(_copied())
+    for source in _copied():
+        assert (PROJECT / source).exists(), source
+        assert f"!{source}" in let_in
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_command_exists(name: str) -> None:
+    program, verb = OURS[name]["command"]
+    command = [Path(sys.executable).with_name(program), verb, "--help"]
+    assert subprocess.run(command, cwd=PROJECT, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_environment_holds_settings(name: str) -> None:
+    assert {key.lower() for key in OURS[name]["environment"]} <= set(Settings.model_fields)
+
+
+def test_image_sets_settings() -> None:
+    [block] = re.findall(r"^ENV (.+(?:\\\n.+)*)", DOCKERFILE, flags=re.MULTILINE)
+    names = {name.lower() for name in re.findall(r"(\w+)=", block)}
+    assert names - {"path", "pythonunbuffered"} <= set(Settings.model_fields)
+
+
+def test_service_and_worker_wait_for_the_migration() -> None:
+    for name in ("service", "worker"):
+        condition = OURS[name]["depends_on"]["migrate"]["condition"]
+        assert condition == "service_completed_successfully"
+    assert OURS["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"

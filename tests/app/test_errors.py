@@ -1,0 +1,230 @@
+"""Every failure answers as problem+json, in the caller's language, without internals."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import errors
+from app.main import create_app, services
+from app.settings import Settings
+from tests.people import People
+
+SIGN_IN = {"email": "nobody@test.invalid", "password": "correct-horse-42"}
+
+
+def assert_problem(answer: Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == errors.MEDIA_TYPE
+    problem: dict[str, Any] = answer.json()
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["title"]
+    return problem
+
+
+async def test_language_of_problems(client: AsyncClient) -> None:
+    chinese = await client.get("/me")
+    assert assert_problem(chinese, 401, "not_signed_in")["title"] == "请先登录"
+    assert chinese.headers["content-language"] == "zh-CN"
+    assert "Accept-Language" in chinese.headers["vary"]
+    assert chinese.headers["www-authenticate"] == "Bearer"
+    english = await client.get("/me", headers={"Accept-Language": "en-GB, zh; q=0.5"})
+    assert assert_problem(english, 401, "not_signed_in")["title"] == "Sign in first"
+    assert english.headers["content-language"] == "en"
+
+
+async def test_pointers_of_nested_fields(people: People) -> None:
+    staff = await people.coordinator()
+    body = {"name": "某人", "evidence": [{"kind": "patent", "title": "一"}, {"kind": "?"}]}
+    answer = await staff.post("/experts", json=body | {"nonsense": 1})
+    problem = assert_problem(answer, 422, "invalid")
+    assert {(e["pointer"], e["code"]) for e in problem["errors"]} == {
+        ("/evidence/1/kind", "enum"),
+        ("/evidence/1/title", "missing"),
+        ("/nonsense", "extra_forbidden"),
+    }
+    assert all(not error["detail"].isascii() for error in problem["errors"])
+
+
+async def test_parameters_are_named(people: People) -> None:
+    staff = await people.coordinator()
+    answer = await staff.get("/experts", params={"limit": 0, "colour": "red"})
+    problem = assert_problem(answer, 422, "invalid")
+    assert {error["pointer"] for error in problem["errors"]} == {"limit", "colour"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"email": ',
+        b"\xff\xfe",
+        b'{"email": "a"} trailing',
+        b"[" * 100_000,
+        b"9" * 5_000,
+        b"",
+        b"null",
+        b"[]",
+        b'"text"',
+    ],
+)
+async def test_bodies_that_are_no_objects(client: AsyncClient, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await client.post("/auth:sign-in", content=body, headers=headers)
+    is_json = body in (b"", b"null", b"[]", b'"text"')
+    if is_json:
+        assert_problem(answer, 422, "invalid")
+    else:
+        problem = assert_problem(answer, 400, "malformed_request")
+        assert all(error["pointer"] == "" for error in problem["errors"])
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "nonsense", ""])
+async def test_other_content_types(client: AsyncClient, content_type: str) -> None:
+    headers = {"Content-Type": content_type}
+    answer = await client.post("/auth:sign-in", content=b'{"email": "a"}', headers=headers)
+    assert_problem(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\x00b", "\x1b[31m"])
+async def test_texts_that_postgresql_cannot_store(people: People, text: str) -> None:
+    staff = await people.coordinator()
+    raw = '{"name": "%s"}' % "".join(f"\\u{ord(character):04x}" for character in text)
+    headers = {"Content-Type": "application/json"}
+    answer = await staff.post("/experts", content=raw, headers=headers)
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/name"
+
+
+async def test_numbers_beyond_json(people: People) -> None:
+    staff = await people.coordinator()
+    headers = {"Content-Type": "application/json"}
+    for number in ("NaN", "Infinity", "1e999", "9" * 400, "-1"):
+        raw = '{"name": "某人", "elected_year": %s}' % number
+        answer = await staff.post("/experts", content=raw, headers=headers)
+        assert assert_problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/elected_year"
+
+
+async def test_unknown_paths(client: AsyncClient, people: People) -> None:
+    assert_problem(await client.get("/nowhere"), 404, "not_found")
+    assert_problem(await client.get("http://test/nowhere"), 404, "not_found")
+    staff = await people.coordinator()
+    assert_problem(await staff.get("/experts/no-uuid"), 404, "not_found")
+    unknown = "/experts/00000000-0000-7000-8000-000000000000"
+    assert_problem(await staff.get(unknown), 404, "not_found")
+    assert_problem(await staff.post(f"{unknown}:enchant"), 404, "not_found")
+
+
+async def test_wrong_methods_name_all_the_right_ones(client: AsyncClient) -> None:
+    answer = await client.delete("/experts/00000000-0000-7000-8000-000000000000")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, PATCH"
+    answer = await client.put("/accounts")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, POST"
+
+
+@asynccontextmanager
+async def _client_of(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    transport = ASGITransport(app=app, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+        yield client
+
+
+async def test_large_bodies(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"max_body_bytes": 1024}))
+    body = b'{"email": "%s"}' % (b"a" * 2_000)
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 500):
+            yield body[start : start + 500]
+
+    headers = {"Content-Type": "application/json"}
+    async with _client_of(app) as client:
+        announced = await client.post("/auth:sign-in", content=body, headers=headers)
+        assert_problem(announced, 413, "payload_too_large")
+        streamed = await client.post("/auth:sign-in", content=in_pieces(), headers=headers)
+        assert_problem(streamed, 413, "payload_too_large")
+
+
+async def test_database_away(settings: Settings) -> None:
+    app = create_app(settings)
+    nowhere = make_url("postgresql+psycopg://somebody@127.0.0.1:1/nothing")
+    async with services(app, nowhere), _client_of(app) as client:
+        for answer in (
+            await client.post("/auth:sign-in", json=SIGN_IN),
+            await client.get("http://test/readyz"),
+        ):
+            problem = assert_problem(answer, 503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+            assert "127.0.0.1" not in answer.text
+            assert problem["detail"] is None
+        assert (await client.get("http://test/livez")).status_code == 200
+
+
+async def test_fault_tells_nothing_and_keeps_its_id(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": ("https://pool.test",)}))
+
+    @app.get("/fault")
+    async def fail() -> None:
+        raise RuntimeError("the secret of the house")
+
+    headers = {"X-Request-ID": "trace-0001", "Origin": "https://pool.test"}
+    async with _client_of(app) as client:
+        with caplog.at_level(logging.ERROR):
+            answer = await client.get("http://test/fault", headers=headers)
+    assert assert_problem(answer, 500, "internal_error")["request_id"] == "trace-0001"
+    assert "secret" not in answer.text
+    assert answer.headers["access-control-allow-origin"] == "https://pool.test"
+    assert "the secret of the house" in caplog.text
+
+
+async def test_broken_constraint_is_a_conflict(people: People, session: AsyncSession) -> None:
+    staff = await people.coordinator()
+    body = {"name": "某人", "region_code": "330782", "orcid": "0000-0002-1825-0097"}
+    assert (await staff.post("/experts", json=body)).status_code == 201
+    answer = await staff.post("/experts", json=body)
+    assert_problem(answer, 409, "conflict")
+    assert "INSERT" not in answer.text
+    assert "0000-0002-1825-0097" not in answer.text
+
+
+@pytest.mark.parametrize("given", ["short", "no spaces here", "x" * 65, "a\tb-c-d-e-f", "请求一二三四五六"])
+async def test_ill_formed_request_ids_are_replaced(client: AsyncClient, given: str) -> None:
+    answer = await client.get("/me", headers={b"X-Request-ID": given.encode()})
+    made = answer.headers["x-request-id"]
+    assert made != given
+    assert made.isalnum()
+
+
+async def test_every_request_has_its_own_id(client: AsyncClient) -> None:
+    ids = {(await client.get("/me")).headers["x-request-id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+async def test_cross_origin_requests(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": ("https://pool.test",)}))
+    preflight = {
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    async with _client_of(app) as client:
+        allowed = await client.options("/me", headers=preflight | {"Origin": "https://pool.test"})
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == "https://pool.test"
+        assert "PATCH" in allowed.headers["access-control-allow-methods"]
+        assert "authorization" in allowed.headers["access-control-allow-headers"].lower()
+        other = await client.options("/me", headers=preflight | {"Origin": "https://evil.test"})
+        assert "access-control-allow-origin" not in other.headers
+        read = await client.get("/me", headers={"Origin": "https://evil.test"})
+        assert "access-control-allow-origin" not in read.headers
+        failed = await client.get("/me", headers={"Origin": "https://pool.test"})
+        assert failed.headers["access-control-allow-origin"] == "https://pool.test"
+        assert "x-request-id" in failed.headers["access-control-expose-headers"].lower()

@@ -1,0 +1,97 @@
+"""The document that clients are made from: complete, and true to itself."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from app.openapi import TAGS
+
+Schema = dict[str, Any]
+BROWSER_LOADS = re.compile(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)["']""")
+
+
+@pytest.fixture(scope="module")
+def document(application: FastAPI) -> Schema:
+    return application.openapi()
+
+
+def _operations(document: Schema) -> Iterator[tuple[str, Schema]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def _contents(operation: Schema) -> Iterator[tuple[str, Schema]]:
+    """The media types of the request body and of the good answers."""
+    yield from operation.get("requestBody", {}).get("content", {}).items()
+    for code, response in operation["responses"].items():
+        if code.startswith("2"):
+            yield from response.get("content", {}).items()
+
+
+def test_every_operation_is_described(document: Schema) -> None:
+    known = {tag["name"] for tag in TAGS}
+    for name, operation in _operations(document):
+        assert operation["summary"], name
+        assert re.search(r"[\u4e00-\u9fff].* · [A-Z]", operation["description"]), name
+        assert set(operation["tags"]) <= known, name
+        assert operation["tags"], name
+    ids = [operation["operationId"] for _, operation in _operations(document)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_example_fits_its_schema(document: Schema) -> None:
+    count = 0
+    for name, operation in _operations(document):
+        for media, content in _contents(operation):
+            if content.get("schema"):
+                schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+                schema |= content["schema"] | {"components": document["components"]}
+                validator = jsonschema_rs.validator_for(schema, validate_formats=True)
+                found = [e.message for e in validator.iter_errors(content["example"])]
+                assert not found, (name, media, found)
+                count += 1
+    assert count > 50
+
+
+def test_every_body_of_fields_has_an_example_that_says_something(document: Schema) -> None:
+    for name, operation in _operations(document):
+        for _, content in _contents(operation):
+            if "$ref" in content.get("schema", {}):
+                assert content["example"], name
+
+
+def test_problems_are_declared(document: Schema) -> None:
+    for name, operation in _operations(document):
+        if "/api/v1/" not in name:
+            continue
+        for status in ("400", "401", "403", "404", "409", "413", "415", "422", "500", "503"):
+            content = operation["responses"][status]["content"]
+            assert list(content) == ["application/problem+json"], (name, status)
+            [body] = content.values()
+            assert body["schema"] == {"$ref": "#/components/schemas/ProblemBody"}
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_reference_leads_somewhere(document: Schema) -> None:
+    wanted = set(re.findall(r"#/components/schemas/([^'\"]+)", str(document)))
+    assert wanted <= set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/"])
+async def test_pages_load_nothing_from_elsewhere(application: FastAPI, path: str) -> None:
+    transport = ASGITransport(app=application)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        page = await client.get(path)
+        assert page.status_code == 200
+        loads = BROWSER_LOADS.findall(page.text)
+        assert loads
+        for address in loads:
+            assert not address.startswith(("http:", "https:", "//")), address
+            if "static" in address:
+                assert (await client.get(address)).status_code == 200, address

@@ -1,0 +1,41 @@
+"""A region's code covers exactly what the tree of regions puts below it."""
+
+from app.reference.codes import names, rows
+from app.regions import covers, prefix
+
+PARENTS = {row["code"]: row["parent_code"] for row in rows("regions")}
+
+
+def _ancestors(code: str) -> set[str]:
+    found = {code}
+    while code := PARENTS[code]:
+        found.add(code)
+    return found
+
+
+def test_scope_is_the_subtree() -> None:
+    scopes = [code for code in names("regions") if code.endswith("00")]
+    scopes += ["330782", "110105", "429004", "441900"]
+    for code in names("regions"):
+        expected = _ancestors(code) & set(scopes)
+        assert {scope for scope in scopes if covers(scope, code)} == expected
+
+
+def test_county_covers_itself_only() -> None:
+    assert covers("330782", "330782")
+    assert not covers("330782", "330783")
+    assert not covers("330782", "330700")
+
+
+def test_country_and_no_region_belong_to_all() -> None:
+    assert covers(None, "330782")
+    assert covers("330782", None)
+
+
+def test_prefix() -> None:
+    assert [prefix(code) for code in ("330000", "331000", "330100", "330782")] == [
+        "33",
+        "3310",
+        "3301",
+        "330782",
+    ]

@@ -1,0 +1,69 @@
+"""Settings come from the environment, once; a secret key is made where none is given."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import EncoderKind, Settings
+
+
+def _settings(**values: object) -> Settings:
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type]
+
+
+def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.test, https://b.test,")
+    monkeypatch.setenv("ACCESS_TOKEN_MINUTES", "5")
+    monkeypatch.setenv("DATABASE_URL", "postgres://somebody:hunter2@host/pool")
+    settings = Settings(_env_file=None)
+    assert settings.cors_origins == ("https://a.test", "https://b.test")
+    assert settings.access_lifetime == timedelta(minutes=5)
+    assert "hunter2" not in repr(settings)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        _settings().port = 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 70_000),
+        ("access_token_minutes", 0),
+        ("threads", 0),
+        ("max_body_bytes", 1),
+        ("encoder_timeout_seconds", 0),
+        ("encoder", "magic"),
+    ],
+)
+def test_nonsense_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        _settings(**{name: value})
+
+
+def test_remote_encoder_needs_address_and_model() -> None:
+    with pytest.raises(ValidationError, match="ENCODER_URL"):
+        _settings(encoder="remote", encoder_model="m")
+    remote = _settings(encoder="remote", encoder_model="m", encoder_url="http://encoder.test")
+    assert remote.encoder is EncoderKind.REMOTE
+
+
+def test_given_secret_key_is_kept(tmp_path: Path) -> None:
+    settings = _settings(var_folder=tmp_path, secret_key="given").with_secret_key()
+    assert settings.secret_key.get_secret_value() == "given"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    settings = _settings(var_folder=tmp_path / "new")
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: settings.with_secret_key().secret_key, range(8)))
+    [key] = made
+    assert len(key.get_secret_value()) >= 32
+    [path] = (tmp_path / "new").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,0 +1,114 @@
+"""Pydantic's findings as pointers, stable codes and sentences in both languages."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from app.experts.models import ExpertKind
+from app.validation import MESSAGES, field_errors
+
+
+class Inner(BaseModel):
+    year: Annotated[int, Field(ge=1900, lt=2100)]
+
+
+class Everything(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=2, max_length=4, pattern="^[a-z]*$")] = "ab"
+    whole: Annotated[int, Field(gt=0, le=9)] = 1
+    number: float = 1.0
+    decimal: Annotated[Decimal, Field(max_digits=4, decimal_places=2)] = Decimal(1)
+    truth: bool = True
+    kind: ExpertKind = ExpertKind.EXPERT
+    word: Literal["exact"] = "exact"
+    id: UUID | None = None
+    day: date | None = None
+    moment: datetime | None = None
+    aware: AwareDatetime | None = None
+    items: Annotated[list[Inner], Field(min_length=1, max_length=2)] = [Inner(year=2000)]
+    inner: Inner | None = None
+
+
+FAULTS: list[tuple[Any, str, str]] = [
+    ({"text": "abcde"}, "/text", "string_too_long"),
+    ({"text": "a"}, "/text", "string_too_short"),
+    ({"text": "AB"}, "/text", "string_pattern_mismatch"),
+    ({"text": None}, "/text", "string_type"),
+    ({"text": "\ud800a"}, "/text", "string_unicode"),
+    ({"whole": "x"}, "/whole", "int_parsing"),
+    ({"whole": 1.5}, "/whole", "int_from_float"),
+    ({"whole": []}, "/whole", "int_type"),
+    ({"whole": "9" * 5000}, "/whole", "int_parsing_size"),
+    ({"whole": 0}, "/whole", "greater_than"),
+    ({"whole": 10}, "/whole", "less_than_equal"),
+    ({"number": "x"}, "/number", "float_parsing"),
+    ({"number": None}, "/number", "float_type"),
+    ({"decimal": "x"}, "/decimal", "decimal_parsing"),
+    ({"decimal": []}, "/decimal", "decimal_type"),
+    ({"decimal": "1.234"}, "/decimal", "decimal_max_places"),
+    ({"decimal": "12345"}, "/decimal", "decimal_max_digits"),
+    ({"decimal": "123.45"}, "/decimal", "decimal_max_digits"),
+    ({"decimal": float("nan")}, "/decimal", "finite_number"),
+    ({"truth": "maybe"}, "/truth", "bool_parsing"),
+    ({"truth": None}, "/truth", "bool_type"),
+    ({"kind": "wizard"}, "/kind", "enum"),
+    ({"word": "inexact"}, "/word", "literal_error"),
+    ({"id": "x"}, "/id", "uuid_parsing"),
+    ({"id": 1}, "/id", "uuid_type"),
+    ({"day": "yesterday"}, "/day", "date_from_datetime_parsing"),
+    ({"day": "2026-01-01T10:00:00"}, "/day", "date_from_datetime_inexact"),
+    ({"day": []}, "/day", "date_type"),
+    ({"moment": "now"}, "/moment", "datetime_from_date_parsing"),
+    ({"moment": []}, "/moment", "datetime_type"),
+    ({"aware": "2026-01-01T10:00:00"}, "/aware", "timezone_aware"),
+    ({"items": []}, "/items", "too_short"),
+    ({"items": [{"year": 2000}] * 3}, "/items", "too_long"),
+    ({"items": {}}, "/items", "list_type"),
+    ({"items": [{"year": 2000}, {"year": 1}]}, "/items/1/year", "greater_than_equal"),
+    ({"items": [{"year": 2000}, {}]}, "/items/1/year", "missing"),
+    ({"inner": {"year": 2100}}, "/inner/year", "less_than"),
+    ({"inner": 3}, "/inner", "model_type"),
+    ({"a/b~c": 1}, "/a~1b~0c", "extra_forbidden"),
+    ("no object", "", "model_type"),
+]
+
+
+def _found(payload: Any) -> list[Any]:
+    """The findings as FastAPI hands them on, with the body at the head of each location."""
+    try:
+        Everything.model_validate(payload)
+    except ValidationError as error:
+        found = [item | {"loc": ("body", *item["loc"])} for item in error.errors()]
+        return list(RequestValidationError(found).errors())
+    raise AssertionError("the payload was accepted")
+
+
+@pytest.mark.parametrize(("payload", "pointer", "code"), FAULTS)
+def test_every_fault_has_pointer_code_and_sentence(payload: Any, pointer: str, code: str) -> None:
+    [error] = field_errors(_found(payload))
+    assert (error.pointer, error.code) == (pointer, code)
+    assert code in MESSAGES
+    assert "{" not in error.message.zh + error.message.en
+    assert not error.message.zh.isascii()
+    assert error.message.en.isascii()
+
+
+def test_parameters_are_named_without_a_slash() -> None:
+    [error] = field_errors([{"type": "missing", "loc": ("query", "limit"), "msg": "", "ctx": {}}])
+    assert error.pointer == "limit"
+
+
+def test_place_in_broken_json_is_no_pointer() -> None:
+    [error] = field_errors([{"type": "json_invalid", "loc": ("body", 17), "msg": "", "ctx": {}}])
+    assert error.pointer == ""
+
+
+def test_a_flood_of_faults_is_cut() -> None:
+    item = {"type": "missing", "loc": ("body", "x"), "msg": "", "ctx": {}}
+    assert len(field_errors([item] * 5000)) == 100

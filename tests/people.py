@@ -1,0 +1,114 @@
+"""The cast of the tests: accounts of every role, each with a signed-in HTTP client."""
+
+from contextlib import AsyncExitStack
+from typing import Self
+from uuid import UUID
+
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, Role
+from app.organizations.models import (
+    Membership,
+    MembershipState,
+    Organization,
+    OrganizationKind,
+    OrganizationState,
+)
+from app.search import search_vector
+
+YIWU, JINHUA, ZHEJIANG, GUANGZHOU = "330782", "330700", "330000", "440100"
+
+
+class People:
+    """Makes accounts straight in the database and clients that carry their tokens.
+
+    Passwords are not hashed here: the tests of signing in make their own accounts.
+    """
+
+    def __init__(self, app: FastAPI, session: AsyncSession) -> None:
+        self._app = app
+        self._session = session
+        self._clients = AsyncExitStack()
+        self._count = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._clients.aclose()
+
+    async def account(self, role: Role, *, region_code: str | None = None) -> Account:
+        self._count += 1
+        account = Account(
+            email=f"{role}{self._count}@test.invalid",
+            display_name=f"{role} {self._count}",
+            role=role,
+            region_code=region_code,
+            password_hash="-",
+            is_active=True,
+        )
+        self._session.add(account)
+        await self._session.commit()
+        return account
+
+    async def client(self, account: Account) -> AsyncClient:
+        """A client signed in as the account."""
+        token = self._app.state.access_tokens.write(account.id)
+        transport = ASGITransport(app=self._app, raise_app_exceptions=False)
+        client = AsyncClient(
+            transport=transport,
+            base_url="http://test/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return await self._clients.enter_async_context(client)
+
+    async def coordinator(self, region_code: str | None = YIWU) -> AsyncClient:
+        return await self.client(await self.account(Role.COORDINATOR, region_code=region_code))
+
+    async def administrator(self) -> AsyncClient:
+        return await self.client(await self.account(Role.ADMINISTRATOR))
+
+    async def evaluator(self) -> AsyncClient:
+        return await self.client(await self.account(Role.EVALUATOR))
+
+    async def expert(self) -> AsyncClient:
+        return await self.client(await self.account(Role.EXPERT))
+
+    async def enterprise(self, organization: Organization | None = None) -> AsyncClient:
+        """A client of an approved member of the organization, by default of a new one in Yiwu."""
+        account = await self.account(Role.ENTERPRISE, region_code=YIWU)
+        await self.join(account, organization or await self.organization())
+        return await self.client(account)
+
+    async def organization(
+        self,
+        name: str = "",
+        *,
+        kind: OrganizationKind = OrganizationKind.ENTERPRISE,
+        region_code: str = YIWU,
+        state: OrganizationState = OrganizationState.VERIFIED,
+    ) -> Organization:
+        self._count += 1
+        name = name or f"测试机构{self._count}"
+        organization = Organization(
+            name=name,
+            kind=kind,
+            region_code=region_code,
+            state=state,
+            search=search_vector([], names=[name]),
+        )
+        self._session.add(organization)
+        await self._session.commit()
+        return organization
+
+    async def join(self, account: Account, organization: Organization) -> UUID:
+        membership = Membership(
+            account_id=account.id,
+            organization_id=organization.id,
+            state=MembershipState.APPROVED,
+        )
+        self._session.add(membership)
+        await self._session.commit()
+        return membership.id
