@@ -4,6 +4,8 @@ from fastapi import APIRouter
 
 from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
+from app.bulk.endpoints import router as bulk
+from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
 from app.errors import PROBLEM_RESPONSES
 from app.experts.endpoints import router as experts
@@ -12,5 +14,15 @@ from app.organizations.endpoints import router as organizations
 from app.reference.endpoints import router as reference
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
-for domain in (reference, accounts, organizations, experts, achievements, demands, matches):
+for domain in (
+    reference,
+    accounts,
+    organizations,
+    experts,
+    achievements,
+    demands,
+    matches,
+    bulk,
+    console,
+):
     router.include_router(domain)

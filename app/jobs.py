@@ -5,39 +5,54 @@ killed leaves its job marked as running, and another one starts it again.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import procrastinate
-from procrastinate import JobContext, RetryStrategy
+from procrastinate import RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from psycopg import OperationalError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import now
+from app.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+# Named, not imported: the domains come after this module.
+queue = procrastinate.App(
+    connector=procrastinate.PsycopgConnector(),
+    import_paths=["app.matches.tasks", "app.bulk.tasks"],
+)
 
 ATTEMPTS = 5
 RETRY = RetryStrategy(max_attempts=ATTEMPTS, exponential_wait=3)
-STALLED_SECONDS = 30
+HEARTBEAT_SECONDS = 4.0
+STALLED_SECONDS = 20  # a worker silent for so long is dead, and its jobs go to others
+LOOK_SECONDS = 5.0
+CUT_OFF_SECONDS = 2.0  # what a running job gets to end in when its worker is told to stop
 RECONNECT_SECONDS = 2
+POOL_SECONDS = 5.0  # psycopg's own 300 would leave a returned database unused for minutes
 KEPT_HOURS = 24 * 30
 
 
 async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> None:
     """Put a job into the queue in the session's transaction: it exists exactly if its cause does.
 
-    Raises KeyError for a task nobody registered.
+    Raises KeyError for a task nobody registered, Unavailable when the database goes away.
     """
     task = queue.tasks[task_name]
     connection = await (await session.connection()).get_raw_connection()
-    await task.configure(connection=connection.driver_connection).defer_async(**arguments)
+    try:
+        await task.configure(connection=connection.driver_connection).defer_async(**arguments)
+    except ConnectorException as error:
+        if isinstance(error.__cause__, OperationalError):
+            raise Unavailable() from error
+        raise
 
 
 async def defer_once(task_name: str) -> None:
@@ -52,8 +67,16 @@ async def defer_once(task_name: str) -> None:
 @asynccontextmanager
 async def open_queue(url: URL) -> AsyncIterator[None]:
     """Connect the process's queue to a database."""
+    queue.perform_import_paths()  # type: ignore[no-untyped-call]
     conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    connector = procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=conninfo,
+        min_size=1,
+        max_size=4,
+        timeout=POOL_SECONDS,
+        reconnect_timeout=POOL_SECONDS,
+        kwargs={"connect_timeout": 5},
+    )
     with queue.replace_connector(connector):
         async with queue.open_async():
             yield
@@ -62,23 +85,39 @@ async def open_queue(url: URL) -> AsyncIterator[None]:
 async def work(url: URL, context: dict[str, Any]) -> None:
     """Run jobs until cancelled; a database that goes away is waited for.
 
-    `context` is handed to tasks as `additional_context`.
+    `context` is handed to tasks as `additional_context`. Jobs that are cut off start again.
     """
     while True:
         try:
-            async with open_queue(url):
-                await retry_stalled_jobs()
+            async with open_queue(url), _retrying_stalled_jobs():
                 await queue.run_worker_async(
                     additional_context=context,
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
-                    update_heartbeat_interval=5.0,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=float(STALLED_SECONDS),
+                    shutdown_graceful_timeout=CUT_OFF_SECONDS,
                 )
-        except (ConnectorException, OperationalError, OSError):
-            logger.warning("the worker lost its database and waits for it", exc_info=True)
+        except (ConnectorException, OperationalError, OSError) as error:
+            logger.warning("the worker waits for its database: %s", type(error).__name__)
         await asyncio.sleep(RECONNECT_SECONDS)
+
+
+@asynccontextmanager
+async def _retrying_stalled_jobs() -> AsyncIterator[None]:
+    task = asyncio.create_task(_retry_stalled_jobs_for_ever())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _retry_stalled_jobs_for_ever() -> None:
+    while True:
+        with contextlib.suppress(ConnectorException):  # the worker itself notices, and waits
+            await retry_stalled_jobs()
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def retry_stalled_jobs() -> None:
@@ -90,13 +129,6 @@ async def retry_stalled_jobs() -> None:
             )
         else:
             await queue.job_manager.retry_job(job, retry_at=now())
-
-
-@queue.periodic(cron="* * * * *")
-@queue.task(name="retry_stalled_jobs", queueing_lock="retry_stalled_jobs", pass_context=True)
-async def retry_stalled_jobs_task(context: JobContext, timestamp: int) -> None:
-    """Every minute."""
-    await retry_stalled_jobs()
 
 
 @queue.periodic(cron="17 3 * * *")

@@ -62,6 +62,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with database_server(settings) as url, services(app, url):
+        await app.state.matcher.prepare()
         following = asyncio.create_task(follow(app.state.matcher))
         try:
             yield

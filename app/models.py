@@ -2,6 +2,7 @@
 
 from app.accounts import models as accounts
 from app.achievements import models as achievements
+from app.bulk import models as bulk
 from app.changes import models as changes
 from app.database import Base
 from app.demands import models as demands
@@ -10,5 +11,15 @@ from app.matches import models as matches
 from app.organizations import models as organizations
 from app.reference import models as reference
 
-DOMAINS = (reference, changes, accounts, organizations, experts, achievements, demands, matches)
+DOMAINS = (
+    reference,
+    changes,
+    accounts,
+    organizations,
+    experts,
+    achievements,
+    demands,
+    matches,
+    bulk,
+)
 ALL_TABLES = Base.metadata

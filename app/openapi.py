@@ -29,6 +29,7 @@ TAGS = [
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
+    {"name": "console", "description": "工作台 · the staff's queue, background jobs"},
     {"name": "health", "description": "运行状态 · liveness and readiness"},
 ]
 
@@ -92,12 +93,12 @@ def example_of(schema: Schema, schemas: Schema) -> Any:
     """A value that fits the schema: its own example, or one put together from its parts."""
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
-    for key in ("example", "const", "default"):
-        if key in schema:
-            return schema[key]
     for key in ("examples", "enum"):
         if schema.get(key):
             return schema[key][0]
+    for key in ("example", "const", "default"):
+        if schema.get(key) not in (None, "", []):  # empty says nothing, and may not even fit
+            return schema[key]
     for key in ("anyOf", "oneOf", "allOf"):
         if key in schema:
             return example_of(schema[key][0], schemas)
@@ -106,4 +107,5 @@ def example_of(schema: Schema, schemas: Schema) -> Any:
         return {name: example_of(part, schemas) for name, part in parts}
     if schema.get("type") == "array":
         return [example_of(schema["items"], schemas)] if "items" in schema else []
-    return PLAIN_EXAMPLES.get(schema.get("format") or schema.get("type", "object"), {})
+    kind = schema.get("type", "object")
+    return PLAIN_EXAMPLES.get(schema.get("format", kind), PLAIN_EXAMPLES.get(kind))

@@ -1,10 +1,18 @@
 """What the domains' bodies share: strict requests, record responses, bounded texts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
 # PostgreSQL stores no NUL; other control characters are no text for people either.
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -21,11 +29,27 @@ ShortText = Annotated[str, text_of(100, min_length=1)]
 Line = Annotated[str, text_of(300)]
 FormText = Annotated[str, text_of(5_000)]
 LongText = Annotated[str, text_of(20_000)]
+Phone = Annotated[str, text_of(40), Field(examples=["0579-85550100"])]
+ContactEmail = Annotated[str, text_of(254), Field(examples=["li@demo.invalid"])]
 Texts = Annotated[list[Annotated[str, text_of(300, min_length=1)]], Field(max_length=50)]
+
+
+def _written_out(value: object) -> object:
+    """Refuse numbers, which Pydantic would take for seconds since 1970."""
+    if isinstance(value, int | float):
+        message = ("应为文本形式的日期或时间", "Should be a date or time as text")
+        raise PydanticCustomError("date_as_number", "date as number", {"text": message})
+    return value
+
 
 # PostgreSQL stores years that Python cannot read back.
 Moment = Annotated[
-    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))
+    AwareDatetime,
+    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_written_out),
+]
+Day = Annotated[
+    date, Field(ge=date(1900, 1, 1), lt=date(2200, 1, 1)), BeforeValidator(_written_out)
 ]
 
 

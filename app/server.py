@@ -1,13 +1,22 @@
 """Which PostgreSQL the process uses: the one in DATABASE_URL, or the embedded one."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import psycopg
 from anyio import to_thread
 from sqlalchemy import URL, make_url
 
 from app import embedded
+from app.embedded import EmbeddedServer, EmbeddedServerError
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
 
 
 def driver_url(database_url: str) -> URL:
@@ -19,12 +28,46 @@ def driver_url(database_url: str) -> URL:
 
 @asynccontextmanager
 async def database_server(settings: Settings) -> AsyncIterator[URL]:
-    """The address of the database; an embedded server stays up as long as the context."""
+    """The address of the database; an embedded server stays up as long as the context.
+
+    An embedded server that dies is started again: nobody else would do it.
+    """
     if settings.database_url is not None:
         yield driver_url(settings.database_url.get_secret_value())
         return
-    server = await to_thread.run_sync(embedded.start, settings.var_folder / "postgres")
+    folder = settings.var_folder / "postgres"
+    # Starting and stopping hold the loop on purpose: a signal that came in the middle would
+    # leave a server behind.
+    server = embedded.start(folder)
+    keeper = asyncio.create_task(_keep_up(server, folder))
     try:
         yield server.url
     finally:
-        await to_thread.run_sync(server.stop)
+        keeper.cancel()
+        server.stop()
+
+
+async def _keep_up(server: EmbeddedServer, folder: Path) -> None:
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if await _answers(server):
+            continue
+        logger.warning("内置 PostgreSQL 已停止，重新启动 · embedded PostgreSQL stopped: restarting")
+        try:
+            await to_thread.run_sync(_wake, folder)
+        except EmbeddedServerError as error:
+            logger.warning("%s", error)
+
+
+async def _answers(server: EmbeddedServer) -> bool:
+    try:
+        connection = await psycopg.AsyncConnection.connect(server.conninfo, connect_timeout=10)
+    except psycopg.OperationalError:
+        return False
+    await connection.close()
+    return True
+
+
+def _wake(folder: Path) -> None:
+    """Use the server for a moment, which starts it; the process's own use goes on."""
+    embedded.start(folder).stop()

@@ -80,7 +80,9 @@ def _message(item: Mapping[str, Any]) -> Text:
     context = item.get("ctx") or {}
     if text := context.get("text"):
         return Text(*text)
-    template = MESSAGES.get(item["type"])
+    # Pydantic counts a secret's characters with the words it has for lists.
+    is_secret = context.get("field_type") == "Value"
+    template = MESSAGES.get(f"string_{item['type']}" if is_secret else item["type"])
     if template is None:
         message = str(item["msg"])
         return Text(f"内容不正确：{message}", message)

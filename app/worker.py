@@ -1,9 +1,7 @@
 """The worker's composition root: jobs with the indexes and the encoder they need."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Coroutine
+import sys
 
 from anyio import to_thread
 
@@ -16,8 +14,14 @@ from app.server import database_server
 from app.settings import Settings
 
 
-async def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; running jobs that are cut off start again elsewhere."""
+async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
+    """Work until cancelled; running jobs that are cut off start again elsewhere.
+
+    `stops_with_stdin`: also end when the standard input does. The kernel closes that pipe
+    however the process at its other end dies, so no worker outlives the service that began it.
+    """
+    if stops_with_stdin:
+        _cancel_with_stdin()
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with database_server(settings) as url:
         engine = create_engine(url, settings)
@@ -28,16 +32,19 @@ async def run(settings: Settings) -> None:
             sessions=sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
         )
         try:
-            await _until_signalled(work(url, {"sessions": sessions, "matching": matching}))
+            await work(url, {"sessions": sessions, "matching": matching})
         finally:
             await engine.dispose()
             await following.dispose()
 
 
-async def _until_signalled(working: Coroutine[None, None, None]) -> None:
-    task = asyncio.ensure_future(working)
+def _cancel_with_stdin() -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    working = asyncio.current_task(loop)
+
+    def cancel() -> None:
+        loop.remove_reader(sys.stdin)
+        if working is not None:
+            working.cancel()
+
+    loop.add_reader(sys.stdin, cancel)

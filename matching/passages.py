@@ -21,7 +21,7 @@ _EMPTY = " \t\r\n-;；。、，,!！?？"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What was read of a candidate: its documents folded, its statement, each document's passages."""
+    """What was read of a candidate: folded documents, the statement, each document's passages."""
 
     documents: list[str]
     statement: str

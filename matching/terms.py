@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import log
+from dataclasses import dataclass, field
+from math import inf, log
 
 import numpy as np
 
@@ -21,12 +21,14 @@ class Wording:
     """A query as its words are looked for: lower-case text, idf of its bigrams and of its words.
 
     Terms below the idf `common` occur in more than a third of the pool, and say nothing.
+    `words_by_run` remembers what was made of shared runs, as most recur.
     """
 
     text: str
     pairs: Mapping[str, float]
     words: Mapping[int, float]
     common: float
+    words_by_run: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
 
 
 def read_wording(text: str, model: IndexModel) -> Wording:
@@ -50,15 +52,15 @@ def shared_terms(wording: Wording, text: str) -> dict[str, float]:
     lower = text.lower()
     shown = text if len(lower) == len(text) else lower
     found: dict[str, float] = {}
-    for start, stop in _shared_runs(wording, lower):
-        start, stop = _without_fragments(wording, lower, start, stop)
-        for part in shown[start:stop].translate(PARTICLES).split():
-            weights = [wording.pairs[part[i : i + 2]] for i in range(len(part) - 1)]
-            _keep(found, part, weights, wording.common)
+    for run in _shared_runs(wording, lower):
+        words = wording.words_by_run.get(run)
+        if words is None:
+            words = wording.words_by_run[run] = _words_of(wording, run)
+        found.update(words)
     for match in WORD.finditer(lower):
         weight = wording.words.get(word_key(match.group()))
-        if weight is not None:
-            _keep(found, shown[match.start() : match.end()], [weight], wording.common)
+        if weight is not None and weight >= wording.common:
+            found[shown[match.start() : match.end()]] = weight
     return found
 
 
@@ -71,12 +73,16 @@ def heaviest(terms: Mapping[str, float], count: int) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _keep(found: dict[str, float], term: str, weights: list[float], common: float) -> None:
-    if weights and max(weights) >= common:
-        found[term] = sum(weights)
+def _words_of(wording: Wording, run: str) -> list[tuple[str, float]]:
+    words = []
+    for part in _without_fragments(wording, run).translate(PARTICLES).split():
+        weights = [wording.pairs[part[i : i + 2]] for i in range(len(part) - 1)]
+        if weights and max(weights) >= wording.common:
+            words.append((part, sum(weights)))
+    return words
 
 
-def _shared_runs(wording: Wording, text: str) -> Iterable[tuple[int, int]]:
+def _shared_runs(wording: Wording, text: str) -> Iterable[str]:
     """Yield the longest runs of `text`, from left to right, that stand in the query as they are."""
     pairs, query, stop = wording.pairs, wording.text, 0
     hits = [i for i in range(len(text) - 1) if text[i : i + 2] in pairs]
@@ -86,22 +92,22 @@ def _shared_runs(wording: Wording, text: str) -> Iterable[tuple[int, int]]:
         stop = start + 2
         while text[stop - 1 : stop + 1] in pairs and text[start : stop + 1] in query:
             stop += 1
-        yield start, stop
+        yield text[start:stop]
 
 
-def _without_fragments(wording: Wording, text: str, start: int, stop: int) -> tuple[int, int]:
+def _without_fragments(wording: Wording, run: str) -> str:
     """Drop an outer character that the query binds more tightly to what stands outside the run.
 
     Of 耐火材料 and 防火材料 the run 火材料 is shared; 火 belongs to 耐 there, so 材料 remains.
     """
-    at = wording.text.find(text[start:stop])
+    at = wording.text.find(run)
     before = wording.text[max(0, at - 1) : at + 1]
-    after = wording.text[at + stop - start - 1 : at + stop - start + 1]
-    if wording.pairs.get(before, np.inf) < wording.pairs[text[start : start + 2]]:
-        start += 1
-    if wording.pairs.get(after, np.inf) < wording.pairs.get(text[stop - 2 : stop], 0):
-        stop -= 1
-    return start, stop
+    after = wording.text[at + len(run) - 1 : at + len(run) + 1]
+    if wording.pairs.get(before, inf) < wording.pairs[run[:2]]:
+        run = run[1:]
+    if wording.pairs.get(after, inf) < wording.pairs.get(run[-2:], 0):
+        run = run[:-1]
+    return run
 
 
 def _pairs(text: str) -> list[str]:

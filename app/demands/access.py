@@ -34,13 +34,16 @@ def may_read_in_full(actor: Actor, demand: Demand) -> bool:
 
 def readable(actor: Actor) -> ColumnElement[bool]:
     """The same rule as `may_read`, in SQL."""
-    own = Demand.organization_id.in_(actor.organization_ids)
+    in_full = readable_in_full(actor)
     if actor.role not in PUBLIC_READERS:
-        return own
-    published = Demand.state == DemandState.PUBLISHED
-    if not actor.is_staff:
-        return or_(own, published)
-    return or_(own, published, in_scope(Demand.region_code, actor.scope))
+        return in_full
+    return or_(in_full, Demand.state == DemandState.PUBLISHED)
+
+
+def readable_in_full(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `may_read_in_full`, in SQL."""
+    own = Demand.organization_id.in_(actor.organization_ids)
+    return or_(own, in_scope(Demand.region_code, actor.scope)) if actor.is_staff else own
 
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:

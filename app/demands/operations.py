@@ -14,6 +14,7 @@ from app.demands.access import (
     may_read_in_full,
     parties_of,
     readable,
+    readable_in_full,
 )
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
@@ -29,6 +30,7 @@ from app.organizations.models import Organization
 from app.pagination import Page, Pages
 from app.search import search_vector
 
+NEED_COMPLETE = frozenset({"submit", "publish"})
 SORTS = {"created_at": Demand.created_at, "title": Demand.title}
 
 
@@ -85,8 +87,10 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
 
 
 async def search(pages: Pages, actor: Actor, query: DemandQuery) -> Page[DemandBody]:
+    """Demands the actor may read; by what only the full text holds, of those readable in full."""
+    scope = readable_in_full(actor) if query.asks_for_full_text else readable(actor)
     return await pages.read(
-        repository.listed(query, readable(actor)),
+        repository.listed(query, scope),
         query=query,
         columns=SORTS,
         show=lambda demand: show(actor, demand),
@@ -125,10 +129,10 @@ async def apply(
 async def move(
     session: AsyncSession, actor: Actor, demand_id: UUID, verb: str, reason: str = ""
 ) -> Demand:
-    """Take one step of the life cycle; `submit` needs a form without faults."""
+    """Take one step of the life cycle; what is handed in or published has no faults."""
     demand = await get_managed(session, actor, demand_id)
     target = next_state(TRANSITIONS, verb, demand.state, parties_of(actor, demand))
-    if verb == "submit" and (found := faults(demand)):
+    if verb in NEED_COMPLETE and (found := faults(demand)):
         raise Invalid(errors=found)
     return await enter(session, actor, demand, target, reason)
 

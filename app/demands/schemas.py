@@ -10,7 +10,7 @@ from pydantic import Field
 from app.demands.models import ActivityType, CooperationMode, DemandState
 from app.pagination import PageQuery
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
-from app.schemas import Body, FormText, Line, RecordBody, text_of
+from app.schemas import Body, Day, FormText, Line, Moment, RecordBody, text_of
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
@@ -28,8 +28,8 @@ class DemandFields(Body):
     key_indicators: Annotated[FormText, Field(description="技术关键与指标")] = ""
     expected_outcome: Annotated[FormText, Field(description="预期目标")] = ""
     keywords: Annotated[list[Keyword], Field(max_length=20)] = []
-    period_from_on: date | None = None
-    period_until_on: date | None = None
+    period_from_on: Day | None = None
+    period_until_on: Day | None = None
     budget: Money | None = Field(default=None, description="万元")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
     cooperation_mode: CooperationMode | None = None
@@ -117,5 +117,5 @@ class DemandQuery(PageQuery):
     discipline: DisciplineCode | None = None
     region_code: RegionCode | None = Field(default=None, description="includes its counties")
     is_open_bid: bool | None = None
-    created_at_gte: datetime | None = None
+    created_at_gte: Moment | None = None
     sort: Literal["created_at", "-created_at", "title", "-title"] = "-created_at"

@@ -1,6 +1,5 @@
 """Request and response bodies of experts."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -19,7 +18,18 @@ from app.experts.models import (
 )
 from app.pagination import PageQuery
 from app.reference.codes import CountryCode, DisciplineCode, RegionCode, TechnologyField
-from app.schemas import Body, FormText, Line, LongText, RecordBody, Texts, text_of
+from app.schemas import (
+    Body,
+    ContactEmail,
+    Day,
+    FormText,
+    Line,
+    LongText,
+    Phone,
+    RecordBody,
+    Texts,
+    text_of,
+)
 
 
 def _checked_orcid(orcid: str) -> str:
@@ -47,8 +57,8 @@ MAX_EVIDENCE = 500
 class Absence(Body):
     """A closed interval of days."""
 
-    from_on: date
-    until_on: date
+    from_on: Day
+    until_on: Day
 
     @model_validator(mode="after")
     def require_order(self) -> "Absence":
@@ -184,8 +194,8 @@ class ExpertQuery(PageQuery):
 
 
 class ContactFields(Body):
-    phone: Annotated[str, text_of(40)] = ""
-    email: Annotated[str, text_of(254)] = ""
+    phone: Phone = ""
+    email: ContactEmail = ""
 
 
 class ContactBody(ContactFields):

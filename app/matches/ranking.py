@@ -22,6 +22,7 @@ from matching import (
     Ranking,
     match,
     text_key,
+    warm_up,
 )
 
 EMPTY = Ranking(
@@ -63,6 +64,12 @@ class Matcher:
             )
         )
         return replace(ranking, pending=self.pending(index))
+
+    async def prepare(self) -> None:
+        """Load or build every index and compile what matching compiles, before requests come."""
+        await to_thread.run_sync(warm_up)
+        for live in self.indexes.values():
+            await live.refresh()
 
     def pending(self, index: MatchIndex) -> int:
         """How many candidates still wait for vectors that the encoder will make.

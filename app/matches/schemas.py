@@ -1,6 +1,6 @@
 """Request and response bodies of matching."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from app.experts.models import EvidenceKind, ExpertKind, Grade
 from app.matches.models import Pool, Trigger, Verdict
 from app.pagination import PageQuery
 from app.reference.codes import RegionCode
-from app.schemas import Body, FormText, RecordBody, text_of
+from app.schemas import Body, Day, FormText, RecordBody, text_of
 
 Limit = Annotated[int, Field(ge=1, le=100)]
 Weight = Annotated[float, Field(ge=0, le=1)]
@@ -26,7 +26,7 @@ class MatchParameters(Body):
     """Constraints exclude, preferences only weigh; all of them are optional."""
 
     limit: Limit = 20
-    on: date | None = Field(default=None, description="the day the expert is needed; today")
+    on: Day | None = Field(default=None, description="the day the expert is needed; today")
     kinds: Annotated[list[ExpertKind], Field(max_length=5)] = []
     regions: Annotated[list[RegionCode], Field(max_length=50)] = []
     conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []

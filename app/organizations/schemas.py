@@ -16,7 +16,7 @@ from app.organizations.models import (
 )
 from app.pagination import PageQuery
 from app.reference.codes import IndustryCode, RegionCode
-from app.schemas import Body, Line, RecordBody, ShortText, text_of
+from app.schemas import Body, ContactEmail, Line, Phone, RecordBody, ShortText, text_of
 
 OrganizationName = Annotated[
     str, text_of(300, min_length=2), Field(examples=["演示·义乌锦丝针织有限公司"])
@@ -38,7 +38,7 @@ def _checked_code(code: str) -> str:
 
 CreditCode = Annotated[
     str,
-    Field(pattern=r"^[0-9A-HJ-NP-RTUW-Y]{18}$", examples=["91330782MA2DEMO13R"]),
+    Field(pattern=r"^[0-9A-HJ-NP-RTUW-Y]{18}$", examples=["91330782MA2DEM013G"]),
     AfterValidator(_checked_code),
 ]
 
@@ -55,8 +55,8 @@ class OrganizationFields(Body):
     attribute: Attribute | None = None
     introduction: Introduction = ""
     contact_name: Line = ""
-    contact_phone: Annotated[str, text_of(40)] = ""
-    contact_email: Annotated[str, text_of(254)] = ""
+    contact_phone: Phone = ""
+    contact_email: ContactEmail = ""
 
 
 class OrganizationCreate(OrganizationFields):

@@ -62,6 +62,29 @@ def upgrade() -> None:
         op.f("ix_disciplines_parent_code"), "disciplines", ["parent_code"], unique=False
     )
     op.create_table(
+        "imported_rows",
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "organizations",
+                "experts",
+                "demands",
+                "achievements",
+                name="importkind",
+                native_enum=False,
+                length=50,
+            ),
+            nullable=False,
+        ),
+        sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "fingerprint", sa.LargeBinary(), nullable=False, comment="SHA-256 of the row's fields"
+        ),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "record_id", name=op.f("pk_imported_rows")),
+    )
+    op.create_table(
         "index_models",
         sa.Column(
             "pool",
@@ -703,6 +726,80 @@ def upgrade() -> None:
         postgresql_using="gin",
     )
     op.create_table(
+        "imports",
+        sa.Column("account_id", sa.Uuid(), nullable=True, comment="null for the command line"),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "organizations",
+                "experts",
+                "demands",
+                "achievements",
+                name="importkind",
+                native_enum=False,
+                length=50,
+            ),
+            nullable=False,
+        ),
+        sa.Column("filename", sa.String(length=300), nullable=False),
+        sa.Column(
+            "mode",
+            sa.Enum("all_or_nothing", "partial", name="importmode", native_enum=False, length=50),
+            nullable=False,
+        ),
+        sa.Column("is_admitting", sa.Boolean(), nullable=False, comment="straight into the pool"),
+        sa.Column("is_overwriting", sa.Boolean(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "queued",
+                "running",
+                "done",
+                "failed",
+                name="importstate",
+                native_enum=False,
+                length=50,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "row_count", sa.Integer(), nullable=True, comment="null until the file was opened"
+        ),
+        sa.Column("read_count", sa.Integer(), nullable=False),
+        sa.Column("created_count", sa.Integer(), nullable=False),
+        sa.Column("updated_count", sa.Integer(), nullable=False),
+        sa.Column("unchanged_count", sa.Integer(), nullable=False),
+        sa.Column("rejected_count", sa.Integer(), nullable=False),
+        sa.Column(
+            "incomplete_count", sa.Integer(), nullable=False, comment="accepted, but not whole"
+        ),
+        sa.Column("report", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("is_report_cut", sa.Boolean(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_imports_account_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+    )
+    op.create_index(op.f("ix_imports_account_id"), "imports", ["account_id"], unique=False)
+    op.create_index(op.f("ix_imports_created_at_id"), "imports", ["created_at", "id"], unique=False)
+    op.create_table(
         "memberships",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -1060,6 +1157,9 @@ def downgrade() -> None:
     op.drop_table("password_resets")
     op.drop_index(op.f("ix_memberships_organization_id"), table_name="memberships")
     op.drop_table("memberships")
+    op.drop_index(op.f("ix_imports_created_at_id"), table_name="imports")
+    op.drop_index(op.f("ix_imports_account_id"), table_name="imports")
+    op.drop_table("imports")
     op.drop_index("ix_experts_technology_fields", table_name="experts", postgresql_using="gin")
     op.drop_index(op.f("ix_experts_state_created_at_id"), table_name="experts")
     op.drop_index("ix_experts_search", table_name="experts", postgresql_using="gin")
@@ -1099,6 +1199,7 @@ def downgrade() -> None:
     op.drop_table("industries")
     op.drop_index(op.f("ix_index_models_pool_created_at"), table_name="index_models")
     op.drop_table("index_models")
+    op.drop_table("imported_rows")
     op.drop_index(op.f("ix_disciplines_parent_code"), table_name="disciplines")
     op.drop_table("disciplines")
     op.drop_table("countries")

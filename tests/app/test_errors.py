@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
-from sqlalchemy import make_url
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import errors
-from app.main import create_app, services
+from app.database import create_engine, create_sessions
+from app.embedded import EmbeddedServer
+from app.main import create_app
 from app.settings import Settings
 from tests.people import People
 
@@ -154,8 +157,9 @@ async def test_large_bodies(settings: Settings) -> None:
 
 async def test_database_away(settings: Settings) -> None:
     app = create_app(settings)
-    nowhere = make_url("postgresql+psycopg://somebody@127.0.0.1:1/nothing")
-    async with services(app, nowhere), _client_of(app) as client:
+    engine = create_engine("postgresql+psycopg://somebody@127.0.0.1:1/nothing", settings)
+    app.state.sessions = create_sessions(engine)
+    async with _client_of(app) as client:
         for answer in (
             await client.post("/auth:sign-in", json=SIGN_IN),
             await client.get("http://test/readyz"),
@@ -165,6 +169,17 @@ async def test_database_away(settings: Settings) -> None:
             assert "127.0.0.1" not in answer.text
             assert problem["detail"] is None
         assert (await client.get("http://test/livez")).status_code == 200
+
+
+async def test_service_goes_on_when_its_connections_were_cut(
+    people: People, server: EmbeddedServer, database: URL
+) -> None:
+    staff = await people.coordinator()
+    assert (await staff.get("/experts")).status_code == 200
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        assert connection.execute(cut, [database.database]).rowcount > 0
+    assert (await staff.get("/experts")).status_code == 200
 
 
 async def test_fault_tells_nothing_and_keeps_its_id(
@@ -196,7 +211,9 @@ async def test_broken_constraint_is_a_conflict(people: People, session: AsyncSes
     assert "0000-0002-1825-0097" not in answer.text
 
 
-@pytest.mark.parametrize("given", ["short", "no spaces here", "x" * 65, "a\tb-c-d-e-f", "请求一二三四五六"])
+@pytest.mark.parametrize(
+    "given", ["short", "no spaces here", "x" * 65, "a\tb-c-d-e-f", "请求一二三四五六"]
+)
 async def test_ill_formed_request_ids_are_replaced(client: AsyncClient, given: str) -> None:
     answer = await client.get("/me", headers={b"X-Request-ID": given.encode()})
     made = answer.headers["x-request-id"]

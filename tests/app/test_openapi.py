@@ -46,16 +46,17 @@ def test_every_operation_is_described(document: Schema) -> None:
 
 
 def test_every_example_fits_its_schema(document: Schema) -> None:
-    count = 0
+    count, faults = 0, list[str]()
     for name, operation in _operations(document):
         for media, content in _contents(operation):
             if content.get("schema"):
                 schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
                 schema |= content["schema"] | {"components": document["components"]}
                 validator = jsonschema_rs.validator_for(schema, validate_formats=True)
-                found = [e.message for e in validator.iter_errors(content["example"])]
-                assert not found, (name, media, found)
+                found = [str(e.message) for e in validator.iter_errors(content["example"])]
+                faults += [f"{name} {media}: {fault}" for fault in found]
                 count += 1
+    assert not faults, "\n".join(faults)
     assert count > 50
 
 

@@ -1,0 +1,78 @@
+"""HTTP for imports."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile, status
+
+from app.bulk import operations
+from app.bulk.models import ImportKind, ImportMode
+from app.bulk.operations import Upload
+from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
+from app.database import SessionDep
+from app.organizations.access import StaffActor
+from app.pagination import Page, PagesDep
+
+router = APIRouter(tags=["bulk"])
+
+
+async def get_upload(
+    file: Annotated[UploadFile, File(description=".xlsx, .csv (UTF-8, GB 18030), .jsonl")],
+    kind: Annotated[ImportKind, Form()],
+    mode: Annotated[ImportMode, Form()] = ImportMode.ALL_OR_NOTHING,
+    admit: Annotated[bool, Form(description="入库/公开 · complete rows into the pool")] = False,
+    overwrite: Annotated[bool, Form(description="覆盖 · replace what was edited since")] = False,
+) -> Upload:
+    """The form's fields; a name of a file is shown to people and never used as a path."""
+    name = "".join(c for c in file.filename or "" if c.isprintable())[-300:]
+    return Upload(
+        kind=kind,
+        filename=name,
+        content=await file.read(),
+        mode=mode,
+        is_admitting=admit,
+        is_overwriting=overwrite,
+    )
+
+
+UploadDep = Annotated[Upload, Depends(get_upload)]
+
+
+@router.post("/imports", status_code=status.HTTP_202_ACCEPTED)
+async def create_import(
+    session: SessionDep, actor: StaffActor, upload: UploadDep, response: Response
+) -> ImportBody:
+    """导入文件 · Staff hand in a file of their region; a job runs it, `Location` tells how far."""
+    received = await operations.receive(session, actor, upload)
+    response.headers["Location"] = f"/api/v1/imports/{received.id}"
+    return received
+
+
+@router.get("/imports")
+async def list_imports(
+    pages: PagesDep, actor: StaffActor, query: Annotated[ImportQuery, Query()]
+) -> Page[ImportSummary]:
+    """导入列表 · One's own imports; administrators see all."""
+    return await operations.search(pages, actor, query)
+
+
+@router.get("/imports/{import_id:uuid}")
+async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -> ImportBody:
+    """导入详情 · How far it is, the counts, and the rows that need attention."""
+    return await operations.get(session, actor, import_id)
+
+
+@router.get(
+    "/imports/{import_id:uuid}/rejected-rows",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def download_rejected_rows(
+    session: SessionDep, actor: StaffActor, import_id: UUID
+) -> Response:
+    """未导入的行 · The report as a CSV file, with the rows that still lack something."""
+    return Response(
+        await operations.rejected_rows(session, actor, import_id),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="import-{import_id}.csv"'},
+    )

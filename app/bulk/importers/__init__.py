@@ -1,0 +1,23 @@
+"""The importer of each kind."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bulk.importers.achievements import AchievementImporter
+from app.bulk.importers.demands import DemandImporter
+from app.bulk.importers.experts import ExpertImporter
+from app.bulk.importers.importer import AnyImporter
+from app.bulk.importers.organizations import OrganizationImporter
+from app.bulk.models import ImportKind
+from app.organizations.access import Actor
+
+
+def importer_of(kind: ImportKind, session: AsyncSession, actor: Actor) -> AnyImporter:
+    match kind:
+        case ImportKind.ORGANIZATIONS:
+            return OrganizationImporter(session, actor)
+        case ImportKind.EXPERTS:
+            return ExpertImporter(session, actor)
+        case ImportKind.DEMANDS:
+            return DemandImporter(session, actor)
+        case ImportKind.ACHIEVEMENTS:
+            return AchievementImporter(session, actor)

@@ -1,0 +1,115 @@
+"""Experts in bulk, with their evidence and contacts."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bulk import repository
+from app.bulk.importers.importer import meant_by, require_scope
+from app.bulk.rows import ExpertRow, Key
+from app.database import Record
+from app.experts import contacts, operations
+from app.experts import repository as expert_repository
+from app.experts.completeness import missing_fields
+from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
+from app.experts.schemas import ContactFields, ExpertCreate
+from app.experts.workflow import EDITABLE
+from app.organizations.access import Actor
+from app.organizations.models import Organization, OrganizationState
+from app.validation import FieldError
+
+NOT_COLUMNS = frozenset({"evidence", "absences", "organization_name", "organization_id"})
+
+
+class ExpertImporter:
+    subject: ClassVar[str] = "expert"
+    edits: ClassVar[frozenset[str]] = frozenset({"expert.updated", "expert.contact_updated"})
+    pool: ClassVar[str | None] = ExpertState.IN_POOL
+    editable: ClassVar[frozenset[str]] = EDITABLE
+    admissible: ClassVar[frozenset[str]] = frozenset({ExpertState.DRAFT})
+
+    def __init__(self, session: AsyncSession, actor: Actor) -> None:
+        self._session = session
+        self._actor = actor
+        self._organizations: dict[str, Organization] = {}
+
+    async def meant(self, rows: Sequence[ExpertRow]) -> list[Sequence[Expert]]:
+        await self._load_organizations(rows)
+        external_ids = [row.external_id for row in rows if row.external_id]
+        names = [row.name for row in rows if not row.external_id]
+        found = await repository.experts_meant(self._session, external_ids, names)
+        by_key: dict[Key, list[Expert]] = defaultdict(list)
+        for expert in found:
+            by_key["name", expert.name, expert.organization_name].append(expert)
+            if expert.external_id:
+                by_key["external_id", expert.external_id].append(expert)
+        return [meant_by(row, by_key) for row in rows]
+
+    async def create(self, row: ExpertRow) -> list[Record]:
+        require_scope(self._actor, row.region_code)
+        values = ExpertCreate(name=row.name).model_dump(exclude={"evidence"})
+        expert = Expert(state=ExpertState.DRAFT, **values)
+        self._set(expert, row)
+        items = [self._graded(Evidence(**values)) for values in row.evidence_values()]
+        for item in items:
+            item.expert_id = expert.id
+        expert.evidence = items
+        operations.index_text(expert)
+        contact = ExpertContact(expert_id=expert.id, phone=row.phone, email=row.email)
+        return [expert, *items, *([contact] if row.phone or row.email else [])]
+
+    async def update(self, record: Expert, row: ExpertRow) -> None:
+        self._set(record, row)
+        self._merge_evidence(record, row)
+        operations.index_text(record)
+        await self._store_contact(record, row)
+
+    def faults(self, record: Expert) -> Sequence[FieldError]:
+        return missing_fields(record)
+
+    def admit(self, record: Expert) -> None:
+        record.state = ExpertState.IN_POOL
+
+    async def _load_organizations(self, rows: Sequence[ExpertRow]) -> None:
+        names = {row.organization for row in rows}
+        found, _ = await repository.organizations_by_name(self._session, names)
+        self._organizations = {
+            name: o for name, o in found.items() if o.state is OrganizationState.VERIFIED
+        }
+
+    def _set(self, expert: Expert, row: ExpertRow) -> None:
+        """An organization that is not known by its name stays a name."""
+        for name, value in row.stated(ExpertCreate, without=NOT_COLUMNS).items():
+            setattr(expert, name, value)
+        if "organization" in row.model_fields_set:
+            organization = self._organizations.get(row.organization)
+            expert.organization_name = row.organization
+            expert.organization_id = organization.id if organization else None
+
+    def _merge_evidence(self, expert: Expert, row: ExpertRow) -> None:
+        """Items of the same kind and title are renewed, others added; none is taken away."""
+        known = {(item.kind, item.title): item for item in expert.evidence}
+        for values in row.evidence_values():
+            item = known.get((values["kind"], values["title"]))
+            if item is None:
+                expert.evidence.append(self._graded(Evidence(**values)))
+                continue
+            for name, value in values.items():
+                setattr(item, name, value)
+            self._graded(item)
+
+    def _graded(self, item: Evidence) -> Evidence:
+        """The importing staff answer for what the file calls verified."""
+        is_verified = item.grade is Grade.VERIFIED
+        item.verified_by_id = self._actor.account_id if is_verified else None
+        return item
+
+    async def _store_contact(self, expert: Expert, row: ExpertRow) -> None:
+        stated = row.stated(ContactFields)
+        if not stated:
+            return
+        contact = await expert_repository.find_contact(self._session, expert.id)
+        known = {"phone": contact.phone, "email": contact.email} if contact else {}
+        await contacts.store(self._session, expert, ContactFields(**(known | stated)))

@@ -1,0 +1,72 @@
+"""What the import needs to know of each kind of record."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from app.bulk.rows import Row
+from app.database import Record
+from app.errors import Forbidden, invalid_field
+from app.language import Text
+from app.organizations.access import Actor
+from app.validation import FieldError
+
+RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class Importer(Protocol[RowT_contra, RecordT]):
+    """Rows into records of one kind, for one chunk of rows; built with session and actor.
+
+    Nothing here writes new records: those are returned, for the chunk to write all at once.
+    """
+
+    subject: ClassVar[str]  # what the kinds of change begin with
+    edits: ClassVar[frozenset[str]]  # the changes that somebody's edit leaves
+    pool: ClassVar[str | None]  # the state that an admitted record has
+    editable: ClassVar[frozenset[str]]  # the states in which an import may write
+    admissible: ClassVar[frozenset[str]]  # the states from which a record may be admitted
+
+    async def meant(self, rows: Sequence[RowT_contra]) -> list[Sequence[RecordT]]:
+        """For each row the stored records that it may mean, locked."""
+        ...
+
+    async def create(self, row: RowT_contra) -> list[Record]:
+        """The new record, then what belongs to it; raises Problem for a row that is refused."""
+        ...
+
+    async def update(self, record: RecordT, row: RowT_contra) -> None:
+        """Set what the row states; raises Problem for a row that is refused."""
+        ...
+
+    def faults(self, record: RecordT) -> Sequence[FieldError]:
+        """What keeps the record out of the pool."""
+        ...
+
+    def admit(self, record: RecordT) -> None:
+        """Put a record without faults into the pool."""
+        ...
+
+
+AnyImporter = Importer[Any, Any]
+
+
+def require_scope(actor: Actor, region_code: str | None) -> None:
+    """Raises Forbidden for a record outside the importing staff's region."""
+    if not actor.manages_region(region_code):
+        raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
+
+
+def require_no_secrets(is_confidential: bool) -> None:
+    """What is classified must not even be stored here."""
+    if is_confidential:
+        raise invalid_field(
+            "/is_confidential",
+            "confidential",
+            "涉密内容不得导入本系统",
+            "Classified content must not be imported",
+        )
+
+
+def meant_by(row: Row, by_key: dict[tuple[str, ...], list[RecordT]]) -> Sequence[RecordT]:
+    """The records under the key that decides for this row."""
+    return by_key.get(row.identities()[0], [])

@@ -1,0 +1,68 @@
+"""Organizations in bulk: known by their credit code, or by name where one side has none."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bulk import repository
+from app.bulk.importers.importer import require_scope
+from app.bulk.rows import OrganizationRow
+from app.database import Record
+from app.organizations.access import Actor
+from app.organizations.models import Organization, OrganizationState
+from app.organizations.schemas import OrganizationCreate
+from app.search import search_vector
+from app.validation import FieldError
+
+
+class OrganizationImporter:
+    subject: ClassVar[str] = "organization"
+    edits: ClassVar[frozenset[str]] = frozenset({"organization.updated"})
+    pool: ClassVar[str | None] = None
+    editable: ClassVar[frozenset[str]] = frozenset(OrganizationState)
+    admissible: ClassVar[frozenset[str]] = frozenset[str]()
+
+    def __init__(self, session: AsyncSession, actor: Actor) -> None:
+        self._session = session
+        self._actor = actor
+
+    async def meant(self, rows: Sequence[OrganizationRow]) -> list[Sequence[Organization]]:
+        codes = [code for row in rows if (code := row.unified_social_credit_code)]
+        names = [row.name for row in rows]
+        found = await repository.organizations_meant(self._session, codes, names)
+        return [_meant(row, found) for row in rows]
+
+    async def create(self, row: OrganizationRow) -> list[Record]:
+        """Staff vouch for what they import."""
+        require_scope(self._actor, row.region_code)
+        organization = Organization(
+            **row.stated(OrganizationCreate), state=OrganizationState.VERIFIED
+        )
+        _index(organization)
+        return [organization]
+
+    async def update(self, record: Organization, row: OrganizationRow) -> None:
+        for name, value in row.stated(OrganizationCreate).items():
+            setattr(record, name, value)
+        _index(record)
+
+    def faults(self, record: Organization) -> Sequence[FieldError]:
+        return ()
+
+    def admit(self, record: Organization) -> None:
+        """Organizations have no pool."""
+
+
+def _meant(row: OrganizationRow, found: Sequence[Organization]) -> Sequence[Organization]:
+    """By code; else by name, where not both have codes, which then are different bodies."""
+    code = row.unified_social_credit_code
+    by_code = [o for o in found if code and o.unified_social_credit_code == code]
+    named = [o for o in found if o.name == row.name]
+    return by_code or [o for o in named if not (code and o.unified_social_credit_code)]
+
+
+def _index(organization: Organization) -> None:
+    organization.search = search_vector(
+        [organization.introduction or ""], names=[organization.name]
+    )

@@ -1,0 +1,188 @@
+"""A chunk of valid rows into the database: decide, set, and write all at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import psycopg
+from anyio.lowlevel import checkpoint
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bulk import repository, writing
+from app.bulk.importers import importer_of
+from app.bulk.importers.importer import AnyImporter, require_scope
+from app.bulk.models import ImportKind
+from app.bulk.parsing import NumberedRow
+from app.bulk.report import Outcome, RowResult, rejected, rejected_by
+from app.bulk.repository import History
+from app.database import Record
+from app.errors import Invalid, Problem, WrongState
+from app.language import Text
+from app.organizations.access import Actor
+from app.validation import FieldError
+
+REFUSED_BY_DATABASE = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
+
+AMBIGUOUS = FieldError(
+    pointer="",
+    code="ambiguous",
+    message=Text(
+        "有多条记录与该行相符，请填写外部编号",
+        "Several records fit this row; give an external id",
+    ),
+)
+EDITED = FieldError(
+    pointer="",
+    code="edited_since_import",
+    message=Text(
+        "该记录在上次导入之后被修改过；如确需覆盖，请使用覆盖选项",
+        "The record was edited after its last import; use the overwrite option to replace it",
+    ),
+)
+CONFLICT = FieldError(
+    pointer="",
+    code="conflict",
+    message=Text("与现有数据冲突（唯一字段已被占用）", "A unique value is taken already"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What holds for all rows of one import."""
+
+    import_id: UUID
+    kind: ImportKind
+    actor: Actor
+    is_admitting: bool
+    is_overwriting: bool
+
+
+async def write_rows(
+    session: AsyncSession, load: Load, rows: Sequence[NumberedRow]
+) -> list[RowResult]:
+    """Write rows in a savepoint; if the database refuses them, halve until it is one row's fault.
+
+    The session's transaction stays usable and holds the rows that were accepted.
+    """
+    if not rows:
+        return []
+    session.expunge_all()
+    try:
+        async with session.begin_nested():
+            return await _Chunk(session, load).write(rows)
+    except REFUSED_BY_DATABASE:
+        if len(rows) == 1:
+            return [rejected(rows[0].number, CONFLICT)]
+    half = len(rows) // 2
+    first = await write_rows(session, load, rows[:half])
+    return first + await write_rows(session, load, rows[half:])
+
+
+@dataclass(eq=False)
+class _Chunk:
+    """Rows on their way: what is new, what happened, and what each record now holds."""
+
+    session: AsyncSession
+    load: Load
+    new: list[Record] = field(default_factory=list)
+    changes: list[writing.ChangeValues] = field(default_factory=list)
+    fingerprints: dict[UUID, bytes] = field(default_factory=dict)
+
+    async def write(self, rows: Sequence[NumberedRow]) -> list[RowResult]:
+        importer = importer_of(self.load.kind, self.session, self.load.actor)
+        meant = await importer.meant([numbered.row for numbered in rows])
+        record_ids = [record.id for records in meant for record in records]
+        histories = await repository.histories(
+            self.session, self.load.kind, record_ids, importer.edits
+        )
+        results = []
+        with self.session.no_autoflush:
+            for numbered, records in zip(rows, meant, strict=True):
+                await checkpoint()  # a chunk must not hold up the requests beside it
+                results.append(await self._row(importer, numbered, records, histories))
+        await self._store()
+        return results
+
+    async def _store(self) -> None:
+        await self.session.flush()
+        await writing.insert_records(self.session, self.new)
+        await writing.insert_changes(self.session, self.load.actor.account_id, self.changes)
+        await writing.remember(self.session, self.load.kind, self.fingerprints)
+
+    async def _row(
+        self,
+        importer: AnyImporter,
+        numbered: NumberedRow,
+        records: Sequence[Record],
+        histories: dict[UUID, History],
+    ) -> RowResult:
+        if len(records) > 1:
+            return rejected(numbered.number, AMBIGUOUS)
+        try:
+            if not records:
+                return await self._create(importer, numbered)
+            return await self._renew(importer, numbered, records[0], histories)
+        except Problem as problem:
+            for record in records:  # what was set before the refusal must not be written
+                self.session.expunge(record)
+            return rejected_by(numbered.number, problem)
+
+    async def _create(self, importer: AnyImporter, numbered: NumberedRow) -> RowResult:
+        records = await importer.create(numbered.row)
+        self.new += records
+        record = records[0]
+        self._happened(importer, "created", record)
+        self.fingerprints[record.id] = numbered.row.fingerprint()
+        self._admit(importer, record)
+        return RowResult(
+            row=numbered.number, outcome=Outcome.CREATED, faults=importer.faults(record)
+        )
+
+    async def _renew(
+        self,
+        importer: AnyImporter,
+        numbered: NumberedRow,
+        record: Record,
+        histories: dict[UUID, History],
+    ) -> RowResult:
+        require_scope(self.load.actor, getattr(record, "region_code"))  # noqa: B009
+        history, fingerprint = histories.get(record.id), numbered.row.fingerprint()
+        if (history is None or history.is_edited_since) and not self.load.is_overwriting:
+            return rejected(numbered.number, EDITED)
+        is_same = history is not None and history.fingerprint == fingerprint
+        is_written = not is_same or (self.load.is_overwriting and _is_edited(history))
+        if is_written:
+            await self._update(importer, numbered, record)
+            self.fingerprints[record.id] = fingerprint
+        is_admitted = self._admit(importer, record)
+        outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
+        return RowResult(row=numbered.number, outcome=outcome, faults=importer.faults(record))
+
+    async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
+        """A record in the pool stays whole; one under review or removed is left alone."""
+        state = getattr(record, "state")  # noqa: B009
+        if state not in importer.editable:
+            raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
+        await importer.update(record, numbered.row)
+        require_scope(self.load.actor, getattr(record, "region_code"))  # noqa: B009
+        if state == importer.pool and (faults := importer.faults(record)):
+            raise Invalid(errors=faults)
+        self._happened(importer, "updated", record)
+
+    def _admit(self, importer: AnyImporter, record: Record) -> bool:
+        """Put the record into the pool, if that is asked for and it is ready."""
+        is_ready = getattr(record, "state") in importer.admissible  # noqa: B009
+        if not (self.load.is_admitting and is_ready) or importer.faults(record):
+            return False
+        importer.admit(record)
+        self._happened(importer, str(importer.pool), record)
+        return True
+
+    def _happened(self, importer: AnyImporter, verb: str, record: Record) -> None:
+        data = {"import_id": str(self.load.import_id)}
+        self.changes.append((f"{importer.subject}.{verb}", record.id, data))
+
+
+def _is_edited(history: History | None) -> bool:
+    return history is None or history.is_edited_since

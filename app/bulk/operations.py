@@ -1,0 +1,120 @@
+"""Imports: a file is received, and people read what became of its rows."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from anyio import to_thread
+from sqlalchemy import ColumnElement, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Role
+from app.bulk import repository
+from app.bulk.models import Import, ImportKind, ImportMode, ImportState
+from app.bulk.reading import open_table
+from app.bulk.report import as_csv
+from app.bulk.running import Progress, Sessions, run_import, silent
+from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
+from app.changes import operations as changes
+from app.errors import NotFound
+from app.jobs import defer
+from app.organizations.access import SERVICE, Actor
+from app.pagination import Page, Pages
+
+__all__ = ["Upload", "enqueue", "import_file", "receive", "run_import", "search"]
+
+SORTS = {"created_at": Import.created_at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file, and what is to be done with it."""
+
+    kind: ImportKind
+    filename: str
+    content: bytes
+    mode: ImportMode = ImportMode.ALL_OR_NOTHING
+    is_admitting: bool = False
+    is_overwriting: bool = False
+
+
+async def receive(session: AsyncSession, actor: Actor, upload: Upload) -> ImportBody:
+    """Keep the file and put it into the queue; a file that cannot be read is refused at once."""
+    import_ = await start(session, actor, upload)
+    await enqueue(session, import_)
+    return ImportBody.of(import_)
+
+
+async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
+    """A queued import; raises Invalid for a file that holds no table of this kind."""
+    await to_thread.run_sync(open_table, upload.content, upload.filename, upload.kind)
+    import_ = Import(
+        account_id=actor.account_id,
+        kind=upload.kind,
+        filename=upload.filename,
+        content=upload.content,
+        mode=upload.mode,
+        is_admitting=upload.is_admitting,
+        is_overwriting=upload.is_overwriting,
+        state=ImportState.QUEUED,
+        report=[],
+    )
+    session.add(import_)
+    await changes.append(session, "import.created", import_.id, actor_id=actor.account_id)
+    return import_
+
+
+async def enqueue(session: AsyncSession, import_: Import) -> None:
+    """Let a worker run the import once this transaction has committed."""
+    await defer(session, "run_import", import_id=str(import_.id))
+
+
+async def import_file(
+    sessions: Sessions, upload: Upload, progress: Progress = silent
+) -> ImportBody:
+    """Import a file here and now, as the service itself; for the command line."""
+    async with sessions.begin() as session:
+        import_id = (await start(session, SERVICE, upload)).id
+    await run_import(sessions, import_id, progress)
+    async with sessions() as session:
+        return await get(session, SERVICE, import_id)
+
+
+async def get(session: AsyncSession, actor: Actor, import_id: UUID) -> ImportBody:
+    """The import with its report."""
+    return ImportBody.of(await _found(session, actor, import_id))
+
+
+async def rejected_rows(session: AsyncSession, actor: Actor, import_id: UUID) -> bytes:
+    """The report as a CSV file for spreadsheets."""
+    import_ = await _found(session, actor, import_id)
+    return as_csv(import_.report, is_cut=import_.is_report_cut)
+
+
+async def search(pages: Pages, actor: Actor, query: ImportQuery) -> Page[ImportSummary]:
+    return await pages.read(
+        repository.listed(query, _readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=ImportSummary.of,
+    )
+
+
+async def _found(session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
+    import_ = await repository.find_with_report(session, import_id)
+    if import_ is None or not _may_read(actor, import_):
+        raise NotFound()
+    return import_
+
+
+def _may_read(actor: Actor, import_: Import) -> bool:
+    """One's own; administrators read all. A report may show what lies outside a region."""
+    return _reads_all(actor) or import_.account_id == actor.account_id
+
+
+def _readable(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `_may_read`, in SQL."""
+    return true() if _reads_all(actor) else Import.account_id == actor.account_id
+
+
+def _reads_all(actor: Actor) -> bool:
+    return actor.role is Role.ADMINISTRATOR

@@ -1,0 +1,113 @@
+"""What became of each row, and the report of those that need somebody's attention."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.database import JsonObject
+from app.errors import Problem
+from app.validation import FieldError
+
+MAX_ENTRIES = 1_000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Outcome(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowResult:
+    """One row's fate; the faults of an accepted row are what it still lacks."""
+
+    row: int | None
+    outcome: Outcome
+    faults: Sequence[FieldError] = ()
+
+
+def rejected(row: int | None, *faults: FieldError) -> RowResult:
+    return RowResult(row=row, outcome=Outcome.REJECTED, faults=faults)
+
+
+def rejected_by(row: int | None, problem: Problem) -> RowResult:
+    """The problem's field errors, or the problem itself as one."""
+    whole = FieldError(pointer="", code=problem.code, message=problem.detail or problem.title)
+    return rejected(row, *(problem.errors or (whole,)))
+
+
+@dataclass(eq=False, kw_only=True)
+class Report:
+    """Counts all rows and keeps the first thousand faults of each kind."""
+
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    entries: list[JsonObject] = field(default_factory=list)
+    is_cut: bool = False
+    _kept: Counter[Outcome] = field(default_factory=Counter)
+
+    def add(self, results: Iterable[RowResult]) -> None:
+        for result in results:
+            outcome = result.outcome
+            if result.row is not None:
+                self.counts[outcome] += 1
+            if outcome is not Outcome.REJECTED and result.faults:
+                outcome = Outcome.INCOMPLETE
+                self.counts[outcome] += 1
+            for fault in result.faults:
+                self._keep(result.row, outcome, fault)
+
+    def forget_written(self) -> None:
+        """Nothing was kept: what would have been written was not."""
+        for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
+            del self.counts[outcome]
+
+    def _keep(self, row: int | None, outcome: Outcome, fault: FieldError) -> None:
+        if self._kept[outcome] >= MAX_ENTRIES:
+            self.is_cut = True
+            return
+        self._kept[outcome] += 1
+        self.entries.append(
+            {
+                "row": row,
+                "outcome": outcome.value,
+                "field": fault.pointer.removeprefix("/"),
+                "code": fault.code,
+                "message_zh": fault.message.zh,
+                "message_en": fault.message.en,
+            }
+        )
+
+
+COLUMNS = {
+    "row": "行号 row",
+    "outcome": "结果 outcome",
+    "field": "字段 field",
+    "code": "代码 code",
+    "message_zh": "说明",
+    "message_en": "message",
+}
+CUT = "仅列出前 1000 条 · only the first 1,000 are listed"
+
+
+def as_csv(entries: Iterable[JsonObject], *, is_cut: bool) -> bytes:
+    """The report for a spreadsheet: UTF-8 with a mark, no cell of which is a formula."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS.values())
+    for entry in entries:
+        writer.writerow([_cell(entry[name]) for name in COLUMNS])
+    if is_cut:
+        writer.writerow([CUT])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: object) -> str:
+    """A spreadsheet would run a cell that begins like a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

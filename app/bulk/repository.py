@@ -1,0 +1,158 @@
+"""Every SELECT of imports, and of the records that rows may mean."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload, undefer
+
+from app.achievements.models import Achievement
+from app.bulk.models import Import, ImportedRow, ImportKind
+from app.bulk.schemas import ImportQuery
+from app.changes.models import Change
+from app.database import Record
+from app.demands.models import Demand
+from app.experts.models import Expert
+from app.organizations.models import Organization, OrganizationState
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What an import last wrote to a record, and whether somebody has edited it since."""
+
+    fingerprint: bytes
+    is_edited_since: bool
+
+
+async def find(session: AsyncSession, import_id: UUID) -> Import | None:
+    return await session.get(Import, import_id)
+
+
+async def find_with_report(session: AsyncSession, import_id: UUID) -> Import | None:
+    return await session.get(
+        Import, import_id, options=[undefer(Import.report)], populate_existing=True
+    )
+
+
+async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | None:
+    """The import, locked, with the file's bytes."""
+    return await session.get(
+        Import,
+        import_id,
+        options=[undefer(Import.content)],
+        with_for_update=True,
+        populate_existing=True,
+    )
+
+
+def listed(query: ImportQuery, scope: ColumnElement[bool]) -> Select[Import]:
+    statement = select(Import).where(scope)
+    for name in ("kind", "state"):
+        if (wanted := getattr(query, name)) is not None:
+            statement = statement.where(getattr(Import, name) == wanted)
+    return statement
+
+
+async def histories(
+    session: AsyncSession, kind: ImportKind, record_ids: Sequence[UUID], edits: Collection[str]
+) -> dict[UUID, History]:
+    """Of those records that an import wrote; `edits` are the kinds of change that edit them."""
+    written = await session.execute(
+        select(ImportedRow.record_id, ImportedRow.fingerprint, ImportedRow.change_id).where(
+            ImportedRow.kind == kind, ImportedRow.record_id.in_(record_ids)
+        )
+    )
+    edited = await session.execute(
+        select(Change.subject_id, func.max(Change.id))
+        .where(Change.subject_id.in_(record_ids), Change.kind.in_(edits))
+        .group_by(Change.subject_id)
+    )
+    last_edit: dict[UUID, int] = {row[0]: row[1] for row in edited}
+    return {
+        record_id: History(
+            fingerprint=fingerprint, is_edited_since=last_edit.get(record_id, 0) > change_id
+        )
+        for record_id, fingerprint, change_id in written
+    }
+
+
+async def last_change_id(session: AsyncSession) -> int:
+    """The youngest change that this transaction sees, its own included."""
+    return await session.scalar(select(func.max(Change.id))) or 0
+
+
+async def organizations_meant(
+    session: AsyncSession, codes: Sequence[str], names: Sequence[str]
+) -> Sequence[Organization]:
+    """Those of one of the credit codes or names, locked."""
+    return await _locked(
+        session,
+        select(Organization).where(
+            or_(
+                Organization.unified_social_credit_code.in_(codes),
+                Organization.name.in_(names),
+            )
+        ),
+    )
+
+
+async def organizations_by_name(
+    session: AsyncSession, names: Collection[str], codes: Collection[str] = ()
+) -> tuple[dict[str, Organization], dict[str, Organization]]:
+    """By name and by credit code; of several of one name the verified, then the oldest."""
+    found = await session.scalars(
+        select(Organization)
+        .where(
+            or_(
+                Organization.name.in_(names),
+                Organization.unified_social_credit_code.in_(codes),
+            ),
+            Organization.state != OrganizationState.REJECTED,
+        )
+        .order_by(Organization.state == OrganizationState.VERIFIED, Organization.created_at.desc())
+    )
+    rows = found.all()
+    by_code = {r.unified_social_credit_code: r for r in rows if r.unified_social_credit_code}
+    return {r.name: r for r in rows}, by_code
+
+
+async def experts_meant(
+    session: AsyncSession, external_ids: Sequence[str], names: Sequence[str]
+) -> Sequence[Expert]:
+    """Those of one of the external ids or names, with evidence, locked."""
+    statement = select(Expert).where(
+        or_(Expert.external_id.in_(external_ids), Expert.name.in_(names))
+    )
+    return await _locked(session, statement.options(selectinload(Expert.evidence)))
+
+
+async def demands_meant(
+    session: AsyncSession, external_ids: Sequence[str], titles: Sequence[str]
+) -> Sequence[Demand]:
+    """Those of one of the external ids or titles, with organizations, locked."""
+    statement = select(Demand).where(
+        or_(Demand.external_id.in_(external_ids), Demand.title.in_(titles))
+    )
+    return await _locked(session, statement.options(selectinload(Demand.organization)))
+
+
+async def achievements_meant(
+    session: AsyncSession, external_ids: Sequence[str], names: Sequence[str]
+) -> Sequence[Achievement]:
+    """Those of one of the external ids or names, locked."""
+    return await _locked(
+        session,
+        select(Achievement).where(
+            or_(Achievement.external_id.in_(external_ids), Achievement.name.in_(names))
+        ),
+    )
+
+
+async def _locked(session: AsyncSession, statement: Select[RecordT]) -> Sequence[RecordT]:
+    fresh = statement.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(fresh)).all()

@@ -1,0 +1,117 @@
+"""One row of each kind: the domain's own Create body, and the columns that only files have."""
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from app.achievements.schemas import AchievementCreate
+from app.bulk.models import ImportKind
+from app.demands.schemas import DemandCreate
+from app.experts.models import EvidenceKind, Grade
+from app.experts.schemas import EvidenceFields, ExpertCreate
+from app.organizations.schemas import CreditCode, OrganizationCreate
+from app.schemas import Body, Line, text_of
+
+# Says which record a row means: by what ("external_id", "name" …) and the values.
+Key = tuple[str, ...]
+
+
+def _as_item(value: object) -> object:
+    """A title alone is an item, too."""
+    return {"title": value} if isinstance(value, str) else value
+
+
+class EvidenceRow(EvidenceFields):
+    title: Annotated[str, text_of(500, min_length=1)]
+    grade: Grade = Grade.SELF_STATED
+
+
+EvidenceColumn = Annotated[
+    list[Annotated[EvidenceRow, BeforeValidator(_as_item)]], Field(max_length=200)
+]
+
+EVIDENCE_COLUMNS = {
+    "publications": EvidenceKind.PUBLICATION,
+    "patents": EvidenceKind.PATENT,
+    "projects": EvidenceKind.PROJECT,
+    "awards": EvidenceKind.AWARD,
+    "achievements": EvidenceKind.ACHIEVEMENT,
+}
+
+
+class Row(Body):
+    """What every row can do."""
+
+    def identities(self) -> list[Key]:
+        """The key that decides, then the others under which the same record may be meant."""
+        raise NotImplementedError
+
+    def stated(self, body: type[Body], *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The fields of the domain's body that the row states."""
+        wanted = set(body.model_fields) - without
+        return self.model_dump(include=wanted, exclude_unset=True)
+
+    def fingerprint(self) -> bytes:
+        """The same for the same statement, in whatever file or order of columns it stands."""
+        stated = self.model_dump(mode="json", exclude_unset=True)
+        text = json.dumps(stated, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).digest()
+
+
+class OrganizationRow(Row, OrganizationCreate):
+    def identities(self) -> list[Key]:
+        by_name: Key = ("name", self.name)
+        code = self.unified_social_credit_code
+        return [("code", code), by_name] if code else [by_name]
+
+
+class ExpertRow(Row, ExpertCreate):
+    organization: Line = ""
+    phone: Annotated[str, text_of(40)] = ""
+    email: Annotated[str, text_of(254)] = ""
+    publications: EvidenceColumn = []
+    patents: EvidenceColumn = []
+    projects: EvidenceColumn = []
+    awards: EvidenceColumn = []
+    achievements: EvidenceColumn = []
+
+    def identities(self) -> list[Key]:
+        return _identities(self.external_id, ("name", self.name, self.organization))
+
+    def evidence_values(self) -> list[dict[str, Any]]:
+        """The items of all columns as values of `Evidence`."""
+        return [
+            item.model_dump(exclude={"kind"}) | {"kind": kind}
+            for column, kind in EVIDENCE_COLUMNS.items()
+            for item in getattr(self, column)
+        ]
+
+
+class DemandRow(Row, DemandCreate):
+    organization: Line = ""
+    unified_social_credit_code: CreditCode | None = None
+
+    def identities(self) -> list[Key]:
+        owner = self.unified_social_credit_code or self.organization
+        return _identities(self.external_id, ("title", self.title, owner))
+
+
+class AchievementRow(Row, AchievementCreate):
+    organization: Line = ""
+
+    def identities(self) -> list[Key]:
+        return _identities(self.external_id, ("name", self.name, self.organization))
+
+
+def _identities(external_id: str | None, by_name: Key) -> list[Key]:
+    return [("external_id", external_id), by_name] if external_id else [by_name]
+
+
+ROWS: dict[ImportKind, type[Row]] = {
+    ImportKind.ORGANIZATIONS: OrganizationRow,
+    ImportKind.EXPERTS: ExpertRow,
+    ImportKind.DEMANDS: DemandRow,
+    ImportKind.ACHIEVEMENTS: AchievementRow,
+}

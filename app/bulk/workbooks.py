@@ -1,0 +1,102 @@
+"""Open an .xlsx that a stranger sent: bounded in bytes, rows and columns before it is parsed.
+
+The parser (calamine) lays a sheet out as a dense grid between its outermost cells, so that a file
+of one kilobyte with a cell in XFD1048576 asks for half a terabyte and ends the process. So the
+cells' addresses are checked first. The parts are copied into an archive of our own: what was
+checked is then exactly what is parsed, whatever the sent archive claims about sizes or hides in
+parts of other formats.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
+
+from app.errors import Problem, invalid_field
+
+MAX_UNPACKED = 200 * 1024 * 1024  # bytes
+MAX_PARTS = 2_000
+PART = re.compile(r"(\[Content_Types\]\.xml|_rels/\.rels|xl/.+\.(xml|rels))")
+# Cells in column BA or beyond, or in row 210,000 or beyond.
+FAR_CELL = re.compile(
+    rb"<(?:[^\s<>/:]+:)?(?:c|row)\s[^<]*?\br\s*=\s*[\"']"
+    rb"(?:(?:[a-z]{3,}|[b-z][a-z])\d*|[a-z]*(?:2[1-9]\d{4}|[3-9]\d{5}|\d{7,}))[\"']",
+    re.IGNORECASE,
+)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+
+Cells = Sequence[object]
+
+
+def unreadable() -> Problem:
+    return invalid_field(
+        "/file",
+        "unreadable_file",
+        "文件无法读取，可能已损坏或加密",
+        "The file cannot be read; it may be damaged or encrypted",
+    )
+
+
+def first_sheet(content: bytes) -> tuple[int, Iterator[Cells]]:
+    """The height of the workbook's first sheet, and its rows from the top.
+
+    Raises Invalid for what is no workbook, or is too large.
+    """
+    sheet = _opened(_checked(content))
+    last_row, _ = sheet.end or (-1, -1)  # from 0
+    return last_row + 1, sheet.iter_rows()
+
+
+def _opened(content: bytes) -> CalamineSheet:
+    try:
+        workbook: CalamineWorkbook = load_workbook(io.BytesIO(content))
+        return workbook.get_sheet_by_index(0)
+    except (CalamineError, IndexError, ValueError):
+        raise unreadable() from None
+    except BaseException as error:
+        # A panic of the parser is no Exception; it says only that the file is malformed.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise unreadable() from None
+
+
+def _checked(content: bytes) -> bytes:
+    """The workbook's parts, none of which is too large, in an archive of our own."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = {part.filename: part for part in archive.infolist()}
+            wanted = [part for name, part in parts.items() if PART.fullmatch(name)]
+            _require_size(wanted)
+            return _repacked(archive, wanted)
+    except BROKEN:
+        raise unreadable() from None
+
+
+def _require_size(parts: list[zipfile.ZipInfo]) -> None:
+    if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
+        raise invalid_field(
+            "/file",
+            "file_too_large",
+            "文件解压后超过 200 MB，请分批导入",
+            "Unpacked, the file exceeds 200 MB; import it in parts",
+        )
+
+
+def _repacked(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> bytes:
+    """`read` gives at most the declared size and checks the sum over it."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as target:
+        for part in parts:
+            data = archive.read(part)
+            if FAR_CELL.search(data):
+                raise invalid_field(
+                    "/file",
+                    "too_many_cells",
+                    "表格超过 20 万行或 52 列；请删除多余的空白行列",
+                    "The sheet exceeds 200,000 rows or 52 columns; delete empty rows and columns",
+                )
+            target.writestr(part.filename, data)
+    return copy.getvalue()

@@ -1,0 +1,169 @@
+"""The command line: `shuangku --help`."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
+
+from app.accounts import operations as accounts
+from app.accounts.models import Role
+from app.accounts.schemas import AccountCreate
+from app.bulk.demonstration_pool import load_demonstration
+from app.database import create_engine, create_sessions
+from app.embedded import EmbeddedServerError
+from app.errors import Problem
+from app.migration import upgrade
+from app.server import database_server
+from app.serving import serve as serve_until_stopped
+from app.settings import Settings
+from app.validation import field_errors
+from app.worker import run as work_until_stopped
+
+cli = typer.Typer(no_args_is_help=True, help="双库 Shuangku：专家与企业技术需求的匹配服务")
+console = Console(stderr=True)
+
+
+@cli.command()
+def serve(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="载入演示库 · load the demonstration")
+    ] = False,
+    worker: Annotated[bool, typer.Option(help="同时运行后台任务 · run a worker beside")] = True,
+) -> None:
+    """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
+
+    async def work() -> None:
+        await serve_until_stopped(Settings(), wants_demo=demo, has_worker=worker)
+
+    _run(work(), when_stopped=0)
+
+
+@cli.command()
+def worker(
+    stops_with_stdin: Annotated[bool, typer.Option("--stops-with-stdin", hidden=True)] = False,
+) -> None:
+    """后台任务 · Run jobs until stopped."""
+
+    async def work() -> None:
+        await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
+
+    _run(work(), when_stopped=0)
+
+
+@cli.command()
+def migrate() -> None:
+    """更新数据库结构 · Bring the database to the present schema."""
+    _run(_migrate())
+
+
+async def _migrate() -> None:
+    settings = Settings()
+    async with database_server(settings) as url:
+        engine = create_engine(url, settings)
+        await upgrade(engine)
+        await engine.dispose()
+    console.print("[green]✓[/] 数据库已是最新结构 · the database is up to date")
+
+
+@cli.command()
+def demo() -> None:
+    """载入演示库 · Load the fictional demonstration pool."""
+    _run(_demo())
+
+
+async def _demo() -> None:
+    settings = Settings()
+    async with database_server(settings) as url:
+        engine = create_engine(url, settings)
+        await upgrade(engine)
+        await load_demonstration(create_sessions(engine))
+        await engine.dispose()
+    console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
+
+
+@cli.command(name="create-administrator")
+def create_administrator(
+    email: str,
+    name: Annotated[str, typer.Option(help="显示名 · display name")] = "管理员",
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)
+    ] = "",
+) -> None:
+    """建立管理员 · Make the first administrator's account."""
+    _run(_create_administrator(email, name, password))
+
+
+async def _create_administrator(email: str, name: str, password: str) -> None:
+    data = AccountCreate.model_validate(
+        {"email": email, "display_name": name, "password": password, "role": Role.ADMINISTRATOR}
+    )
+    settings = Settings()
+    async with database_server(settings) as url:
+        engine = create_engine(url, settings)
+        await upgrade(engine)
+        async with create_sessions(engine).begin() as session:
+            await accounts.create(session, None, data)
+        await engine.dispose()
+    console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
+
+
+def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
+    """Run a command; an expected failure is one line, not a traceback.
+
+    `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
+    """
+    try:
+        asyncio.run(_until_signalled(work))
+    except asyncio.CancelledError:
+        raise typer.Exit(when_stopped) from None
+    except Problem as problem:
+        texts = [error.message for error in problem.errors] or [problem.detail or problem.title]
+        _fail("；".join(f"{text.zh} · {text.en}" for text in texts))
+    except ValidationError as error:
+        _fail("；".join(_fault(e) for e in error.errors()))
+    except EmbeddedServerError as error:
+        _fail(str(error))
+    except DBAPIError as error:
+        _fail(f"数据库不可用 · the database is not available: {_last_line(error.orig)}")
+    except OSError as error:
+        _fail(str(error))
+
+
+async def _until_signalled(work: Coroutine[None, None, None]) -> None:
+    """A signal cancels the command, so that all it has opened is closed."""
+    loop = asyncio.get_running_loop()
+    working = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, working.cancel)
+    await working
+
+
+def _fault(error: ErrorDetails) -> str:
+    """The name of the value or setting, and what is wrong with it."""
+    [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
+    return f"{fault.pointer}: {fault.message.zh} · {fault.message.en}".removeprefix(": ")
+
+
+def _last_line(error: BaseException | None) -> str:
+    """psycopg lists what it tried, line by line; the last one is the reason."""
+    return (str(error).strip().splitlines() or [""])[-1]
+
+
+def _fail(message: str) -> None:
+    console.print(f"[red]✗[/] {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""HTTP for the staff's desk."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, status
+
+from app.console import operations
+from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
+from app.database import SessionDep
+from app.organizations.access import AdministratorActor, StaffActor
+
+router = APIRouter(tags=["console"])
+
+JobId = Annotated[int, Path(ge=1, le=2**62)]
+
+
+@router.get("/queue")
+async def read_queue(
+    session: SessionDep, actor: StaffActor, query: Annotated[QueueQuery, Query()]
+) -> Queue:
+    """待办 · What waits for the staff of this region, oldest first."""
+    return await operations.read_queue(session, actor, query)
+
+
+@router.get("/jobs")
+async def list_jobs(
+    session: SessionDep, actor: AdministratorActor, query: Annotated[JobQuery, Query()]
+) -> list[JobBody]:
+    """后台任务 · Jobs, latest first; failed ones wait for a decision."""
+    return await operations.list_jobs(session, query)
+
+
+@router.post("/jobs/{job_id:int}:retry", status_code=status.HTTP_202_ACCEPTED)
+async def retry_job(session: SessionDep, actor: AdministratorActor, job_id: JobId) -> JobBody:
+    """重试任务 · Run a failed job again."""
+    return await operations.retry_job(session, job_id)

@@ -1,0 +1,35 @@
+"""The staff's desk: what waits for whom, and what to do about failed jobs."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import jobs
+from app.console import repository
+from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, QueueQuery, TaskKind
+from app.errors import NotFound, WrongState
+from app.organizations.access import Actor
+
+
+async def read_queue(session: AsyncSession, actor: Actor, query: QueueQuery) -> Queue:
+    rows = await repository.waiting(session, actor, query)
+    return Queue(
+        counts=await repository.counts(session, actor),
+        items=[
+            QueueItem(**row._mapping, path=repository.path_of(TaskKind(row.kind), row.record_id))
+            for row in rows
+        ],
+    )
+
+
+async def list_jobs(session: AsyncSession, query: JobQuery) -> list[JobBody]:
+    return [JobBody.model_validate(row) for row in await repository.jobs(session, query)]
+
+
+async def retry_job(session: AsyncSession, job_id: int) -> JobBody:
+    """Run a failed job again as a new one; the failed one stays on record."""
+    job = await repository.find_job(session, job_id)
+    if job is None or job.task not in jobs.queue.tasks:
+        raise NotFound()
+    if job.status != JobStatus.FAILED:
+        raise WrongState(verb="retry", state=job.status, allowed=[JobStatus.FAILED])
+    await jobs.defer(session, job.task, **job.arguments)
+    return JobBody.model_validate(job)

@@ -1,0 +1,153 @@
+"""Every SELECT of the staff's desk."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, String, cast, func, literal, select, text, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, PasswordReset, Role
+from app.achievements.models import Achievement, AchievementState
+from app.console.schemas import JobQuery, QueueQuery, TaskKind
+from app.demands.models import Demand
+from app.demands.workflow import UNDER_REVIEW
+from app.experts.models import Expert, ExpertState
+from app.organizations.access import Actor
+from app.organizations.models import (
+    Membership,
+    MembershipState,
+    Organization,
+    OrganizationState,
+)
+from app.regions import in_scope
+
+EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
+
+
+async def waiting(session: AsyncSession, actor: Actor, query: QueueQuery) -> Sequence[Any]:
+    """Rows of (kind, record_id, title, state, waiting_since), oldest first."""
+    everything = _everything(actor)
+    statement = select(everything).order_by(everything.c.waiting_since, everything.c.record_id)
+    if query.kind is not None:
+        statement = statement.where(everything.c.kind == query.kind.value)
+    return (await session.execute(statement.limit(query.limit))).all()
+
+
+async def counts(session: AsyncSession, actor: Actor) -> dict[TaskKind, int]:
+    everything = _everything(actor)
+    statement = select(everything.c.kind, func.count()).group_by(everything.c.kind)
+    return {TaskKind(row[0]): row[1] for row in await session.execute(statement)}
+
+
+def _everything(actor: Actor) -> Any:
+    """All that waits for staff of the actor's region, as one relation."""
+    parts = (
+        _organizations(actor),
+        _memberships(actor),
+        _password_resets(actor),
+        _experts(actor),
+        _achievements(actor),
+        _demands(actor),
+    )
+    return union_all(*parts).subquery()
+
+
+def _row(kind: TaskKind, record_id: Any, title: Any, state: Any, since: Any) -> Select[Any]:
+    return select(
+        literal(kind.value).label("kind"),
+        record_id.label("record_id"),
+        cast(title, String).label("title"),
+        cast(state, String).label("state"),
+        since.label("waiting_since"),
+    )
+
+
+def _organizations(actor: Actor) -> Select[Any]:
+    o = Organization
+    return _row(TaskKind.VERIFY_ORGANIZATION, o.id, o.name, o.state, o.created_at).where(
+        o.state == OrganizationState.REGISTERED, in_scope(o.region_code, actor.scope)
+    )
+
+
+def _memberships(actor: Actor) -> Select[Any]:
+    m, o = Membership, Organization
+    title = func.concat(Account.display_name, " → ", o.name)
+    return (
+        _row(TaskKind.DECIDE_MEMBERSHIP, m.id, title, m.state, m.created_at)
+        .join(o, m.organization_id == o.id)
+        .join(Account, m.account_id == Account.id)
+        .where(m.state == MembershipState.REQUESTED, in_scope(o.region_code, actor.scope))
+    )
+
+
+def _password_resets(actor: Actor) -> Select[Any]:
+    r, a = PasswordReset, Account
+    statement = (
+        _row(
+            TaskKind.ISSUE_PASSWORD_RESET, a.id, a.display_name, literal("requested"), r.created_at
+        )
+        .select_from(r)
+        .join(a, r.account_id == a.id)
+        .where(r.code_hash.is_(None), r.used_at.is_(None), in_scope(a.region_code, actor.scope))
+    )
+    if actor.role is Role.ADMINISTRATOR:
+        return statement
+    return statement.where(a.role.in_((Role.ENTERPRISE, Role.EXPERT)))
+
+
+def _experts(actor: Actor) -> Select[Any]:
+    e = Expert
+    return _row(TaskKind.REVIEW_EXPERT, e.id, e.name, e.state, e.updated_at).where(
+        e.state.in_(EXPERT_REVIEW), in_scope(e.region_code, actor.scope)
+    )
+
+
+def _achievements(actor: Actor) -> Select[Any]:
+    a = Achievement
+    waiting_states = (AchievementState.REGISTERED, AchievementState.REVIEWED)
+    return _row(TaskKind.REVIEW_ACHIEVEMENT, a.id, a.name, a.state, a.updated_at).where(
+        a.state.in_(waiting_states), in_scope(a.region_code, actor.scope)
+    )
+
+
+def _demands(actor: Actor) -> Select[Any]:
+    d = Demand
+    return _row(TaskKind.REVIEW_DEMAND, d.id, d.title, d.state, d.updated_at).where(
+        d.state.in_(UNDER_REVIEW), in_scope(d.region_code, actor.scope)
+    )
+
+
+JOBS = """
+    SELECT id, task_name AS task, status::text AS status, attempts, args AS arguments, scheduled_at
+    FROM procrastinate_jobs
+    WHERE (CAST(:status AS text) IS NULL OR status::text = :status)
+      AND (CAST(:before_id AS bigint) IS NULL OR id < :before_id)
+    ORDER BY id DESC LIMIT :limit
+"""
+
+
+async def jobs(session: AsyncSession, query: JobQuery) -> Sequence[Any]:
+    """Jobs, latest first."""
+    return (await session.execute(text(JOBS), query.model_dump())).all()
+
+
+async def find_job(session: AsyncSession, job_id: int) -> Any | None:
+    """The job, locked."""
+    statement = JOBS.replace("ORDER BY id DESC LIMIT :limit", "AND id = :id FOR UPDATE")
+    values = {"status": None, "before_id": None, "id": job_id}
+    return (await session.execute(text(statement), values)).one_or_none()
+
+
+PATHS = {
+    TaskKind.VERIFY_ORGANIZATION: "/api/v1/organizations/{}",
+    TaskKind.DECIDE_MEMBERSHIP: "/api/v1/memberships/{}",
+    TaskKind.ISSUE_PASSWORD_RESET: "/api/v1/accounts/{}",
+    TaskKind.REVIEW_EXPERT: "/api/v1/experts/{}",
+    TaskKind.REVIEW_ACHIEVEMENT: "/api/v1/achievements/{}",
+    TaskKind.REVIEW_DEMAND: "/api/v1/demands/{}",
+}
+
+
+def path_of(kind: TaskKind, record_id: UUID) -> str:
+    return PATHS[kind].format(record_id)

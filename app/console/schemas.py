@@ -1,0 +1,70 @@
+"""What the staff's desk shows: work that waits, and jobs that failed."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TaskKind(StrEnum):
+    VERIFY_ORGANIZATION = "verify_organization"
+    DECIDE_MEMBERSHIP = "decide_membership"
+    ISSUE_PASSWORD_RESET = "issue_password_reset"
+    REVIEW_EXPERT = "review_expert"
+    REVIEW_ACHIEVEMENT = "review_achievement"
+    REVIEW_DEMAND = "review_demand"
+
+
+class QueueItem(BaseModel):
+    """One thing that waits; `path` leads to the record, whose `allowed_actions` say what next."""
+
+    kind: TaskKind
+    record_id: UUID
+    title: str = Field(examples=["演示·义乌锦丝针织有限公司"])
+    state: str = Field(examples=["submitted"])
+    waiting_since: datetime
+    path: str = Field(examples=["/api/v1/demands/0199f5c2-8a4e-7cc1-9d0b-3f1e6a7b2c4d"])
+
+
+class Queue(BaseModel):
+    """The oldest first; `counts` are of everything that waits, not only of what is listed."""
+
+    counts: dict[TaskKind, int] = Field(examples=[{"review_demand": 3}])
+    items: list[QueueItem]
+
+
+class QueueQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: TaskKind | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class JobStatus(StrEnum):
+    TODO = "todo"
+    DOING = "doing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class JobBody(BaseModel):
+    """A background job; a failed one has used up its attempts and waits for a decision."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    task: str = Field(examples=["run_import"])
+    status: str = Field(examples=["failed"])
+    attempts: int
+    arguments: dict[str, Any]
+    scheduled_at: datetime | None
+
+
+class JobQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: JobStatus | None = None
+    before_id: Annotated[int | None, Field(ge=1, le=2**62, description="for the next page")] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50

@@ -1,0 +1,147 @@
+"""`shuangku serve`: everything from an empty folder to a service that answers."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+
+import uvicorn
+from pydantic import SecretStr
+from rich.console import Console
+from sqlalchemy import URL, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.accounts.models import Account
+from app.bulk.demonstration_pool import load_demonstration
+from app.database import create_engine, create_sessions
+from app.main import create_app
+from app.migration import upgrade
+from app.server import database_server
+from app.settings import Settings
+
+console = Console(stderr=True)
+
+REQUEST_SECONDS = 5  # for requests that still run when the service is told to stop
+WORKER_SECONDS = 5  # for the worker to end by itself; killing it loses nothing
+PAUSE_SECONDS = 2
+
+
+async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> None:
+    """Prepare the database, then serve until cancelled; a worker runs beside.
+
+    Raises OSError when the address is taken or not this machine's.
+    """
+    with _bound(settings.host, settings.port) as listener:
+        async with database_server(settings) as url:
+            await _prepare(url, settings, wants_demo=wants_demo)
+            async with _worker() if has_worker else nullcontext():
+                await _serve(_server(settings, url), listener)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The service's address, taken before any work is done; nobody can connect to it yet."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    return listener
+
+
+async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
+    engine = create_engine(url, settings)
+    with console.status("更新数据库结构 · migrating the database"):
+        await upgrade(engine)
+    console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
+    if wants_demo or (settings.database_url is None and await _is_new(engine)):
+        with console.status("载入演示库 · loading the demonstration pool"):
+            await load_demonstration(create_sessions(engine))
+        console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
+    await engine.dispose()
+
+
+async def _is_new(engine: AsyncEngine) -> bool:
+    async with create_sessions(engine)() as session:
+        return await session.scalar(select(Account.id).limit(1)) is None
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves, and leaves the signals to the command: there is more to end."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        with console.status("建立索引 · building the index"):
+            await super().startup(sockets)
+        for listener in sockets or ():
+            _announce(*listener.getsockname()[:2])
+
+
+def _server(settings: Settings, url: URL) -> uvicorn.Server:
+    address = SecretStr(url.render_as_string(hide_password=False))
+    # The database server is up already; the application need not start it a second time.
+    app = create_app(settings.model_copy(update={"database_url": address}))
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=REQUEST_SECONDS, lifespan="on"
+    )
+    return _Server(config)
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        if not server.started:
+            serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+        raise
+
+
+def _announce(host: str, port: int) -> None:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    address = f"http://{name}:{port}"
+    console.print(f"[green]✓[/] 服务已启动 · serving at [bold]{address}[/]")
+    console.print(f"  接口文档 · documentation  {address}/docs")
+    console.print("  停止 · stop               Ctrl+C")
+
+
+@asynccontextmanager
+async def _worker() -> AsyncIterator[None]:
+    """A worker process beside the service; one that dies is started again."""
+    keeper = asyncio.create_task(_keep_running())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep_running() -> None:
+    while True:
+        # Of a session of its own, or Ctrl+C would reach it twice; see app.worker for its stdin.
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.commands", "worker", "--stops-with-stdin"),
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            await worker.wait()
+        finally:
+            await _end(worker)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        worker.terminate()
+    try:
+        await asyncio.wait_for(worker.wait(), WORKER_SECONDS)
+    except TimeoutError:
+        worker.kill()

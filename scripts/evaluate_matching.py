@@ -1,0 +1,199 @@
+"""How well the service ranks experts, over HTTP, on real demands with graded judgments.
+
+    python -m scripts.evaluate_matching CASES_DIR [--url URL] [--run FILE]
+
+CASES_DIR holds experts.jsonl, demands.jsonl, qrels.tsv and qrels_docking.tsv. Without a URL a
+service of the script's own starts on an empty database in a temporary folder. The last line is
+one JSON object. Gain is 2^grade − 1, whoever was not judged counts as 0, relevant is grade ≥ 2.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+
+import httpx
+import rjieba
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from matching.evaluation import (
+    bootstrap_interval,
+    ndcg,
+    precision,
+    recall,
+    reciprocal_rank,
+    share_judged,
+    tfidf_rankings,
+)
+from scripts.service import Service, own_service, signed_in
+
+DEPTH = 50
+FORM_TEXT_LIMIT = 500
+
+Rankings = Mapping[str, Sequence[str]]
+Grades = Mapping[str, Mapping[str, int]]
+
+MEASURES: Mapping[str, Callable[[Sequence[str], Mapping[str, int]], float]] = {
+    "ndcg_at_10": ndcg,
+    "mrr": reciprocal_rank,
+    "recall_at_10": recall,
+    "p_at_5": lambda ranking, grades: precision(ranking, grades, k=5),
+    "judged_at_10": share_judged,
+}
+
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cases:
+    """Rows as they stand in the files, and grades by demand and expert."""
+
+    experts: list[dict[str, str]]
+    demands: list[dict[str, str]]
+    judged: Grades
+    docking: Grades
+
+
+def read_cases(folder: Path) -> Cases:
+    """Read the four files; FileNotFoundError names the one that is missing."""
+    return Cases(
+        experts=_lines(folder / "experts.jsonl"),
+        demands=_lines(folder / "demands.jsonl"),
+        judged=_grades(folder / "qrels.tsv"),
+        docking=_grades(folder / "qrels_docking.tsv"),
+    )
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def _grades(path: Path) -> Grades:
+    grades: dict[str, dict[str, int]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+        demand, expert, grade = line.split("\t")
+        grades.setdefault(demand, {})[expert] = int(grade)
+    return grades
+
+
+def expert_row(row: Mapping[str, str]) -> dict[str, Any]:
+    """A case's profile as an import row; the cases are anonymous, so the id stands for a name."""
+    directions = [part.strip() for part in row["directions"].replace(";", "；").split("；")]
+    return {
+        "external_id": row["expert_id"],
+        "name": f"专家{row['expert_id']}",
+        "organization": row["organization"],
+        "title": row["title"],
+        "research_directions": [part for part in directions if part],
+        "achievements": [row["achievements"]] if row["achievements"] else [],
+    }
+
+
+def demand_row(row: Mapping[str, str]) -> dict[str, Any]:
+    """A case's demand as an import row; a description longer than the form's field goes on."""
+    text = row["description"]
+    return {
+        "external_id": row["demand_id"],
+        "organization": f"评测企业{row['demand_id']}",
+        "title": row["title"],
+        "problem": text[:FORM_TEXT_LIMIT],
+        "key_indicators": text[FORM_TEXT_LIMIT : 2 * FORM_TEXT_LIMIT],
+    }
+
+
+def rank_over_http(service: Service, cases: Cases) -> tuple[dict[str, list[str]], list[str]]:
+    """Import, publish, wait for the vectors, match each demand: rankings and run lines."""
+    service.import_rows("experts", [expert_row(row) for row in cases.experts])
+    service.import_rows("demands", [demand_row(row) for row in cases.demands])
+    service.wait_until_encoded()
+    case_of = service.external_ids("experts")
+    rankings: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for demand_id, case_id in track(
+        service.external_ids("demands").items(), "匹配 · matching", console=console
+    ):
+        matches = service.match(demand_id, limit=DEPTH)
+        found = [(case_of[m["expert"]["id"]], m["score"]) for m in matches]
+        rankings[case_id] = [expert for expert, _ in found]
+        lines += [f"{case_id}\t{expert}\t{score:.6f}" for expert, score in found]
+    return rankings, lines
+
+
+def baselines(cases: Cases) -> dict[str, Rankings]:
+    """Two plain systems on the same texts."""
+    documents = {
+        row["expert_id"]: f"{row['title']} {row['directions']} {row['achievements']}"
+        for row in cases.experts
+    }
+    queries = [f"{row['title']}\n{row['description']}" for row in cases.demands]
+    ids = [row["demand_id"] for row in cases.demands]
+    systems = {"word_tfidf": rjieba.cut, "bigram_tfidf": None}
+    return {
+        name: dict(zip(ids, tfidf_rankings(documents, queries, words=words), strict=True))
+        for name, words in systems.items()
+    }
+
+
+def figures(rankings: Rankings, grades: Grades) -> dict[str, list[float]]:
+    """Each measure's value for every demand that was judged, in the order of the demands."""
+    return {
+        name: [measure(rankings.get(d, []), grades[d]) for d in sorted(grades)]
+        for name, measure in MEASURES.items()
+    }
+
+
+def report(title: str, systems: Mapping[str, Mapping[str, Sequence[float]]]) -> Table:
+    """Means with 95 % bootstrap intervals, one row a system."""
+    table = Table(title=title)
+    table.add_column("系统 · system")
+    for name in MEASURES:
+        table.add_column(name)
+    for system, values in systems.items():
+        cells = []
+        for name in MEASURES:
+            low, high = bootstrap_interval(list(values[name]))
+            cells.append(f"{fmean(values[name]):.3f} [{low:.3f}, {high:.3f}]")
+        table.add_row(system, *cells)
+    return table
+
+
+def means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: round(fmean(found), 4) for name, found in values.items()}
+
+
+def main(
+    cases_dir: Path,
+    url: Annotated[str, typer.Option(help="a running service, instead of an own one")] = "",
+    email: Annotated[str, typer.Option(envvar="SHUANGKU_EMAIL")] = "",
+    password: Annotated[str, typer.Option(envvar="SHUANGKU_PASSWORD")] = "",
+    run: Annotated[Path | None, typer.Option(help="write demand, expert, score here")] = None,
+) -> None:
+    """Evaluate the matching of a service on a directory of cases."""
+    cases = read_cases(cases_dir)
+    opened = signed_in(url, email, password) if url else own_service(console)
+    try:
+        with opened as service:
+            rankings, lines = rank_over_http(service, cases)
+    except httpx.HTTPStatusError as error:
+        console.print(f"[red]✗[/] {error.response.status_code} {error.response.text}")
+        raise typer.Exit(1) from None
+    if run is not None:
+        run.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    systems = {"shuangku": rankings, **baselines(cases)}
+    summary: dict[str, Any] = {"baselines": {name: {} for name in systems if name != "shuangku"}}
+    for task, grades in (("judged", cases.judged), ("docking", cases.docking)):
+        found = {name: figures(ranked, grades) for name, ranked in systems.items()}
+        console.print(report(f"{task}: {len(grades)} 条需求 · demands", found))
+        summary[task] = means(found["shuangku"])
+        for name in summary["baselines"]:
+            summary["baselines"][name][task] = means(found[name])
+    print(json.dumps(summary, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    typer.run(main)

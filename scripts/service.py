@@ -1,0 +1,174 @@
+"""A service to measure: one that runs already, or one of our own on an empty database."""
+
+import contextlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import Progress
+
+EMAIL, PASSWORD = "measure@demo.invalid", "measure-shuangku"
+START_SECONDS = 120
+JOB_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A signed-in administrator's view of a service."""
+
+    http: httpx.Client
+
+    def import_rows(self, kind: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Import rows straight into the pool and wait; RuntimeError when a row is rejected."""
+        content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        response = self.http.post(
+            "/api/v1/imports",
+            data={"kind": kind, "admit": "true"},
+            files={"file": (f"{kind}.jsonl", io.BytesIO(content.encode()))},
+        )
+        response.raise_for_status()
+        done = self._finished(response.json()["id"])
+        if done["state"] != "done" or done["rejected"]:
+            raise RuntimeError(f"import of {kind}: {done}")
+
+    def _finished(self, import_id: str) -> dict[str, Any]:
+        for _ in _waiting(JOB_SECONDS):
+            found = self._get(f"/api/v1/imports/{import_id}")
+            if found["state"] in ("done", "failed"):
+                return dict(found)
+        raise TimeoutError(f"import {import_id} is not done after {JOB_SECONDS} s")
+
+    def wait_until_encoded(self) -> None:
+        """Wait until no candidate of any pool lacks vectors and the statistics are settled."""
+        with Progress(transient=True, console=Console(stderr=True)) as progress:
+            task = progress.add_task("等待向量 · waiting for vectors", total=None)
+            versions: list[Any] = []
+            for _ in _waiting(JOB_SECONDS, pause=2.0):
+                indexes = self._get("/api/v1/match-indexes")
+                waiting = sum(index["pending"] for index in indexes)
+                progress.update(task, description=f"等待向量 · {waiting} candidates wait")
+                versions.append([index["index_version"] for index in indexes])
+                busy = self._get("/api/v1/jobs?status=todo") + self._get(
+                    "/api/v1/jobs?status=doing"
+                )
+                due = [j for j in busy if j["task"] in ("encode_texts", "fit_indexes")]
+                is_settled = len(versions) > 2 and versions[-1] == versions[-3]
+                if not waiting and not due and is_settled:
+                    return
+        raise TimeoutError(f"vectors are missing after {JOB_SECONDS} s")
+
+    def external_ids(self, kind: str) -> dict[str, str]:
+        """Record id → external id, of all records of a kind that have one."""
+        found: dict[str, str] = {}
+        cursor: str | None = None
+        while True:
+            parameters = {"limit": 200} | ({"cursor": cursor} if cursor else {})
+            page = self._get(f"/api/v1/{kind}", **parameters)
+            found |= {i["id"]: i["external_id"] for i in page["items"] if i["external_id"]}
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+    def match(self, demand_id: str, *, limit: int) -> list[dict[str, Any]]:
+        """The candidates of a new run, best first."""
+        response = self.http.post(f"/api/v1/demands/{demand_id}:match", json={"limit": limit})
+        response.raise_for_status()
+        return list(response.json()["matches"])
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        response = self.http.get(path, params=parameters or None)
+        response.raise_for_status()
+        return response.json()
+
+
+@contextlib.contextmanager
+def signed_in(url: str, email: str, password: str) -> Iterator[Service]:
+    """A running service, as the account that signs in; it stays signed in by refreshing."""
+    with httpx.Client(base_url=url, timeout=120, auth=_Session(url, email, password)) as http:
+        yield Service(http=http)
+
+
+class _Session(httpx.Auth):
+    """Signs in at the first request and again whenever the access token has expired."""
+
+    requires_response_body = True
+
+    def __init__(self, url: str, email: str, password: str) -> None:
+        self._sign_in = httpx.Request(
+            "POST",
+            f"{url.rstrip('/')}/api/v1/auth:sign-in",
+            json={"email": email, "password": password},
+        )
+        self._token = ""
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        for _ in range(2):
+            if not self._token:
+                answer = yield self._sign_in
+                answer.raise_for_status()
+                self._token = answer.json()["access_token"]
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            response = yield request
+            if response.status_code != httpx.codes.UNAUTHORIZED:
+                return
+            self._token = ""
+
+
+@contextlib.contextmanager
+def own_service(console: Console) -> Iterator[Service]:
+    """Start a service with a worker on an empty database of its own, and stop it at the end."""
+    with tempfile.TemporaryDirectory(prefix="shuangku-") as folder:
+        port = _free_port()
+        environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
+        environment |= {"VAR_FOLDER": folder, "PORT": str(port), "HOST": "127.0.0.1"}
+        _run(environment, "create-administrator", EMAIL, "--password", PASSWORD)
+        command = [sys.executable, "-m", "app.commands", "serve"]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        url = f"http://127.0.0.1:{port}"
+        try:
+            with console.status("启动评测服务 · starting a service"):
+                _wait_until_ready(url, process)
+            with signed_in(url, EMAIL, PASSWORD) as service:
+                yield service
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _run(environment: dict[str, str], *arguments: str) -> None:
+    command = [sys.executable, "-m", "app.commands", *arguments]
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in _waiting(START_SECONDS, pause=0.2):
+        if process.poll() is not None:
+            raise RuntimeError(f"the service ended with {process.returncode}")
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/readyz").is_success:
+                return
+    raise TimeoutError(f"{url} is not ready after {START_SECONDS} s")
+
+
+def _waiting(seconds: float, pause: float = 0.5) -> Iterator[None]:
+    """Come round every `pause` seconds until the time is up."""
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        yield
+        time.sleep(pause)

@@ -1,0 +1,148 @@
+"""API keys: shown once, bounded in what and how long they may."""
+
+from datetime import timedelta
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, ApiKey, Role
+from app.accounts.secrets import digest
+from app.database import now
+from tests.people import People
+
+
+@pytest.fixture
+async def owner(people: People) -> AsyncClient:
+    return await people.coordinator()
+
+
+async def make(owner: AsyncClient, **fields: object) -> dict[str, str]:
+    answer = await owner.post("/api-keys", json={"name": "接口", **fields})
+    assert answer.status_code == 201, answer.text
+    key: dict[str, str] = answer.json()
+    return key
+
+
+def bearing(key: dict[str, str]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key['key']}"}
+
+
+async def test_key_acts_for_its_account(owner: AsyncClient, client: AsyncClient) -> None:
+    key = await make(owner)
+    mine = await owner.get("/me")
+    assert (await client.get("/me", headers=bearing(key))).json() == mine.json()
+    made = await client.post("/experts", json={"name": "某人"}, headers=bearing(key))
+    assert made.status_code == 201
+
+
+async def test_key_is_shown_once_and_kept_as_a_hash(
+    owner: AsyncClient, session: AsyncSession
+) -> None:
+    key = await make(owner)
+    assert key["key"].startswith(key["prefix"])
+    listed = await owner.get("/api-keys")
+    assert key["key"] not in listed.text
+    [shown] = listed.json()["items"]
+    assert shown == {name: value for name, value in key.items() if name != "key"}
+    stored = await session.scalar(select(ApiKey))
+    assert stored is not None
+    assert stored.secret_hash == digest(key["key"])
+
+
+async def test_read_only_key(owner: AsyncClient, client: AsyncClient) -> None:
+    headers = bearing(await make(owner, is_read_only=True))
+    assert (await client.get("/experts", headers=headers)).status_code == 200
+    for method, path in (
+        ("POST", "/experts"),
+        ("PATCH", "/me"),
+        ("POST", "/me:change-password"),
+        ("DELETE", "/api-keys/00000000-0000-7000-8000-000000000000"),
+    ):
+        answer = await client.request(method, path, json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
+
+
+async def test_no_key_begets_keys_or_changes_the_password(
+    owner: AsyncClient, client: AsyncClient
+) -> None:
+    """Or who finds a key that expires tomorrow would have one for ever."""
+    headers = bearing(await make(owner))
+    assert (
+        await client.post("/api-keys", json={"name": "再来"}, headers=headers)
+    ).status_code == 403
+    body = {"current_password": "x", "new_password": "a-brand-new-horse"}
+    answer = await client.post("/me:change-password", json=body, headers=headers)
+    assert answer.status_code == 403
+
+
+async def test_revoked_key(owner: AsyncClient, client: AsyncClient) -> None:
+    key = await make(owner)
+    for _ in range(2):
+        assert (await owner.delete(f"/api-keys/{key['id']}")).status_code == 204
+    assert (await client.get("/me", headers=bearing(key))).status_code == 401
+    [shown] = (await owner.get("/api-keys")).json()["items"]
+    assert shown["revoked_at"] is not None
+
+
+async def test_expired_key(owner: AsyncClient, client: AsyncClient, session: AsyncSession) -> None:
+    key = await make(owner, expires_at=(now() + timedelta(hours=1)).isoformat())
+    assert (await client.get("/me", headers=bearing(key))).status_code == 200
+    await session.execute(update(ApiKey).values(expires_at=now()))
+    await session.commit()
+    assert (await client.get("/me", headers=bearing(key))).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "code"),
+    [
+        ("2030-01-01T00:00:00", "timezone_aware"),
+        ("9999-12-31T23:59:59-23:59", "less_than"),
+        ("soon", "datetime_from_date_parsing"),
+    ],
+)
+async def test_ends_that_no_database_can_give_back(
+    owner: AsyncClient, expires_at: str, code: str
+) -> None:
+    answer = await owner.post("/api-keys", json={"name": "接口", "expires_at": expires_at})
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/expires_at", code)
+    assert (await owner.get("/api-keys")).json()["items"] == []
+
+
+async def test_key_of_a_shut_account(
+    people: People, client: AsyncClient, session: AsyncSession
+) -> None:
+    account = await people.account(Role.EXPERT)
+    key = await make(await people.client(account))
+    await session.execute(update(Account).where(Account.id == account.id).values(is_active=False))
+    await session.commit()
+    assert (await client.get("/me", headers=bearing(key))).status_code == 401
+
+
+async def test_last_use_is_kept(
+    owner: AsyncClient, client: AsyncClient, session: AsyncSession
+) -> None:
+    key = await make(owner)
+    assert key["last_used_at"] is None
+    await client.get("/me", headers=bearing(key))
+    [shown] = (await owner.get("/api-keys")).json()["items"]
+    assert shown["last_used_at"] is not None
+    await client.get("/me", headers=bearing(key))
+    [again] = (await owner.get("/api-keys")).json()["items"]
+    assert again["last_used_at"] == shown["last_used_at"], "noted once a minute"
+    await session.execute(update(ApiKey).values(last_used_at=now() - timedelta(hours=1)))
+    await session.commit()
+    await client.get("/me", headers=bearing(key))
+    [later] = (await owner.get("/api-keys")).json()["items"]
+    assert later["last_used_at"] > shown["last_used_at"]
+
+
+async def test_keys_of_others_do_not_exist(owner: AsyncClient, people: People) -> None:
+    key = await make(owner)
+    other = await people.administrator()
+    assert (await other.get("/api-keys")).json()["items"] == []
+    assert (await other.delete(f"/api-keys/{key['id']}")).status_code == 404
+    assert (await owner.get("/api-keys")).json()["items"][0]["revoked_at"] is None

@@ -1,0 +1,117 @@
+"""A forgotten password: asked for by anyone, answered by staff, used once."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, PasswordReset, Role
+from app.database import now
+from tests.people import GUANGZHOU, YIWU, People
+
+PASSWORD = "a-brand-new-horse"
+
+
+@pytest.fixture
+async def account(people: People) -> Account:
+    return await people.account(Role.ENTERPRISE, region_code=YIWU)
+
+
+@pytest.fixture
+async def staff(people: People) -> AsyncClient:
+    return await people.coordinator(YIWU)
+
+
+async def ask(client: AsyncClient, email: str) -> int:
+    return (await client.post("/auth:request-password-reset", json={"email": email})).status_code
+
+
+async def issue(staff: AsyncClient, account: Account) -> str:
+    answer = await staff.post(f"/accounts/{account.id}:issue-password-reset")
+    assert answer.status_code == 200, answer.text
+    code: str = answer.json()["code"]
+    return code
+
+
+async def use(client: AsyncClient, code: str, password: str = PASSWORD) -> int:
+    body = {"code": code, "new_password": password}
+    return (await client.post("/auth:reset-password", json=body)).status_code
+
+
+async def waiting(staff: AsyncClient) -> list[str]:
+    found = await staff.get("/accounts", params={"awaits_password_reset": True})
+    return [item["id"] for item in found.json()["items"]]
+
+
+async def test_from_the_request_to_the_new_password(
+    client: AsyncClient, people: People, account: Account, staff: AsyncClient
+) -> None:
+    held = await people.client(account)
+    assert await ask(client, account.email) == 202
+    assert await ask(client, account.email.upper()) == 202
+    assert await waiting(staff) == [str(account.id)]
+    code = await issue(staff, account)
+    assert await waiting(staff) == []
+    assert await use(client, code) == 204
+    sign_in = {"email": account.email, "password": PASSWORD}
+    assert (await client.post("/auth:sign-in", json=sign_in)).status_code == 200
+    assert (await held.get("/me")).status_code == 401
+
+
+async def test_the_request_never_tells_who_is_known(client: AsyncClient, account: Account) -> None:
+    known = await client.post("/auth:request-password-reset", json={"email": account.email})
+    unknown = await client.post("/auth:request-password-reset", json={"email": "no@test.invalid"})
+    assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
+
+
+async def test_code_works_once(client: AsyncClient, account: Account, staff: AsyncClient) -> None:
+    code = await issue(staff, account)
+    statuses = await asyncio.gather(*(use(client, code) for _ in range(3)))
+    assert sorted(statuses) == [204, 422, 422]
+    assert await use(client, code) == 422
+
+
+async def test_weak_password_does_not_use_the_code_up(
+    client: AsyncClient, account: Account, staff: AsyncClient
+) -> None:
+    code = await issue(staff, account)
+    assert await use(client, code, "short") == 422
+    assert await use(client, code) == 204
+
+
+async def test_a_new_code_ends_the_earlier_one(
+    client: AsyncClient, account: Account, staff: AsyncClient
+) -> None:
+    earlier = await issue(staff, account)
+    later = await issue(staff, account)
+    assert await use(client, earlier) == 422
+    assert await use(client, later) == 204
+
+
+async def test_code_expires(
+    client: AsyncClient, account: Account, staff: AsyncClient, session: AsyncSession
+) -> None:
+    code = await issue(staff, account)
+    await session.execute(update(PasswordReset).values(expires_at=now() - timedelta(seconds=1)))
+    await session.commit()
+    assert await use(client, code) == 422
+
+
+async def test_guessed_codes(client: AsyncClient, account: Account) -> None:
+    assert await ask(client, account.email) == 202
+    for code in ("x" * 43, "x" * 20, "", "x" * 101):
+        assert await use(client, code) == 422
+
+
+async def test_only_those_who_manage_the_account_issue(people: People, account: Account) -> None:
+    path = f"/accounts/{account.id}:issue-password-reset"
+    elsewhere = await people.coordinator(GUANGZHOU)
+    assert (await elsewhere.post(path)).status_code == 404
+    assert (await (await people.enterprise()).post(path)).status_code == 403
+    administrator = await people.account(Role.ADMINISTRATOR)
+    coordinator = await people.coordinator(None)
+    above = f"/accounts/{administrator.id}:issue-password-reset"
+    assert (await coordinator.post(above)).status_code == 404

@@ -1,0 +1,104 @@
+"""Memberships: asked for, approved by the region's staff, revoked at once."""
+
+import asyncio
+
+from httpx import AsyncClient
+
+from app.accounts.models import Account, Role
+from app.organizations.models import Organization, OrganizationState
+from tests.people import GUANGZHOU, YIWU, People
+
+
+async def ask(client: AsyncClient, organization: Organization) -> str:
+    body = {"organization_id": str(organization.id)}
+    answer = await client.post("/memberships", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["state"] == "requested"
+    membership_id: str = answer.json()["id"]
+    return membership_id
+
+
+async def draft_status(client: AsyncClient, organization: Organization) -> int:
+    """Whether the client may act for the organization."""
+    body = {"name": "某人", "organization_id": str(organization.id)}
+    return (await client.post("/experts", json=body)).status_code
+
+
+async def test_approval_gives_rights_and_revocation_takes_them_at_once(people: People) -> None:
+    organization = await people.organization()
+    account = await people.account(Role.ENTERPRISE)
+    own, staff = await people.client(account), await people.coordinator(YIWU)
+    membership = await ask(own, organization)
+    assert await draft_status(own, organization) == 403
+    assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 200
+    assert await draft_status(own, organization) == 201
+    revoked = await staff.post(f"/memberships/{membership}:revoke")
+    assert revoked.json()["allowed_actions"] == ["approve"]
+    assert await draft_status(own, organization) == 403
+    assert (await own.post(f"/memberships/{membership}:approve")).status_code == 403
+    assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 200
+    assert await draft_status(own, organization) == 201
+
+
+async def test_member_leaves_but_nobody_throws_a_colleague_out(people: People) -> None:
+    organization = await people.organization()
+    accounts = [await people.account(Role.ENTERPRISE) for _ in range(2)]
+    [leaver, colleague] = [await people.join(account, organization) for account in accounts]
+    own = await people.client(accounts[0])
+    assert (await own.get(f"/memberships/{colleague}")).status_code == 200
+    assert (await own.post(f"/memberships/{colleague}:revoke")).status_code == 403
+    assert (await own.post(f"/memberships/{leaver}:revoke")).json()["state"] == "revoked"
+    assert (await own.post(f"/memberships/{leaver}:revoke")).status_code == 409
+    assert (await own.get(f"/memberships/{colleague}")).status_code == 404
+
+
+async def test_one_asks_once(people: People) -> None:
+    organization = await people.organization()
+    own = await people.client(await people.account(Role.ENTERPRISE))
+    body = {"organization_id": str(organization.id)}
+    answers = await asyncio.gather(*(own.post("/memberships", json=body) for _ in range(3)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    assert (await own.post("/memberships", json=body)).status_code == 409
+
+
+async def test_one_asks_only_for_oneself(people: People) -> None:
+    organization = await people.organization()
+    other = await people.account(Role.ENTERPRISE)
+    own = await people.client(await people.account(Role.ENTERPRISE))
+    body = {"organization_id": str(organization.id), "account_id": str(other.id)}
+    assert (await own.post("/memberships", json=body)).status_code == 403
+    staff = await people.coordinator(YIWU)
+    named = await staff.post("/memberships", json=body)
+    assert (named.status_code, named.json()["account_id"]) == (201, str(other.id))
+    elsewhere = await people.coordinator(GUANGZHOU)
+    body["account_id"] = str((await people.account(Role.EXPERT)).id)
+    assert (await elsewhere.post("/memberships", json=body)).status_code == 404
+    body["account_id"] = "00000000-0000-7000-8000-000000000000"
+    unknown = await staff.post("/memberships", json=body)
+    assert unknown.json()["errors"][0]["pointer"] == "/account_id"
+
+
+async def test_hidden_organizations_cannot_be_asked_for(people: People) -> None:
+    hidden = await people.organization(state=OrganizationState.REGISTERED)
+    own = await people.client(await people.account(Role.ENTERPRISE))
+    body = {"organization_id": str(hidden.id)}
+    assert (await own.post("/memberships", json=body)).status_code == 404
+
+
+async def test_list_agrees_with_reading_one_by_one(people: People) -> None:
+    here, there = await people.organization(), await people.organization(region_code=GUANGZHOU)
+    accounts: list[Account] = [await people.account(Role.ENTERPRISE) for _ in range(3)]
+    memberships = [
+        await people.join(account, organization)
+        for account in accounts
+        for organization in (here, there)
+        if (account, organization) != (accounts[2], there)
+    ]
+    readers = [await people.client(account) for account in accounts]
+    readers += [await people.coordinator(YIWU), await people.administrator()]
+    readers += [await people.evaluator(), await people.expert()]
+    for reader in readers:
+        listed = (await reader.get("/memberships")).json()["items"]
+        for membership in memberships:
+            status = (await reader.get(f"/memberships/{membership}")).status_code
+            assert (str(membership) in {item["id"] for item in listed}) == (status == 200)

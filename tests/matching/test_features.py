@@ -1,0 +1,41 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from matching.features import count_terms, smooth_idf, weigh
+from matching.text import term_keys
+
+TEXTS = st.lists(st.text(alphabet="耐火材料钢 ab1,", max_size=30), min_size=2, max_size=8)
+
+
+@given(TEXTS)
+def test_rows_are_those_of_scikit_learn(texts: list[str]) -> None:
+    analyzer = TfidfVectorizer(
+        analyzer=lambda text: term_keys([text])[0].tolist(), sublinear_tf=True
+    )
+    counts = count_terms(texts)
+    if not len(counts.keys):
+        return
+    expected = analyzer.fit_transform(texts).toarray()
+    keys, frequencies = np.unique(counts.keys, return_counts=True)
+    idf = smooth_idf(frequencies, len(texts))
+    rows, _ = weigh(counts, idf[np.searchsorted(keys, counts.keys)])
+    dense = np.zeros_like(expected)
+    owners = np.repeat(np.arange(len(texts)), np.diff(rows.offsets))
+    columns = [analyzer.vocabulary_[key] for key in rows.keys.tolist()]
+    dense[owners, columns] = rows.values
+    assert np.allclose(dense, expected, atol=1e-6)
+
+
+def test_an_empty_text_has_an_empty_row_and_no_norm() -> None:
+    counts = count_terms(["", "耐火", ""])
+    rows, norms = weigh(counts, np.ones(1, dtype=np.float32))
+    assert counts.offsets.tolist() == [0, 0, 1, 1]
+    assert norms.tolist() == [0.0, 1.0, 0.0]
+    assert rows.values.tolist() == [1.0]
+
+
+def test_the_rarest_term_has_the_largest_idf() -> None:
+    idf = smooth_idf(np.array([0, 1, 9]), 10)
+    assert idf[0] > idf[1] > idf[2] > 1
