@@ -1,8 +1,13 @@
-"""The command line: `shuangku --help`."""
+"""The command line: `shuangku --help`.
+
+What loads the matching library is imported where it is used: that takes seconds, and help, a
+migration and a new account need none of it.
+"""
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -10,23 +15,25 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
-from app.bulk.demonstration_pool import load_demonstration
 from app.database import create_engine, create_sessions
 from app.embedded import EmbeddedServerError
 from app.errors import Problem
 from app.migration import upgrade
 from app.server import database_server
-from app.serving import serve as serve_until_stopped
 from app.settings import Settings
 from app.validation import field_errors
-from app.worker import run as work_until_stopped
 
-cli = typer.Typer(no_args_is_help=True, help="双库 Shuangku：专家与企业技术需求的匹配服务")
+cli = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="双库 Shuangku：专家与企业技术需求的匹配服务 · experts matched to technical demands",
+)
 console = Console(stderr=True)
 
 
@@ -38,6 +45,7 @@ def serve(
     worker: Annotated[bool, typer.Option(help="同时运行后台任务 · run a worker beside")] = True,
 ) -> None:
     """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
+    from app.serving import serve as serve_until_stopped
 
     async def work() -> None:
         await serve_until_stopped(Settings(), wants_demo=demo, has_worker=worker)
@@ -50,6 +58,7 @@ def worker(
     stops_with_stdin: Annotated[bool, typer.Option("--stops-with-stdin", hidden=True)] = False,
 ) -> None:
     """后台任务 · Run jobs until stopped."""
+    from app.worker import run as work_until_stopped
 
     async def work() -> None:
         await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
@@ -64,12 +73,8 @@ def migrate() -> None:
 
 
 async def _migrate() -> None:
-    settings = Settings()
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
-        await upgrade(engine)
-        await engine.dispose()
-    console.print("[green]✓[/] 数据库已是最新结构 · the database is up to date")
+    async with _database():
+        console.print("[green]✓[/] 数据库已是最新结构 · the database is up to date")
 
 
 @cli.command()
@@ -79,22 +84,20 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    settings = Settings()
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
-        await upgrade(engine)
+    from app.bulk.demonstration_pool import load_demonstration
+
+    async with _database() as engine:
         await load_demonstration(create_sessions(engine))
-        await engine.dispose()
     console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
 
 
 @cli.command(name="create-administrator")
 def create_administrator(
     email: str,
-    name: Annotated[str, typer.Option(help="显示名 · display name")] = "管理员",
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)
-    ] = "",
+        str, typer.Option(prompt="密码 · password", hide_input=True, confirmation_prompt=True)
+    ],
+    name: Annotated[str, typer.Option(help="显示名 · display name")] = "管理员",
 ) -> None:
     """建立管理员 · Make the first administrator's account."""
     _run(_create_administrator(email, name, password))
@@ -104,14 +107,22 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     data = AccountCreate.model_validate(
         {"email": email, "display_name": name, "password": password, "role": Role.ADMINISTRATOR}
     )
+    async with _database() as engine, create_sessions(engine).begin() as session:
+        await accounts.create(session, None, data)
+    console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[AsyncEngine]:
+    """The database at its present schema, for as long as the command runs."""
     settings = Settings()
     async with database_server(settings) as url:
         engine = create_engine(url, settings)
-        await upgrade(engine)
-        async with create_sessions(engine).begin() as session:
-            await accounts.create(session, None, data)
-        await engine.dispose()
-    console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
+        try:
+            await upgrade(engine)
+            yield engine
+        finally:
+            await engine.dispose()
 
 
 def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
@@ -130,8 +141,11 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
         _fail("；".join(_fault(e) for e in error.errors()))
     except EmbeddedServerError as error:
         _fail(str(error))
+    except ArgumentError:
+        _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
     except DBAPIError as error:
-        _fail(f"数据库不可用 · the database is not available: {_last_line(error.orig)}")
+        reason = " ".join(str(error.orig).split())
+        _fail(f"数据库不可用 · the database is not available: {reason}")
     except OSError as error:
         _fail(str(error))
 
@@ -149,11 +163,6 @@ def _fault(error: ErrorDetails) -> str:
     """The name of the value or setting, and what is wrong with it."""
     [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
     return f"{fault.pointer}: {fault.message.zh} · {fault.message.en}".removeprefix(": ")
-
-
-def _last_line(error: BaseException | None) -> str:
-    """psycopg lists what it tried, line by line; the last one is the reason."""
-    return (str(error).strip().splitlines() or [""])[-1]
 
 
 def _fail(message: str) -> None:

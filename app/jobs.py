@@ -13,7 +13,8 @@ from typing import Any
 
 import procrastinate
 from procrastinate import RetryStrategy
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
 from psycopg import OperationalError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,7 +31,8 @@ queue = procrastinate.App(
 )
 
 ATTEMPTS = 5
-RETRY = RetryStrategy(max_attempts=ATTEMPTS, exponential_wait=3)
+# The strategy counts the attempts that went before.
+RETRY = RetryStrategy(max_attempts=ATTEMPTS - 1, exponential_wait=3)
 HEARTBEAT_SECONDS = 4.0
 STALLED_SECONDS = 20  # a worker silent for so long is dead, and its jobs go to others
 LOOK_SECONDS = 5.0
@@ -40,15 +42,19 @@ POOL_SECONDS = 5.0  # psycopg's own 300 would leave a returned database unused f
 KEPT_HOURS = 24 * 30
 
 
-async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> None:
+async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
     """Put a job into the queue in the session's transaction: it exists exactly if its cause does.
 
-    Raises KeyError for a task nobody registered, Unavailable when the database goes away.
+    Returns the job's id. Raises KeyError for a task nobody registered, Unavailable when the
+    database goes away, and AlreadyEnqueued, which leaves the transaction usable, when a task that
+    looks for its own work waits already.
     """
     task = queue.tasks[task_name]
-    connection = await (await session.connection()).get_raw_connection()
     try:
-        await task.configure(connection=connection.driver_connection).defer_async(**arguments)
+        async with session.begin_nested():
+            connection = await (await session.connection()).get_raw_connection()
+            job = task.configure(connection=connection.driver_connection)
+            return await job.defer_async(**arguments)
     except ConnectorException as error:
         if isinstance(error.__cause__, OperationalError):
             raise Unavailable() from error
@@ -57,11 +63,8 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> None
 
 async def defer_once(task_name: str) -> None:
     """Ask for a task that looks for its own work, unless one already waits in the queue."""
-    task = queue.tasks[task_name]
-    try:
-        await task.configure(queueing_lock=task_name, lock=task_name).defer_async()
-    except AlreadyEnqueued:
-        return
+    with contextlib.suppress(AlreadyEnqueued):
+        await queue.tasks[task_name].defer_async()
 
 
 @asynccontextmanager
@@ -111,6 +114,8 @@ async def _retrying_stalled_jobs() -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _retry_stalled_jobs_for_ever() -> None:
@@ -123,12 +128,18 @@ async def _retry_stalled_jobs_for_ever() -> None:
 async def retry_stalled_jobs() -> None:
     """Give the jobs of dead workers back to the queue; after the last attempt they fail."""
     for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-        if job.attempts >= ATTEMPTS:
-            await queue.job_manager.finish_job(
-                job, status=procrastinate.jobs.Status.FAILED, delete_job=False
-            )
+        if job.attempts + 1 >= ATTEMPTS:
+            await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
         else:
-            await queue.job_manager.retry_job(job, retry_at=now())
+            await _retry(job)
+
+
+async def _retry(job: Job) -> None:
+    """Put a job back; one that looks for its own work is dropped if its like waits already."""
+    try:
+        await queue.job_manager.retry_job(job, retry_at=now())
+    except UniqueViolation:
+        await queue.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)
 
 
 @queue.periodic(cron="17 3 * * *")

@@ -107,5 +107,6 @@ def example_of(schema: Schema, schemas: Schema) -> Any:
         return {name: example_of(part, schemas) for name, part in parts}
     if schema.get("type") == "array":
         return [example_of(schema["items"], schemas)] if "items" in schema else []
-    kind = schema.get("type", "object")
-    return PLAIN_EXAMPLES.get(schema.get("format", kind), PLAIN_EXAMPLES.get(kind))
+    kind: str = schema.get("type", "object")
+    shape: str = schema.get("format", kind)
+    return PLAIN_EXAMPLES.get(shape, PLAIN_EXAMPLES.get(kind))

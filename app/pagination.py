@@ -106,7 +106,7 @@ class Pages:
         record_id: InstrumentedAttribute[UUID] = column.class_.id
         descending = query.sort.startswith("-")
         total = await _count(self.session, statement) if query.count == "exact" else None
-        if query.cursor:
+        if query.cursor is not None:
             value, last_id = self.cursors.read(query.cursor, query.sort)
             keys, after = tuple_(column, record_id), tuple_(_typed(column, value), last_id)
             statement = statement.where(keys < after if descending else keys > after)

@@ -1,6 +1,7 @@
 """Which PostgreSQL the process uses: the one in DATABASE_URL, or the embedded one."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,6 +45,8 @@ async def database_server(settings: Settings) -> AsyncIterator[URL]:
         yield server.url
     finally:
         keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeper
         server.stop()
 
 

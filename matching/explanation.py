@@ -14,7 +14,6 @@ from matching.retrieval import QueryFeatures
 from matching.segments import GRADES
 from matching.shares import (
     Subject,
-    best_cosines,
     count_occurrences,
     keyword_shares,
     lexical_shares,
@@ -48,10 +47,12 @@ def explain(
     lexical = lexical_shares(asked, idf, occurrences, subjects)
     matches = []
     for place, subject in enumerate(subjects):
-        passage = passage_shares(chosen.passages, subject)
+        passage, best = passage_shares(chosen.passages, subject)
         shares = {"lexical": lexical[place], "passage": passage}
+        support = weights.lexical * lexical[place] + weights.passage * best
         gaps = uncovered(keywords, occurrences.of(place))
-        matches.append(_match(subject, place + 1, chosen, shares, weights, wording, gaps))
+        told = evidence(subject, support, wording)
+        matches.append(_match(subject, place + 1, chosen, shares, weights, told, gaps))
     return tuple(matches)
 
 
@@ -61,12 +62,10 @@ def _match(
     chosen: Chosen,
     shares: Shares,
     weights: Weights,
-    wording: Wording,
+    told: tuple[list[Evidence], dict[str, float]],
     gaps: tuple[str, ...],
 ) -> Match:
-    best = best_cosines(chosen.passages, subject)
-    support = weights.lexical * shares["lexical"] + weights.passage * best
-    items, terms = evidence(subject, support, wording)
+    items, terms = told
     named = contributions(subject, chosen.features, shares, weights)
     raw = {space: float(chosen.features[space].values[subject.place]) for space in SPACES}
     for preference in chosen.preferences:

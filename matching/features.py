@@ -20,11 +20,30 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Sparse rows: row i owns `keys[offsets[i]:offsets[i + 1]]`, ascending, and their `values`."""
+    """Sparse rows: row i owns the entries `offsets[i]:offsets[i + 1]`, ascending by term.
+
+    `terms` are the distinct keys, ascending; an entry is a position in them and a value.
+    """
 
     offsets: NDArray[np.int64]
-    keys: Keys
+    terms: Keys
+    positions: NDArray[np.int64]
     values: Floats
+
+    @property
+    def keys(self) -> Keys:
+        """Key of every entry."""
+        return self.terms[self.positions]
+
+    def between(self, start: int, stop: int) -> Rows:
+        """Return the rows of a half-open range, under the same terms."""
+        first, last = self.offsets[start], self.offsets[stop]
+        return Rows(
+            self.offsets[start : stop + 1] - first,
+            self.terms,
+            self.positions[first:last],
+            self.values[first:last],
+        )
 
 
 def count_terms(texts: Sequence[str]) -> Rows:
@@ -32,7 +51,8 @@ def count_terms(texts: Sequence[str]) -> Rows:
     keys, bounds = term_keys(texts)
     counts = np.empty(len(keys), dtype=np.float32)
     offsets = count_runs(keys, bounds, counts)
-    return Rows(offsets, keys[: offsets[-1]], counts[: offsets[-1]])
+    terms, positions = np.unique(keys[: offsets[-1]], return_inverse=True)
+    return Rows(offsets, terms, positions, counts[: offsets[-1]])
 
 
 def smooth_idf(document_frequencies: NDArray[np.int64], documents: int) -> Floats:
@@ -41,18 +61,18 @@ def smooth_idf(document_frequencies: NDArray[np.int64], documents: int) -> Float
 
 
 def weigh(counts: Rows, idf: Floats) -> tuple[Rows, Floats]:
-    """Return unit rows of (1 + ln tf) × idf, and the norms they had; `idf` is given per entry."""
-    values = (1 + np.log(counts.values)) * idf
+    """Return unit rows of (1 + ln tf) × idf, and the norms they had; `idf` is given by term."""
+    values = (1 + np.log(counts.values)) * idf[counts.positions]
     sizes = np.diff(counts.offsets)
     norms = _row_norms(values, counts.offsets)
     safe = np.where(norms > 0, norms, np.float32(1))
-    return Rows(counts.offsets, counts.keys, values / np.repeat(safe, sizes)), norms
+    unit = values / np.repeat(safe, sizes)
+    return Rows(counts.offsets, counts.terms, counts.positions, unit), norms
 
 
 def _row_norms(values: Floats, offsets: NDArray[np.int64]) -> Floats:
-    if not len(values):
-        return np.zeros(len(offsets) - 1, dtype=np.float32)
-    starts = np.minimum(offsets[:-1], len(values) - 1)
-    sums = np.add.reduceat(values.astype(np.float64) ** 2, starts)
-    sums[np.diff(offsets) == 0] = 0
+    filled = np.diff(offsets) > 0
+    sums = np.zeros(len(filled))
+    if filled.any():
+        sums[filled] = np.add.reduceat(values.astype(np.float64) ** 2, offsets[:-1][filled])
     return np.sqrt(sums).astype(np.float32)

@@ -71,7 +71,7 @@ class Chosen:
 
 def neutral(values: NDArray[np.floating], known: NDArray[np.bool_], mean: float) -> Feature:
     """Return a feature in which whatever is not known counts as average."""
-    return Feature(np.where(known, values, mean).astype(np.float64), mean)
+    return Feature(np.where(known, values.astype(np.float64), mean), mean)
 
 
 def mean_of(values: NDArray[np.floating], known: NDArray[np.bool_]) -> float:

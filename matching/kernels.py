@@ -74,6 +74,61 @@ def _replace_least(heap: NDArray[np.float32], value: np.float32) -> None:
 
 
 @compiled
+def scan_terms(
+    points: NDArray[np.uint32],
+    is_cjk: NDArray[np.bool_],
+    words: NDArray[np.uint64],
+    words_at: NDArray[np.int64],
+    starts: NDArray[np.int64],
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Collect CJK bigrams, lone CJK characters and the given words, in order, with the bounds
+
+    of the texts that begin at `starts` (the last of which is the end). Texts are separated by a
+    code point that is not CJK.
+    """
+    keys = np.empty(len(points), dtype=np.uint64)
+    bounds = np.zeros(len(starts), dtype=np.int64)
+    size, word = 0, 0
+    for text in range(len(starts) - 1):
+        follows = False
+        for i in range(starts[text], min(starts[text + 1], len(points))):
+            if word < len(words) and words_at[word] == i:
+                keys[size] = words[word]
+                size, word = size + 1, word + 1
+            continues = i + 1 < len(points) and is_cjk[points[i + 1]]
+            if is_cjk[points[i]] and continues:
+                keys[size] = (np.uint64(points[i]) << np.uint64(21)) | np.uint64(points[i + 1])
+                size += 1
+            elif is_cjk[points[i]] and not follows:
+                keys[size] = np.uint64(points[i])
+                size += 1
+            follows = is_cjk[points[i]]
+        bounds[text + 1] = size
+    return keys[:size].copy(), bounds
+
+
+@compiled
+def group_entries(
+    positions: NDArray[np.int64], offsets: NDArray[np.int64], terms: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Sort the entries of sparse rows by term: offsets of terms, owners and places of entries."""
+    bounds = np.zeros(terms + 1, dtype=np.int64)
+    for i in range(len(positions)):
+        bounds[positions[i] + 1] += 1
+    bounds = np.cumsum(bounds)
+    at = bounds[:-1].copy()
+    owners = np.empty(len(positions), dtype=np.int32)
+    places = np.empty(len(positions), dtype=np.int64)
+    for row in range(len(offsets) - 1):
+        for i in range(offsets[row], offsets[row + 1]):
+            target = at[positions[i]]
+            owners[target] = row
+            places[target] = i
+            at[positions[i]] = target + 1
+    return bounds, owners, places
+
+
+@compiled
 def count_runs(
     keys: NDArray[np.uint64], bounds: NDArray[np.int64], counts: NDArray[np.float32]
 ) -> NDArray[np.int64]:
@@ -159,7 +214,11 @@ def warm_up() -> None:
     row = _read_only(np.zeros(1, dtype=np.int32))
     add_postings(floats.copy(), bounds[:1], bounds[1:], floats, row, frozen)
     kth_largest(floats, 1)
-    count_runs(np.ones(1, dtype=np.uint64), bounds, floats.copy())
+    key = np.ones(1, dtype=np.uint64)
+    count_runs(key.copy(), bounds, floats.copy())
+    points = _read_only(np.ones(1, dtype=np.uint32))
+    scan_terms(points, np.ones(2, dtype=np.bool_), key, bounds[:1], bounds)
+    group_entries(bounds[:1], bounds, 1)
     dot_rows(codes, frozen, floats)
     dot_chosen(codes, frozen, floats, bounds[:1], bounds[1:])
     project_rows(bounds[:1], floats, bounds, _read_only(np.ones((1, 1), dtype=np.float32)))

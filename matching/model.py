@@ -86,11 +86,11 @@ class IndexModel:
     def weigh(self, texts: Sequence[str]) -> tuple[Rows, Floats]:
         """Return unit TF-IDF rows of normalised `texts` and the norms they had."""
         counts = count_terms(texts)
-        return weigh(counts, self.idf_of(counts.keys))
+        return weigh(counts, self.idf_of(counts.terms))
 
     def project(self, rows: Rows) -> Floats:
         """Return the (n, d) latent vectors of TF-IDF rows, not centred."""
-        at = positions(self.basis_keys, rows.keys)
+        at = positions(self.basis_keys, rows.terms)[rows.positions]
         return project_rows(at, rows.values, rows.offsets, self.basis)
 
     def query_vector(self, raw: Floats) -> Floats:
@@ -154,10 +154,10 @@ def fit_model(
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
-    keys, frequencies = np.unique(counts.keys, return_counts=True)
+    frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
     idf = smooth_idf(frequencies, len(candidates))
-    weighed, _ = weigh(counts, idf[np.searchsorted(keys, counts.keys)])
-    lexical = Lexical(len(candidates), keys, idf, frequencies, weighed)
+    weighed, _ = weigh(counts, idf)
+    lexical = Lexical(len(candidates), counts.terms, idf, frequencies, weighed)
     if encoder_name is None:
         return _fit_latent(lexical, readings, query_texts)
     if query_vectors is None or not len(query_vectors):
@@ -244,7 +244,7 @@ def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
     rows = lexical.weighed
     size = min(len(rows.offsets) - 1, LATENT_SAMPLE)
     last = rows.offsets[size]
-    columns = positions(keys, rows.keys[:last])
+    columns = positions(keys, rows.terms)[rows.positions[:last]]
     inside = columns >= 0
     owners = np.repeat(np.arange(size), np.diff(rows.offsets[: size + 1]))
     entries = (rows.values[:last][inside], (owners[inside], columns[inside]))
@@ -252,7 +252,8 @@ def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
     rank = min(LATENT_DIMENSIONS, size - 1, len(keys) - 1)
     if rank < 1:
         return keys, np.zeros((len(keys), 1), dtype=np.float32)
-    svd = TruncatedSVD(rank, random_state=0, n_iter=5).fit(matrix)
+    with np.errstate(invalid="ignore"):  # explained variance of candidates that are all alike
+        svd = TruncatedSVD(rank, random_state=0, n_iter=5).fit(matrix)
     return keys, np.ascontiguousarray(svd.components_.T, dtype=np.float32)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matching.columns import Ragged
 from matching.features import Floats, Rows
-from matching.kernels import add_postings
+from matching.kernels import add_postings, group_entries
 from matching.text import Keys
 
 
@@ -35,9 +35,8 @@ class Postings:
 
 def invert(rows: Rows) -> Postings:
     """Turn sparse rows into postings."""
-    sizes = np.diff(rows.offsets)
-    owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    return _collect(rows.keys, owners, rows.values)
+    bounds, owners, places = group_entries(rows.positions, rows.offsets, len(rows.terms))
+    return Postings(rows.terms, Ragged(bounds, Entries(owners, rows.values[places])))
 
 
 def join(parts: list[tuple[Postings, NDArray[np.bool_]]]) -> Postings:

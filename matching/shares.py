@@ -106,21 +106,18 @@ def lexical_shares(
     return np.split(shares, occurrences.starts[1:-1])
 
 
-def passage_shares(passages: PassageScores, subject: Subject) -> NDArray[np.float64]:
-    """Return each document's part of one candidate's passage score."""
-    mine = slice(*np.searchsorted(passages.owners, [subject.place, subject.place + 1]))
-    documents = passages.documents[mine] - subject.documents.start
-    shares = np.zeros(len(subject.documents))
-    np.add.at(shares, documents, passages.parts[mine])
-    return shares
-
-
-def best_cosines(passages: PassageScores, subject: Subject) -> NDArray[np.float64]:
-    """Return the best passage cosine of each document, 0 where there is none above."""
-    mine = slice(*np.searchsorted(passages.owners, [subject.place, subject.place + 1]))
-    best = np.zeros(len(subject.documents))
-    np.maximum.at(best, passages.documents[mine] - subject.documents.start, passages.cosines[mine])
-    return best
+def passage_shares(
+    passages: PassageScores, subject: Subject
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each document's part of the passage score, and its best cosine or 0 if negative."""
+    first, last = np.searchsorted(passages.owners, [subject.place, subject.place + 1])
+    shares, best = np.zeros(len(subject.documents)), np.zeros(len(subject.documents))
+    documents = (passages.documents[first:last] - subject.documents.start).tolist()
+    parts, found = passages.parts[first:last].tolist(), passages.cosines[first:last].tolist()
+    for document, part, cosine in zip(documents, parts, found, strict=True):
+        shares[document] += part
+        best[document] = max(best[document], cosine)
+    return shares, best
 
 
 def uncovered(

@@ -40,7 +40,7 @@ def embed(
     for start in range(0, max(1, len(readings)), BLOCK):
         block = readings[start : start + BLOCK]
         if model.is_latent:
-            blocks.append(_latent(model, block, _rows_between(rows, start, start + len(block))))
+            blocks.append(_latent(model, block, rows.between(start, start + len(block))))
         else:
             blocks.append(_encoded(model, block, vectors))
     return Space(
@@ -91,9 +91,3 @@ def _means(
 
 def _passages(readings: Sequence[Reading]) -> list[str]:
     return [text for reading in readings for text in chain.from_iterable(reading.passages)]
-
-
-def _rows_between(rows: Rows, start: int, stop: int) -> Rows:
-    first, last = rows.offsets[start], rows.offsets[stop]
-    offsets = rows.offsets[start : stop + 1] - first
-    return Rows(offsets, rows.keys[first:last], rows.values[first:last])

@@ -52,7 +52,7 @@ def shared_terms(wording: Wording, text: str) -> dict[str, float]:
     lower = text.lower()
     shown = text if len(lower) == len(text) else lower
     found: dict[str, float] = {}
-    for run in _shared_runs(wording, lower):
+    for run in set(_shared_runs(wording, lower)):
         words = wording.words_by_run.get(run)
         if words is None:
             words = wording.words_by_run[run] = _words_of(wording, run)
@@ -67,9 +67,14 @@ def shared_terms(wording: Wording, text: str) -> dict[str, float]:
 def heaviest(terms: Mapping[str, float], count: int) -> tuple[str, ...]:
     """Return up to `count` terms, the heaviest first, without those inside a heavier one."""
     chosen: list[str] = []
-    for term in sorted(terms, key=lambda term: (-terms[term], term)):
-        if len(chosen) < count and not any(term.lower() in other.lower() for other in chosen):
+    covered = ""
+    for _, term in sorted((-weight, term) for term, weight in terms.items()):
+        if len(chosen) == count:
+            break
+        lower = term.lower()
+        if lower not in covered:
             chosen.append(term)
+            covered = f"{covered}\n{lower}"
     return tuple(chosen)
 
 

@@ -21,6 +21,8 @@ import opencc
 import snowballstemmer
 from numpy.typing import NDArray
 
+from matching.kernels import scan_terms
+
 Keys = NDArray[np.uint64]
 
 WORD = re.compile(r"[a-z0-9\u00b5-\u024f\u0370-\u052f]+")
@@ -43,9 +45,9 @@ def fold(text: str) -> str:
         text = text.replace(wide, narrow)
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
-    if not _traditional_characters().isdisjoint(text):
+    if _traditional().search(text):
         text = _simplifier().convert(text)
-    return _CONTROL.sub(" ", text).strip()
+    return text.strip() if text.isprintable() else _CONTROL.sub(" ", text).strip()
 
 
 def normalise(text: str) -> str:
@@ -57,13 +59,9 @@ def term_keys(texts: Sequence[str]) -> tuple[Keys, NDArray[np.int64]]:
     """Return the term keys of normalised `texts`, one after the other, and their bounds (n + 1)."""
     joined = "\n".join(texts)
     points = np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)
-    cjk, cjk_at = _cjk_keys(points)
     words, words_at = _word_keys(joined)
     starts = np.cumsum([0, *(len(text) + 1 for text in texts)], dtype=np.int64)
-    at = np.concatenate([cjk_at, words_at])
-    order = np.argsort(at, kind="stable")
-    keys = np.concatenate([cjk, words])[order]
-    return keys, np.searchsorted(at[order], starts).astype(np.int64)
+    return scan_terms(points, _cjk_table(), words, words_at, starts)
 
 
 def cjk_mask(points: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -74,16 +72,6 @@ def cjk_mask(points: NDArray[np.uint32]) -> NDArray[np.bool_]:
 def word_key(word: str) -> int:
     """Key of one lower-case word: a hash of its English stem, alike in every process."""
     return _stemmed_key(word)
-
-
-def _cjk_keys(points: NDArray[np.uint32]) -> tuple[Keys, NDArray[np.int64]]:
-    mask = np.zeros(len(points) + 2, dtype=np.bool_)
-    mask[1:-1] = cjk_mask(points)
-    pairs = np.flatnonzero(mask[1:-1] & mask[2:])
-    singles = np.flatnonzero(mask[1:-1] & ~mask[:-2] & ~mask[2:])
-    wide = points.astype(np.uint64)
-    keys = np.concatenate([(wide[pairs] << np.uint64(21)) | wide[pairs + 1], wide[singles]])
-    return keys, np.concatenate([pairs, singles])
 
 
 def _word_keys(joined: str) -> tuple[Keys, NDArray[np.int64]]:
@@ -113,11 +101,15 @@ def _simplifier() -> opencc.OpenCC:
 
 
 @cache
-def _traditional_characters() -> frozenset[str]:
-    """Characters that the converter changes; only texts that hold one are worth converting."""
+def _traditional() -> re.Pattern[str]:
+    """Characters that tell a traditional text: changed by the converter, not in GB/T 2312.
+
+    Only texts that hold one are converted, else 显著 would become 显着.
+    """
     characters = [chr(point) for low, high in CJK_RANGES[1:3] for point in range(low, high + 1)]
     converted = _simplifier().convert("\n".join(characters)).split("\n")
-    return frozenset(a for a, b in zip(characters, converted, strict=True) if a != b)
+    changed = (a for a, b in zip(characters, converted, strict=True) if a != b)
+    return re.compile(f"[{''.join(c for c in changed if not c.encode('gb2312', 'ignore'))}]")
 
 
 @cache

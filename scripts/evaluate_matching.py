@@ -34,6 +34,7 @@ from scripts.service import Service, own_service, signed_in
 
 DEPTH = 50
 FORM_TEXT_LIMIT = 500
+LINE_LIMIT = 300
 
 Rankings = Mapping[str, Sequence[str]]
 Grades = Mapping[str, Mapping[str, int]]
@@ -83,13 +84,14 @@ def _grades(path: Path) -> Grades:
 
 def expert_row(row: Mapping[str, str]) -> dict[str, Any]:
     """A case's profile as an import row; the cases are anonymous, so the id stands for a name."""
-    directions = [part.strip() for part in row["directions"].replace(";", "；").split("；")]
+    parts = [part.strip() for part in row["directions"].replace(";", "；").split("；")]
     return {
         "external_id": row["expert_id"],
         "name": f"专家{row['expert_id']}",
         "organization": row["organization"],
         "title": row["title"],
-        "research_directions": [part for part in directions if part],
+        "research_directions": [part for part in parts if 0 < len(part) <= LINE_LIMIT],
+        "introduction": "；".join(part for part in parts if len(part) > LINE_LIMIT),
         "achievements": [row["achievements"]] if row["achievements"] else [],
     }
 

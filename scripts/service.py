@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -38,7 +39,7 @@ class Service:
         )
         response.raise_for_status()
         done = self._finished(response.json()["id"])
-        if done["state"] != "done" or done["rejected"]:
+        if done["state"] != "done" or done["rejected_count"]:
             raise RuntimeError(f"import of {kind}: {done}")
 
     def _finished(self, import_id: str) -> dict[str, Any]:
@@ -133,13 +134,18 @@ def own_service(console: Console) -> Iterator[Service]:
         environment |= {"VAR_FOLDER": folder, "PORT": str(port), "HOST": "127.0.0.1"}
         _run(environment, "create-administrator", EMAIL, "--password", PASSWORD)
         command = [sys.executable, "-m", "app.commands", "serve"]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        log = Path(folder) / "service.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, env=environment, stderr=output)
         url = f"http://127.0.0.1:{port}"
         try:
             with console.status("启动评测服务 · starting a service"):
                 _wait_until_ready(url, process)
             with signed_in(url, EMAIL, PASSWORD) as service:
                 yield service
+        except (RuntimeError, TimeoutError):
+            console.print(log.read_text(encoding="utf-8", errors="replace")[-4_000:])
+            raise
         finally:
             process.terminate()
             process.wait(timeout=60)

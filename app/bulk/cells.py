@@ -1,6 +1,7 @@
 """A sheet's cells as the values that a row's fields take: lists split, words and dates read."""
 
 import re
+from collections.abc import Hashable
 from datetime import date, datetime
 from functools import cache
 from typing import get_args, get_origin
@@ -67,4 +68,10 @@ def _shape(kind: ImportKind, field: str) -> str:
         return "list"
     if annotation is bool:
         return "bool"
-    return "date" if date in (annotation, *get_args(annotation)) else "text"
+    return "date" if date in _parts(annotation) else "text"
+
+
+def _parts(annotation: object) -> set[object]:
+    """The types inside of `Annotated[date, …] | None`."""
+    inner = [arg for arg in get_args(annotation) if isinstance(arg, Hashable)]
+    return {annotation}.union(*map(_parts, inner)) if inner else {annotation}

@@ -166,14 +166,17 @@ class _Chunk:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
         await importer.update(record, numbered.row)
         require_scope(self.load.actor, getattr(record, "region_code"))  # noqa: B009
-        if state == importer.pool and (faults := importer.faults(record)):
+        if state == importer.pool and (faults := _refusals(importer, record)):
             raise Invalid(errors=faults)
         self._happened(importer, "updated", record)
 
     def _admit(self, importer: AnyImporter, record: Record) -> bool:
-        """Put the record into the pool, if that is asked for and it is ready."""
+        """Put the record into the pool, if that is asked for and nothing speaks against it.
+
+        Staff who import vouch for their rows: a field that is missing is reported, no more.
+        """
         is_ready = getattr(record, "state") in importer.admissible  # noqa: B009
-        if not (self.load.is_admitting and is_ready) or importer.faults(record):
+        if not (self.load.is_admitting and is_ready) or _refusals(importer, record):
             return False
         importer.admit(record)
         self._happened(importer, str(importer.pool), record)
@@ -182,6 +185,11 @@ class _Chunk:
     def _happened(self, importer: AnyImporter, verb: str, record: Record) -> None:
         data = {"import_id": str(self.load.import_id)}
         self.changes.append((f"{importer.subject}.{verb}", record.id, data))
+
+
+def _refusals(importer: AnyImporter, record: Record) -> list[FieldError]:
+    """What keeps a record out of the pool even if staff vouch for it: secrets, broken limits."""
+    return [fault for fault in importer.faults(record) if fault.code != "missing"]
 
 
 def _is_edited(history: History | None) -> bool:

@@ -101,8 +101,8 @@ async def organizations_meant(
     )
 
 
-async def organizations_by_name(
-    session: AsyncSession, names: Collection[str], codes: Collection[str] = ()
+async def owning_organizations(
+    session: AsyncSession, names: Collection[str], codes: Collection[str]
 ) -> tuple[dict[str, Organization], dict[str, Organization]]:
     """By name and by credit code; of several of one name the verified, then the oldest."""
     found = await session.scalars(
@@ -119,6 +119,18 @@ async def organizations_by_name(
     rows = found.all()
     by_code = {r.unified_social_credit_code: r for r in rows if r.unified_social_credit_code}
     return {r.name: r for r in rows}, by_code
+
+
+async def verified_organizations(
+    session: AsyncSession, names: Collection[str]
+) -> dict[str, Organization]:
+    """By name; the oldest of several of one name."""
+    found = await session.scalars(
+        select(Organization)
+        .where(Organization.name.in_(names), Organization.state == OrganizationState.VERIFIED)
+        .order_by(Organization.created_at.desc())
+    )
+    return {organization.name: organization for organization in found}
 
 
 async def experts_meant(

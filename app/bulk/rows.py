@@ -1,7 +1,6 @@
 """One row of each kind: the domain's own Create body, and the columns that only files have."""
 
 import hashlib
-import json
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -55,9 +54,7 @@ class Row(Body):
 
     def fingerprint(self) -> bytes:
         """The same for the same statement, in whatever file or order of columns it stands."""
-        stated = self.model_dump(mode="json", exclude_unset=True)
-        text = json.dumps(stated, ensure_ascii=False, sort_keys=True)
-        return hashlib.sha256(text.encode()).digest()
+        return hashlib.sha256(self.model_dump_json(exclude_unset=True).encode()).digest()
 
 
 class OrganizationRow(Row, OrganizationCreate):

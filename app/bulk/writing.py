@@ -111,8 +111,8 @@ def _lexemes(vector: Any) -> str:
     """The text form of what `app.search.search_vector` asks PostgreSQL to make of an array."""
     bound: Any = [e.value for e in visitors.iterate(vector) if isinstance(e, BindParameter)]
     (array,) = bound
-    quoted = (lexeme.replace("\\", "\\\\").replace("'", "''") for lexeme in array)
-    return " ".join(f"'{lexeme}'" for lexeme in quoted)
+    quoted = "\x1f".join(array).replace("\\", "\\\\").replace("'", "''")
+    return "'" + quoted.replace("\x1f", "' '") + "'" if quoted else ""
 
 
 def _default(column: Column[Any]) -> object:

@@ -1,11 +1,13 @@
 """The staff's desk: what waits for whom, and what to do about failed jobs."""
 
+from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
 from app.console import repository
 from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, QueueQuery, TaskKind
-from app.errors import NotFound, WrongState
+from app.errors import Conflict, NotFound, WrongState
+from app.language import Text
 from app.organizations.access import Actor
 
 
@@ -25,11 +27,14 @@ async def list_jobs(session: AsyncSession, query: JobQuery) -> list[JobBody]:
 
 
 async def retry_job(session: AsyncSession, job_id: int) -> JobBody:
-    """Run a failed job again as a new one; the failed one stays on record."""
+    """Run a failed job again as a new one, which is returned; the failed one stays on record."""
     job = await repository.find_job(session, job_id)
     if job is None or job.task not in jobs.queue.tasks:
         raise NotFound()
     if job.status != JobStatus.FAILED:
         raise WrongState(verb="retry", state=job.status, allowed=[JobStatus.FAILED])
-    await jobs.defer(session, job.task, **job.arguments)
-    return JobBody.model_validate(job)
+    try:
+        new_id = await jobs.defer(session, job.task, **job.arguments)
+    except AlreadyEnqueued:
+        raise Conflict(Text("同样的任务已在等待", "The same task waits already")) from None
+    return JobBody.model_validate(await repository.find_job(session, new_id))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Numeric, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -45,6 +45,9 @@ class Demand(Record):
 
     __tablename__ = "demands"
     __table_args__ = (
+        CheckConstraint(
+            "NOT (is_confidential AND state = 'published')", name="secrets_stay_unpublished"
+        ),
         Index("ix_demands_search", "search", postgresql_using="gin"),
         Index(None, "organization_id"),
         Index(None, "region_code"),

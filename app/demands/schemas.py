@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.demands.models import ActivityType, CooperationMode, DemandState
 from app.pagination import PageQuery
@@ -14,7 +14,15 @@ from app.schemas import Body, Day, FormText, Line, Moment, RecordBody, text_of
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
+
+
+def _without_trailing_zeros(amount: Decimal) -> Decimal:
+    """The database's 50.5000 as the 50.5 that was sent."""
+    return Decimal(f"{amount.normalize():f}")
+
+
 Money = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4, examples=["50"])]
+StoredMoney = Annotated[Decimal, AfterValidator(_without_trailing_zeros)]
 
 
 class DemandFields(Body):
@@ -90,7 +98,7 @@ class DemandBody(PublicDemand):
     expected_outcome: str | None = None
     period_from_on: date | None = None
     period_until_on: date | None = None
-    budget: Decimal | None = None
+    budget: StoredMoney | None = None
     currency: str | None = None
     cooperation_mode: CooperationMode | None = None
     intended_partners: str | None = None
@@ -119,3 +127,8 @@ class DemandQuery(PageQuery):
     is_open_bid: bool | None = None
     created_at_gte: Moment | None = None
     sort: Literal["created_at", "-created_at", "title", "-title"] = "-created_at"
+
+    @property
+    def asks_for_full_text(self) -> bool:
+        """Whether a hit would tell what the public part does not show."""
+        return self.organization_id is not None or self.discipline is not None

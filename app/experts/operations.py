@@ -177,16 +177,16 @@ async def link_account(
 
 async def apply(session: AsyncSession, expert: Expert, values: Mapping[str, Any]) -> None:
     """Set fields; an organization given by id lends its name."""
-    for name, value in values.items():
-        setattr(expert, name, value)
-    if values.get("organization_id"):
-        expert.organization_id = UUID(str(values["organization_id"]))
-        organization = await organization_repository.find(session, expert.organization_id)
+    lent: dict[str, Any] = {}
+    if organization_id := values.get("organization_id"):
+        organization = await organization_repository.find(session, UUID(str(organization_id)))
         if organization is None:
             raise invalid_field(
                 "/organization_id", "unknown_organization", "没有此机构", "No such organization"
             )
-        expert.organization_name = organization.name
+        lent = {"organization_id": organization.id, "organization_name": organization.name}
+    for name, value in {**values, **lent}.items():
+        setattr(expert, name, value)
 
 
 def index_text(expert: Expert) -> None:

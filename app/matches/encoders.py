@@ -42,20 +42,21 @@ class RemoteEncoder:
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         batches = [list(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
         vectors = [vector for batch in batches for vector in self._request(batch)]
-        self.dimensions = len(vectors[0]) if vectors else self.dimensions
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+        lengths = {len(vector) for vector in vectors}
+        if len(vectors) != len(texts) or len(lengths) != 1:
+            raise EncoderUnavailable(f"{len(texts)} texts, {len(vectors)} vectors of {lengths}")
+        self.dimensions = lengths.pop()
+        with np.errstate(over="ignore"):
+            return np.asarray(vectors, dtype=np.float32)
 
     def _request(self, batch: list[str]) -> list[list[float]]:
         try:
             response = self.client.post("embeddings", json={"model": self.model, "input": batch})
             response.raise_for_status()
             items = sorted(response.json()["data"], key=lambda item: item["index"])
-            vectors = [[float(x) for x in item["embedding"]] for item in items]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise EncoderUnavailable(str(error)) from error
-        if len(vectors) != len(batch) or len({len(vector) for vector in vectors}) != 1:
-            raise EncoderUnavailable(f"{len(batch)} texts, {len(vectors)} vectors of mixed lengths")
-        return vectors
+            return [[float(x) for x in item["embedding"]] for item in items]
+        except (httpx.HTTPError, ArithmeticError, ValueError, LookupError, TypeError) as error:
+            raise EncoderUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 def create_encoder(settings: Settings) -> Encoder | None:

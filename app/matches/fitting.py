@@ -1,6 +1,7 @@
 """Index versions: when a pool needs new statistics, and how they are made and kept."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 from anyio import to_thread
@@ -32,21 +33,14 @@ async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:
     return await session.scalar(_newest(pool))
 
 
-async def newest_version(session: AsyncSession, pool: Pool) -> str | None:
-    """Its name, by the cheapest query: every match asks."""
-    statement = (
-        select(StoredModel.model_version)
-        .where(StoredModel.pool == pool)
-        .order_by(StoredModel.created_at.desc(), StoredModel.id.desc())
-        .limit(1)
-    )
-    return await session.scalar(statement)
+async def newest_id(session: AsyncSession, pool: Pool) -> UUID | None:
+    """Its id, by the cheapest query: every match asks."""
+    return await session.scalar(_newest(pool).with_only_columns(StoredModel.id))
 
 
-async def content(session: AsyncSession, pool: Pool) -> IndexModel | None:
-    """The statistics in force."""
-    stored = await session.scalar(_newest(pool).options(undefer(StoredModel.content)))
-    return IndexModel.from_bytes(stored.content) if stored else None
+async def newest_with_content(session: AsyncSession, pool: Pool) -> StoredModel | None:
+    """The version in force, with the statistics themselves."""
+    return await session.scalar(_newest(pool).options(undefer(StoredModel.content)))
 
 
 def _newest(pool: Pool) -> Select[StoredModel]:
@@ -84,12 +78,15 @@ async def take_turn(session: AsyncSession, pool: Pool) -> None:
 
 
 async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> MatchIndex | None:
-    """Learn new statistics, put them in force, and return the pool under them; None if empty."""
+    """Learn new statistics, put them in force, and return the pool under them; None if empty.
+
+    Raises EncoderUnavailable when the pool is encoded and its queries cannot be.
+    """
     await take_turn(session, pool)
     candidates = await pools.load_all(session, pool)
     if not candidates:
         return None
-    known = await known_vectors(session, encoder, candidates)
+    known = await known_vectors(session, encoder.name if encoder else LATENT, candidates)
     size = PoolSize(
         candidates=len(candidates), encoded=sum(is_encoded(c, known) for c in candidates)
     )
@@ -118,24 +115,25 @@ async def _fit_model(
         return await to_thread.run_sync(lambda: fit_model(candidates, query_texts=queries))
     texts = queries or [candidates[0].documents[0].text]
     encoded = await vectors.encode(session, encoder, texts, is_query=True)
+    known_queries = np.stack([encoded[k] for t in texts if (k := text_key(t)) in encoded])
     return await to_thread.run_sync(
         lambda: fit_model(
             candidates,
             encoder_name=encoder.name,
             vectors=known,
-            query_vectors=np.stack([encoded[text_key(t)] for t in texts]),
+            query_vectors=known_queries,
         )
     )
 
 
 async def known_vectors(
-    session: AsyncSession, encoder: Encoder | None, candidates: list[Candidate]
+    session: AsyncSession, encoder: str, candidates: list[Candidate]
 ) -> dict[str, vectors.Vector]:
-    """What is stored of the candidates' texts."""
-    if encoder is None:
+    """What is stored of the candidates' texts; the latent space stores nothing."""
+    if encoder == LATENT:
         return {}
     keys = {text_key(t) for c in candidates for t in MatchIndex.texts_to_encode(c)}
-    return await vectors.find(session, encoder.name, keys, is_query=False)
+    return await vectors.find(session, encoder, keys, is_query=False)
 
 
 def is_encoded(candidate: Candidate, known: dict[str, vectors.Vector]) -> bool:

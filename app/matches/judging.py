@@ -8,9 +8,12 @@ from app.changes import operations as changes
 from app.demands import access as demand_access
 from app.demands import operations as demands
 from app.demands.models import Demand, DemandState
-from app.errors import NotFound, WrongState, invalid_field
+from app.errors import Conflict, NotFound, WrongState, invalid_field
+from app.experts import repository as experts
+from app.experts.models import ExpertState
+from app.language import Text
 from app.lifecycle import Party
-from app.matches import presentation, repository
+from app.matches import pools, presentation, repository
 from app.matches.models import Judgment, Match, Verdict
 from app.matches.schemas import (
     Judging,
@@ -41,6 +44,8 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
         raise WrongState(verb="judge", state=demand.state, allowed=[DemandState.PUBLISHED])
     if data.verdict in NEED_REASON and not data.reason:
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
+    if data.verdict is Verdict.RECOMMENDED:
+        await _require_available(session, match, demand)
     judgment = Judgment(
         match_id=match.id,
         account_id=actor.account_id,
@@ -58,6 +63,21 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
     # The expert's remaining capacity follows from the recommendations.
     await changes.append(session, "expert.judged", match.expert_id, actor_id=actor.account_id)
     return JudgmentBody.of(judgment)
+
+
+async def _require_available(session: AsyncSession, match: Match, demand: Demand) -> None:
+    """The run may be old: whoever left the pool since, or has a full year, is not recommended.
+
+    The expert is locked, so that two coordinators cannot both give away the last place.
+    """
+    expert = await experts.find(session, match.expert_id, is_for_update=True)
+    if expert is None or expert.state is not ExpertState.IN_POOL:
+        raise Conflict(Text("该专家现不在库", "The expert is not in the pool now"))
+    is_taken = await repository.is_recommended(session, demand.id, expert.id)
+    taken = (await pools.engagements_of(session, [expert.id])).get(expert.id, 0)
+    capacity = expert.yearly_capacity
+    if capacity is not None and not is_taken and taken >= capacity:
+        raise Conflict(Text("该专家本年度名额已用完", "The expert's year is full"))
 
 
 async def list_judgments(

@@ -7,7 +7,6 @@ loop does the same between matches, so that a match seldom has much to catch up 
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -16,11 +15,12 @@ from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import repository as changes
-from app.changes.repository import ChangeRow, Position
-from app.database import now
+from app.changes.repository import Position
 from app.matches import fitting, pools, snapshots
+from app.matches.calendar import today
 from app.matches.models import Pool
-from matching import Encoder, MatchIndex
+from app.matches.snapshots import Origin
+from matching import IndexModel, MatchIndex
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ class LiveIndex:
     pool: Pool
     sessions: async_sessionmaker[AsyncSession]
     folder: Path
-    encoder: Encoder | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _index: MatchIndex | None = field(default=None, init=False)
     _position: Position = field(default_factory=Position, init=False)
+    _version_id: UUID | None = field(default=None, init=False)
     _year: int = field(default=0, init=False)
 
     async def refresh(self) -> MatchIndex | None:
@@ -48,9 +48,9 @@ class LiveIndex:
         What is returned never changes under its reader.
         """
         async with self._lock, self.sessions.begin() as session:
-            version = await fitting.newest_version(session, self.pool)
-            if self._is_stale(version):
-                await self._load(session, version)
+            newest_id = await fitting.newest_id(session, self.pool)
+            if newest_id is None or newest_id != self._version_id or self._year != today().year:
+                await self._load(session, newest_id)
             await self._follow(session)
             return self._index
 
@@ -62,43 +62,49 @@ class LiveIndex:
     async def save(self) -> None:
         """Bring the index up to date and write it down, with the position it stands at."""
         index = await self.refresh()
-        if index is not None:
+        if index is not None and self._version_id is not None:
+            of = Origin(pool=self.pool, version_id=self._version_id, year=self._year)
             position = self._position
-            await to_thread.run_sync(snapshots.save, self.folder, self.pool, index, position)
+            await to_thread.run_sync(snapshots.save, self.folder, of, index, position)
 
-    def _is_stale(self, version: str | None) -> bool:
-        """Another version is in force, or a year has passed, by which capacities are counted."""
-        held = self._index.version if self._index is not None else None
-        return version is None or held != version or self._year != now().year
+    async def _load(self, session: AsyncSession, version_id: UUID | None) -> None:
+        """Take the version's saved index, or build it; fit a first version if there is none.
 
-    async def _load(self, session: AsyncSession, version: str | None) -> None:
-        """Take the version's saved index, or build it; fit a first version if there is none."""
-        is_new_year = self._year not in (0, now().year)
-        self._year = now().year
+        Capacities are counted by the year, so that an index of another year is no use.
+        """
+        year, position = today().year, await changes.position_now(session)
         saved = None
-        if version is not None and not is_new_year:
-            saved = await to_thread.run_sync(snapshots.load, self.folder, self.pool, version)
-        if saved is not None:
+        if version_id is not None:
+            of = Origin(pool=self.pool, version_id=version_id, year=year)
+            saved = await to_thread.run_sync(snapshots.load, self.folder, of)
+        if saved is not None and saved[1].oldest <= position.oldest:
             self._index, self._position = saved
-            return
-        self._position = await changes.position_now(session)
-        self._index = await self._built(session)
+        else:
+            self._index, version_id = await self._built(session)
+            self._position = position
+        self._version_id, self._year = version_id, year
 
-    async def _built(self, session: AsyncSession) -> MatchIndex | None:
-        model = await fitting.content(session, self.pool)
-        if model is None:
+    async def _built(self, session: AsyncSession) -> tuple[MatchIndex | None, UUID | None]:
+        """The pool under the statistics in force, and their id.
+
+        The first ones need no encoder: whoever asks first does not wait for vectors.
+        """
+        stored = await fitting.newest_with_content(session, self.pool)
+        if stored is None:
             await fitting.take_turn(session, self.pool)
-            model = await fitting.content(session, self.pool)
-        if model is None:
-            return await fitting.fit(session, self.pool, self.encoder)
+            stored = await fitting.newest_with_content(session, self.pool)
+        if stored is None:
+            index = await fitting.fit(session, self.pool, None)
+            return index, await fitting.newest_id(session, self.pool)
+        model = await to_thread.run_sync(IndexModel.from_bytes, stored.content)
         candidates = await pools.load_all(session, self.pool)
-        known = await fitting.known_vectors(session, self.encoder, candidates)
-        return await to_thread.run_sync(MatchIndex.build, model, candidates, known)
+        known = await fitting.known_vectors(session, model.encoder, candidates)
+        return await to_thread.run_sync(MatchIndex.build, model, candidates, known), stored.id
 
     async def _follow(self, session: AsyncSession) -> None:
         while self._index is not None:
             rows, position = await changes.read_since(session, self._position)
-            ids = _subjects(rows, self.pool)
+            ids = pools.subjects(rows, self.pool)
             if ids:
                 self._index = await self._updated(session, self._index, ids)
             self._position = position
@@ -111,11 +117,5 @@ class LiveIndex:
         """The index with these records as they are now, or without them."""
         found = await pools.load(session, self.pool, ids)
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
-        known = await fitting.known_vectors(session, self.encoder, found)
+        known = await fitting.known_vectors(session, index.model.encoder, found)
         return await to_thread.run_sync(index.updated, found, gone, known)
-
-
-def _subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
-    """The ids of the pool's records among the changes."""
-    kind = pools.SUBJECT_OF_POOL[pool]
-    return sorted({row.subject_id for row in rows if row.kind.partition(".")[0] == kind})

@@ -1,7 +1,6 @@
 """The three pools as the index reads them: whose records, in which states, as which candidates."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -9,18 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.achievements import repository as achievements
 from app.achievements.models import Achievement, AchievementState
-from app.database import now
+from app.changes.repository import ChangeRow
 from app.demands import repository as demands
 from app.demands.models import Demand, DemandState
 from app.experts import repository as experts
 from app.experts.models import Expert, ExpertState
+from app.matches import repository
+from app.matches.calendar import year_began_at
 from app.matches.documents import (
     candidate_of_achievement,
     candidate_of_demand,
     candidate_of_expert,
     query_of_demand,
 )
-from app.matches.models import Match, MatchRun, Pool, Verdict
+from app.matches.models import Match, Pool, Verdict
 from matching import Candidate
 
 # The first word of the changes that concern a pool's records.
@@ -35,6 +36,12 @@ MEMBERS = {
     Pool.ACHIEVEMENTS: (Achievement, Achievement.state == AchievementState.PUBLISHED),
 }
 BATCH = 1_000
+
+
+def subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
+    """The ids of the pool's records among the changes."""
+    kind = SUBJECT_OF_POOL[pool]
+    return sorted({row.subject_id for row in rows if row.kind.partition(".")[0] == kind})
 
 
 async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
@@ -73,8 +80,12 @@ async def query_texts(session: AsyncSession) -> list[str]:
 
 
 async def query_texts_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[str]:
-    """The texts of these demands as queries."""
-    return [query_of_demand(d).text for d in await demands.find_many(session, demand_ids)]
+    """The texts, as queries, of those of the demands that are published.
+
+    What an enterprise has not handed in, or has taken back, goes to no encoder.
+    """
+    found = await demands.find_many(session, demand_ids)
+    return [query_of_demand(d).text for d in found if d.state is DemandState.PUBLISHED]
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:
@@ -106,15 +117,10 @@ LOADERS = {
 
 async def engagements_of(session: AsyncSession, expert_ids: Iterable[UUID]) -> dict[UUID, int]:
     """For how many demands each expert stands recommended since the year began."""
-    year_began_at = datetime(now().year, 1, 1, tzinfo=UTC)
+    latest = repository.standing_judgments(Match.expert_id.in_(list(expert_ids))).subquery()
     rows = await session.execute(
-        select(Match.expert_id, func.count(MatchRun.demand_id.distinct()))
-        .join(Match.run)
-        .where(
-            Match.expert_id.in_(list(expert_ids)),
-            Match.verdict == Verdict.RECOMMENDED,
-            Match.updated_at >= year_began_at,
-        )
-        .group_by(Match.expert_id)
+        select(latest.c.expert_id, func.count())
+        .where(latest.c.verdict == Verdict.RECOMMENDED, latest.c.created_at >= year_began_at())
+        .group_by(latest.c.expert_id)
     )
     return {row[0]: row[1] for row in rows}

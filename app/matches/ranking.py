@@ -1,5 +1,6 @@
 """Ask the live index: bring it up to date, find or make the query's vector, rank in a thread."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -25,6 +26,8 @@ from matching import (
     warm_up,
 )
 
+logger = logging.getLogger(__name__)
+
 EMPTY = Ranking(
     matches=(), exclusions=(), index_version="", encoder="none", pending=0, durations={}
 )
@@ -47,12 +50,15 @@ class Matcher:
         constraints: Constraints = NO_CONSTRAINTS,
         preferences: Preferences = NO_PREFERENCES,
         limit: int = 20,
+        keeps_vector: bool = True,
     ) -> Ranking:
-        """The best of the pool as it is committed now; empty when nobody is in it."""
+        """The best of the pool as it is committed now; empty when it is, or the query is."""
         index = await self.indexes[pool].refresh()
         if index is None:
             return EMPTY
-        vector = await self._query_vector(session, index, query)
+        if not len(index) or not query.text.strip():
+            return replace(EMPTY, index_version=index.version)
+        vector = await self._query_vector(session, index, query, keeps_vector)
         ranking = await to_thread.run_sync(
             lambda: match(
                 query,
@@ -80,14 +86,17 @@ class Matcher:
         return len(index) if is_latent else len(index.pending)
 
     async def _query_vector(
-        self, session: AsyncSession, index: MatchIndex, query: Query
+        self, session: AsyncSession, index: MatchIndex, query: Query, keeps: bool
     ) -> vectors.Vector | None:
         """The stored vector of the query's text, or a new one; None where it cannot be had."""
         if self.encoder is None or index.model.encoder != self.encoder.name:
             return None
         try:
-            found = await vectors.encode(session, self.encoder, [query.text], is_query=True)
-        except EncoderUnavailable:
+            found = await vectors.encode(
+                session, self.encoder, [query.text], is_query=True, keeps=keeps
+            )
+        except EncoderUnavailable as error:
+            logger.warning("a match goes without its query's vector: %s", error)
             return None
         return found[text_key(query.text)]
 
@@ -96,10 +105,7 @@ def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession
     """The matcher of a process; `sessions` must not be those of its requests (see LiveIndex)."""
     encoder = create_encoder(settings)
     folder = settings.var_folder / "indexes"
-    indexes = {
-        pool: LiveIndex(pool=pool, sessions=sessions, folder=folder, encoder=encoder)
-        for pool in Pool
-    }
+    indexes = {pool: LiveIndex(pool=pool, sessions=sessions, folder=folder) for pool in Pool}
     return Matcher(indexes=indexes, encoder=encoder)
 
 

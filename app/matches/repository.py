@@ -1,10 +1,12 @@
 """Every SELECT on match runs, matches and judgments."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager, joinedload, selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from app.demands.models import Demand
 from app.matches.models import Judgment, Match, MatchRun, Verdict
@@ -47,14 +49,40 @@ async def find_match(
     return await session.scalar(statement)
 
 
+def standing_judgments(
+    scope: ColumnElement[bool],
+) -> Select[UUID, UUID, UUID, Verdict, datetime]:
+    """The latest judgment on each expert for each demand, whichever run it was given in.
+
+    Rows of (demand_id, expert_id, match_id, verdict, created_at).
+    """
+    pair = (MatchRun.demand_id, Match.expert_id)
+    return (
+        select(*pair, Judgment.match_id, Judgment.verdict, Judgment.created_at)
+        .join(Match, Judgment.match_id == Match.id)
+        .join(MatchRun, Match.run_id == MatchRun.id)
+        .where(scope)
+        .ext(distinct_on(*pair))
+        .order_by(*pair, Judgment.created_at.desc(), Judgment.id.desc())
+    )
+
+
 def listed_recommendations(demand_id: UUID) -> Select[Match]:
-    """The matches that stand recommended for a demand, over all its runs."""
+    """The matches that stand recommended for a demand: one for each expert, over all its runs."""
+    latest = standing_judgments(MatchRun.demand_id == demand_id).subquery()
     return (
         select(Match)
-        .join(Match.run)
-        .where(MatchRun.demand_id == demand_id, Match.verdict == Verdict.RECOMMENDED)
-        .options(contains_eager(Match.run), selectinload(Match.expert))
+        .join(latest, latest.c.match_id == Match.id)
+        .where(latest.c.verdict == Verdict.RECOMMENDED)
+        .options(selectinload(Match.expert))
     )
+
+
+async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID) -> bool:
+    """Whether the expert stands recommended for the demand."""
+    scope = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
+    latest = standing_judgments(scope).subquery()
+    return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
 
 
 def listed_judgments(scope: ColumnElement[bool]) -> Select[Judgment]:

@@ -1,12 +1,15 @@
 """Saved indexes under the service's folder: a start maps a file instead of reading the database.
 
-A snapshot is only a shortcut. It bears the version of its statistics and the position in the
-change record from which to follow on; a missing or damaged one is made again.
+A snapshot is only a shortcut. It bears the id of its statistics, which no other database has, its
+year, and the position in the change record from which to follow on; a missing or damaged one is
+made again.
 """
 
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from app.changes.repository import Position
 from app.matches.models import Pool
@@ -15,35 +18,44 @@ from matching import MatchIndex
 logger = logging.getLogger(__name__)
 
 
-def save(folder: Path, pool: Pool, index: MatchIndex, position: Position) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What an index was built of: a pool, under a version of its statistics, in a year."""
+
+    pool: Pool
+    version_id: UUID
+    year: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.pool}-{self.version_id.hex}-{self.year}"
+
+
+def save(folder: Path, origin: Origin, index: MatchIndex, position: Position) -> None:
     """Write index and position, each atomically; the position last, since it vouches for both."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = _path(folder, pool, index.version)
+    path = folder / f"{origin.name}.index"
     _position_path(path).unlink(missing_ok=True)
     index.compacted().save(path)
     draft = _position_path(path).with_suffix(".draft")
     draft.write_text(json.dumps({"oldest": position.oldest}), encoding="ascii")
     draft.replace(_position_path(path))
-    for old in folder.glob(f"{pool}-*"):
-        if not old.name.startswith(path.stem):
+    for old in folder.glob(f"{origin.pool}-*"):
+        if not old.name.startswith(origin.name):
             old.unlink(missing_ok=True)
 
 
-def load(folder: Path, pool: Pool, version: str) -> tuple[MatchIndex, Position] | None:
-    """The saved index of this version, or None."""
-    path = _path(folder, pool, version)
+def load(folder: Path, origin: Origin) -> tuple[MatchIndex, Position] | None:
+    """The saved index of this origin, or None."""
+    path = folder / f"{origin.name}.index"
     if not _position_path(path).exists():
         return None
     try:
-        position = Position(oldest=json.loads(_position_path(path).read_text())["oldest"])
+        position = Position(oldest=int(json.loads(_position_path(path).read_text())["oldest"]))
         return MatchIndex.load(path), position
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
         return None
-
-
-def _path(folder: Path, pool: Pool, version: str) -> Path:
-    return folder / f"{pool}-{version}.index"
 
 
 def _position_path(path: Path) -> Path:

@@ -1,8 +1,10 @@
 """Jobs of matching: encode what is new, learn new statistics, save the indexes.
 
-Each looks for its own work, so that running it twice, or once too often, changes nothing.
+Each looks for its own work, so that running it twice, or once too often, changes nothing. Those
+that come back by the clock are not retried besides: a retry would wait beside its own successor.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -15,10 +17,13 @@ from app.changes import repository as changes
 from app.changes.repository import Position
 from app.jobs import RETRY, defer_once, queue
 from app.matches import fitting, pools, vectors
+from app.matches.encoders import EncoderUnavailable
 from app.matches.fitting import PoolSize
 from app.matches.live import LiveIndex
 from app.matches.models import Pool
 from matching import Candidate, Encoder, MatchIndex, text_key
+
+logger = logging.getLogger(__name__)
 
 BATCH = 64
 
@@ -35,28 +40,30 @@ class MatchingWork:
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(
-    name="encode_texts", retry=RETRY, queueing_lock="encode_texts", lock="encode", pass_context=True
-)
+@queue.task(name="encode_texts", queueing_lock="encode_texts", lock="encode", pass_context=True)
 async def encode_texts(context: JobContext, timestamp: int = 0) -> None:
     """Give every text of the pools, and every published demand as a query, its vector."""
     work: MatchingWork = context.additional_context["matching"]
     if work.encoder is None:
         return
-    for pool in Pool:
-        await _encode_pool(work, work.encoder, pool)
+    try:
+        for pool in Pool:
+            await _encode_pool(work, work.encoder, pool)
+    except EncoderUnavailable as error:
+        logger.warning("texts wait for the encoder: %s", error)
     await defer_once("fit_indexes")
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(
-    name="fit_indexes", retry=RETRY, queueing_lock="fit_indexes", lock="index", pass_context=True
-)
+@queue.task(name="fit_indexes", queueing_lock="fit_indexes", lock="index", pass_context=True)
 async def fit_indexes(context: JobContext, timestamp: int = 0) -> None:
     """Put new statistics in force for the pools that have outgrown theirs, and save them."""
     work: MatchingWork = context.additional_context["matching"]
-    for pool in await _outgrown(work):
-        await _fit(work, pool)
+    try:
+        for pool in await _outgrown(work):
+            await _fit(work, pool)
+    except EncoderUnavailable as error:
+        logger.warning("new statistics wait for the encoder: %s", error)
 
 
 @queue.task(name="refit_indexes", retry=RETRY, lock="index", pass_context=True)
@@ -68,9 +75,7 @@ async def refit_indexes(context: JobContext) -> None:
 
 
 @queue.periodic(cron="*/10 * * * *")
-@queue.task(
-    name="save_indexes", retry=RETRY, queueing_lock="save_indexes", lock="index", pass_context=True
-)
+@queue.task(name="save_indexes", queueing_lock="save_indexes", lock="index", pass_context=True)
 async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
     """Write the indexes down, so that the next start has little to catch up with."""
     work: MatchingWork = context.additional_context["matching"]
@@ -86,18 +91,23 @@ async def _fit(work: MatchingWork, pool: Pool) -> None:
 
 async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None:
     """Encode what changed since this worker last looked; everything, the first time."""
+    has_more = True
+    while has_more:
+        ids, position, has_more = await _news(work, pool)
+        for start in range(0, len(ids), BATCH):
+            await _encode_batch(work.sessions, encoder, pool, ids[start : start + BATCH])
+        work.positions[pool] = position
+
+
+async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, bool]:
+    """The records to look at, the position after them, and whether there are more."""
+    seen = work.positions.get(pool)
     async with work.sessions.begin() as session:
-        seen = work.positions.get(pool)
         if seen is None:
             position = await changes.position_now(session)
-            ids = list(await pools.member_ids(session, pool))
-        else:
-            rows, position = await changes.read_since(session, seen)
-            subject = pools.SUBJECT_OF_POOL[pool]
-            ids = sorted({r.subject_id for r in rows if r.kind.startswith(f"{subject}.")})
-    for start in range(0, len(ids), BATCH):
-        await _encode_batch(work.sessions, encoder, pool, ids[start : start + BATCH])
-    work.positions[pool] = position
+            return list(await pools.member_ids(session, pool)), position, False
+        rows, position = await changes.read_since(session, seen)
+    return pools.subjects(rows, pool), position, len(rows) == changes.BATCH
 
 
 async def _encode_batch(
@@ -109,7 +119,7 @@ async def _encode_batch(
     """Encode and commit one batch, so that a killed worker loses little."""
     async with sessions.begin() as session:
         candidates = await pools.load(session, pool, ids)
-        known = await fitting.known_vectors(session, encoder, candidates)
+        known = await fitting.known_vectors(session, encoder.name, candidates)
         fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
         texts = _missing_texts(fresh, known)
         await vectors.encode(session, encoder, texts, is_query=False)

@@ -1,19 +1,25 @@
 """Stored vectors: each text is encoded once, by a job or by the first match that needs it."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.matches.encoders import EncoderUnavailable
 from app.matches.models import StoredVector
 from matching import Encoder, text_key
 
 Vector = NDArray[np.float32]
 KEYS_PER_QUERY = 5_000
+# An endpoint that hangs must not hold the threads in which matches are ranked.
+ENCODING = CapacityLimiter(2)
+
+logger = logging.getLogger(__name__)
 
 
 async def find(
@@ -48,16 +54,51 @@ async def store(
 
 
 async def encode(
-    session: AsyncSession, encoder: Encoder, texts: Sequence[str], *, is_query: bool
+    session: AsyncSession,
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    is_query: bool,
+    keeps: bool = True,
 ) -> dict[str, Vector]:
-    """Every text's vector by `text_key`: the stored ones, and the rest made in a thread."""
+    """The texts' vectors by `text_key`: the stored ones, and the rest made in a thread.
+
+    A text is missing of which the encoder made nothing usable. Raises EncoderUnavailable.
+    """
     by_key = {text_key(text): text for text in texts}
     known = await find(session, encoder.name, by_key, is_query=is_query)
     missing = {key: text for key, text in by_key.items() if key not in known}
     if missing:
         make = encoder.encode_queries if is_query else encoder.encode_documents
-        made = await to_thread.run_sync(make, list(missing.values()))
+        made = await to_thread.run_sync(make, list(missing.values()), limiter=ENCODING)
+        stored_length = await _stored_length(session, encoder.name)
         fresh = dict(zip(missing, made, strict=True))
-        await store(session, encoder.name, fresh, is_query=is_query)
+        fresh = usable(fresh, stored_length or made.shape[1])
+        if keeps:
+            await store(session, encoder.name, fresh, is_query=is_query)
         known |= fresh
     return known
+
+
+def usable(made: Mapping[str, Vector], length: int) -> dict[str, Vector]:
+    """The vectors that may enter the store: finite, not zero (which would mean unknown).
+
+    Raises EncoderUnavailable when none is left, or when they have another length than `length`:
+    the encoder has become another one under the same name.
+    """
+    lengths = {len(vector) for vector in made.values()}
+    if lengths != {length}:
+        raise EncoderUnavailable(f"vectors have lengths {lengths}, those before had {length}")
+    good = {key: v for key, v in made.items() if np.isfinite(v).all() and v.any()}
+    if not good:
+        raise EncoderUnavailable(f"{len(made)} vectors, none of them finite and other than zero")
+    if len(good) < len(made):
+        logger.warning("the encoder made %d unusable vectors", len(made) - len(good))
+    return good
+
+
+async def _stored_length(session: AsyncSession, encoder: str) -> int | None:
+    """How many numbers a stored vector of this encoder has."""
+    size = func.octet_length(StoredVector.vector)
+    found = await session.scalar(select(size).where(StoredVector.encoder == encoder).limit(1))
+    return None if found is None else found // np.dtype(np.float32).itemsize

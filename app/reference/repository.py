@@ -1,6 +1,9 @@
 """Every SELECT on the code tables."""
 
-from sqlalchemy import Select, select
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Base
 from app.reference.models import Country, Discipline, Industry, Region, TechnologyField
@@ -10,7 +13,7 @@ Tree = type[Region] | type[Industry] | type[Discipline]
 Flat = type[TechnologyField] | type[Country]
 
 
-def listed_tree(table: Tree, query: CodeQuery) -> Select[Base]:
+async def find_in_tree(session: AsyncSession, table: Tree, query: CodeQuery) -> Sequence[Base]:
     """The codes below a parent, of a level, or with a text in their name."""
     statement = select(table).order_by(table.code).limit(query.limit)
     if query.parent_code is not None:
@@ -19,8 +22,8 @@ def listed_tree(table: Tree, query: CodeQuery) -> Select[Base]:
         statement = statement.where(table.level == query.level)
     if query.text is not None:
         statement = statement.where(table.name.contains(query.text, autoescape=True))
-    return statement
+    return (await session.scalars(statement)).all()
 
 
-def listed_flat(table: Flat) -> Select[Base]:
-    return select(table).order_by(table.code)
+async def find_all(session: AsyncSession, table: Flat) -> Sequence[Base]:
+    return (await session.scalars(select(table).order_by(table.code))).all()

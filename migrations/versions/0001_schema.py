@@ -575,6 +575,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "NOT (is_confidential AND state = 'published')",
+            name=op.f("ck_demands_secrets_stay_unpublished"),
+        ),
         sa.ForeignKeyConstraint(
             ["discipline"], ["disciplines.code"], name=op.f("fk_demands_discipline")
         ),

@@ -1,5 +1,6 @@
 """Every failure answers as problem+json, in the caller's language, without internals."""
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,7 +99,7 @@ async def test_other_content_types(client: AsyncClient, content_type: str) -> No
 @pytest.mark.parametrize("text", ["\ud800", "a\x00b", "\x1b[31m"])
 async def test_texts_that_postgresql_cannot_store(people: People, text: str) -> None:
     staff = await people.coordinator()
-    raw = '{"name": "%s"}' % "".join(f"\\u{ord(character):04x}" for character in text)
+    raw = json.dumps({"name": text})
     headers = {"Content-Type": "application/json"}
     answer = await staff.post("/experts", content=raw, headers=headers)
     assert assert_problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/name"
@@ -108,7 +109,7 @@ async def test_numbers_beyond_json(people: People) -> None:
     staff = await people.coordinator()
     headers = {"Content-Type": "application/json"}
     for number in ("NaN", "Infinity", "1e999", "9" * 400, "-1"):
-        raw = '{"name": "某人", "elected_year": %s}' % number
+        raw = f'{{"name": "某人", "elected_year": {number}}}'
         answer = await staff.post("/experts", content=raw, headers=headers)
         assert assert_problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/elected_year"
 

@@ -27,7 +27,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        _settings().port = 1
+        _settings().port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-from tests.people import People
-from app.organizations.models import Organization
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.people import People
 
 
 async def test_match_flow(people: People, session: AsyncSession) -> None:

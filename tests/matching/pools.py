@@ -37,7 +37,7 @@ class CharacterEncoder:
         return self.encode_documents(texts) + np.float32(0.5)
 
     def _sum(self, text: str) -> NDArray[np.float32]:
-        return np.sum([_vector(character) for character in text.lower()], axis=0) + np.float32(1)
+        return sum(map(_vector, text.lower()), start=np.ones(24, dtype=np.float32))
 
 
 def _vector(character: str) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ MODEL = fit_model([*experts(), *(candidate(f"{i}", f"一般技术研究{i}") for
         ("超高温隔热耐火材料的研制", "碳复合耐火材料与钢", {"耐火材料"}),
         ("耐火材料的制备", "耐火材料的工艺", {"耐火材料"}),
         ("高耐火材料", "防火材料", {"材料"}),
-        ("Low-power CMOS 电路 2020", "low power CMOS circuit 电路 2020", {"low", "power", "CMOS", "电路"}),
+        ("Low-power CMOS 电路 2020", "low CMOS 电路 2020", {"low", "CMOS", "电路"}),
         ("茶叶", "钢铁", set()),
         ("耐", "耐", set()),
     ],

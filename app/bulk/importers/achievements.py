@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,10 +17,11 @@ from app.bulk.rows import AchievementRow, Key
 from app.database import Record
 from app.lifecycle import Party
 from app.organizations.access import Actor
-from app.organizations.models import Organization, OrganizationState
+from app.organizations.models import Organization
 from app.validation import FieldError
 
 NOT_COLUMNS = frozenset({"organization_name", "organization_id"})
+UNSAID = AchievementCreate(name="-").model_dump()
 
 
 class AchievementImporter:
@@ -39,7 +40,7 @@ class AchievementImporter:
 
     async def meant(self, rows: Sequence[AchievementRow]) -> list[Sequence[Achievement]]:
         names = {row.organization for row in rows}
-        self._organizations, _ = await repository.organizations_by_name(self._session, names)
+        self._organizations = await repository.verified_organizations(self._session, names)
         found = await repository.achievements_meant(
             self._session,
             [row.external_id for row in rows if row.external_id],
@@ -55,14 +56,16 @@ class AchievementImporter:
     async def create(self, row: AchievementRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
         require_scope(self._actor, row.region_code)
-        values = AchievementCreate(name=row.name).model_dump()
+        values = UNSAID | self._values(row)
         achievement = Achievement(state=AchievementState.REGISTERED, **values)
-        self._set(achievement, row)
+        operations.index_text(achievement)
         return [achievement]
 
     async def update(self, record: Achievement, row: AchievementRow) -> None:
         require_no_secrets(row.is_confidential)
-        self._set(record, row)
+        for name, value in self._values(row).items():
+            setattr(record, name, value)
+        operations.index_text(record)
 
     def faults(self, record: Achievement) -> Sequence[FieldError]:
         return missing_fields(record)
@@ -70,13 +73,11 @@ class AchievementImporter:
     def admit(self, record: Achievement) -> None:
         record.state = AchievementState.PUBLISHED
 
-    def _set(self, achievement: Achievement, row: AchievementRow) -> None:
+    def _values(self, row: AchievementRow) -> dict[str, Any]:
         """An organization that is not known by its name stays a name."""
-        for name, value in row.stated(AchievementCreate, without=NOT_COLUMNS).items():
-            setattr(achievement, name, value)
+        values = row.stated(AchievementCreate, without=NOT_COLUMNS)
         if "organization" in row.model_fields_set:
             organization = self._organizations.get(row.organization)
-            is_known = organization and organization.state is OrganizationState.VERIFIED
-            achievement.organization_name = row.organization
-            achievement.organization_id = organization.id if organization and is_known else None
-        operations.index_text(achievement)
+            values["organization_name"] = row.organization
+            values["organization_id"] = organization.id if organization else None
+        return values

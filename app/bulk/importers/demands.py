@@ -24,6 +24,7 @@ from app.organizations.schemas import OrganizationCreate
 from app.validation import FieldError
 
 NOT_COLUMNS = frozenset({"organization_id"})
+UNSAID = DemandCreate(title="-").model_dump(exclude={"organization_id"})
 
 
 class DemandImporter:
@@ -42,7 +43,7 @@ class DemandImporter:
     async def meant(self, rows: Sequence[DemandRow]) -> list[Sequence[Demand]]:
         names = {row.organization for row in rows}
         codes = {code for row in rows if (code := row.unified_social_credit_code)}
-        self._by_name, self._by_code = await repository.organizations_by_name(
+        self._by_name, self._by_code = await repository.owning_organizations(
             self._session, names, codes
         )
         found = await repository.demands_meant(
@@ -62,14 +63,13 @@ class DemandImporter:
         require_scope(self._actor, row.region_code)
         organization = self._known(row) or await self._entered(row)
         require_scope(self._actor, organization.region_code)
-        values = DemandCreate(title=row.title).model_dump(exclude={"organization_id"})
         demand = Demand(
             state=DemandState.DRAFT,
             organization_id=organization.id,
             organization=organization,
-            **values,
+            **(UNSAID | row.stated(DemandCreate, without=NOT_COLUMNS)),
         )
-        _set(demand, row)
+        operations.index_text(demand)
         demand.region_code = demand.region_code or organization.region_code
         demand.industry_code = demand.industry_code or organization.industry_code
         return [demand]
@@ -80,7 +80,9 @@ class DemandImporter:
         states_owner = bool(row.organization or row.unified_social_credit_code)
         if states_owner and (organization is None or organization.id != record.organization_id):
             raise _another_owner()
-        _set(record, row)
+        for name, value in row.stated(DemandCreate, without=NOT_COLUMNS).items():
+            setattr(record, name, value)
+        operations.index_text(record)
 
     def faults(self, record: Demand) -> Sequence[FieldError]:
         return faults(record)
@@ -124,12 +126,6 @@ class DemandImporter:
         if organization.unified_social_credit_code:
             self._by_code[organization.unified_social_credit_code] = organization
         return organization
-
-
-def _set(demand: Demand, row: DemandRow) -> None:
-    for name, value in row.stated(DemandCreate, without=NOT_COLUMNS).items():
-        setattr(demand, name, value)
-    operations.index_text(demand)
 
 
 def _another_owner() -> Problem:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,10 +17,11 @@ from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Gra
 from app.experts.schemas import ContactFields, ExpertCreate
 from app.experts.workflow import EDITABLE
 from app.organizations.access import Actor
-from app.organizations.models import Organization, OrganizationState
+from app.organizations.models import Organization
 from app.validation import FieldError
 
 NOT_COLUMNS = frozenset({"evidence", "absences", "organization_name", "organization_id"})
+UNSAID = ExpertCreate(name="-").model_dump(exclude={"evidence"})
 
 
 class ExpertImporter:
@@ -36,7 +37,8 @@ class ExpertImporter:
         self._organizations: dict[str, Organization] = {}
 
     async def meant(self, rows: Sequence[ExpertRow]) -> list[Sequence[Expert]]:
-        await self._load_organizations(rows)
+        employers = {row.organization for row in rows}
+        self._organizations = await repository.verified_organizations(self._session, employers)
         external_ids = [row.external_id for row in rows if row.external_id]
         names = [row.name for row in rows if not row.external_id]
         found = await repository.experts_meant(self._session, external_ids, names)
@@ -49,9 +51,7 @@ class ExpertImporter:
 
     async def create(self, row: ExpertRow) -> list[Record]:
         require_scope(self._actor, row.region_code)
-        values = ExpertCreate(name=row.name).model_dump(exclude={"evidence"})
-        expert = Expert(state=ExpertState.DRAFT, **values)
-        self._set(expert, row)
+        expert = Expert(state=ExpertState.DRAFT, **(UNSAID | self._values(row)))
         items = [self._graded(Evidence(**values)) for values in row.evidence_values()]
         for item in items:
             item.expert_id = expert.id
@@ -61,7 +61,8 @@ class ExpertImporter:
         return [expert, *items, *([contact] if row.phone or row.email else [])]
 
     async def update(self, record: Expert, row: ExpertRow) -> None:
-        self._set(record, row)
+        for name, value in self._values(row).items():
+            setattr(record, name, value)
         self._merge_evidence(record, row)
         operations.index_text(record)
         await self._store_contact(record, row)
@@ -72,21 +73,14 @@ class ExpertImporter:
     def admit(self, record: Expert) -> None:
         record.state = ExpertState.IN_POOL
 
-    async def _load_organizations(self, rows: Sequence[ExpertRow]) -> None:
-        names = {row.organization for row in rows}
-        found, _ = await repository.organizations_by_name(self._session, names)
-        self._organizations = {
-            name: o for name, o in found.items() if o.state is OrganizationState.VERIFIED
-        }
-
-    def _set(self, expert: Expert, row: ExpertRow) -> None:
+    def _values(self, row: ExpertRow) -> dict[str, Any]:
         """An organization that is not known by its name stays a name."""
-        for name, value in row.stated(ExpertCreate, without=NOT_COLUMNS).items():
-            setattr(expert, name, value)
+        values = row.stated(ExpertCreate, without=NOT_COLUMNS)
         if "organization" in row.model_fields_set:
             organization = self._organizations.get(row.organization)
-            expert.organization_name = row.organization
-            expert.organization_id = organization.id if organization else None
+            values["organization_name"] = row.organization
+            values["organization_id"] = organization.id if organization else None
+        return values
 
     def _merge_evidence(self, expert: Expert, row: ExpertRow) -> None:
         """Items of the same kind and title are renewed, others added; none is taken away."""

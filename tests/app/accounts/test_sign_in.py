@@ -200,13 +200,12 @@ async def test_refresh_beside_a_password_change_does_not_survive_it(
         tokens = (await sign_in(client)).json()
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         body = {"current_password": PASSWORD, "new_password": PASSWORD}
-        changed, *refreshed = await asyncio.gather(
+        changed, token = await asyncio.gather(
             client.post("/me:change-password", json=body, headers=headers),
-            *(_refresh_on_and_on(client, tokens["refresh_token"]) for _ in range(1)),
+            _refresh_on_and_on(client, tokens["refresh_token"]),
         )
         assert changed.status_code == 200
-        for token in refreshed:
-            assert (await refresh(client, token)).status_code == 401
+        assert (await refresh(client, token)).status_code == 401
 
 
 async def _refresh_on_and_on(client: AsyncClient, token: str) -> str:

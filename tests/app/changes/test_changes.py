@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from itertools import chain
 from uuid import uuid4
 
 import pytest
@@ -97,7 +98,7 @@ async def test_batches(
     follower = Follower(app)
     batches = [await follower.read() for _ in range(4)]
     assert [len(batch) for batch in batches] == [3, 3, 2, 0]
-    assert sum(batches, []) == [str(number) for number in range(8)]
+    assert list(chain(*batches)) == [str(number) for number in range(8)]
     await running.commit()
     assert await follower.read() == ["late"]
 

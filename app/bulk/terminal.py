@@ -1,0 +1,50 @@
+"""An import as people see it in the terminal: a bar while it runs, then what became of the rows."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.bulk.models import ImportState
+from app.bulk.operations import Upload, import_file
+from app.bulk.running import Sessions
+from app.bulk.schemas import ImportBody, ReportEntry
+
+SHOWN_FAULTS = 50
+
+
+async def import_with_progress(sessions: Sessions, upload: Upload, console: Console) -> bool:
+    """Run the import and print its report; whether the file went in."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(f"导入 · importing {upload.filename}", total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        found = await import_file(sessions, upload, advance)
+    _print_outcome(found, console)
+    return found.state is ImportState.DONE
+
+
+def _print_outcome(found: ImportBody, console: Console) -> None:
+    if found.report:
+        console.print(_table(found.report[:SHOWN_FAULTS]))
+    if len(found.report) > SHOWN_FAULTS or found.is_report_cut:
+        console.print(f"… 仅显示前 {SHOWN_FAULTS} 条 · the first {SHOWN_FAULTS} only")
+    mark = "[green]✓[/]" if found.state is ImportState.DONE else "[red]✗ 未写入 · not written[/]"
+    console.print(
+        f"{mark} 新增 {found.created_count} · 更新 {found.updated_count}"
+        f" · 未变 {found.unchanged_count} · 拒绝 {found.rejected_count}"
+        f" · 待补全 {found.incomplete_count}"
+        "  (created, updated, unchanged, rejected, incomplete)"
+    )
+
+
+def _table(entries: Sequence[ReportEntry]) -> Table:
+    table = Table("行 · row", "字段 · field", "代码 · code", "说明", "what is wrong")
+    for entry in entries:
+        row = "" if entry.row is None else str(entry.row)
+        table.add_row(row, entry.field, entry.code, entry.message_zh, entry.message_en)
+    return table

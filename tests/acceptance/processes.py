@@ -1,0 +1,155 @@
+"""The service as its operators start it: a process, a port, a folder of its own, and HTTP."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "app.commands")
+READY_SECONDS = 120  # generous: the machine may be busy with other tests
+STOP_SECONDS = 30
+SECRET_KEY = "a secret of the acceptance tests, long enough"
+COORDINATOR, ADMINISTRATOR = "coordinator@demo.invalid", "administrator@demo.invalid"
+PASSWORD = "demo-shuangku"
+Found = TypeVar("Found")
+OURS = ("DATABASE_URL", "HOST", "PORT", "VAR_FOLDER", "SECRET_KEY", "ENCODER", "THREADS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A started service; `log` is what it wrote for people to read."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def worker(self) -> psutil.Process:
+        """The worker beside the service, once there is one."""
+        return until(self._worker, seconds=READY_SECONDS, what="a worker")
+
+    def _worker(self) -> psutil.Process | None:
+        children = psutil.Process(self.process.pid).children()
+        return next((c for c in children if "worker" in c.cmdline()), None)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal the service and wait; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=STOP_SECONDS)
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a process that keeps everything in the folder."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    given = {"VAR_FOLDER": str(folder), "SECRET_KEY": SECRET_KEY, "ENCODER": "none"}
+    return kept | given | settings
+
+
+def run(
+    settings: Mapping[str, str], *arguments: str, typed: str = "", prefix: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, without a terminal; `typed` is its standard input."""
+    return subprocess.run(
+        [*prefix, *COMMAND, *arguments],
+        env=settings,
+        input=typed,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=PROJECT,
+        timeout=READY_SECONDS,
+        start_new_session=True,
+    )
+
+
+def start(folder: Path, *arguments: str, port: int = 0, **settings: str) -> Running:
+    """Start `serve` and return at once; the caller stops it."""
+    port = port or free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"serve-{port}-{time.monotonic_ns()}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", *arguments],
+            env=environment(folder, PORT=str(port), **settings),
+            stdin=subprocess.DEVNULL,
+            stderr=file,
+            cwd=PROJECT,
+            start_new_session=True,
+        )
+    return Running(process=process, url=f"http://127.0.0.1:{port}", log=log)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *arguments: str, port: int = 0, **settings: str) -> Iterator[Running]:
+    """A service that answers, for as long as the block."""
+    running = start(folder, *arguments, port=port, **settings)
+    try:
+        wait_until_ready(running)
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.terminate()
+        running.process.wait(timeout=STOP_SECONDS)
+
+
+def wait_until_ready(running: Running) -> None:
+    def is_ready() -> bool:
+        if running.process.poll() is not None:
+            raise AssertionError(f"ended with {running.process.returncode}:\n{running.output}")
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{running.url}/readyz", timeout=10).is_success
+        return False
+
+    until(is_ready, seconds=READY_SECONDS, what="/readyz")
+
+
+def until(
+    find: Callable[[], Found | None], *, seconds: float, what: str, pause: float = 0.05
+) -> Found:
+    """What `find` returns once it is true; AssertionError when the time is up."""
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        if found := find():
+            return found
+        time.sleep(pause)
+    raise AssertionError(f"no {what} after {seconds} s")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def postmaster(folder: Path) -> int:
+    """The process id of the embedded server of a service's folder; 0 when none runs."""
+    file = folder / "postgres" / "pgdata" / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+        pid = int(file.read_text().split()[0])
+        return pid if psutil.pid_exists(pid) else 0
+    return 0
+
+
+def preview(http: httpx.Client, text: str) -> dict[str, Any]:
+    """Match a free text."""
+    response = http.post("/api/v1/matches:preview", json={"title": text})
+    response.raise_for_status()
+    return dict(response.json())
+
+
+def names_in(matched: Mapping[str, Any]) -> list[str]:
+    """The experts of a match, best first."""
+    return [match["expert"]["name"] for match in matched["matches"]]

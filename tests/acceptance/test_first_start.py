@@ -1,0 +1,157 @@
+"""From an empty folder to explained experts; a second start; and an end that leaves nothing."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from scripts.service import signed_in
+from tests.acceptance.processes import (
+    COORDINATOR,
+    PASSWORD,
+    STOP_SECONDS,
+    Running,
+    postmaster,
+    serving,
+    start,
+    until,
+    wait_until_ready,
+)
+
+CPU_SECONDS = 15  # of a second start, three times what it takes: neighbours slow the wall clock
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("first") / "var"
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[Running]:
+    """Just `serve`, with the encoder that everybody gets, listening on every interface."""
+    with serving(folder, ENCODER="local", HOST="0.0.0.0") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def coordinator(service: Running) -> Iterator[httpx.Client]:
+    with signed_in(service.url, COORDINATOR, PASSWORD) as signed:
+        yield signed.http
+
+
+def test_says_what_it_does_and_where_it_serves(service: Running, coordinator: httpx.Client) -> None:
+    coordinator.get("/api/v1/auth/me")
+    lines = service.output.splitlines()
+    for line, expected in zip(
+        lines,
+        (
+            "数据库就绪 · database ready",
+            "演示库已载入",
+            service.url,
+            f"{service.url}/docs",
+            "Ctrl+C",
+        ),
+        strict=True,  # nothing more: no log of requests, no warning
+    ):
+        assert expected in line
+
+
+def test_the_demonstration_pool_is_there(coordinator: httpx.Client) -> None:
+    experts = all_items(coordinator, "experts", state="in_pool")
+    assert len(experts) >= 120
+    assert len({discipline for e in experts for discipline in e["disciplines"]}) >= 15
+    assert len(all_items(coordinator, "demands", state="published")) >= 30
+
+
+def test_a_demonstration_demand_gets_explained_experts(coordinator: httpx.Client) -> None:
+    demand = all_items(coordinator, "demands", state="published", limit=1)[0]
+    began_at = time.monotonic()
+    response = coordinator.post(f"/api/v1/demands/{demand['id']}:match")
+    print(f"first match after the start: {time.monotonic() - began_at:.3f} s")
+    assert response.status_code == httpx.codes.CREATED
+    matches = response.json()["matches"]
+    assert [m["rank"] for m in matches] == list(range(1, 21))
+    for match in matches:
+        total = sum(c["value"] for c in match["contributions"])
+        assert total == pytest.approx(match["score"], abs=1e-6)
+    best = matches[0]
+    assert best["expert"]["name"]
+    assert best["terms"]
+    assert best["evidence"][0]["terms"]
+
+
+def test_a_second_service_of_the_folder_shares_its_database(
+    service: Running, folder: Path, coordinator: httpx.Client
+) -> None:
+    server = postmaster(folder)
+    assert server
+    with serving(folder, "--no-worker") as second:
+        token = coordinator.get("/api/v1/experts", params={"limit": 1})
+        authorization = {"Authorization": token.request.headers["Authorization"]}
+        found = httpx.get(f"{second.url}/api/v1/experts?limit=1", headers=authorization)
+        assert found.json()["items"] == token.json()["items"]
+        assert postmaster(folder) == server
+        began_at = time.monotonic()
+        assert second.stop(signal.SIGINT) == 0
+        print(f"Ctrl+C took {time.monotonic() - began_at:.1f} s")
+        assert len(second.output.splitlines()) == 4, second.output  # and no traceback
+    assert postmaster(folder) == server
+    assert coordinator.get("/readyz").is_success
+
+
+def test_a_taken_port_is_one_clear_line(service: Running, tmp_path: Path) -> None:
+    port = int(service.url.rpartition(":")[2])
+    second = start(tmp_path / "var", port=port)
+    assert second.process.wait(timeout=STOP_SECONDS) == 1
+    [line] = second.output.splitlines()
+    assert str(port) in line
+    assert not (tmp_path / "var" / "postgres").exists()  # nothing was begun
+
+
+def test_stopped_it_leaves_nothing_and_starts_again_soon(service: Running, folder: Path) -> None:
+    left = [*psutil.Process(service.process.pid).children(), psutil.Process(postmaster(folder))]
+    assert len(left) == 2  # the worker and PostgreSQL
+    assert service.stop() == 0
+    assert not [process for process in left if process.is_running()]
+
+    began_at = time.monotonic()
+    again = start(folder)
+    wait_until_ready(again)
+    took = time.monotonic() - began_at
+    used = psutil.Process(again.process.pid).cpu_times()
+    print(f"second start: {took:.1f} s, {used.user + used.system:.1f} s of CPU")
+    assert used.user + used.system < CPU_SECONDS
+    assert "演示库" not in again.output
+
+    left = [again.worker(), psutil.Process(postmaster(folder))]
+    again.process.kill()
+    again.process.wait()
+    until(
+        lambda: not [process for process in left if process.is_running()],
+        seconds=STOP_SECONDS,
+        what="end of the worker and of PostgreSQL after the service was killed",
+    )
+
+
+def test_a_database_of_ones_own_stays_empty_unless_asked(tmp_path: Path, database_url: str) -> None:
+    with serving(tmp_path, "--no-worker", DATABASE_URL=database_url) as running:
+        body = {"email": COORDINATOR, "password": PASSWORD}
+        refused = httpx.post(f"{running.url}/api/v1/auth:sign-in", json=body)
+        assert refused.status_code == httpx.codes.UNAUTHORIZED
+        assert "演示库" not in running.output
+
+
+def all_items(http: httpx.Client, kind: str, **parameters: str | int) -> list[dict[str, object]]:
+    items: list[dict[str, object]] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": 200, **parameters} | ({"cursor": cursor} if cursor else {})
+        page = http.get(f"/api/v1/{kind}", params=query).raise_for_status().json()
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None or "limit" in parameters:
+            return items

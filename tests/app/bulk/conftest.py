@@ -1,0 +1,12 @@
+"""The sessions that an import runs on."""
+
+import pytest
+from fastapi import FastAPI
+
+from tests.app.bulk.files import Sessions
+
+
+@pytest.fixture
+def sessions(app: FastAPI) -> Sessions:
+    sessions: Sessions = app.state.sessions
+    return sessions

@@ -1,0 +1,36 @@
+"""The report as a file."""
+
+import csv
+import io
+
+import pytest
+
+from app.bulk.report import Report, as_csv, rejected
+from app.language import Text
+from app.validation import FieldError
+
+
+def fault(text: str) -> FieldError:
+    return FieldError(pointer=f"/{text}", code="extra_forbidden", message=Text(text, text))
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    report = Report()
+    report.add([rejected(2, fault(f"{start}HYPERLINK(1)"))])
+    text = as_csv(report.entries, is_cut=False).decode("utf-8-sig")
+    _, row = csv.reader(io.StringIO(text, newline=""))
+    assert row[0] == "2"
+    assert row[2] == f"'{start}HYPERLINK(1)"
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+
+
+def test_it_says_when_it_is_cut() -> None:
+    assert "1000" in as_csv([], is_cut=True).decode("utf-8-sig").splitlines()[-1]
+
+
+def test_a_fault_of_the_whole_file_is_no_rejected_row() -> None:
+    report = Report()
+    report.add([rejected(None, fault("file"))])
+    assert not report.counts
+    assert report.entries[0]["row"] is None

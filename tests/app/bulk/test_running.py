@@ -1,0 +1,452 @@
+"""What an import does to the pools: create, update, leave alone, reject, roll back."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Role
+from app.achievements.models import Achievement
+from app.bulk import operations, running
+from app.bulk.models import Import, ImportKind, ImportMode, ImportState
+from app.bulk.operations import Upload
+from app.bulk.report import MAX_ENTRIES
+from app.changes.models import Change
+from app.demands.models import Demand
+from app.experts import repository
+from app.experts.models import Expert, ExpertContact, ExpertKind
+from app.organizations.access import SERVICE
+from app.organizations.models import Organization, OrganizationState
+from tests.app.bulk.files import (
+    CREDIT_CODE,
+    Sessions,
+    codes,
+    counts,
+    demand,
+    expert,
+    imported,
+    json_lines,
+    organization,
+)
+from tests.people import YIWU, People
+
+PARTIAL = ImportMode.PARTIAL
+
+
+async def expert_id(session: AsyncSession, external_id: str = "E1") -> UUID:
+    found = await session.scalar(select(Expert.id).where(Expert.external_id == external_id))
+    assert found is not None
+    return found
+
+
+async def count_of(session: AsyncSession, table: type[Expert | Organization | Demand]) -> int:
+    return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_the_same_file_twice_changes_nothing(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    content = json_lines(*(expert(n) for n in range(450)))
+    assert counts(await imported(sessions, "experts", content)) == (450, 0, 0, 0)
+    versions = select(func.sum(Expert.version), func.count(Change.id)).join(
+        Change, Change.subject_id == Expert.id
+    )
+    before = (await session.execute(versions)).one()
+    assert counts(await imported(sessions, "experts", content)) == (0, 0, 450, 0)
+    assert (await session.execute(versions)).one() == before
+
+
+async def test_an_imported_expert_is_found_and_whole(sessions: Sessions, people: People) -> None:
+    staff = await people.coordinator()
+    row = expert(kind="academician", academy_division="工程院", elected_year=2013)
+    await imported(sessions, "experts", json_lines(row), is_admitting=True)
+    for text in ("林若", "linruoxi", "染整", "针织物"):
+        page = (await staff.get("/experts", params={"text": text})).json()
+        assert [item["external_id"] for item in page["items"]] == ["E1"]
+    shown = (await staff.get(f"/experts/{page['items'][0]['id']}")).json()
+    assert (shown["state"], shown["missing"]) == ("in_pool", [])
+    assert {(item["title"], item["grade"]) for item in shown["evidence"]} == {
+        ("针织物、袜类的功能整理", "self_stated"),
+        ("染色牢度", "documented"),
+    }
+    contact = (await staff.get(f"/experts/{shown['id']}/contact")).json()
+    assert contact["phone"] == "000-0001"
+
+
+async def test_a_changed_row_updates_only_what_it_states(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    await imported(sessions, "experts", json_lines(expert()))
+    changed = {
+        "external_id": "E1",
+        "name": "林若溪",
+        "title": "研究员",
+        "email": "lin@test.invalid",
+        "publications": [{"title": "染色牢度", "year": 2024}, "新论文"],
+    }
+    body = await imported(sessions, "experts", json_lines(changed))
+    assert counts(body) == (0, 1, 0, 0)
+    found = await repository.find(session, await expert_id(session))
+    assert found is not None
+    assert (found.name, found.title, found.disciplines) == ("林若溪", "研究员", ["430"])
+    evidence = {item.title: item.year for item in found.evidence}
+    assert evidence == {"针织物、袜类的功能整理": None, "染色牢度": 2024, "新论文": None}
+    contact = await session.scalar(select(ExpertContact))
+    assert contact is not None
+    assert (contact.phone, contact.email) == ("000-0001", "lin@test.invalid")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("", {"title": "院长"}), ("/contact", {"phone": "000-9999"})],
+)
+async def test_what_was_edited_since_is_not_overwritten_silently(
+    sessions: Sessions, session: AsyncSession, people: People, path: str, body: dict[str, str]
+) -> None:
+    content = json_lines(expert())
+    await imported(sessions, "experts", content)
+    staff = await people.coordinator()
+    address = f"/experts/{await expert_id(session)}{path}"
+    edited = await (staff.put if path else staff.patch)(address, json=body)
+    assert edited.status_code == 200
+    for rows in (content, json_lines(expert(title="主任"))):
+        refused = await imported(sessions, "experts", rows, mode=PARTIAL)
+        assert codes(refused) == [(1, "", "edited_since_import")]
+    key, value = next(iter(body.items()))
+    assert (await staff.get(address)).json()[key] == value
+    forced = await imported(sessions, "experts", content, is_overwriting=True)
+    assert counts(forced) == (0, 1, 0, 0)
+    assert (await staff.get(address)).json()[key] == expert()[key]
+    assert counts(await imported(sessions, "experts", content)) == (0, 0, 1, 0)
+
+
+async def test_a_review_is_no_edit(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    await imported(sessions, "experts", json_lines(expert()))
+    staff = await people.coordinator()
+    for verb in ("submit", "begin-review", "recommend", "admit"):
+        answer = await staff.post(f"/experts/{await expert_id(session)}:{verb}")
+        assert answer.status_code == 200
+    changed = json_lines(expert(title="主任"))
+    assert counts(await imported(sessions, "experts", changed)) == (0, 1, 0, 0)
+
+
+async def test_what_never_came_by_import_counts_as_edited(
+    sessions: Sessions, people: People
+) -> None:
+    staff = await people.coordinator()
+    body = {"name": "林若溪", "organization_name": "某大学", "region_code": YIWU}
+    await staff.post("/experts", json=body)
+    row = {"name": "林若溪", "organization": "某大学", "title": "教授"}
+    refused = await imported(sessions, "experts", json_lines(row))
+    assert codes(refused) == [(1, "", "edited_since_import")]
+    forced = await imported(sessions, "experts", json_lines(row), is_overwriting=True)
+    assert counts(forced) == (0, 1, 0, 0)
+
+
+async def test_a_record_under_review_or_removed_is_left_alone(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    await imported(sessions, "experts", json_lines(expert()))
+    staff = await people.coordinator()
+    path = f"/experts/{await expert_id(session)}"
+    await staff.post(path + ":submit")
+    changed = json_lines(expert(title="主任"))
+    assert codes(await imported(sessions, "experts", changed)) == [(1, "", "wrong_state")]
+    await staff.post(path + ":remove", json={"cause": "requested"})
+    assert codes(await imported(sessions, "experts", changed)) == [(1, "", "wrong_state")]
+
+
+async def test_an_ambiguous_key_rejects_the_row(sessions: Sessions, session: AsyncSession) -> None:
+    same = {"name": "林若溪", "organization": "某大学"}
+    both = json_lines(same | {"external_id": "A"}, same | {"external_id": "B"})
+    assert counts(await imported(sessions, "experts", both)) == (2, 0, 0, 0)
+    body = await imported(sessions, "experts", json_lines(same))
+    assert codes(body) == [(1, "", "ambiguous")]
+    other = json_lines(same | {"organization": "别的大学"})
+    assert counts(await imported(sessions, "experts", other)) == (1, 0, 0, 0)
+    assert await count_of(session, Expert) == 3
+
+
+async def test_a_record_named_twice_in_a_file_is_rejected(sessions: Sessions) -> None:
+    rows = json_lines(expert(), expert(), {"name": "林若溪1", "organization": "某大学"})
+    body = await imported(sessions, "experts", rows, mode=PARTIAL)
+    assert counts(body) == (1, 0, 0, 2)
+    assert codes(body) == [(2, "", "repeated_in_file"), (3, "", "repeated_in_file")]
+
+
+BAD_ROWS = (
+    expert(1, elected_year="soon"),
+    expert(2, disciplines=["430", "999"]),
+    expert(3, colour="red"),
+    expert(4, orcid="0000-0002-1825-0098"),
+    expert(5, publications=[{"grade": "verified"}]),
+    {"external_id": "E6"},
+)
+BAD_CODES = [
+    (1, "elected_year", "int_parsing"),
+    (2, "disciplines/1", "unknown_code"),
+    (3, "colour", "extra_forbidden"),
+    (4, "orcid", "bad_orcid"),
+    (5, "publications/0/title", "missing"),
+    (6, "name", "missing"),
+    (7, "", "json_invalid"),
+]
+
+
+async def test_every_rejected_row_is_reported(sessions: Sessions) -> None:
+    content = json_lines(*BAD_ROWS) + b"\n[1]\n" + json_lines(expert(8))
+    body = await imported(sessions, "experts", content, mode=PARTIAL)
+    assert counts(body) == (1, 0, 0, 7)
+    assert codes(body) == BAD_CODES
+    assert body.state is ImportState.DONE
+    assert all(entry.message_zh and entry.message_en for entry in body.report)
+
+
+async def test_all_or_nothing_keeps_nothing(sessions: Sessions, session: AsyncSession) -> None:
+    rows = [expert(n) for n in range(300)] + [expert(300, title="字" * 301)]
+    body = await imported(sessions, "experts", json_lines(*rows))
+    assert (body.state, counts(body)) == (ImportState.FAILED, (0, 0, 0, 1))
+    assert codes(body) == [(301, "title", "string_too_long")]
+    assert await count_of(session, Expert) == 0
+    assert await session.scalar(select(func.count()).where(Change.kind == "expert.created")) == 0
+
+
+async def test_partial_keeps_what_is_valid_around_what_the_database_refuses(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    orcid = "0000-0002-1825-0097"
+    rows = [expert(n, orcid=orcid if n in (3, 40) else None) for n in range(60)]
+    body = await imported(sessions, "experts", json_lines(*rows), mode=PARTIAL)
+    assert (body.state, counts(body)) == (ImportState.DONE, (59, 0, 0, 1))
+    assert codes(body) == [(41, "", "conflict")]
+    assert await count_of(session, Expert) == 59
+
+
+async def test_the_report_is_bounded_and_says_so(sessions: Sessions) -> None:
+    rows = [{"external_id": f"E{n}"} for n in range(MAX_ENTRIES + 1)]
+    body = await imported(sessions, "experts", json_lines(*rows), mode=PARTIAL)
+    assert (body.rejected_count, len(body.report)) == (MAX_ENTRIES + 1, MAX_ENTRIES)
+    assert body.is_report_cut
+
+
+async def test_what_is_missing_is_reported_and_staff_vouch_for_it(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    rows = json_lines(expert(1), expert(2, title=""))
+    body = await imported(sessions, "experts", rows, is_admitting=True)
+    assert (counts(body), body.incomplete_count) == ((2, 0, 0, 0), 1)
+    assert codes(body) == [(2, "title", "missing")]
+    assert [entry.outcome for entry in body.report] == ["incomplete"]
+    assert set(await session.scalars(select(Expert.state))) == {"in_pool"}
+
+
+async def test_what_breaks_a_limit_stays_a_draft_and_says_so(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    rows = json_lines(demand(1), demand(2, problem="字" * 501))
+    body = await imported(sessions, "demands", rows, is_admitting=True)
+    assert (counts(body), codes(body)) == ((2, 0, 0, 0), [(2, "problem", "too_long")])
+    found = await session.execute(select(Demand.state).order_by(Demand.external_id))
+    assert list(found.scalars()) == ["published", "draft"]
+
+
+async def test_the_same_file_may_admit_what_it_brought_before(sessions: Sessions) -> None:
+    content = json_lines(expert())
+    await imported(sessions, "experts", content)
+    assert counts(await imported(sessions, "experts", content, is_admitting=True)) == (0, 1, 0, 0)
+    assert counts(await imported(sessions, "experts", content, is_admitting=True)) == (0, 0, 1, 0)
+
+
+async def test_only_known_and_verified_organizations_are_linked(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    known = await people.organization("某大学")
+    await people.organization("自称大学", state=OrganizationState.REGISTERED)
+    rows = [expert(n, organization=o) for n, o in enumerate(("某大学", "自称大学", "无名大学"))]
+    await imported(sessions, "experts", json_lines(*rows))
+    found = await session.execute(
+        select(Expert.organization_name, Expert.organization_id).order_by(Expert.external_id)
+    )
+    assert [tuple(row) for row in found] == [
+        ("某大学", known.id),
+        ("自称大学", None),
+        ("无名大学", None),
+    ]
+
+
+async def test_an_unknown_enterprise_comes_with_its_demand(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    rows = json_lines(demand(1), demand(2))
+    body = await imported(sessions, "demands", rows, is_admitting=True)
+    assert (counts(body), codes(body)) == ((2, 0, 0, 0), [])
+    owner = (await session.scalars(select(Organization))).one()
+    assert (owner.name, owner.state, owner.region_code) == ("义乌某针织厂", "verified", YIWU)
+    states = await session.scalars(select(Demand.state))
+    assert list(states) == ["published", "published"]
+    completed = organization(
+        name="义乌某针织厂",
+        unified_social_credit_code=CREDIT_CODE,
+        contact_name="傅晓雯",
+    )
+    body = await imported(sessions, "organizations", json_lines(completed))
+    assert counts(body) == (0, 1, 0, 0)
+    assert await count_of(session, Organization) == 1
+
+
+async def test_a_demand_is_known_by_title_and_organization(sessions: Sessions) -> None:
+    row = demand(external_id=None)
+    assert counts(await imported(sessions, "demands", json_lines(row))) == (1, 0, 0, 0)
+    assert counts(await imported(sessions, "demands", json_lines(row))) == (0, 0, 1, 0)
+    named = row | {"unified_social_credit_code": None, "budget": "60"}
+    assert counts(await imported(sessions, "demands", json_lines(named))) == (0, 1, 0, 0)
+
+
+async def test_an_import_does_not_move_a_demand_to_another_owner(
+    sessions: Sessions, people: People
+) -> None:
+    await imported(sessions, "demands", json_lines(demand()))
+    await people.organization("别的厂")
+    stolen = demand(organization="别的厂", unified_social_credit_code=None)
+    body = await imported(sessions, "demands", json_lines(stolen))
+    assert codes(body) == [(1, "organization", "another_organization")]
+
+
+@pytest.mark.parametrize("kind", ["demands", "achievements"])
+async def test_what_is_classified_is_not_stored(
+    sessions: Sessions, session: AsyncSession, kind: str
+) -> None:
+    row = demand() if kind == "demands" else {"name": "成果", "region_code": YIWU}
+    body = await imported(sessions, kind, json_lines(row | {"is_confidential": True}))
+    assert codes(body) == [(1, "is_confidential", "confidential")]
+    assert await count_of(session, Organization) == 0
+
+
+async def test_organizations_are_known_by_code_then_by_name(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    code = CREDIT_CODE
+    await imported(sessions, "organizations", json_lines(organization()))
+    for row, expected in (
+        (organization(unified_social_credit_code=code), (0, 1, 0, 0)),
+        (organization(2, unified_social_credit_code=code), (0, 1, 0, 0)),
+        (organization(2), (0, 1, 0, 0)),
+        (organization(2, unified_social_credit_code="91999999DEM000014G"), (1, 0, 0, 0)),
+        (organization(2), (0, 0, 0, 1)),
+    ):
+        assert counts(await imported(sessions, "organizations", json_lines(row))) == expected
+    assert await count_of(session, Organization) == 2
+
+
+async def test_achievements_from_a_chinese_sheet(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    owner = await people.organization("某研究院")
+    headings = "成果名称,完成单位,完成人,成果属性,成果水平,所处阶段,体现形式,关键词,成果简介"
+    values = "抗酸胶膜,某研究院,许嘉树、邱文涛,改进,国内领先,中试,新材料,胶膜；抗酸,水滑石"
+    more = ("技术领域,所在地区,知识产权,转化方式", "新材料及应用,330782,发明专利；标准,许可")
+    sheet = f"{headings},{more[0]}\n{values},{more[1]}\n".encode("gb18030")
+    for expected in ((1, 0, 0, 0), (0, 0, 1, 0)):
+        body = await imported(
+            sessions, "achievements", sheet, filename="成果.csv", is_admitting=True
+        )
+        assert (counts(body), codes(body)) == (expected, [])
+    found = (await session.scalars(select(Achievement))).one()
+    assert (found.state, found.organization_id) == ("published", owner.id)
+    assert (found.people, found.level) == (["许嘉树", "邱文涛"], "domestic_leading")
+    assert found.intellectual_property == ["invention_patent", "standard"]
+
+
+async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> ImportState:
+    """The state in which an account's partial import of experts ends."""
+    upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=PARTIAL)
+    async with sessions.begin() as session:
+        import_ = await operations.start(session, SERVICE, upload)
+        import_.account_id = account_id
+    await running.run_import(sessions, import_.id)
+    async with sessions() as session:
+        body = await operations.get(session, SERVICE, import_.id)
+    return body.state
+
+
+async def test_staff_import_within_their_region(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    account = await people.account(Role.COORDINATOR, region_code=YIWU)
+    await imported(sessions, "experts", json_lines(expert(1, region_code="440100")))
+    rows = json_lines(
+        expert(1), expert(2, region_code="440100"), expert(3), expert(4, region_code=None)
+    )
+    assert await run_as(sessions, account.id, rows) is ImportState.DONE
+    found = await session.execute(
+        select(Expert.external_id, Expert.region_code).order_by(Expert.external_id)
+    )
+    assert [tuple(row) for row in found] == [("E1", "440100"), ("E3", YIWU), ("E4", None)]
+    moved = json_lines(expert(3, region_code="440100"))
+    assert await run_as(sessions, account.id, moved) is ImportState.DONE
+    assert (
+        await session.scalar(select(Expert.region_code).where(Expert.external_id == "E3")) == YIWU
+    )
+
+
+async def test_an_account_that_is_staff_no_more_imports_nothing(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    account = await people.account(Role.COORDINATOR, region_code=YIWU)
+    account.is_active = False
+    await session.commit()
+    assert await run_as(sessions, account.id, json_lines(expert())) is ImportState.FAILED
+    assert await count_of(session, Expert) == 0
+
+
+@pytest.mark.parametrize("mode", list(ImportMode))
+async def test_a_killed_run_is_safe_to_repeat(
+    sessions: Sessions, session: AsyncSession, mode: ImportMode
+) -> None:
+    upload = Upload(
+        kind=ImportKind.EXPERTS,
+        filename="a.jsonl",
+        content=json_lines(*(expert(n) for n in range(450))),
+        mode=mode,
+    )
+    async with sessions.begin() as own:
+        import_id = (await operations.start(own, SERVICE, upload)).id
+
+    class Killed(BaseException):
+        pass
+
+    def kill(done: int, total: int) -> None:
+        if done >= 400:
+            raise Killed
+
+    with pytest.raises(Killed):
+        await running.run_import(sessions, import_id, kill)
+    state = await session.scalar(select(Import.state).where(Import.id == import_id))
+    assert state is ImportState.RUNNING
+    heard: list[tuple[int, int]] = []
+    await running.run_import(sessions, import_id, lambda *step: heard.append(step))
+    body = await operations.get(session, SERVICE, import_id)
+    kept = 400 if mode is PARTIAL else 0
+    assert counts(body) == (450 - kept, 0, kept, 0)
+    assert heard == [(200, 450), (400, 450), (450, 450)]
+    assert await count_of(session, Expert) == 450
+    await running.run_import(sessions, import_id)  # finished: nothing happens
+    assert (await operations.get(session, SERVICE, import_id)).finished_at == body.finished_at
+
+
+async def test_the_file_is_forgotten_when_it_is_in(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    await imported(sessions, "experts", json_lines(expert()))
+    assert await session.scalar(select(func.count()).where(Import.content.is_not(None))) == 0
+
+
+async def test_an_enum_of_a_sheet_is_an_enum_in_the_database(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    await imported(sessions, "experts", json_lines(expert(kind="overseas_talent")))
+    stored = await session.execute(update(Expert).values(yearly_capacity=1).returning(Expert.kind))
+    assert stored.scalar_one() is ExpertKind.OVERSEAS_TALENT

@@ -1,0 +1,102 @@
+"""One request, one transaction, committed before the answer leaves."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, timedelta
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import ApiKey, Role
+from app.changes import operations as changes
+from app.changes.models import Change
+from app.database import SessionDep, now
+from app.errors import Conflict, NotSignedIn
+from app.main import create_app
+from app.settings import Settings
+from tests.people import People
+
+
+class KeptConflict(Conflict):
+    keeps_work = True
+
+
+@pytest.fixture
+async def probing(app: FastAPI, settings: Settings) -> AsyncIterator[AsyncClient]:
+    """An application with routes that end in every way a request can."""
+    probe = create_app(settings)
+    probe.state.sessions = app.state.sessions
+
+    @probe.post("/succeed")
+    async def succeed(session: SessionDep) -> None:
+        await changes.append(session, "probe", uuid4())
+
+    @probe.post("/refuse")
+    async def refuse(session: SessionDep) -> None:
+        await changes.append(session, "probe", uuid4())
+        raise NotSignedIn()
+
+    @probe.post("/refuse-but-keep")
+    async def refuse_but_keep(session: SessionDep) -> None:
+        await changes.append(session, "probe", uuid4())
+        raise KeptConflict()
+
+    @probe.post("/fail")
+    async def fail(session: SessionDep) -> None:
+        await changes.append(session, "probe", uuid4())
+        raise RuntimeError("unexpected")
+
+    @probe.post("/fail-at-commit", status_code=201)
+    async def fail_at_commit(session: SessionDep) -> None:
+        await changes.append(session, "probe", uuid4())
+        orphan = ApiKey(account_id=uuid4(), name="", prefix="", secret_hash=b"", is_read_only=True)
+        session.add(orphan)
+
+    transport = ASGITransport(app=probe, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kept"),
+    [
+        ("/succeed", 200, 1),
+        ("/refuse", 401, 0),
+        ("/refuse-but-keep", 409, 1),
+        ("/fail", 500, 0),
+        ("/fail-at-commit", 409, 0),
+    ],
+)
+async def test_what_a_request_leaves_behind(
+    probing: AsyncClient, session: AsyncSession, path: str, status: int, kept: int
+) -> None:
+    answer = await probing.post(path)
+    assert answer.status_code == status, answer.text
+    assert await session.scalar(select(func.count()).select_from(Change)) == kept
+
+
+async def test_records_have_id_times_and_version(people: People, session: AsyncSession) -> None:
+    account = await people.account(Role.EXPERT)
+    assert account.id.version == 7
+    assert account.version == 1
+    await session.refresh(account)
+    assert account.created_at.utcoffset() == timedelta(0)
+    assert abs(account.created_at - now()) < timedelta(minutes=1)
+    before = account.updated_at
+    account.display_name = "改名"
+    await session.commit()
+    assert account.version == 2
+    assert account.updated_at > before
+
+
+async def test_enums_are_stored_by_value(people: People, session: AsyncSession) -> None:
+    await people.account(Role.ADMINISTRATOR)
+    assert await session.scalar(text("SELECT role FROM accounts")) == "administrator"
+
+
+async def test_sessions_speak_utc(session: AsyncSession) -> None:
+    assert await session.scalar(text("SHOW timezone")) == "UTC"
+    assert now().tzinfo is UTC

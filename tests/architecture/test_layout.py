@@ -1,0 +1,103 @@
+"""Names that say what is in a file, and sizes that fit on a screen."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDERS = ("app", "matching", "scripts", "tests")
+MEASURED = ("app", "matching")
+VAGUE = frozenset(
+    {
+        "utils",
+        "util",
+        "common",
+        "helpers",
+        "helper",
+        "base",
+        "manager",
+        "managers",
+        "misc",
+        "shared",
+    }
+)
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 50
+
+
+def sources(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted((PROJECT / folder).rglob("*.py"))
+
+
+def domains() -> list[Path]:
+    return [path.parent for path in (PROJECT / "app").glob("*/__init__.py")]
+
+
+def test_no_vague_names() -> None:
+    for path in sources(*FOLDERS, "migrations"):
+        parts = {*path.parent.parts, *re.split("_", path.stem)}
+        assert not parts & VAGUE, path
+
+
+def test_modules_are_snake_case() -> None:
+    for path in sources(*FOLDERS):
+        assert re.fullmatch(r"[a-z][a-z0-9_]*|__init__|__main__", path.stem), path
+
+
+@pytest.mark.parametrize("domain", domains(), ids=lambda path: path.name)
+def test_domains_look_alike(domain: Path) -> None:
+    """What answers HTTP has bodies, what has tables selects from them in one place."""
+    names = {path.stem for path in domain.glob("*.py")}
+    if "endpoints" in names:
+        assert "schemas" in names
+    if "models" in names:
+        assert "repository" in names
+    assert (domain / "__init__.py").read_text(encoding="utf-8") == ""
+
+
+def test_endpoints_know_no_sql() -> None:
+    for path in sources("app"):
+        if path.name == "endpoints.py":
+            text = path.read_text(encoding="utf-8")
+            assert "sqlalchemy" not in text, path
+            assert not re.search(r"session\.(execute|scalars?|get|add|commit|flush)\b", text), path
+
+
+def test_selects_stand_in_repositories() -> None:
+    for path in sources("app"):
+        if path.parent.parent.name != "app" or path.name == "repository.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "select":
+                selected = ast.unparse(node.args[0]) if node.args else ""
+                assert not selected[:1].isupper(), f"{path}:{node.lineno} selects {selected}"
+
+
+def test_commit_is_written_in_one_place() -> None:
+    """A request commits once, where its session is made."""
+    for path in sources("app"):
+        if path.name in ("endpoints.py", "operations.py", "repository.py"):
+            assert ".commit()" not in path.read_text(encoding="utf-8"), path
+
+
+def test_files_fit_on_a_few_screens() -> None:
+    for path in sources(*MEASURED):
+        count = len(path.read_text(encoding="utf-8").splitlines())
+        assert count <= MAX_FILE_LINES, f"{path} has {count} lines"
+
+
+def test_functions_are_small() -> None:
+    for path in sources(*MEASURED):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                count = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert count <= MAX_FUNCTION_LINES, f"{path}: {node.name} has {count} lines"
+
+
+def test_public_modules_say_what_they_are() -> None:
+    for path in sources("app", "matching", "scripts"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not tree.body or ast.get_docstring(tree), path

@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from matching.index import encode
+from matching.model import IndexModel, fit_model
+from matching.text import term_keys
+from tests.matching.pools import CharacterEncoder, candidate, experts
+
+ENCODER = CharacterEncoder()
+
+
+def encoded() -> IndexModel:
+    return fit_model(
+        experts(),
+        encoder_name=ENCODER.name,
+        vectors=encode(experts(), ENCODER),
+        query_vectors=ENCODER.encode_queries(["耐火材料", "茶叶"]),
+    )
+
+
+@pytest.mark.parametrize("model", [fit_model(experts()), encoded()], ids=["latent", "encoded"])
+def test_bytes_and_back(model: IndexModel) -> None:
+    again = IndexModel.from_bytes(model.to_bytes())
+    assert again.version == model.version
+    assert np.array_equal(again.idf, model.idf)
+    assert np.array_equal(again.query_mean, model.query_mean)
+
+
+def test_the_same_pool_gives_the_same_version_and_another_pool_another() -> None:
+    assert fit_model(experts()).version == fit_model(experts()).version
+    assert fit_model(experts()[1:]).version != fit_model(experts()).version
+    assert replace(encoded(), encoder="other").version != encoded().version
+
+
+@pytest.mark.parametrize("cut", [0, 10, -1])
+def test_damaged_bytes_are_refused(cut: int) -> None:
+    with pytest.raises(ValueError, match="index model"):
+        IndexModel.from_bytes(fit_model(experts()).to_bytes()[:cut])
+
+
+def test_changed_numbers_are_refused() -> None:
+    model = fit_model(experts())
+    forged = replace(model, idf=model.idf * 2)
+    object.__setattr__(forged, "version", model.version)
+    with pytest.raises(ValueError, match="damaged"):
+        IndexModel.from_bytes(forged.to_bytes())
+
+
+def test_an_unseen_term_has_the_largest_idf() -> None:
+    model = fit_model(experts())
+    unseen = model.idf_of(term_keys(["雷达"])[0])
+    assert unseen[0] > model.idf.max()
+
+
+def test_query_vectors_are_centred_by_queries() -> None:
+    model = encoded()
+    vectors = [model.query_vector(v) for v in ENCODER.encode_queries(["耐火材料", "茶叶"])]
+    assert np.allclose(vectors[0], -vectors[1], atol=0.3)
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        model.query_vector(np.ones(3, dtype=np.float32))
+
+
+def test_vectors_must_fit() -> None:
+    with pytest.raises(ValueError, match="at least 1 query vector"):
+        fit_model(experts(), encoder_name="x")
+    wrong = {key: np.ones(3, dtype=np.float32) for key in encode(experts(), ENCODER)}
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        fit_model(
+            experts(), encoder_name="x", vectors=wrong, query_vectors=np.ones((1, 24), np.float32)
+        )
+
+
+@pytest.mark.parametrize("pool", [[], [candidate("one", "耐火")], [candidate("none")]])
+def test_the_smallest_pools_have_a_model(pool: list[object]) -> None:
+    assert fit_model(pool).documents == len(pool)  # type: ignore[arg-type]
