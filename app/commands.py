@@ -8,7 +8,8 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
+from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine, create_sessions
 from app.embedded import EmbeddedServerError
 from app.errors import Problem
@@ -28,6 +30,9 @@ from app.migration import upgrade
 from app.server import database_server
 from app.settings import Settings
 from app.validation import field_errors
+
+if TYPE_CHECKING:
+    from app.bulk.operations import Upload
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -91,11 +96,50 @@ async def _demo() -> None:
     console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
 
 
+@cli.command(name="import")
+def import_file(
+    kind: ImportKind,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="xlsx, csv, jsonl")],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="写入合格的行 · keep the valid rows")
+    ] = False,
+    admit: Annotated[
+        bool, typer.Option("--admit", "--publish", help="直接入库或公开 · into the pool at once")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="覆盖人工修改 · replace later edits, too")
+    ] = False,
+) -> None:
+    """导入 · Import a file; the same file twice changes nothing."""
+    from app.bulk.operations import Upload
+
+    upload = Upload(
+        kind=kind,
+        filename=file.name,
+        content=file.read_bytes(),
+        mode=ImportMode.PARTIAL if partial else ImportMode.ALL_OR_NOTHING,
+        is_admitting=admit,
+        is_overwriting=overwrite,
+    )
+    _run(_import(upload))
+
+
+async def _import(upload: "Upload") -> None:
+    from app.bulk.terminal import import_with_progress
+
+    async with _database() as engine:
+        if not await import_with_progress(create_sessions(engine), upload, console):
+            raise typer.Exit(1)
+
+
 @cli.command(name="create-administrator")
 def create_administrator(
     email: str,
     password: Annotated[
-        str, typer.Option(prompt="密码 · password", hide_input=True, confirmation_prompt=True)
+        str,
+        typer.Option(
+            prompt="密码 · password", hide_input=True, confirmation_prompt="再输一次 · once more"
+        ),
     ],
     name: Annotated[str, typer.Option(help="显示名 · display name")] = "管理员",
 ) -> None:

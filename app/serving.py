@@ -41,12 +41,15 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
 
 def _bound(host: str, port: int) -> socket.socket:
     """The service's address, taken before any work is done; nobody can connect to it yet."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(address)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        where = f"无法监听 {host} 的端口 {port} · cannot listen on {host}, port {port}"
+        raise OSError(f"{where}: {error.strerror} (HOST, PORT)") from error
     return listener
 
 

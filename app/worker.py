@@ -5,6 +5,7 @@ import sys
 
 from anyio import to_thread
 
+import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app.database import create_engine, create_sessions
 from app.jobs import work
 from app.matches import tasks as matching_tasks

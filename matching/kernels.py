@@ -30,14 +30,19 @@ def add_postings(
     starts: NDArray[np.int64],
     stops: NDArray[np.int64],
     query_weights: NDArray[np.float32],
-    rows: NDArray[np.int32],
+    rows: NDArray[np.uint32],
     weights: NDArray[np.float32],
 ) -> None:
-    """Add query weight × posting weight to the score of every row in the given postings."""
+    """Add query weight × posting weight to the score of every row in the given postings.
+
+    Unsigned rows and slices spare the loop a check for negative indices, a third of its time.
+    """
     for term in range(len(starts)):
         factor = query_weights[term]
-        for i in range(starts[term], stops[term]):
-            scores[rows[i]] += factor * weights[i]
+        some_rows = rows[starts[term] : stops[term]]
+        some_weights = weights[starts[term] : stops[term]]
+        for i in range(len(some_rows)):
+            scores[some_rows[i]] += factor * some_weights[i]
 
 
 @compiled
@@ -110,14 +115,14 @@ def scan_terms(
 @compiled
 def group_entries(
     positions: NDArray[np.int64], offsets: NDArray[np.int64], terms: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]:
     """Sort the entries of sparse rows by term: offsets of terms, owners and places of entries."""
     bounds = np.zeros(terms + 1, dtype=np.int64)
     for i in range(len(positions)):
         bounds[positions[i] + 1] += 1
     bounds = np.cumsum(bounds)
     at = bounds[:-1].copy()
-    owners = np.empty(len(positions), dtype=np.int32)
+    owners = np.empty(len(positions), dtype=np.uint32)
     places = np.empty(len(positions), dtype=np.int64)
     for row in range(len(offsets) - 1):
         for i in range(offsets[row], offsets[row + 1]):
@@ -211,7 +216,7 @@ def warm_up() -> None:
     floats, frozen = np.ones(1, dtype=np.float32), _read_only(np.ones(1, dtype=np.float32))
     bounds = np.array([0, 1], dtype=np.int64)
     codes = _read_only(np.ones((1, 1), dtype=np.int8))
-    row = _read_only(np.zeros(1, dtype=np.int32))
+    row = _read_only(np.zeros(1, dtype=np.uint32))
     add_postings(floats.copy(), bounds[:1], bounds[1:], floats, row, frozen)
     kth_largest(floats, 1)
     key = np.ones(1, dtype=np.uint64)

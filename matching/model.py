@@ -31,7 +31,7 @@ LATENT = "lsa"
 LATENT_DIMENSIONS = 300
 LATENT_TERMS = 50_000
 LATENT_SAMPLE = 10_000
-MEAN_SAMPLE = 20_000
+MEAN_SAMPLE = 5_000
 FEW_QUERIES = 50
 FORMAT = 1
 
@@ -193,7 +193,7 @@ def _fit_encoded(
     query_vectors: Floats,
 ) -> IndexModel:
     dimensions = query_vectors.shape[1]
-    sample = readings[:MEAN_SAMPLE]
+    sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     statements = [reading.statement for reading in sample]
     passages = [text for reading in sample for text in chain.from_iterable(reading.passages)]
     return IndexModel(
@@ -225,7 +225,7 @@ def _fit_latent(
         passage_mean=nothing,
         query_mean=nothing,
     )
-    sample = readings[:MEAN_SAMPLE]
+    sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     passages = [text.lower() for r in sample for text in chain.from_iterable(r.passages)]
     queries = [normalise(text) for text in query_texts]
     queries += [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
@@ -241,15 +241,14 @@ def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
     """Truncated SVD of a sample of rows over the most frequent terms (Deerwester et al. 1990)."""
     order = np.lexsort((lexical.keys, -lexical.frequencies))[:LATENT_TERMS]
     keys = np.sort(lexical.keys[order])
-    rows = lexical.weighed
-    size = min(len(rows.offsets) - 1, LATENT_SAMPLE)
-    last = rows.offsets[size]
-    columns = positions(keys, rows.terms)[rows.positions[:last]]
-    inside = columns >= 0
-    owners = np.repeat(np.arange(size), np.diff(rows.offsets[: size + 1]))
-    entries = (rows.values[:last][inside], (owners[inside], columns[inside]))
-    matrix = csr_array(entries, shape=(size, len(keys)))
-    rank = min(LATENT_DIMENSIONS, size - 1, len(keys) - 1)
+    rows, columns = lexical.weighed, positions(keys, lexical.keys)
+    columns[columns < 0] = len(keys)  # one column for all the others, cut off again
+    whole = csr_array(
+        (rows.values, columns[rows.positions], rows.offsets),
+        shape=(lexical.documents, len(keys) + 1),
+    )
+    matrix = whole[:: 1 + lexical.documents // LATENT_SAMPLE, : len(keys)]
+    rank = min(LATENT_DIMENSIONS, matrix.shape[0] - 1, len(keys) - 1)
     if rank < 1:
         return keys, np.zeros((len(keys), 1), dtype=np.float32)
     with np.errstate(invalid="ignore"):  # explained variance of candidates that are all alike

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 from matching.text import fold
@@ -19,27 +20,32 @@ _ITEMS = re.compile(r"(?<=[;；。、，,!！?？\s])")
 _EMPTY = " \t\r\n-;；。、，,!！?？"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What was read of a candidate: folded documents, the statement, each document's passages."""
+    """The folded documents of a candidate, the statement first, and what is made of them."""
 
     documents: list[str]
-    statement: str
-    passages: list[list[str]]
 
     @property
     def text(self) -> str:
         """All documents as one text in lower case, for the lexical space."""
         return "\n".join(self.documents).lower()
 
+    @property
+    def statement(self) -> str:
+        """The profile statement as it is encoded, empty when there is none."""
+        return self.documents[0][:LONGEST_TEXT] if self.documents else ""
+
+    @cached_property
+    def passages(self) -> list[list[str]]:
+        """The passages of each document."""
+        others = [[text[:LONGEST_TEXT]] if text else [] for text in self.documents[1:]]
+        return [split(self.statement), *others] if self.documents else []
+
 
 def read(candidate: Candidate) -> Reading:
-    """Fold the texts of a candidate and cut them into passages."""
-    documents = [fold(document.text) for document in candidate.documents]
-    statement = documents[0][:LONGEST_TEXT] if documents else ""
-    passages = [split(statement)] if documents else []
-    passages += [[text[:LONGEST_TEXT]] if text else [] for text in documents[1:]]
-    return Reading(documents=documents, statement=statement, passages=passages)
+    """Fold the texts of a candidate."""
+    return Reading(documents=[fold(document.text) for document in candidate.documents])
 
 
 def texts_to_encode(candidate: Candidate) -> list[str]:
@@ -51,6 +57,8 @@ def texts_to_encode(candidate: Candidate) -> list[str]:
 
 def split(text: str, length: int = PASSAGE_LENGTH) -> list[str]:
     """Cut a text into passages of up to `length` characters, between items where possible."""
+    if len(text) <= length:
+        return [text.strip()] if text.strip(_EMPTY) else []
     passages, current = [], ""
     for item in _ITEMS.split(text):
         if current and len(current) + len(item) > length:

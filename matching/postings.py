@@ -21,7 +21,7 @@ from matching.text import Keys
 class Entries:
     """Which candidate holds the term, ascending, and with which weight."""
 
-    rows: NDArray[np.int32]
+    rows: NDArray[np.uint32]
     weights: Floats
 
 
@@ -46,7 +46,7 @@ def join(parts: list[tuple[Postings, NDArray[np.bool_]]]) -> Postings:
     for postings, alive in parts:
         entries = postings.entries
         kept = alive[entries.values.rows]
-        renumbered = (np.cumsum(alive) - 1 + before).astype(np.int32)
+        renumbered = (np.cumsum(alive) - 1 + before).astype(np.uint32)
         keys.append(np.repeat(postings.keys, np.diff(entries.offsets))[kept])
         owners.append(renumbered[entries.values.rows[kept]])
         weights.append(entries.values.weights[kept])
@@ -67,7 +67,7 @@ def cosines(postings: Postings, keys: Keys, weights: Floats, rows: int) -> Float
     return scores
 
 
-def _collect(keys: Keys, owners: NDArray[np.int32], weights: Floats) -> Postings:
+def _collect(keys: Keys, owners: NDArray[np.uint32], weights: Floats) -> Postings:
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])

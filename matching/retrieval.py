@@ -78,9 +78,10 @@ def score_pool(features: QueryFeatures, index: MatchIndex) -> PoolScores:
 
 def top_rows(scores: Floats, allowed: Mask, draws: NDArray[np.uint32], size: int) -> Rowset:
     """Return the `size` allowed rows with the highest scores, equals by draw, in order of rows."""
-    if np.count_nonzero(allowed) <= size:
+    count = np.count_nonzero(allowed)
+    if count <= size:
         return np.flatnonzero(allowed)
-    values = np.where(allowed, scores, -np.float32(np.inf))
+    values = scores if count == len(scores) else np.where(allowed, scores, -np.float32(np.inf))
     threshold = kth_largest(values, size)
     best = np.flatnonzero(values >= threshold)
     if len(best) == size:

@@ -134,10 +134,9 @@ class _Chunk:
         record = records[0]
         self._happened(importer, "created", record)
         self.fingerprints[record.id] = numbered.row.fingerprint()
-        self._admit(importer, record)
-        return RowResult(
-            row=numbered.number, outcome=Outcome.CREATED, faults=importer.faults(record)
-        )
+        faults = importer.faults(record)
+        self._admit(importer, record, faults)
+        return RowResult(row=numbered.number, outcome=Outcome.CREATED, faults=faults)
 
     async def _renew(
         self,
@@ -155,9 +154,10 @@ class _Chunk:
         if is_written:
             await self._update(importer, numbered, record)
             self.fingerprints[record.id] = fingerprint
-        is_admitted = self._admit(importer, record)
+        faults = importer.faults(record)
+        is_admitted = self._admit(importer, record, faults)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
-        return RowResult(row=numbered.number, outcome=outcome, faults=importer.faults(record))
+        return RowResult(row=numbered.number, outcome=outcome, faults=faults)
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""
@@ -166,17 +166,17 @@ class _Chunk:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
         await importer.update(record, numbered.row)
         require_scope(self.load.actor, getattr(record, "region_code"))  # noqa: B009
-        if state == importer.pool and (faults := _refusals(importer, record)):
-            raise Invalid(errors=faults)
+        if state == importer.pool and (refusals := _refusals(importer.faults(record))):
+            raise Invalid(errors=refusals)
         self._happened(importer, "updated", record)
 
-    def _admit(self, importer: AnyImporter, record: Record) -> bool:
+    def _admit(self, importer: AnyImporter, record: Record, faults: Sequence[FieldError]) -> bool:
         """Put the record into the pool, if that is asked for and nothing speaks against it.
 
         Staff who import vouch for their rows: a field that is missing is reported, no more.
         """
         is_ready = getattr(record, "state") in importer.admissible  # noqa: B009
-        if not (self.load.is_admitting and is_ready) or _refusals(importer, record):
+        if not (self.load.is_admitting and is_ready) or _refusals(faults):
             return False
         importer.admit(record)
         self._happened(importer, str(importer.pool), record)
@@ -187,9 +187,9 @@ class _Chunk:
         self.changes.append((f"{importer.subject}.{verb}", record.id, data))
 
 
-def _refusals(importer: AnyImporter, record: Record) -> list[FieldError]:
+def _refusals(faults: Sequence[FieldError]) -> list[FieldError]:
     """What keeps a record out of the pool even if staff vouch for it: secrets, broken limits."""
-    return [fault for fault in importer.faults(record) if fault.code != "missing"]
+    return [fault for fault in faults if fault.code != "missing"]
 
 
 def _is_edited(history: History | None) -> bool:

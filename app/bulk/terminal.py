@@ -43,7 +43,9 @@ def _print_outcome(found: ImportBody, console: Console) -> None:
 
 
 def _table(entries: Sequence[ReportEntry]) -> Table:
-    table = Table("行 · row", "字段 · field", "代码 · code", "说明", "what is wrong")
+    table = Table()
+    for heading in ("行 · row", "字段 · field", "代码 · code", "说明", "what is wrong"):
+        table.add_column(heading, overflow="fold")
     for entry in entries:
         row = "" if entry.row is None else str(entry.row)
         table.add_row(row, entry.field, entry.code, entry.message_zh, entry.message_en)

@@ -3,7 +3,8 @@
 One INSERT a record costs half a millisecond; COPY writes a chunk in one round trip.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -28,9 +29,10 @@ ChangeValues = tuple[str, UUID, dict[str, Any]]
 async def insert_records(session: AsyncSession, records: Sequence[Record]) -> None:
     """Write new records, in the order of their types; sessions know nothing of them after."""
     for record_type in dict.fromkeys(type(record) for record in records):
-        columns = _columns(record_type)
-        rows = (_values(r, columns) for r in records if type(r) is record_type)
-        await _copy(session, class_mapper(record_type).local_table, list(columns.values()), rows)
+        fields = _fields(record_type)
+        rows = (_values(record, fields) for record in records if type(record) is record_type)
+        columns = [field.column for field in fields]
+        await _copy(session, class_mapper(record_type).local_table, columns, rows)
 
 
 async def insert_changes(
@@ -83,28 +85,38 @@ async def _copy(
             await copy.write_row(row)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Field:
+    """One attribute of a record, and how COPY writes it."""
+
+    name: str
+    column: Column[Any]
+    convert: Callable[[Any], object] | None
+
+
 @cache
-def _columns(record_type: type[Record]) -> dict[str, Column[Any]]:
-    """Attribute → column."""
+def _fields(record_type: type[Record]) -> list[_Field]:
     properties: Iterable[ColumnProperty[Any]] = class_mapper(record_type).column_attrs
-    return {p.key: c for p in properties if isinstance(c := p.columns[0], Column)}
-
-
-def _values(record: Record, columns: dict[str, Column[Any]]) -> list[object]:
-    given = vars(record) | {"version": 1}
     return [
-        _plain(column, given[name]) if name in given else _default(column)
-        for name, column in columns.items()
+        _Field(name=p.key, column=column, convert=_conversion(column))
+        for p in properties
+        if isinstance(column := p.columns[0], Column)
     ]
 
 
-def _plain(column: Column[Any], value: object) -> object:
-    """The value as COPY writes it."""
+def _values(record: Record, fields: Sequence[_Field]) -> list[object]:
+    given = vars(record) | {"version": 1}
+    row = []
+    for field in fields:
+        value = given[field.name] if field.name in given else _default(field.column)
+        row.append(value if field.convert is None else field.convert(value))
+    return row
+
+
+def _conversion(column: Column[Any]) -> Callable[[Any], object] | None:
     if isinstance(column.type, JSONB):
-        return Jsonb(value)
-    if isinstance(column.type, TSVECTOR):
-        return _lexemes(value)
-    return value
+        return Jsonb
+    return _lexemes if isinstance(column.type, TSVECTOR) else None
 
 
 def _lexemes(vector: Any) -> str:
@@ -119,4 +131,4 @@ def _default(column: Column[Any]) -> object:
     default: Any = column.default
     if default is None:
         return None
-    return _plain(column, default.arg(None) if default.is_callable else default.arg)
+    return default.arg(None) if default.is_callable else default.arg

@@ -37,6 +37,8 @@ class MatchingWork:
     indexes: dict[Pool, LiveIndex]
     # How far each pool has been encoded; absent until the first pass over all of it is through.
     positions: dict[Pool, Position] = field(default_factory=dict)
+    # The pools all of whose texts had vectors when this worker last looked.
+    settled: set[Pool] = field(default_factory=set)
 
 
 @queue.periodic(cron="* * * * *")
@@ -94,9 +96,12 @@ async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None
     has_more = True
     while has_more:
         ids, position, has_more = await _news(work, pool)
+        if ids:
+            work.settled.discard(pool)
         for start in range(0, len(ids), BATCH):
             await _encode_batch(work.sessions, encoder, pool, ids[start : start + BATCH])
         work.positions[pool] = position
+    work.settled.add(pool)
 
 
 async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, bool]:
@@ -142,9 +147,10 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
         found = []
         for pool in Pool:
             candidates = await pools.count(session, pool)
-            encoded = candidates if pool in work.positions else 0
-            size = PoolSize(candidates=candidates, encoded=encoded)
             stored = await fitting.newest(session, pool)
+            known = stored.encoded if stored else 0
+            encoded = candidates if pool in work.settled else known
+            size = PoolSize(candidates=candidates, encoded=encoded)
             if fitting.is_outgrown(stored, size, work.encoder):
                 found.append(pool)
         return found

@@ -63,7 +63,8 @@ async def encode(
 ) -> dict[str, Vector]:
     """The texts' vectors by `text_key`: the stored ones, and the rest made in a thread.
 
-    A text is missing of which the encoder made nothing usable. Raises EncoderUnavailable.
+    A text is missing of which the encoder made nothing usable; `keeps` stores what is new.
+    Raises EncoderUnavailable.
     """
     by_key = {text_key(text): text for text in texts}
     known = await find(session, encoder.name, by_key, is_query=is_query)

@@ -35,9 +35,8 @@ class Pair:
 def pair(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Pair]:
     """Started at the same moment on an empty database, so that both want to migrate it."""
     folder = tmp_path_factory.mktemp("pair")
-    options = {"DATABASE_URL": database_url}
-    first = start(folder / "first", "--no-worker", "--demo", **options)
-    second = start(folder / "second", "--no-worker", **options)
+    first = start(folder / "first", "--no-worker", "--demo", DATABASE_URL=database_url)
+    second = start(folder / "second", "--no-worker", DATABASE_URL=database_url)
     try:
         for running in (first, second):
             wait_until_ready(running)

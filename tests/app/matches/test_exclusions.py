@@ -1,0 +1,149 @@
+"""Whoever a constraint keeps out is named with the reason; nobody goes silently."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.demands.models import Demand
+from app.experts.models import ExpertKind
+from app.matches.calendar import CHINA, today
+from app.organizations.models import OrganizationKind
+from tests.app.matches import scenes
+from tests.app.matches.scenes import names
+from tests.people import GUANGZHOU, JINHUA, YIWU, People
+
+DIRECTION = "锦纶染色；热黄变控制"
+
+
+class Scene:
+    """One demand, its staff, and two experts; the first has the fields of the test."""
+
+    staff: AsyncClient
+    demand: Demand
+    expert_id: str
+
+    async def reasons(self, **parameters: Any) -> list[tuple[str, str]]:
+        """Reason and detail of the first expert's exclusion; the second is always a match."""
+        run = await scenes.match(self.staff, self.demand.id, **parameters)
+        found = [(e["reason"], e["detail"]) for e in run["exclusions"]]
+        assert {e["expert_id"] for e in run["exclusions"]} <= {self.expert_id}
+        assert all(e["rank"] in (1, 2) for e in run["exclusions"])
+        assert names(run)[-1:] == ["乙"] or "乙" in names(run)
+        assert ("甲" in names(run)) == (found == [])
+        return found
+
+
+@pytest.fixture
+async def scene(people: People, session: AsyncSession) -> Scene:
+    made = Scene()
+    made.staff = await people.coordinator(JINHUA)
+    made.demand = await scenes.demand(session, await people.organization(region_code=JINHUA))
+    return made
+
+
+async def put(scene: Scene, session: AsyncSession, **fields: Any) -> None:
+    scene.expert_id = str((await scenes.expert(session, "甲", DIRECTION, **fields)).id)
+    await scenes.expert(session, "乙", DIRECTION, region_code=YIWU)
+
+
+async def test_absent_that_day(scene: Scene, session: AsyncSession) -> None:
+    absences = [{"from_on": "2030-03-01", "until_on": "2030-03-31"}]
+    await put(scene, session, absences=absences)
+    for on in ("2030-03-01", "2030-03-31"):
+        assert await scene.reasons(on=on) == [("absent", "2030-03-01/2030-03-31")]
+    for on in ("2030-02-28", "2030-04-01"):
+        assert await scene.reasons(on=on) == []
+
+
+async def test_without_a_day_today_counts(scene: Scene, session: AsyncSession) -> None:
+    day = today().isoformat()
+    await put(scene, session, absences=[{"from_on": day, "until_on": day}])
+    assert await scene.reasons() == [("absent", f"{day}/{day}")]
+    tomorrow = today() + timedelta(days=1)
+    assert await scene.reasons(on=tomorrow.isoformat()) == []
+
+
+async def test_today_begins_at_midnight_in_china(monkeypatch: pytest.MonkeyPatch) -> None:
+    early = datetime(2027, 1, 1, 0, 30, tzinfo=CHINA)
+    monkeypatch.setattr("app.matches.calendar.now", lambda: early)
+    assert today().isoformat() == "2027-01-01"
+
+
+async def test_region_and_kind(scene: Scene, session: AsyncSession) -> None:
+    await put(scene, session, region_code=GUANGZHOU, kind=ExpertKind.OVERSEAS_TALENT)
+    assert await scene.reasons(regions=[JINHUA]) == [("region", GUANGZHOU)]
+    assert await scene.reasons(regions=[JINHUA, "440000"]) == []
+    assert await scene.reasons(kinds=["expert"]) == [("kind", "overseas_talent")]
+    assert await scene.reasons(kinds=["expert", "overseas_talent"]) == []
+
+
+async def test_an_expert_without_a_region_is_told_so(scene: Scene, session: AsyncSession) -> None:
+    await put(scene, session, region_code=None)
+    assert await scene.reasons(regions=[JINHUA]) == [("region", "")]
+
+
+async def test_the_same_organization(scene: Scene, session: AsyncSession) -> None:
+    own = scene.demand.organization_id
+    await put(scene, session, organization_id=own)
+    assert await scene.reasons() == [("organization_conflict", str(own))]
+
+
+async def test_a_declared_conflict(scene: Scene, session: AsyncSession) -> None:
+    own = scene.demand.organization_id
+    await put(scene, session, conflicting_organization_ids=[own])
+    assert await scene.reasons() == [("organization_conflict", str(own))]
+
+
+async def test_a_conflict_that_the_coordinator_names(
+    people: People, scene: Scene, session: AsyncSession
+) -> None:
+    partner = await people.organization(kind=OrganizationKind.UNIVERSITY)
+    await put(scene, session, organization_id=partner.id)
+    assert await scene.reasons() == []
+    named = await scene.reasons(conflicting_organization_ids=[str(partner.id)])
+    assert named == [("organization_conflict", str(partner.id))]
+
+
+async def test_an_explicit_exclusion_keeps_its_reason(scene: Scene, session: AsyncSession) -> None:
+    await put(scene, session)
+    excluded = [{"expert_id": scene.expert_id, "reason": "企业要求回避"}]
+    assert await scene.reasons(excluded=excluded) == [("excluded", "企业要求回避")]
+    nobody = [{"expert_id": str(UUID(int=7)), "reason": "不存在"}]
+    assert await scene.reasons(excluded=nobody) == []
+
+
+async def test_no_capacity_at_all(scene: Scene, session: AsyncSession) -> None:
+    await put(scene, session, yearly_capacity=0)
+    assert await scene.reasons() == [("no_capacity", "")]
+
+
+async def test_a_capacity_used_up_by_recommendations(
+    people: People, scene: Scene, session: AsyncSession
+) -> None:
+    await put(scene, session, yearly_capacity=1)
+    other = await scenes.demand(session, await people.organization(), title="另一需求")
+    run = await scenes.match(scene.staff, other.id)
+    mine = next(m for m in run["matches"] if m["expert"]["id"] == scene.expert_id)
+    assert await scenes.judge(scene.staff, mine["id"], "suitable") == 201
+    assert await scene.reasons() == []
+    assert await scenes.judge(scene.staff, mine["id"], "recommended") == 201
+    assert await scene.reasons() == [("no_capacity", "")]
+    assert await scenes.judge(scene.staff, mine["id"], "rejected", "企业已另找") == 201
+    assert await scene.reasons() == []
+
+
+async def test_a_crowd_of_excluded_experts_hides_nobody(
+    people: People, session: AsyncSession
+) -> None:
+    demand = await scenes.demand(session, await people.organization())
+    for number in range(12):
+        await scenes.expert(session, f"休{number}", DIRECTION, yearly_capacity=0)
+    await scenes.expert(session, "唯一", "茶叶加工")
+    run = await scenes.match(await people.coordinator(), demand.id, limit=3)
+    assert names(run) == ["唯一"]
+    assert [e["rank"] for e in run["exclusions"]] == [1, 2, 3]
+    assert {e["reason"] for e in run["exclusions"]} == {"no_capacity"}
