@@ -21,7 +21,7 @@ serve: $(RUNTIME)
 	@exec $(BIN)/shuangku serve
 
 test: $(DEV)
-	@$(BIN)/pytest -q -n 2 $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """create_app(settings): the only place where the parts are put together."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -68,6 +69,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
         finally:
             following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
 
 
 @asynccontextmanager

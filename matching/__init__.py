@@ -16,11 +16,12 @@ Nothing here knows HTTP, SQL or how to reach anybody.
 """
 
 from matching.embeddings import Encoder, LocalEncoder, text_key
+from matching.fitting import fit_model
 from matching.fusion import Weights
 from matching.index import MatchIndex
 from matching.kernels import warm_up
 from matching.matcher import match
-from matching.model import IndexModel, fit_model
+from matching.model import IndexModel
 from matching.types import (
     Candidate,
     Constraints,

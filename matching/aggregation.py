@@ -53,9 +53,7 @@ def score_passages(
     )
 
 
-def decayed_parts(
-    owners: NDArray[np.int64], cosines: Floats, decay: float
-) -> NDArray[np.float64]:
+def decayed_parts(owners: NDArray[np.int64], cosines: Floats, decay: float) -> NDArray[np.float64]:
     """Return each passage's part of its owner's sum; beyond the best, negative cosines add nothing.
 
     Owners ascend. After Balog et al. (2012), documents as evidence for candidates.

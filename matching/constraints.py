@@ -85,9 +85,7 @@ def prefer(
     return wanted
 
 
-def best_grades(
-    index: MatchIndex, rows: Rowset, passages: PassageScores
-) -> NDArray[np.float64]:
+def best_grades(index: MatchIndex, rows: Rowset, passages: PassageScores) -> NDArray[np.float64]:
     """Return the grade (0, ½ or 1) of the document that holds each candidate's best passage."""
     grades = np.zeros(len(rows))
     order = np.lexsort((-passages.cosines, passages.owners))

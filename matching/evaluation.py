@@ -35,9 +35,7 @@ def reciprocal_rank(ranking: Sequence[str], grades: Grades, relevant: int = RELE
     return 1 / next(ranks, inf)
 
 
-def recall(
-    ranking: Sequence[str], grades: Grades, k: int = 10, relevant: int = RELEVANT
-) -> float:
+def recall(ranking: Sequence[str], grades: Grades, k: int = 10, relevant: int = RELEVANT) -> float:
     """Share of the relevant candidates that stand in the first k, 0 when there are none."""
     wanted = {candidate for candidate, grade in grades.items() if grade >= relevant}
     return len(wanted.intersection(ranking[:k])) / len(wanted) if wanted else 0.0

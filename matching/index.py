@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from matching import storage
 from matching.columns import flatten, string, unflatten
 from matching.embeddings import Encoder, text_key
-from matching.model import FEW_QUERIES, IndexModel, VectorsByKey, fit_model
+from matching.fitting import FEW_QUERIES, fit_model
+from matching.model import IndexModel, VectorsByKey
 from matching.passages import read, texts_to_encode
 from matching.segments import Mask, Segment, build_segment, join_segments
 from matching.types import Candidate, Query

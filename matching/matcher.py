@@ -55,12 +55,9 @@ def match(
 ) -> Ranking:
     """Rank the candidates of `index` for `query`, best first, ties by id.
 
-    The dense spaces take `query_vector` (d,), else what `encoder` makes of the query's text; an
-    index in latent space needs neither. Without any, only the lexical space speaks. ValueError
-    when `limit` is below 1 or the vector or the encoder is not of the index's kind.
+    The dense space takes `query_vector` (d,), else what `encoder` makes of the query's text; a
+    latent one needs neither. ValueError when `limit` < 1, or a vector or encoder does not fit.
     """
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
     watch = Stopwatch()
     asked = read_query(query, index.model, query_vector, encoder)
     watch.stop("query")
@@ -72,15 +69,15 @@ def match(
     watch.stop("aggregation")
     chosen = weigh_up(pool, rows, passages, asked, index, weights, preferences)
     watch.stop("fusion")
-    ranked = rank(index, chosen.rows, chosen.scores(weights), broken[rows], limit)
-    exclusions = exclude(ranked, broken[rows], constraints, limit)
-    watch.stop("constraints")
+    ranked = rank(index, rows, chosen.scores(weights), broken[rows], limit)
     kept = [subject for subject in ranked if not broken[rows[subject.place]]][:limit]
+    excluded = exclude(ranked, broken[rows], constraints, limit)
+    watch.stop("constraints")
     matches = explain(query, asked, index, chosen, kept, weights)
     watch.stop("explanation")
     return Ranking(
         matches=matches,
-        exclusions=exclusions,
+        exclusions=excluded,
         index_version=index.version,
         encoder=LEXICAL_ONLY if asked.vector is None else index.model.encoder,
         pending=len(index.pending),
@@ -125,6 +122,8 @@ def rank(
     index: MatchIndex, rows: Rowset, scores: NDArray[np.float64], broken: Codes, limit: int
 ) -> list[Subject]:
     """Return, in order, whoever may come first `limit`, with or without constraints."""
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
     near = scores >= _threshold(scores, limit)
     near |= (broken == 0) & (scores >= _threshold(scores[broken == 0], limit))
     subjects = [subject_at(index, rows, int(place)) for place in np.flatnonzero(near)]

@@ -105,9 +105,7 @@ def write_text(language: Language, field: int, words: int, random: np.random.Gen
     at = np.where(
         general,
         np.searchsorted(language.general, random.random(words)),
-        GENERAL_WORDS
-        + field * FIELD_WORDS
-        + np.searchsorted(language.field, random.random(words)),
+        GENERAL_WORDS + field * FIELD_WORDS + np.searchsorted(language.field, random.random(words)),
     )
     chosen = language.words[at].tolist()
     runs = [chosen[at : at + WORDS_IN_A_ROW] for at in range(0, words, WORDS_IN_A_ROW)]
@@ -152,9 +150,10 @@ class RandomVectors(dict[str, NDArray[np.float32]]):
         block = random.standard_normal((4_096, DIMENSIONS), dtype=np.float32)
         self.block = unit(block + 3)
 
-    def get(self, key: str, default: object = None) -> NDArray[np.float32]:  # type: ignore[override]
+    def get(self, key: str, default: object = None) -> NDArray[np.float32]:
         """Return the vector of a key."""
-        return self.block[int(key[:8], 16) % len(self.block)]
+        vector: NDArray[np.float32] = self.block[int(key[:8], 16) % len(self.block)]
+        return vector
 
 
 def describe(random: np.random.Generator) -> None:

@@ -18,8 +18,6 @@ ALGORITHM = "HS256"
 ISSUER = "shuangku"
 
 _hasher = PasswordHash.recommended()
-# Checked when the e-mail is unknown, so that an answer's time does not tell whether it exists.
-_NOBODYS_HASH = _hasher.hash(secrets.token_urlsafe(16))
 
 
 async def hash_password(password: str) -> str:
@@ -29,8 +27,14 @@ async def hash_password(password: str) -> str:
 
 async def is_password(password: str, password_hash: str | None) -> bool:
     """Whether the password fits; an absent hash costs the same time and fits nothing."""
-    fits = await to_thread.run_sync(_hasher.verify, password, password_hash or _NOBODYS_HASH)
+    fits = await to_thread.run_sync(lambda: _hasher.verify(password, password_hash or _nobodys()))
     return fits and password_hash is not None
+
+
+@cache
+def _nobodys() -> str:
+    """A hash to check when the e-mail is unknown: an answer's time must not tell whether it is."""
+    return _hasher.hash(secrets.token_urlsafe(16))
 
 
 def new_secret(prefix: str = "") -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, status
 
 from app.database import SessionDep
-from app.matches import index_state, judging, operations, presentation
+from app.matches import directions, index_state, judging, operations, presentation
 from app.matches.ranking import MatcherDep
 from app.matches.schemas import (
     AchievementMatch,
@@ -118,7 +118,7 @@ async def list_matching_demands(
     query: RankQueryDep,
 ) -> list[DemandMatch]:
     """适合专家的需求 · Published demands that suit an expert."""
-    return await operations.demands_for_expert(session, actor, matcher, expert_id, query.limit)
+    return await directions.demands_for_expert(session, actor, matcher, expert_id, query.limit)
 
 
 @router.get("/demands/{demand_id:uuid}/similar-demands")
@@ -130,7 +130,7 @@ async def list_similar_demands(
     query: RankQueryDep,
 ) -> list[DemandMatch]:
     """相似需求 · Published demands that ask for much the same."""
-    return await operations.similar_demands(session, actor, matcher, demand_id, query.limit)
+    return await directions.similar_demands(session, actor, matcher, demand_id, query.limit)
 
 
 @router.get("/demands/{demand_id:uuid}/matching-achievements")
@@ -142,7 +142,7 @@ async def list_matching_achievements(
     query: RankQueryDep,
 ) -> list[AchievementMatch]:
     """可用成果 · Published achievements that may solve a demand."""
-    return await operations.achievements_for_demand(session, actor, matcher, demand_id, query.limit)
+    return await directions.achievements_for_demand(session, actor, matcher, demand_id, query.limit)
 
 
 @router.get("/match-indexes")

@@ -4,7 +4,9 @@ import os
 import pty
 import shutil
 import subprocess
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -109,33 +111,29 @@ def test_what_cannot_work_is_one_clear_line(
     assert said in line
 
 
-def test_as_an_ordinary_user_without_a_home(tmp_path: Path) -> None:
-    """PostgreSQL of its own included; the user is nobody, whom no line of passwd gives a home."""
-    prefix: list[str] = []
+def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
+    """PostgreSQL of its own included."""
+    become: list[str] = []
     if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root cannot become an ordinary user here: setpriv is missing")
-        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        open_the_way_to(tmp_path)
-    folder = tmp_path / "var"
-    folder.mkdir()
-    if prefix:
-        os.chown(folder, NOBODY, NOBODY)
+        become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     bare = {
         name: value
-        for name, value in environment(folder).items()
+        for name, value in environment(nobodys_folder).items()
         if name not in ("HOME", "USER", "LOGNAME", "LANG")
     }
-    done = run(bare | {"LC_ALL": "C"}, "demo", prefix=prefix)
+    done = run(bare | {"LC_ALL": "C"}, "demo", prefix=become)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
         "✓ 演示库已载入（虚构数据）· fictional demonstration pool loaded"
     ]
 
 
-def open_the_way_to(folder: Path) -> None:
-    """pytest's folders are root's alone."""
-    for parent in folder.parents:
-        if parent.owner() == "root" and parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
-    folder.chmod(0o755)
+@pytest.fixture
+def nobodys_folder() -> Iterator[Path]:
+    """An ordinary user's; not under pytest's folders, which are their maker's alone."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root cannot become an ordinary user here: setpriv is missing")
+    with tempfile.TemporaryDirectory(prefix="shuangku-nobody-") as name:
+        if os.geteuid() == 0:
+            os.chown(name, NOBODY, NOBODY)
+        yield Path(name)

@@ -14,6 +14,7 @@ from scripts.service import signed_in
 from tests.acceptance.processes import (
     COORDINATOR,
     PASSWORD,
+    READY_SECONDS,
     STOP_SECONDS,
     Running,
     postmaster,
@@ -105,7 +106,7 @@ def test_a_second_service_of_the_folder_shares_its_database(
 def test_a_taken_port_is_one_clear_line(service: Running, tmp_path: Path) -> None:
     port = int(service.url.rpartition(":")[2])
     second = start(tmp_path / "var", port=port)
-    assert second.process.wait(timeout=STOP_SECONDS) == 1
+    assert second.process.wait(timeout=READY_SECONDS) == 1
     [line] = second.output.splitlines()
     assert str(port) in line
     assert not (tmp_path / "var" / "postgres").exists()  # nothing was begun

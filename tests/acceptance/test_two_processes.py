@@ -44,6 +44,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterato
             signed_in(first.url, COORDINATOR, PASSWORD) as one,
             signed_in(second.url, COORDINATOR, PASSWORD) as other,
         ):
+            for http in (one.http, other.http):
+                preview(http, "预热")  # dictionaries load at the first match of a process
             yield Pair(first=one.http, second=other.http)
     finally:
         for running in (first, second):

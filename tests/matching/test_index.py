@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matching.fitting import fit_model
 from matching.index import MatchIndex, encode
 from matching.matcher import match
-from matching.model import IndexModel, fit_model
+from matching.model import IndexModel
 from matching.types import Candidate, Constraints, Facts, Query, Ranking
 from tests.matching.pools import DEMAND, FIELDS, CharacterEncoder, candidate, experts
 

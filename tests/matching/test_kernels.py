@@ -1,10 +1,12 @@
+from collections.abc import Callable
+
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching import kernels
-from matching.kernels import count_runs, kth_largest
+from matching.kernels import compiled, count_runs, kth_largest
 
 
 @given(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=400), st.data())
@@ -26,12 +28,12 @@ def test_count_runs(rows: list[list[int]]) -> None:
 
 
 def test_without_a_cache_directory_code_is_still_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = kernels.numba.njit
+    real: Callable[..., object] = numba.njit
 
     def refuse(**options: bool) -> object:
         if options.get("cache"):
             raise RuntimeError("no locator available")
         return real(**options)
 
-    monkeypatch.setattr(kernels.numba, "njit", refuse)
-    assert kernels.compiled(lambda x: x + 1)(1) == 2
+    monkeypatch.setattr(numba, "njit", refuse)
+    assert compiled(lambda x: x + 1)(1) == 2

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from matching.fitting import fit_model
 from matching.index import encode
-from matching.model import IndexModel, fit_model
+from matching.model import IndexModel
 from matching.text import term_keys
 from tests.matching.pools import CharacterEncoder, candidate, experts
 

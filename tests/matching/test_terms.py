@@ -1,6 +1,6 @@
 import pytest
 
-from matching.model import fit_model
+from matching.fitting import fit_model
 from matching.terms import heaviest, read_wording, shared_terms
 from tests.matching.pools import candidate, experts
 

@@ -7,7 +7,8 @@ from matching.text import fold, normalise, term_keys, word_key
 
 
 def keys(text: str) -> list[int]:
-    return term_keys([normalise(text)])[0].tolist()
+    found: list[int] = term_keys([normalise(text)])[0].tolist()
+    return found
 
 
 @pytest.mark.parametrize(

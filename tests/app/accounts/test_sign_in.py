@@ -11,6 +11,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import sign_in as operations
 from app.accounts.models import Account, RefreshToken, Role
 from app.accounts.secrets import ALGORITHM, ISSUER, hash_password
 from app.database import now
@@ -206,6 +207,24 @@ async def test_refresh_beside_a_password_change_does_not_survive_it(
         )
         assert changed.status_code == 200
         assert (await refresh(client, token)).status_code == 401
+
+
+async def test_token_issued_while_the_password_changes_ends_with_the_others(
+    app: FastAPI, client: AsyncClient, account: Account, settings: Settings
+) -> None:
+    """The change waits for the refresh, or it could not see the token that it must end."""
+    token = (await sign_in(client)).json()["refresh_token"]
+    tokens, lifetime = app.state.access_tokens, settings.refresh_lifetime
+    async with app.state.sessions() as renewing, app.state.sessions() as changing:
+        issued = await operations.refresh(renewing, tokens, lifetime, token)
+        await renewing.flush()
+        changed = await changing.get_one(Account, account.id)
+        ending = asyncio.create_task(operations.end_sign_ins(changing, changed))
+        await asyncio.sleep(0.5)
+        await renewing.commit()
+        await ending
+        await changing.commit()
+    assert (await refresh(client, issued.refresh_token)).status_code == 401
 
 
 async def _refresh_on_and_on(client: AsyncClient, token: str) -> str:

@@ -1,0 +1,123 @@
+"""Matching in the other directions: demands for an expert, like demands, achievements."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.achievements import repository as achievements
+from app.demands import access as demand_access
+from app.demands import operations as demand_operations
+from app.demands import repository as demands
+from app.demands.models import Demand
+from app.demands.schemas import PublicDemand
+from app.errors import Conflict, Forbidden
+from app.experts import operations as expert_operations
+from app.experts.access import parties_of as parties_of_expert
+from app.language import Text
+from app.lifecycle import Party
+from app.matches import operations, presentation
+from app.matches.documents import facts_of_expert, query_of_demand, query_of_expert
+from app.matches.models import Pool
+from app.matches.ranking import Matcher
+from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
+from app.organizations.access import Actor
+from matching import Constraints, Query, Ranking
+
+
+async def demands_for_expert(
+    session: AsyncSession, actor: Actor, matcher: Matcher, expert_id: UUID, limit: int
+) -> list[DemandMatch]:
+    """Published demands that suit an expert, for the expert and the staff."""
+    expert = await expert_operations.get(session, actor, expert_id)
+    if not (actor.is_staff or Party.OWNER in parties_of_expert(actor, expert)):
+        raise Forbidden()
+    conflicting = facts_of_expert(expert, engagements=0).organizations
+    query = query_of_expert(expert)
+    ranking = await matcher.rank(
+        session,
+        Pool.DEMANDS,
+        query,
+        constraints=Constraints(organizations=conflicting),
+        limit=limit,
+    )
+    return await _show_demands(session, actor, ranking, query)
+
+
+async def similar_demands(
+    session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
+) -> list[DemandMatch]:
+    """Published demands that ask for much the same as this one."""
+    demand = await operations.managed_demand(session, actor, demand_id)
+    _require_no_secret(demand)
+    query = query_of_demand(demand)
+    ranking = await matcher.rank(
+        session,
+        Pool.DEMANDS,
+        query,
+        constraints=Constraints(excluded={str(demand.id): "itself"}),
+        limit=limit,
+    )
+    return await _show_demands(session, actor, ranking, query)
+
+
+async def achievements_for_demand(
+    session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
+) -> list[AchievementMatch]:
+    """Published achievements that may solve a demand; its enterprise may ask, too."""
+    demand = await demand_operations.get(session, actor, demand_id)
+    if not demand_access.may_read_in_full(actor, demand):
+        raise Forbidden()
+    _require_no_secret(demand)
+    ranking = await matcher.rank(session, Pool.ACHIEVEMENTS, query_of_demand(demand), limit=limit)
+    ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
+    by_id = {str(a.id): a for a in await achievements.find_many(session, ids)}
+    return [
+        AchievementMatch(
+            **presentation.explained(ranked, {ranked.candidate_id: found.name}),
+            achievement=MatchedAchievement.model_validate(found),
+        )
+        for ranked in ranking.matches
+        if (found := by_id.get(ranked.candidate_id)) is not None
+    ]
+
+
+def _require_no_secret(demand: Demand) -> None:
+    """The text of a confidential draft goes to no encoder."""
+    if demand.is_confidential:
+        raise Conflict(Text("涉密需求不予匹配", "Secrets are not matched"))
+
+
+async def _show_demands(
+    session: AsyncSession, actor: Actor, ranking: Ranking, query: Query
+) -> list[DemandMatch]:
+    ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
+    by_id = {str(d.id): d for d in await demands.find_many(session, ids)}
+    found = [(r, by_id[r.candidate_id]) for r in ranking.matches if r.candidate_id in by_id]
+    return [
+        DemandMatch(
+            **_as_readable(presentation.explained(ranked, {}), actor, demand, query),
+            demand=PublicDemand.of(
+                demand, allowed_actions=demand_access.allowed_actions(actor, demand)
+            ),
+        )
+        for ranked, demand in found
+    ]
+
+
+def _as_readable(
+    body: dict[str, Any], actor: Actor, demand: Demand, query: Query
+) -> dict[str, Any]:
+    """Without what would tell a reader which words stand in a full text that is not theirs."""
+    if demand_access.may_read_in_full(actor, demand):
+        return body
+    evidence = [
+        item | {"terms": presentation.only_public(item["terms"], demand)}
+        for item in body["evidence"]
+    ]
+    covered = presentation.only_public(query.keywords, demand)
+    return body | {
+        "terms": presentation.only_public(body["terms"], demand),
+        "evidence": evidence,
+        "uncovered_keywords": [word for word in query.keywords if word not in covered],
+    }

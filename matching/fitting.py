@@ -1,0 +1,144 @@
+"""Learn an index model from a pool: idf, the means of the dense space, the latent basis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.decomposition import TruncatedSVD
+
+from matching.embeddings import unit
+from matching.features import Floats, Rows, count_terms, smooth_idf, weigh
+from matching.model import LATENT, IndexModel, VectorsByKey, known_vectors, positions
+from matching.passages import Reading, read
+from matching.text import Keys, normalise
+from matching.types import Candidate
+
+LATENT_DIMENSIONS = 300
+LATENT_TERMS = 50_000
+LATENT_SAMPLE = 10_000
+MEAN_SAMPLE = 5_000
+FEW_QUERIES = 50
+
+
+def fit_model(
+    candidates: Sequence[Candidate],
+    *,
+    encoder_name: str | None = None,
+    vectors: VectorsByKey | None = None,
+    query_texts: Sequence[str] = (),
+    query_vectors: Floats | None = None,
+) -> IndexModel:
+    """Learn the statistics of a pool.
+
+    With an encoder, `vectors` holds what is known of `texts_to_encode` by `text_key` and
+    `query_vectors` (n, d) those of the queries this pool is for; below about 50 queries, add
+    query-encoded statements of the pool. Without one, a latent space is learned from the
+    candidates, and `query_texts` centre its queries. ValueError when the vectors do not fit.
+    """
+    readings = [read(candidate) for candidate in candidates]
+    counts = count_terms([reading.text for reading in readings])
+    frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
+    idf = smooth_idf(frequencies, len(candidates))
+    weighed, _ = weigh(counts, idf)
+    lexical = Lexical(len(candidates), counts.terms, idf, frequencies, weighed)
+    if encoder_name is None:
+        return _fit_latent(lexical, readings, query_texts)
+    if query_vectors is None or not len(query_vectors):
+        raise ValueError("an encoder's space needs at least 1 query vector to centre, got 0")
+    known = {} if vectors is None else vectors
+    return _fit_encoded(lexical, readings, encoder_name, known, query_vectors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lexical:
+    """The lexical space while a model is being fitted; `weighed` holds the candidates' rows."""
+
+    documents: int
+    keys: Keys
+    idf: Floats
+    frequencies: NDArray[np.int64]
+    weighed: Rows
+
+
+def _fit_encoded(
+    lexical: Lexical,
+    readings: Sequence[Reading],
+    encoder_name: str,
+    vectors: VectorsByKey,
+    query_vectors: Floats,
+) -> IndexModel:
+    dimensions = query_vectors.shape[1]
+    sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
+    statements = [reading.statement for reading in sample]
+    passages = [text for reading in sample for text in chain.from_iterable(reading.passages)]
+    return IndexModel(
+        encoder=encoder_name,
+        documents=lexical.documents,
+        keys=lexical.keys,
+        idf=lexical.idf,
+        basis_keys=np.zeros(0, dtype=np.uint64),
+        basis=np.zeros((0, dimensions), dtype=np.float32),
+        statement_mean=mean_direction(known_vectors(statements, vectors, dimensions)),
+        passage_mean=mean_direction(known_vectors(passages, vectors, dimensions)),
+        query_mean=mean_direction(np.asarray(query_vectors, dtype=np.float32)),
+    )
+
+
+def _fit_latent(
+    lexical: Lexical, readings: Sequence[Reading], query_texts: Sequence[str]
+) -> IndexModel:
+    basis_keys, basis = _latent_basis(lexical)
+    nothing = np.zeros(basis.shape[1], dtype=np.float32)
+    model = IndexModel(
+        encoder=LATENT,
+        documents=lexical.documents,
+        keys=lexical.keys,
+        idf=lexical.idf,
+        basis_keys=basis_keys,
+        basis=basis,
+        statement_mean=nothing,
+        passage_mean=nothing,
+        query_mean=nothing,
+    )
+    sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
+    passages = [text.lower() for r in sample for text in chain.from_iterable(r.passages)]
+    queries = [normalise(text) for text in query_texts]
+    queries += [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
+    return replace(
+        model,
+        statement_mean=mean_direction(model.project(lexical.weighed)),
+        passage_mean=mean_direction(model.project(model.weigh(passages)[0])),
+        query_mean=mean_direction(model.project(model.weigh(queries)[0])),
+    )
+
+
+def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
+    """Truncated SVD of a sample of rows over the most frequent terms (Deerwester et al. 1990)."""
+    order = np.lexsort((lexical.keys, -lexical.frequencies))[:LATENT_TERMS]
+    keys = np.sort(lexical.keys[order])
+    rows, columns = lexical.weighed, positions(keys, lexical.keys)
+    columns[columns < 0] = len(keys)  # one column for all the others, cut off again
+    whole = csr_array(
+        (rows.values, columns[rows.positions], rows.offsets),
+        shape=(lexical.documents, len(keys) + 1),
+    )
+    matrix = whole[:: 1 + lexical.documents // LATENT_SAMPLE, : len(keys)]
+    rank = min(LATENT_DIMENSIONS, matrix.shape[0] - 1, len(keys) - 1)
+    if rank < 1:
+        return keys, np.zeros((len(keys), 1), dtype=np.float32)
+    with np.errstate(invalid="ignore"):  # explained variance of candidates that are all alike
+        svd = TruncatedSVD(rank, random_state=0, n_iter=5).fit(matrix)
+    return keys, np.ascontiguousarray(svd.components_.T, dtype=np.float32)
+
+
+def mean_direction(vectors: Floats) -> Floats:
+    """Return the (d,) mean of the unit vectors, without rows of zeros."""
+    known = vectors[np.any(vectors != 0, axis=1)]
+    if not len(known):
+        return np.zeros(vectors.shape[1], dtype=np.float32)
+    return np.asarray(unit(known).mean(axis=0), dtype=np.float32)
