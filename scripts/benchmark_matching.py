@@ -239,11 +239,12 @@ def tantivy_sparse(rows: Rows, folder: str) -> Callable[[SparseCase], list[int]]
     builder.add_text_field("terms", tokenizer_name="whitespace", index_option="freq")
     schema = builder.build()
     engine = tantivy.Index(schema, path=folder)
+    hexadecimal = [f"{key:x}" for key in rows.terms.tolist()]
     writer = engine.writer(heap_size=500_000_000, num_threads=1)
     for row in track(range(len(rows.offsets) - 1), "tantivy", console=out):
         part = slice(rows.offsets[row], rows.offsets[row + 1])
         counts = rows.values[part].astype(int).tolist()
-        names = [f"{key:x}" for key in rows.keys[part].tolist()]
+        names = [hexadecimal[position] for position in rows.positions[part].tolist()]
         words = [" ".join([name] * count) for name, count in zip(names, counts, strict=True)]
         writer.add_document(tantivy.Document(terms=" ".join(words)))
     writer.commit()

@@ -82,7 +82,7 @@ def database(server: EmbeddedServer, template: str) -> Iterator[URL]:
 
 
 def _sql(statement: str, *names: str) -> sql.Composed:
-    return sql.SQL(statement).format(*(sql.Identifier(name) for name in names))  # type: ignore[arg-type]
+    return sql.SQL(statement).format(*(sql.Identifier(name) for name in names))
 
 
 @pytest.fixture(scope="session")
