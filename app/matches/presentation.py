@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from app.demands.models import Demand
-from app.experts.models import Expert
 from app.matches.documents import public_text_of_demand
 from app.matches.models import Match, MatchRun
 from app.matches.schemas import (
@@ -23,51 +22,35 @@ from matching import Ranking
 PROFILE_TITLE = "专家简介"
 
 
-def stored_values(ranked: Ranked, expert: Expert) -> dict[str, Any]:
-    """A ranked candidate as the columns of a stored match."""
-    body = explained(ranked, titles_of(expert))
-    return {
-        "expert_id": expert.id,
-        "features": {name: float(value) for name, value in ranked.features.items()},
-        **body,
-    }
-
-
 def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
     """Rank, score and reasons as plain values; `titles` names the evidence by document id."""
-    contributions = [ContributionBody.model_validate(c) for c in ranked.contributions]
-    evidence = [
-        EvidenceBody(
-            document_id=UUID(item.document_id),
-            kind=item.kind,
-            title=titles.get(item.document_id, ""),
-            grade=item.grade,
-            score=item.score,
-            terms=list(item.terms),
-        )
-        for item in ranked.evidence
-    ]
     return {
         "rank": ranked.rank,
         "score": ranked.score,
-        "contributions": [c.model_dump(mode="json") for c in contributions],
+        "contributions": [
+            {"name": c.name, "value": c.value, "document_id": c.document_id}
+            for c in ranked.contributions
+        ],
         "terms": list(ranked.terms),
-        "evidence": [e.model_dump(mode="json") for e in evidence],
+        "evidence": [
+            {
+                "document_id": item.document_id,
+                "kind": item.kind,
+                "title": titles.get(item.document_id, ""),
+                "grade": item.grade.value,
+                "score": item.score,
+                "terms": list(item.terms),
+            }
+            for item in ranked.evidence
+        ],
         "uncovered_keywords": list(ranked.uncovered_keywords),
         "is_pending": ranked.is_pending,
     }
 
 
-def titles_of(expert: Expert) -> dict[str, str]:
-    """The titles of an expert's documents, by id."""
-    titles = {str(item.id): item.title for item in expert.evidence}
-    return {str(expert.id): PROFILE_TITLE, **titles}
-
-
-def show_ranked_expert(ranked: Ranked, expert: Expert) -> ExpertMatch:
-    return ExpertMatch(
-        **explained(ranked, titles_of(expert)), expert=MatchedExpert.model_validate(expert)
-    )
+def show_expert_match(reasons: Mapping[str, Any], expert: object) -> ExpertMatch:
+    """`reasons` as `explained` gives them; `expert` has the attributes of MatchedExpert."""
+    return ExpertMatch(**reasons, expert=MatchedExpert.model_validate(expert))
 
 
 def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:

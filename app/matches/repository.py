@@ -1,14 +1,17 @@
 """Every SELECT on match runs, matches and judgments."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.demands.models import Demand
+from app.experts.models import Evidence, Expert
 from app.matches.models import Judgment, Match, MatchRun, Verdict
 from app.matches.schemas import MatchQuery
 
@@ -87,3 +90,19 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
 
 def listed_judgments(scope: ColumnElement[bool]) -> Select[Judgment]:
     return select(Judgment).where(scope)
+
+
+async def matched_experts(
+    session: AsyncSession, expert_ids: Sequence[UUID]
+) -> dict[UUID, Row[Any]]:
+    """What a candidate's card shows of each expert, by id; columns, since every match asks."""
+    e = Expert
+    columns = (e.id, e.name, e.kind, e.title, e.organization_name, e.region_code)
+    rows: Iterable[Row[Any]] = await session.execute(select(*columns).where(e.id.in_(expert_ids)))
+    return {row.id: row for row in rows}
+
+
+async def evidence_titles(session: AsyncSession, document_ids: Iterable[UUID]) -> dict[str, str]:
+    """The title of each item of evidence, by its id as text; a profile statement has none."""
+    statement = select(Evidence.id, Evidence.title).where(Evidence.id.in_(document_ids))
+    return {str(row.id): row.title for row in await session.execute(statement)}
