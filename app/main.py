@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())

@@ -1,5 +1,6 @@
 """What the domains' bodies share: strict requests, record responses, bounded texts."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -16,6 +17,9 @@ from pydantic_core import PydanticCustomError
 
 # PostgreSQL stores no NUL; other control characters are no text for people either.
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+
+NUMBER = re.compile(r"\s*[-+]?\d+\.?\d*\s*")
 
 
 def text_of(max_length: int, *, min_length: int = 0) -> Any:
@@ -35,8 +39,8 @@ Texts = Annotated[list[Annotated[str, text_of(300, min_length=1)]], Field(max_le
 
 
 def _written_out(value: object) -> object:
-    """Refuse numbers, which Pydantic would take for seconds since 1970."""
-    if isinstance(value, int | float):
+    """Refuse numbers, also as text, which Pydantic would take for seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and NUMBER.fullmatch(value)):
         message = ("应为文本形式的日期或时间", "Should be a date or time as text")
         raise PydanticCustomError("date_as_number", "date as number", {"text": message})
     return value

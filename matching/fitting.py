@@ -9,7 +9,6 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.decomposition import TruncatedSVD
 
 from matching.embeddings import unit
 from matching.features import Floats, Rows, count_terms, smooth_idf, weigh
@@ -131,6 +130,9 @@ def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
     rank = min(LATENT_DIMENSIONS, matrix.shape[0] - 1, len(keys) - 1)
     if rank < 1:
         return keys, np.zeros((len(keys), 1), dtype=np.float32)
+    # Imported here: it takes a second, and a start that finds a saved index needs none of it.
+    from sklearn.decomposition import TruncatedSVD
+
     with np.errstate(invalid="ignore"):  # explained variance of candidates that are all alike
         svd = TruncatedSVD(rank, random_state=0, n_iter=5).fit(matrix)
     return keys, np.ascontiguousarray(svd.components_.T, dtype=np.float32)

@@ -94,5 +94,14 @@ def with_role(*roles: Role) -> Callable[[Account], Coroutine[Any, Any, Account]]
     return check
 
 
+async def get_staff_person(
+    account: Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))],
+    person: SignedInAccount,
+) -> Account:
+    """Staff who signed in: a leaked key must not open a second way in."""
+    return person
+
+
 AdministratorAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR))]
 StaffAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))]
+SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]

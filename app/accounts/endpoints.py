@@ -6,7 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, status
 
 from app.accounts import api_keys, operations, password_reset, sign_in
-from app.accounts.dependencies import CurrentAccount, SignedInAccount, StaffAccount
+from app.accounts.dependencies import (
+    CurrentAccount,
+    SignedInAccount,
+    SignedInStaffAccount,
+    StaffAccount,
+)
 from app.accounts.schemas import (
     AccountBody,
     AccountCreate,
@@ -93,7 +98,7 @@ async def change_password(
 
 @router.post("/accounts", status_code=status.HTTP_201_CREATED)
 async def create_account(
-    session: SessionDep, account: StaffAccount, data: AccountCreate
+    session: SessionDep, account: SignedInStaffAccount, data: AccountCreate
 ) -> AccountBody:
     """建立账号 · Administrators make any account, coordinators those of enterprises and experts."""
     return operations.show(account, await operations.create(session, account, data))
@@ -124,7 +129,10 @@ async def update_account(
 
 @router.post("/accounts/{account_id:uuid}:issue-password-reset")
 async def issue_password_reset(
-    session: SessionDep, account: StaffAccount, settings: SettingsDep, account_id: UUID
+    session: SessionDep,
+    account: SignedInStaffAccount,
+    settings: SettingsDep,
+    account_id: UUID,
 ) -> PasswordResetCode:
     """签发重置码 · A one-time code, shown once, to hand to the account's owner."""
     managed = await operations.get(session, account, account_id)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from app.accounts.models import Role
 from app.pagination import PageQuery
@@ -21,7 +22,25 @@ Email = Annotated[
     ),
     AfterValidator(str.lower),
 ]
-Password = Annotated[SecretStr, Field(min_length=10, max_length=128, examples=["correct-horse-42"])]
+
+
+def _encodable(secret: SecretStr) -> SecretStr:
+    """Refuse lone surrogates as Pydantic does in plain texts: there is no hash of them."""
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("string_unicode", "invalid characters") from None
+    return secret
+
+
+Password = Annotated[
+    SecretStr,
+    Field(min_length=10, max_length=128, examples=["correct-horse-42"]),
+    AfterValidator(_encodable),
+]
+GivenPassword = Annotated[
+    SecretStr, Field(max_length=128, examples=["correct-horse-42"]), AfterValidator(_encodable)
+]
 OneTimeCode = Annotated[
     str,
     Field(min_length=20, max_length=100, examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"]),
@@ -30,7 +49,7 @@ OneTimeCode = Annotated[
 
 class SignIn(Body):
     email: Email
-    password: Annotated[SecretStr, Field(max_length=128, examples=["correct-horse-42"])]
+    password: GivenPassword
 
 
 class Tokens(BaseModel):
@@ -47,7 +66,7 @@ class Refresh(Body):
 
 
 class PasswordChange(Body):
-    current_password: Annotated[SecretStr, Field(max_length=128)]
+    current_password: GivenPassword
     new_password: Password
 
 

@@ -38,10 +38,13 @@ def missing_fields(achievement: Achievement) -> list[FieldError]:
     ]
 
 
+def faults(achievement: Achievement) -> list[FieldError]:
+    """Everything that keeps the achievement out of the pool: what is missing, and secrecy."""
+    secrecy = [CONFIDENTIAL] if achievement.is_confidential else []
+    return secrecy + missing_fields(achievement)
+
+
 def require_publishable(achievement: Achievement) -> None:
     """Raises Invalid that names every missing field, or that the achievement is classified."""
-    faults = missing_fields(achievement)
-    if achievement.is_confidential:
-        faults = [CONFIDENTIAL, *faults]
-    if faults:
-        raise Invalid(errors=faults)
+    if found := faults(achievement):
+        raise Invalid(errors=found)

@@ -22,6 +22,7 @@ from app.changes import operations as changes
 from app.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.language import Text
 from app.lifecycle import next_state
+from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
 from app.organizations.access import Actor
 from app.pagination import Page, Pages
@@ -48,7 +49,7 @@ async def create(session: AsyncSession, actor: Actor, data: AchievementCreate) -
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     achievement = Achievement(state=AchievementState.REGISTERED)
-    await apply(session, achievement, data.model_dump())
+    await apply(session, actor, achievement, data.model_dump())
     if not parties_of(actor, achievement):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
     index_text(achievement)
@@ -93,7 +94,7 @@ async def update(
     if achievement.state not in allowed:
         raise WrongState(verb="update", state=achievement.state, allowed=sorted(allowed))
     wanted = data.changes()
-    await apply(session, achievement, wanted)
+    await apply(session, actor, achievement, wanted)
     if not parties_of(actor, achievement):
         raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
     if achievement.state in OPEN_STATES:
@@ -129,12 +130,14 @@ async def move(
     return achievement
 
 
-async def apply(session: AsyncSession, achievement: Achievement, values: Mapping[str, Any]) -> None:
-    """Set fields; an organization given by id lends its name."""
+async def apply(
+    session: AsyncSession, actor: Actor, achievement: Achievement, values: Mapping[str, Any]
+) -> None:
+    """Set fields; an organization given by id, which the actor may read, lends its name."""
     changed = dict(values)
     if organization_id := values.get("organization_id"):
         organization = await organization_repository.find(session, organization_id)
-        if organization is None:
+        if organization is None or not organizations.may_read(actor, organization):
             raise invalid_field(
                 "/organization_id", "unknown_organization", "没有此机构", "No such organization"
             )

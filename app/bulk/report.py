@@ -12,6 +12,7 @@ from app.errors import Problem
 from app.validation import FieldError
 
 MAX_ENTRIES = 1_000
+MAX_FIELD = 200  # characters
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -76,12 +77,17 @@ class Report:
             {
                 "row": row,
                 "outcome": outcome.value,
-                "field": fault.pointer.removeprefix("/"),
+                "field": _printable(fault.pointer.removeprefix("/")),
                 "code": fault.code,
                 "message_zh": fault.message.zh,
                 "message_en": fault.message.en,
             }
         )
+
+
+def _printable(name: str) -> str:
+    """A field's name as the file has it may hold what JSONB does not take, and be of any length."""
+    return "".join(c for c in name if c.isprintable())[:MAX_FIELD]
 
 
 COLUMNS = {

@@ -17,11 +17,15 @@ Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染�
 
 
 def _without_trailing_zeros(amount: Decimal) -> Decimal:
-    """The database's 50.5000 as the 50.5 that was sent."""
-    return Decimal(f"{amount.normalize():f}")
+    """The database's 50.5000 as the 50.5 that was sent; every nought as 0, whatever its exponent."""
+    return Decimal(f"{amount.normalize() + 0:f}")
 
 
-Money = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4, examples=["50"])]
+Money = Annotated[
+    Decimal,
+    Field(ge=0, max_digits=14, decimal_places=4, examples=["50"]),
+    AfterValidator(_without_trailing_zeros),
+]
 StoredMoney = Annotated[Decimal, AfterValidator(_without_trailing_zeros)]
 
 

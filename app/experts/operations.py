@@ -25,13 +25,15 @@ from app.experts.schemas import (
 from app.experts.workflow import EDITABLE, TRANSITIONS
 from app.language import Text
 from app.lifecycle import Party, next_state
+from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
 from app.organizations.access import Actor
 from app.pagination import Page, Pages
 from app.search import pinyin, search_vector
 
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
-IDENTITY = ("name", "kind", "academy_division", "elected_year")
+# The region is part of it: it decides who supervises.
+IDENTITY = ("name", "kind", "academy_division", "elected_year", "region_code")
 
 
 def show(actor: Actor, expert: Expert) -> ExpertBody:
@@ -55,7 +57,8 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     expert.external_id = data.external_id
-    await apply(session, expert, data.model_dump(exclude={"evidence", "external_id"}, mode="json"))
+    values = data.model_dump(exclude={"evidence", "external_id"}, mode="json")
+    await apply(session, actor, expert, values)
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
@@ -107,7 +110,7 @@ async def update(
     expert = await get_editable(session, actor, expert_id)
     wanted = data.model_dump(mode="json", exclude_unset=True)
     _require_unlocked(actor, expert, wanted)
-    await apply(session, expert, wanted)
+    await apply(session, actor, expert, wanted)
     if not parties_of(actor, expert):
         raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
     return await save(session, actor, expert, fields=sorted(wanted))
@@ -165,7 +168,8 @@ async def link_account(
     if Party.STAFF not in parties_of(actor, expert):
         raise Forbidden()
     account = await account_repository.find(session, account_id)
-    if account is None or account.role is not Role.EXPERT:
+    is_expert = account is not None and account.role is Role.EXPERT
+    if account is None or not is_expert or not actor.manages_region(account.region_code):
         raise invalid_field(
             "/account_id", "not_an_expert", "应为专家账号", "Not an expert's account"
         )
@@ -175,12 +179,14 @@ async def link_account(
     return expert
 
 
-async def apply(session: AsyncSession, expert: Expert, values: Mapping[str, Any]) -> None:
-    """Set fields; an organization given by id lends its name."""
+async def apply(
+    session: AsyncSession, actor: Actor, expert: Expert, values: Mapping[str, Any]
+) -> None:
+    """Set fields; an organization given by id, which the actor may read, lends its name."""
     lent: dict[str, Any] = {}
     if organization_id := values.get("organization_id"):
         organization = await organization_repository.find(session, UUID(str(organization_id)))
-        if organization is None:
+        if organization is None or not organizations.may_read(actor, organization):
             raise invalid_field(
                 "/organization_id", "unknown_organization", "没有此机构", "No such organization"
             )

@@ -71,8 +71,12 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     if account_id is None or (account_id != actor.account_id and not actor.is_staff):
         raise Forbidden(Text("只能为自己申请", "You may ask only for yourself"))
     organization = await organizations.get(session, actor, data.organization_id)
-    if await account_repository.find(session, account_id) is None:
+    account = await account_repository.find(session, account_id)
+    is_own = account_id == actor.account_id
+    if account is None or not (is_own or actor.manages_region(account.region_code)):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
+    if account.role is Role.EVALUATOR:
+        raise Forbidden(Text("评估员只能读取", "Evaluators only read"))
     if await repository.find_membership_of(session, account_id, organization.id):
         raise Conflict(Text("该成员关系已存在", "This membership exists already"))
     membership = await _request(session, account_id, organization, actor.account_id)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.achievements import operations
-from app.achievements.completeness import missing_fields
+from app.achievements.completeness import faults
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import AchievementCreate
 from app.achievements.workflow import EDITABLE
@@ -68,7 +68,7 @@ class AchievementImporter:
         operations.index_text(record)
 
     def faults(self, record: Achievement) -> Sequence[FieldError]:
-        return missing_fields(record)
+        return faults(record)
 
     def admit(self, record: Achievement) -> None:
         record.state = AchievementState.PUBLISHED
