@@ -89,11 +89,10 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    from app.bulk.demonstration_pool import load_demonstration
+    from app.bulk.terminal import load_with_progress
 
     async with _database() as engine:
-        await load_demonstration(create_sessions(engine))
-    console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
+        await load_with_progress(create_sessions(engine), console)
 
 
 @cli.command(name="import")

@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+BROKEN_CONSTRAINT = Text(
+    "内容与已有数据重复或不一致，未保存",
+    "This repeats or contradicts what is stored; nothing was saved",
+)
 
 
 class ErrorItem(BaseModel):
@@ -105,8 +109,8 @@ class WrongState(Problem):
 
     def __init__(self, *, verb: str, state: str, allowed: Sequence[str]) -> None:
         text = Text(
-            "“{verb}”只能在以下状态进行：{allowed}；当前状态为 {state}",
-            "'{verb}' is possible from {allowed}; the record is {state}",
+            "操作“{verb}”只能在以下状态进行：{allowed}；当前状态：{state}",
+            "The action '{verb}' needs one of the states {allowed}; the record's state is {state}",
         )
         super().__init__(text.format(verb=verb, state=state, allowed=", ".join(allowed)))
 
@@ -207,8 +211,9 @@ def from_http(error: HTTPException) -> Problem:
 def from_database(error: DBAPIError) -> Problem:
     """A broken constraint is the caller's conflict; anything else means the database is away."""
     if isinstance(error, IntegrityError):
-        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
-        return Conflict(Text(f"违反约束 {constraint}", f"Constraint {constraint} is broken"))
+        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        logger.warning("constraint %s is broken", constraint)
+        return Conflict(BROKEN_CONSTRAINT)
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return Unavailable()
     logger.error("database error", exc_info=error)

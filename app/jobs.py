@@ -19,6 +19,7 @@ from psycopg import OperationalError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.background import running
 from app.database import now
 from app.errors import Unavailable
 
@@ -92,7 +93,7 @@ async def work(url: URL, context: dict[str, Any]) -> None:
     """
     while True:
         try:
-            async with open_queue(url), _retrying_stalled_jobs():
+            async with open_queue(url), running(_keep_retrying_stalled_jobs()):
                 await queue.run_worker_async(
                     additional_context=context,
                     concurrency=2,
@@ -107,18 +108,7 @@ async def work(url: URL, context: dict[str, Any]) -> None:
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-@asynccontextmanager
-async def _retrying_stalled_jobs() -> AsyncIterator[None]:
-    task = asyncio.create_task(_retry_stalled_jobs_for_ever())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _retry_stalled_jobs_for_ever() -> None:
+async def _keep_retrying_stalled_jobs() -> None:
     while True:
         with contextlib.suppress(ConnectorException):  # the worker itself notices, and waits
             await retry_stalled_jobs()
@@ -145,5 +135,5 @@ async def _retry(job: Job) -> None:
 @queue.periodic(cron="17 3 * * *")
 @queue.task(name="delete_old_jobs", queueing_lock="delete_old_jobs")
 async def delete_old_jobs(timestamp: int) -> None:
-    """Every night: jobs that succeeded are kept for a month, failed ones until someone looks."""
+    """Every night: jobs that succeeded are kept for a month, failed ones for good."""
     await queue.job_manager.delete_old_jobs(nb_hours=KEPT_HOURS)

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-LANGUAGES = ("zh-CN", "en")
-
 
 class Text(NamedTuple):
     """One sentence, Chinese first."""

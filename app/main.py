@@ -1,12 +1,9 @@
 """create_app(settings): the only place where the parts are put together."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -14,15 +11,13 @@ from sqlalchemy import URL
 
 from app import api, errors, health, openapi, start_page
 from app.accounts.secrets import AccessTokens
+from app.background import running
 from app.body_limit import BodyLimitMiddleware
-from app.database import create_engine, create_sessions
 from app.jobs import open_queue
 from app.matches.following import follow
-from app.matches.models import Pool
-from app.matches.ranking import create_matcher
 from app.pagination import Cursors
+from app.process import Process, connect, open_process
 from app.request_id import RequestIdMiddleware
-from app.server import database_server
 from app.settings import Settings
 
 
@@ -61,30 +56,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
-    settings: Settings = app.state.settings
-    to_thread.current_default_thread_limiter().total_tokens = settings.threads
-    async with database_server(settings) as url, services(app, url):
-        await app.state.matcher.prepare()
-        following = asyncio.create_task(follow(app.state.matcher))
-        try:
+    async with open_process(app.state.settings) as process, _shared(app, process):
+        await process.matcher.prepare()
+        async with running(follow(process.matcher)):
             yield
-        finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
 
 
 @asynccontextmanager
 async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
     """What requests share on one database: sessions, the job queue, the live indexes."""
-    settings: Settings = app.state.settings
-    engine = create_engine(url, settings)
-    following = create_engine(url, settings, size=len(Pool))
-    app.state.sessions = create_sessions(engine)
-    app.state.matcher = create_matcher(settings, create_sessions(following))
-    try:
-        async with open_queue(url):
-            yield
-    finally:
-        await engine.dispose()
-        await following.dispose()
+    async with connect(app.state.settings, url) as process, _shared(app, process):
+        yield
+
+
+@asynccontextmanager
+async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
+    """Hand the process's parts to the requests."""
+    app.state.sessions, app.state.matcher = process.sessions, process.matcher
+    async with open_queue(process.url):
+        yield

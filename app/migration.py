@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
 
-# Any number will do, as long as every process of this service takes the same one.
-MIGRATION_LOCK = 5_403_021
+MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('migration'))")
 
 
 async def upgrade(engine: AsyncEngine) -> None:
@@ -20,7 +19,7 @@ async def upgrade(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    connection.execute(MIGRATION_LOCK)
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.attributes["connection"] = connection

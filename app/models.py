@@ -1,25 +1,14 @@
-"""Every domain's tables on one metadata, for the migrations."""
+"""Every domain's tables: with this module loaded, `Base.metadata` is the whole schema.
 
-from app.accounts import models as accounts
-from app.achievements import models as achievements
-from app.bulk import models as bulk
-from app.changes import models as changes
-from app.database import Base
-from app.demands import models as demands
-from app.experts import models as experts
-from app.matches import models as matches
-from app.organizations import models as organizations
-from app.reference import models as reference
+Nothing is read from here: to load it is enough.
+"""
 
-DOMAINS = (
-    reference,
-    changes,
-    accounts,
-    organizations,
-    experts,
-    achievements,
-    demands,
-    matches,
-    bulk,
-)
-ALL_TABLES = Base.metadata
+import app.accounts.models
+import app.achievements.models
+import app.bulk.models
+import app.changes.models
+import app.demands.models
+import app.experts.models
+import app.matches.models
+import app.organizations.models
+import app.reference.models  # noqa: F401

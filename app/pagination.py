@@ -13,13 +13,14 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import SessionDep
 from app.errors import invalid_field
+from app.schemas import Body
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -35,10 +36,8 @@ class Page(BaseModel, Generic[Item]):
     total: int | None = Field(default=None, description="only with count=exact")
 
 
-class PageQuery(BaseModel):
+class PageQuery(Body):
     """The parameters every list takes; a domain adds its filters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50
     cursor: Annotated[str | None, Field(max_length=500)] = None

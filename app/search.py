@@ -6,6 +6,7 @@ and stored with `array_to_tsvector`; every query asks for the same grams of the 
 
 import re
 from collections.abc import Iterable
+from itertools import accumulate
 
 from pypinyin import lazy_pinyin
 from sqlalchemy import ColumnElement, Function, cast, false, func
@@ -17,6 +18,7 @@ from matching.text import normalise
 
 SearchVector = Function[str]
 MAX_LEXEME = 60
+MAX_BYTES = 1_000_000  # of a record's lexemes; PostgreSQL takes 1,048,575
 # Kana stands with the ideographs: neither puts spaces between words.
 _RUNS = re.compile(
     r"([\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]+)"
@@ -92,7 +94,14 @@ def search_vector(texts: Iterable[str], *, names: Iterable[str] = ()) -> SearchV
         found |= lexemes(text)
     for name in names:
         found |= name_lexemes(name)
-    return func.array_to_tsvector(cast(sorted(found), ARRAY(TextType)), type_=TSVECTOR)
+    return func.array_to_tsvector(cast(_bounded(found), ARRAY(TextType)), type_=TSVECTOR)
+
+
+def _bounded(found: set[str]) -> list[str]:
+    """In order, without the last ones of a record that holds more than PostgreSQL takes."""
+    terms = sorted(found)
+    sizes = accumulate(len(term.encode()) for term in terms)
+    return [term for term, size in zip(terms, sizes, strict=True) if size <= MAX_BYTES]
 
 
 def matches_text(column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:

@@ -1,7 +1,6 @@
 """Which PostgreSQL the process uses: the one in DATABASE_URL, or the embedded one."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from anyio import to_thread
 from sqlalchemy import URL, make_url
 
 from app import embedded
+from app.background import running
 from app.embedded import EmbeddedServer, EmbeddedServerError
 from app.settings import Settings
 
@@ -40,13 +40,10 @@ async def database_server(settings: Settings) -> AsyncIterator[URL]:
     # Starting and stopping hold the loop on purpose: a signal that came in the middle would
     # leave a server behind.
     server = embedded.start(folder)
-    keeper = asyncio.create_task(_keep_up(server, folder))
     try:
-        yield server.url
+        async with running(_keep_up(server, folder)):
+            yield server.url
     finally:
-        keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeper
         server.stop()
 
 

@@ -3,8 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import uvicorn
 from pydantic import SecretStr
@@ -13,7 +12,8 @@ from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts.models import Account
-from app.bulk.demonstration_pool import load_demonstration
+from app.background import running
+from app.bulk.terminal import load_with_progress
 from app.database import create_engine, create_sessions
 from app.main import create_app
 from app.migration import upgrade
@@ -35,7 +35,7 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
     with _bound(settings.host, settings.port) as listener:
         async with database_server(settings) as url:
             await _prepare(url, settings, wants_demo=wants_demo)
-            async with _worker() if has_worker else nullcontext():
+            async with running(_keep_worker()) if has_worker else nullcontext():
                 await _serve(_server(settings, url), listener)
 
 
@@ -59,9 +59,7 @@ async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
         await upgrade(engine)
     console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
-        with console.status("载入演示库 · loading the demonstration pool"):
-            await load_demonstration(create_sessions(engine))
-        console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
+        await load_with_progress(create_sessions(engine), console)
     await engine.dispose()
 
 
@@ -114,19 +112,8 @@ def _announce(host: str, port: int) -> None:
     console.print("  停止 · stop               Ctrl+C")
 
 
-@asynccontextmanager
-async def _worker() -> AsyncIterator[None]:
+async def _keep_worker() -> None:
     """A worker process beside the service; one that dies is started again."""
-    keeper = asyncio.create_task(_keep_running())
-    try:
-        yield
-    finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
-
-
-async def _keep_running() -> None:
     while True:
         # Of a session of its own, or Ctrl+C would reach it twice; see app.worker for its stdin.
         worker = await asyncio.create_subprocess_exec(

@@ -3,15 +3,9 @@
 import asyncio
 import sys
 
-from anyio import to_thread
-
-import app.models  # noqa: F401  a flush must know every table that a foreign key names
-from app.database import create_engine, create_sessions
 from app.jobs import work
-from app.matches import tasks as matching_tasks
-from app.matches.models import Pool
-from app.matches.ranking import create_matcher
-from app.server import database_server
+from app.matches.tasks import MatchingWork
+from app.process import Process, open_process
 from app.settings import Settings
 
 
@@ -23,20 +17,16 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     """
     if stops_with_stdin:
         _cancel_with_stdin()
-    to_thread.current_default_thread_limiter().total_tokens = settings.threads
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
-        following = create_engine(url, settings, size=len(Pool))
-        matcher = create_matcher(settings, create_sessions(following))
-        sessions = create_sessions(engine)
-        matching = matching_tasks.MatchingWork(
-            sessions=sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
-        )
-        try:
-            await work(url, {"sessions": sessions, "matching": matching})
-        finally:
-            await engine.dispose()
-            await following.dispose()
+    async with open_process(settings) as process:
+        context = {"sessions": process.sessions, "matching": _matching(process)}
+        await work(process.url, context)
+
+
+def _matching(process: Process) -> MatchingWork:
+    matcher = process.matcher
+    return MatchingWork(
+        sessions=process.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+    )
 
 
 def _cancel_with_stdin() -> None:

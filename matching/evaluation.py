@@ -6,6 +6,7 @@ candidate ids, best first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, log2
 
@@ -75,7 +76,8 @@ def tfidf_rankings(
 ) -> list[list[str]]:
     """Rank all documents for each query by plain TF-IDF cosine, ties by id: the baselines.
 
-    Features are the words that `words` cuts out of a normalised text, or its character bigrams.
+    Features, sublinear and with smoothed idf, are the words that `words` cuts out of a normalised
+    text, or the character bigrams of its runs of letters and digits.
     """
     ids = sorted(documents)
     vectorizer = _vectorizer(words)
@@ -85,9 +87,13 @@ def tfidf_rankings(
 
 
 def _vectorizer(words: Callable[[str], list[str]] | None) -> TfidfVectorizer:
-    if words is None:
-        return TfidfVectorizer(analyzer="char", ngram_range=(2, 2), preprocessor=normalise)
-    return TfidfVectorizer(analyzer=lambda text: words(normalise(text)))
+    cut = words or _bigrams
+    return TfidfVectorizer(analyzer=lambda text: cut(normalise(text)), sublinear_tf=True)
+
+
+def _bigrams(text: str) -> list[str]:
+    runs = re.findall(r"\w+", text)
+    return [run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))]
 
 
 def _dcg(grades: Sequence[int]) -> float:

@@ -5,12 +5,10 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection
 
+import app.models  # noqa: F401  fills the metadata
 from app.database import Base, create_engine
-from app.models import ALL_TABLES
 from app.server import database_server
 from app.settings import Settings
-
-assert ALL_TABLES is Base.metadata
 
 
 def include_object(
@@ -22,7 +20,7 @@ def include_object(
 
 def run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=ALL_TABLES, include_object=include_object
+        connection=connection, target_metadata=Base.metadata, include_object=include_object
     )
     with context.begin_transaction():
         context.run_migrations()

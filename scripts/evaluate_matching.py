@@ -119,11 +119,16 @@ def rank_over_http(service: Service, cases: Cases) -> tuple[dict[str, list[str]]
     for demand_id, case_id in track(
         service.external_ids("demands").items(), "匹配 · matching", console=console
     ):
-        matches = service.match(demand_id, limit=DEPTH)
+        matches = service.match(demand_id, limit=DEPTH)["matches"]
         found = [(case_of[m["expert"]["id"]], m["score"]) for m in matches]
         rankings[case_id] = [expert for expert, _ in found]
         lines += [f"{case_id}\t{expert}\t{score:.6f}" for expert, score in found]
     return rankings, lines
+
+
+def cut_words(text: str) -> list[str]:
+    """The words of two characters and more: single ones are mostly particles and punctuation."""
+    return [word for word in rjieba.cut(text) if len(word) > 1]
 
 
 def baselines(cases: Cases) -> dict[str, Rankings]:
@@ -134,7 +139,7 @@ def baselines(cases: Cases) -> dict[str, Rankings]:
     }
     queries = [f"{row['title']}\n{row['description']}" for row in cases.demands]
     ids = [row["demand_id"] for row in cases.demands]
-    systems = {"word_tfidf": rjieba.cut, "bigram_tfidf": None}
+    systems = {"word_tfidf": cut_words, "bigram_tfidf": None}
     return {
         name: dict(zip(ids, tfidf_rankings(documents, queries, words=words), strict=True))
         for name, words in systems.items()

@@ -80,11 +80,11 @@ class Service:
             if cursor is None:
                 return found
 
-    def match(self, demand_id: str, *, limit: int) -> list[dict[str, Any]]:
-        """The candidates of a new run, best first."""
+    def match(self, demand_id: str, *, limit: int) -> dict[str, Any]:
+        """A new run with its candidates, best first."""
         response = self.http.post(f"/api/v1/demands/{demand_id}:match", json={"limit": limit})
         response.raise_for_status()
-        return list(response.json()["matches"])
+        return dict(response.json())
 
     def _get(self, path: str, **parameters: Any) -> Any:
         response = self.http.get(path, params=parameters or None)

@@ -102,6 +102,5 @@ async def get_staff_person(
     return person
 
 
-AdministratorAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR))]
 StaffAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))]
 SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]

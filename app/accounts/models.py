@@ -19,7 +19,10 @@ class Role(StrEnum):
 
 
 class Account(Record):
-    """One person who signs in; `region_code` bounds what a coordinator or evaluator may touch."""
+    """One person who signs in; `region_code` bounds what a coordinator may touch.
+
+    Of an enterprise's or expert's account it says which coordinators manage it.
+    """
 
     __tablename__ = "accounts"
 

@@ -47,8 +47,8 @@ def show(actor: Account, account: Account) -> AccountBody:
 
 def allowed_actions(actor: Account, account: Account) -> list[str]:
     """What the actor may do with this account now."""
-    actions = ["update", "issue_password_reset"] if may_manage(actor, account) else []
-    return actions + (["change_password"] if actor.id == account.id else [])
+    actions = ["update", "issue-password-reset"] if may_manage(actor, account) else []
+    return actions + (["change-password"] if actor.id == account.id else [])
 
 
 async def create(session: AsyncSession, actor: Account | None, data: AccountCreate) -> Account:

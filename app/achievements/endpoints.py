@@ -3,9 +3,8 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Query, status
 
-from app.accounts.models import Role
 from app.achievements import operations
 from app.achievements.schemas import (
     AchievementBody,
@@ -15,19 +14,16 @@ from app.achievements.schemas import (
     AchievementUpdate,
 )
 from app.database import SessionDep
-from app.organizations.access import Actor, CurrentActor, StaffActor, acting_as
+from app.organizations.access import CurrentActor, StaffActor
 from app.pagination import Page, PagesDep
 from app.schemas import Reason
 
 router = APIRouter(tags=["achievements"])
 
-WRITERS = (Role.EXPERT, Role.ENTERPRISE, Role.COORDINATOR, Role.ADMINISTRATOR)
-HolderActor = Annotated[Actor, Depends(acting_as(*WRITERS))]
-
 
 @router.post("/achievements", status_code=status.HTTP_201_CREATED)
 async def create_achievement(
-    session: SessionDep, actor: HolderActor, data: AchievementCreate
+    session: SessionDep, actor: CurrentActor, data: AchievementCreate
 ) -> AchievementBody:
     """登记成果 · By a member of the completing organization, or staff of the region."""
     return operations.show(actor, await operations.create(session, actor, data))
@@ -51,7 +47,7 @@ async def read_achievement(
 
 @router.patch("/achievements/{achievement_id:uuid}")
 async def update_achievement(
-    session: SessionDep, actor: HolderActor, achievement_id: UUID, data: AchievementUpdate
+    session: SessionDep, actor: CurrentActor, achievement_id: UUID, data: AchievementUpdate
 ) -> AchievementBody:
     """修改成果 · Change what the body names; once reviewed, only by staff."""
     return operations.show(actor, await operations.update(session, actor, achievement_id, data))
@@ -84,7 +80,7 @@ async def return_achievement(
 
 @router.post("/achievements/{achievement_id:uuid}:withdraw")
 async def withdraw_achievement(
-    session: SessionDep, actor: HolderActor, achievement_id: UUID, data: Reason
+    session: SessionDep, actor: CurrentActor, achievement_id: UUID, data: Reason
 ) -> AchievementBody:
     """撤回 · Out of the pool, by its organization or by staff, with the reason."""
     moved = await operations.move(session, actor, achievement_id, "withdraw", data.reason)
@@ -93,7 +89,7 @@ async def withdraw_achievement(
 
 @router.post("/achievements/{achievement_id:uuid}:restore")
 async def restore_achievement(
-    session: SessionDep, actor: HolderActor, achievement_id: UUID
+    session: SessionDep, actor: CurrentActor, achievement_id: UUID
 ) -> AchievementBody:
     """恢复登记 · A withdrawn result is registered again, to be reviewed anew."""
     return operations.show(actor, await operations.move(session, actor, achievement_id, "restore"))

@@ -38,12 +38,21 @@ KINDS = (
 async def load_demonstration(sessions: Sessions, progress: Progress = silent) -> None:
     """Fill a database with the demonstration pool and its accounts; twice changes nothing.
 
-    What somebody has edited since the last time stays as it is.
+    What somebody has edited since the last time stays as it is. `progress` hears of the rows of
+    all files together.
     """
-    for kind in KINDS:
-        await operations.import_file(sessions, _upload(kind), progress)
+    uploads = [_upload(kind) for kind in KINDS]
+    sizes = [len(upload.content.splitlines()) for upload in uploads]
+    for number, upload in enumerate(uploads):
+        onward = _onward(progress, sum(sizes[:number]), sum(sizes))
+        await operations.import_file(sessions, upload, onward)
     async with sessions.begin() as session:
         await _add_accounts(session)
+
+
+def _onward(progress: Progress, before: int, total: int) -> Progress:
+    """The progress of one file as that of all of them; `before` rows came with earlier files."""
+    return lambda done, _: progress(before + done, total)
 
 
 def _upload(kind: ImportKind) -> Upload:

@@ -20,8 +20,6 @@ from app.jobs import defer
 from app.organizations.access import SERVICE, Actor
 from app.pagination import Page, Pages
 
-__all__ = ["Upload", "enqueue", "import_file", "receive", "run_import", "search"]
-
 SORTS = {"created_at": Import.created_at}
 
 
@@ -38,9 +36,9 @@ class Upload:
 
 
 async def receive(session: AsyncSession, actor: Actor, upload: Upload) -> ImportBody:
-    """Keep the file and put it into the queue; a file that cannot be read is refused at once."""
+    """Keep the file and queue its job; a file that cannot be read is refused at once."""
     import_ = await start(session, actor, upload)
-    await enqueue(session, import_)
+    await defer(session, "run_import", import_id=str(import_.id))
     return ImportBody.of(import_)
 
 
@@ -61,11 +59,6 @@ async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
     session.add(import_)
     await changes.append(session, "import.created", import_.id, actor_id=actor.account_id)
     return import_
-
-
-async def enqueue(session: AsyncSession, import_: Import) -> None:
-    """Let a worker run the import once this transaction has committed."""
-    await defer(session, "run_import", import_id=str(import_.id))
 
 
 async def import_file(

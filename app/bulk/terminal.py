@@ -1,14 +1,16 @@
 """An import as people see it in the terminal: a bar while it runs, then what became of the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from app.bulk.demonstration_pool import load_demonstration
 from app.bulk.models import ImportState
 from app.bulk.operations import Upload, import_file
-from app.bulk.running import Sessions
+from app.bulk.running import Progress, Sessions
 from app.bulk.schemas import ImportBody, ReportEntry
 
 SHOWN_FAULTS = 50
@@ -16,16 +18,27 @@ SHOWN_FAULTS = 50
 
 async def import_with_progress(sessions: Sessions, upload: Upload, console: Console) -> bool:
     """Run the import and print its report; whether the file went in."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(f"导入 · importing {upload.filename}", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        found = await import_file(sessions, upload, advance)
+    with _bar(f"导入 · importing {upload.filename}", console) as progress:
+        found = await import_file(sessions, upload, progress)
     _print_outcome(found, console)
     return found.state is ImportState.DONE
+
+
+async def load_with_progress(sessions: Sessions, console: Console) -> None:
+    """Load the demonstration pool, and say so."""
+    with _bar("载入演示库 · loading the demonstration pool", console) as progress:
+        await load_demonstration(sessions, progress)
+    console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
+
+
+@contextmanager
+def _bar(what: str, console: Console) -> Iterator[Progress]:
+    """A bar for as long as the block; a console that is no terminal shows nothing of it."""
+    text, count = bars.TextColumn("{task.description}"), bars.MofNCompleteColumn()
+    columns = (text, bars.BarColumn(), count, bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_outcome(found: ImportBody, console: Console) -> None:

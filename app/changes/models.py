@@ -30,7 +30,7 @@ class Change(Base):
         TransactionId, server_default=text("pg_current_xact_id()")
     )
     happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    kind: Mapped[str] = mapped_column(comment="domain and verb: demand.published")
+    kind: Mapped[str] = mapped_column(comment="record and what happened: demand.published")
     subject_id: Mapped[UUID]
     actor_id: Mapped[UUID | None] = mapped_column(comment="account; null for the service itself")
     data: Mapped[JsonObject] = mapped_column(default=dict)

@@ -26,11 +26,11 @@ async def read_queue(
 async def list_jobs(
     session: SessionDep, actor: AdministratorActor, query: Annotated[JobQuery, Query()]
 ) -> list[JobBody]:
-    """后台任务 · Jobs, latest first; failed ones wait for a decision."""
+    """后台任务 · Jobs, latest first; failed ones may be retried."""
     return await operations.list_jobs(session, query)
 
 
-@router.post("/jobs/{job_id:int}:retry", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/jobs/{job_id}:retry", status_code=status.HTTP_202_ACCEPTED)
 async def retry_job(session: SessionDep, actor: AdministratorActor, job_id: JobId) -> JobBody:
-    """重试任务 · Run a failed job again."""
+    """重试任务 · Run a failed job again as a new one, which is shown."""
     return await operations.retry_job(session, job_id)

@@ -8,6 +8,7 @@ from sqlalchemy import Select, String, cast, func, literal, select, text, union_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, PasswordReset, Role
+from app.accounts.operations import COORDINATOR_MANAGES
 from app.achievements.models import Achievement, AchievementState
 from app.console.schemas import JobQuery, QueueQuery, TaskKind
 from app.demands.models import Demand
@@ -93,7 +94,7 @@ def _password_resets(actor: Actor) -> Select[Any]:
     )
     if actor.role is Role.ADMINISTRATOR:
         return statement
-    return statement.where(a.role.in_((Role.ENTERPRISE, Role.EXPERT)))
+    return statement.where(a.role.in_(COORDINATOR_MANAGES))
 
 
 def _experts(actor: Actor) -> Select[Any]:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.schemas import Body
+
 
 class TaskKind(StrEnum):
     VERIFY_ORGANIZATION = "verify_organization"
@@ -35,9 +37,7 @@ class Queue(BaseModel):
     items: list[QueueItem]
 
 
-class QueueQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class QueueQuery(Body):
     kind: TaskKind | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
@@ -50,7 +50,7 @@ class JobStatus(StrEnum):
 
 
 class JobBody(BaseModel):
-    """A background job; a failed one has used up its attempts and waits for a decision."""
+    """A background job; a failed one has used up its attempts, and stays on record."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -62,9 +62,7 @@ class JobBody(BaseModel):
     scheduled_at: datetime | None
 
 
-class JobQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class JobQuery(Body):
     status: JobStatus | None = None
     before_id: Annotated[int | None, Field(ge=1, le=2**62, description="for the next page")] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50

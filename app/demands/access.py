@@ -2,14 +2,11 @@
 
 from sqlalchemy import ColumnElement, or_
 
-from app.accounts.models import Role
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, TRANSITIONS
 from app.lifecycle import Party, possible_verbs
-from app.organizations.access import Actor
+from app.organizations.access import POOL_READERS, Actor
 from app.regions import in_scope
-
-PUBLIC_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
 
 
 def parties_of(actor: Actor, demand: Demand) -> set[Party]:
@@ -23,7 +20,7 @@ def parties_of(actor: Actor, demand: Demand) -> set[Party]:
 
 def may_read(actor: Actor, demand: Demand) -> bool:
     """Published demands are open, as a summary, to all staff and evaluators."""
-    is_open = demand.state is DemandState.PUBLISHED and actor.role in PUBLIC_READERS
+    is_open = demand.state is DemandState.PUBLISHED and actor.role in POOL_READERS
     return is_open or may_read_in_full(actor, demand)
 
 
@@ -35,7 +32,7 @@ def may_read_in_full(actor: Actor, demand: Demand) -> bool:
 def readable(actor: Actor) -> ColumnElement[bool]:
     """The same rule as `may_read`, in SQL."""
     in_full = readable_in_full(actor)
-    if actor.role not in PUBLIC_READERS:
+    if actor.role not in POOL_READERS:
         return in_full
     return or_(in_full, Demand.state == DemandState.PUBLISHED)
 

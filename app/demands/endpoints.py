@@ -3,25 +3,20 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Query, status
 
-from app.accounts.models import Role
 from app.database import SessionDep
 from app.demands import operations
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
-from app.organizations.access import Actor, CurrentActor, StaffActor, acting_as
+from app.organizations.access import CurrentActor, StaffActor
 from app.pagination import Page, PagesDep
 from app.schemas import Reason
 
 router = APIRouter(tags=["demands"])
 
-WRITERS = (Role.ENTERPRISE, Role.COORDINATOR, Role.ADMINISTRATOR)
-DemandActor = Annotated[Actor, Depends(acting_as(*WRITERS))]
-EnterpriseActor = Annotated[Actor, Depends(acting_as(Role.ENTERPRISE))]
-
 
 @router.post("/demands", status_code=status.HTTP_201_CREATED)
-async def create_demand(session: SessionDep, actor: DemandActor, data: DemandCreate) -> DemandBody:
+async def create_demand(session: SessionDep, actor: CurrentActor, data: DemandCreate) -> DemandBody:
     """新建需求 · A draft; anything but the title may follow before `:submit`."""
     return operations.show(actor, await operations.create(session, actor, data))
 
@@ -42,14 +37,14 @@ async def read_demand(session: SessionDep, actor: CurrentActor, demand_id: UUID)
 
 @router.patch("/demands/{demand_id:uuid}")
 async def update_demand(
-    session: SessionDep, actor: DemandActor, demand_id: UUID, data: DemandUpdate
+    session: SessionDep, actor: CurrentActor, demand_id: UUID, data: DemandUpdate
 ) -> DemandBody:
     """修改需求 · Change what the body names; a submitted demand is locked."""
     return operations.show(actor, await operations.update(session, actor, demand_id, data))
 
 
 @router.post("/demands/{demand_id:uuid}:submit")
-async def submit_demand(session: SessionDep, actor: DemandActor, demand_id: UUID) -> DemandBody:
+async def submit_demand(session: SessionDep, actor: CurrentActor, demand_id: UUID) -> DemandBody:
     """提交 · Hand the form in for review; it must be complete, and is locked from now on."""
     return operations.show(actor, await operations.move(session, actor, demand_id, "submit"))
 
@@ -95,8 +90,8 @@ async def refuse_demand(
 
 @router.post("/demands/{demand_id:uuid}:withdraw")
 async def withdraw_demand(
-    session: SessionDep, actor: EnterpriseActor, demand_id: UUID, data: Reason
+    session: SessionDep, actor: CurrentActor, demand_id: UUID, data: Reason
 ) -> DemandBody:
-    """撤回 · The enterprise takes its demand back, in any state."""
+    """撤回 · The enterprise takes its demand back, unless it was refused."""
     moved = await operations.move(session, actor, demand_id, "withdraw", data.reason)
     return operations.show(actor, moved)

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, Field
 from app.demands.models import ActivityType, CooperationMode, DemandState
 from app.pagination import PageQuery
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
-from app.schemas import Body, Day, FormText, Line, Moment, RecordBody, text_of
+from app.schemas import Body, ContactEmail, Day, FormText, Line, Moment, Phone, RecordBody, text_of
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
 
 
 def _without_trailing_zeros(amount: Decimal) -> Decimal:
-    """The database's 50.5000 as the 50.5 that was sent; every nought as 0, whatever its exponent."""
+    """The database's 50.5000 as the 50.5 that was sent, and every nought as 0."""
     return Decimal(f"{amount.normalize() + 0:f}")
 
 
@@ -53,8 +53,8 @@ class DemandFields(Body):
     region_code: RegionCode | None = None
     public_summary: FormText = ""
     contact_name: Line = ""
-    contact_phone: Annotated[str, text_of(40)] = ""
-    contact_email: Annotated[str, text_of(254)] = ""
+    contact_phone: Phone = ""
+    contact_email: ContactEmail = ""
     is_open_bid: bool = Field(default=False, description="揭榜挂帅")
     assessment_indicators: FormText = ""
     time_limit_months: Annotated[int, Field(ge=1, le=600)] | None = None
@@ -76,7 +76,7 @@ class DemandUpdate(DemandFields):
 
 
 class PublicDemand(RecordBody):
-    """What every coordinator and evaluator may read of a published demand."""
+    """What all staff and evaluators, and the experts it suits, may read of a published demand."""
 
     title: str
     state: DemandState

@@ -2,14 +2,11 @@
 
 from sqlalchemy import ColumnElement, or_
 
-from app.accounts.models import Role
 from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, TRANSITIONS
 from app.lifecycle import Party, possible_verbs
-from app.organizations.access import Actor
+from app.organizations.access import POOL_READERS, Actor
 from app.regions import in_scope
-
-POOL_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
 
 
 def parties_of(actor: Actor, expert: Expert) -> set[Party]:
@@ -53,4 +50,5 @@ def allowed_actions(actor: Actor, expert: Expert) -> list[str]:
     """What the actor may do with this expert now."""
     parties = parties_of(actor, expert)
     actions = ["update"] if parties and expert.state in EDITABLE else []
-    return actions + possible_verbs(TRANSITIONS, expert.state, parties)
+    links = ["link-account"] if Party.STAFF in parties else []
+    return actions + possible_verbs(TRANSITIONS, expert.state, parties) + links

@@ -3,9 +3,8 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Query, status
 
-from app.accounts.models import Role
 from app.database import SessionDep
 from app.experts import contacts, evidence, operations
 from app.experts.schemas import (
@@ -23,18 +22,15 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.organizations.access import Actor, CurrentActor, StaffActor, acting_as
+from app.organizations.access import CurrentActor, StaffActor
 from app.pagination import Page, PagesDep
 from app.schemas import Reason
 
 router = APIRouter(tags=["experts"])
 
-WRITERS = (Role.EXPERT, Role.ENTERPRISE, Role.COORDINATOR, Role.ADMINISTRATOR)
-ProfileActor = Annotated[Actor, Depends(acting_as(*WRITERS))]
-
 
 @router.post("/experts", status_code=status.HTTP_201_CREATED)
-async def create_expert(session: SessionDep, actor: ProfileActor, data: ExpertCreate) -> ExpertBody:
+async def create_expert(session: SessionDep, actor: CurrentActor, data: ExpertCreate) -> ExpertBody:
     """登记专家 · A draft profile, by the expert, their organization, or staff of the region."""
     return operations.show(actor, await operations.create(session, actor, data))
 
@@ -55,35 +51,35 @@ async def read_expert(session: SessionDep, actor: CurrentActor, expert_id: UUID)
 
 @router.patch("/experts/{expert_id:uuid}")
 async def update_expert(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID, data: ExpertUpdate
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: ExpertUpdate
 ) -> ExpertBody:
     """修改专家 · Change what the body names, as a draft or in the pool."""
     return operations.show(actor, await operations.update(session, actor, expert_id, data))
 
 
 @router.post("/experts/{expert_id:uuid}:submit")
-async def submit_expert(session: SessionDep, actor: ProfileActor, expert_id: UUID) -> ExpertBody:
+async def submit_expert(session: SessionDep, actor: CurrentActor, expert_id: UUID) -> ExpertBody:
     """提交 · Hand a complete profile in for review."""
     return operations.show(actor, await operations.move(session, actor, expert_id, "submit"))
 
 
 @router.post("/experts/{expert_id:uuid}:begin-review")
 async def begin_expert_review(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID
+    session: SessionDep, actor: CurrentActor, expert_id: UUID
 ) -> ExpertBody:
     """单位审核 · The organization, or staff, take the profile up."""
     return operations.show(actor, await operations.move(session, actor, expert_id, "begin-review"))
 
 
 @router.post("/experts/{expert_id:uuid}:recommend")
-async def recommend_expert(session: SessionDep, actor: ProfileActor, expert_id: UUID) -> ExpertBody:
+async def recommend_expert(session: SessionDep, actor: CurrentActor, expert_id: UUID) -> ExpertBody:
     """单位推荐 · The organization, or staff, recommend the expert to the pool."""
     return operations.show(actor, await operations.move(session, actor, expert_id, "recommend"))
 
 
 @router.post("/experts/{expert_id:uuid}:return")
 async def return_expert(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID, data: Reason
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: Reason
 ) -> ExpertBody:
     """退回修改 · Back to the draft, with the reason."""
     moved = await operations.move(session, actor, expert_id, "return", data.reason)
@@ -98,7 +94,7 @@ async def admit_expert(session: SessionDep, actor: StaffActor, expert_id: UUID) 
 
 @router.post("/experts/{expert_id:uuid}:suspend")
 async def suspend_expert(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID, data: Reason
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: Reason
 ) -> ExpertBody:
     """暂停 · Out of matching for a while, with the reason."""
     moved = await operations.move(session, actor, expert_id, "suspend", data.reason)
@@ -138,7 +134,7 @@ async def read_expert_contact(
 
 @router.put("/experts/{expert_id:uuid}/contact")
 async def replace_expert_contact(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID, data: ContactFields
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: ContactFields
 ) -> ContactBody:
     """更新联系方式 · Telephone and e-mail."""
     return await contacts.replace(session, actor, expert_id, data)
@@ -146,7 +142,7 @@ async def replace_expert_contact(
 
 @router.post("/experts/{expert_id:uuid}/evidence", status_code=status.HTTP_201_CREATED)
 async def create_evidence(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID, data: EvidenceCreate
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: EvidenceCreate
 ) -> EvidenceBody:
     """添加佐证 · A publication, patent, project, award or achievement."""
     return EvidenceBody.of(await evidence.create(session, actor, expert_id, data))
@@ -155,7 +151,7 @@ async def create_evidence(
 @router.patch("/experts/{expert_id:uuid}/evidence/{evidence_id:uuid}")
 async def update_evidence(
     session: SessionDep,
-    actor: ProfileActor,
+    actor: CurrentActor,
     expert_id: UUID,
     evidence_id: UUID,
     data: EvidenceUpdate,
@@ -169,7 +165,7 @@ async def update_evidence(
     status_code=status.HTTP_204_NO_CONTENT,
 )
 async def delete_evidence(
-    session: SessionDep, actor: ProfileActor, expert_id: UUID, evidence_id: UUID
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, evidence_id: UUID
 ) -> None:
     """删除佐证 · Take one item away."""
     await evidence.delete(session, actor, expert_id, evidence_id)

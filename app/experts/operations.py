@@ -15,6 +15,7 @@ from app.experts.access import allowed_actions, may_read, parties_of, readable
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertState
 from app.experts.schemas import (
+    CAUSES,
     ExpertBody,
     ExpertCreate,
     ExpertQuery,
@@ -156,7 +157,9 @@ async def move(
 
 
 async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:
-    reason = f"{data.cause}: {data.reason}" if data.reason else data.cause.value
+    """Out of the pool for good; the reason that people read begins with the cause."""
+    cause = CAUSES[data.cause]
+    reason = f"{cause}：{data.reason}" if data.reason else cause
     return await move(session, actor, expert_id, "remove", reason)
 
 

@@ -210,6 +210,15 @@ class RemovalCause(StrEnum):
     REQUESTED = "requested"
 
 
+CAUSES = {
+    RemovalCause.DECEASED: "去世",
+    RemovalCause.RETIRED: "退休",
+    RemovalCause.MISCONDUCT: "违规失信",
+    RemovalCause.MERGED: "重复合并",
+    RemovalCause.REQUESTED: "本人申请",
+}
+
+
 class Removal(Body):
     cause: RemovalCause
     reason: Annotated[str, text_of(500)] = ""

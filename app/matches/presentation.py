@@ -9,10 +9,10 @@ from app.matches.documents import public_text_of_demand
 from app.matches.models import Match, MatchRun
 from app.matches.schemas import (
     ContributionBody,
-    EvidenceBody,
     ExclusionBody,
     ExpertMatch,
     MatchBody,
+    MatchedEvidence,
     MatchedExpert,
     MatchRunBody,
 )
@@ -61,7 +61,7 @@ def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:
         score=match.score,
         contributions=[ContributionBody(**c) for c in match.contributions],
         terms=match.terms,
-        evidence=[EvidenceBody(**item) for item in match.evidence],
+        evidence=[MatchedEvidence(**item) for item in match.evidence],
         uncovered_keywords=match.uncovered_keywords,
         is_pending=match.is_pending,
         verdict=match.verdict,

@@ -55,7 +55,7 @@ class ContributionBody(BaseModel):
     document_id: UUID | None = None
 
 
-class EvidenceBody(BaseModel):
+class MatchedEvidence(BaseModel):
     """A stored item that supports the match: 自述, 有佐证 or 核验."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -90,7 +90,7 @@ class Explained(BaseModel):
     score: float
     contributions: list[ContributionBody]
     terms: list[str] = Field(examples=[["锦纶", "黄变"]])
-    evidence: list[EvidenceBody]
+    evidence: list[MatchedEvidence]
     uncovered_keywords: list[str] = Field(description="keywords that no evidence covers")
     is_pending: bool = Field(description="some vectors of this candidate are still being made")
 
@@ -115,7 +115,7 @@ class ExclusionBody(BaseModel):
 
     expert_id: UUID
     rank: int
-    reason: str = Field(examples=["capacity"])
+    reason: str = Field(examples=["no_capacity"])
     detail: str = ""
 
 

@@ -15,6 +15,10 @@ from app.organizations import repository
 from app.regions import covers
 
 
+# Who reads what the pools hold openly; everybody else sees their own records.
+POOL_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who acts: the service itself without an account, country-wide without a region."""
@@ -42,12 +46,14 @@ class Actor:
 
 
 async def actor_of(session: SessionDep, account: Account) -> Actor:
-    """The account with the memberships that were approved."""
+    """The account with the memberships that were approved; an evaluator acts for nobody."""
+    only_reads = account.role is Role.EVALUATOR
+    found = frozenset() if only_reads else await repository.organization_ids_of(session, account.id)
     return Actor(
         account_id=account.id,
         role=account.role,
         region_code=account.region_code,
-        organization_ids=await repository.organization_ids_of(session, account.id),
+        organization_ids=found,
     )
 
 
@@ -71,9 +77,6 @@ def acting_as(*roles: Role) -> Callable[[Actor], Coroutine[Any, Any, Actor]]:
 
 StaffActor = Annotated[Actor, Depends(acting_as(Role.COORDINATOR, Role.ADMINISTRATOR))]
 AdministratorActor = Annotated[Actor, Depends(acting_as(Role.ADMINISTRATOR))]
-ReaderActor = Annotated[
-    Actor, Depends(acting_as(Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR))
-]
 
 # What the command line and jobs do is done by the service itself.
 SERVICE = Actor(account_id=None, role=Role.ADMINISTRATOR)

@@ -73,7 +73,7 @@ class MembershipState(StrEnum):
 
 
 class Membership(Record):
-    """An account that acts for an organization, once a coordinator or a member approved it."""
+    """An account that acts for an organization, once staff of its region approved it."""
 
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("account_id", "organization_id"),)

@@ -23,7 +23,7 @@ from app.organizations.schemas import (
 )
 from app.pagination import Page, Pages
 from app.regions import in_scope
-from app.search import SearchVector, search_vector
+from app.search import search_vector
 
 SORTS = {"created_at": Organization.created_at, "name": Organization.name}
 # The region is part of it: it decides who supervises.
@@ -97,7 +97,7 @@ async def add(
     """Store a new organization; a credit code that is already there is refused."""
     await _require_free_code(session, data.unified_social_credit_code, None)
     organization = Organization(**data.model_dump(), state=state)
-    organization.search = _search(organization)
+    index_text(organization)
     session.add(organization)
     await changes.append(
         session, "organization.created", organization.id, actor_id=actor.account_id
@@ -136,7 +136,7 @@ async def update(
         setattr(organization, name, value)
     if not may_manage(actor, organization):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
-    organization.search = _search(organization)
+    index_text(organization)
     await changes.append(
         session, "organization.updated", organization.id, actor_id=actor.account_id
     )
@@ -190,5 +190,6 @@ async def _require_free_code(
         )
 
 
-def _search(organization: Organization) -> SearchVector:
-    return search_vector([organization.introduction], names=[organization.name])
+def index_text(organization: Organization) -> None:
+    """Bring the search column up to date with name and introduction."""
+    organization.search = search_vector([organization.introduction], names=[organization.name])

@@ -6,12 +6,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from app.organizations.models import (
-    Membership,
-    MembershipState,
-    Organization,
-    OrganizationState,
-)
+from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.schemas import MembershipQuery, OrganizationQuery
 from app.regions import in_region
 from app.search import matches_text
@@ -36,16 +31,6 @@ async def find(
 async def find_by_code(session: AsyncSession, code: str) -> Organization | None:
     return await session.scalar(
         select(Organization).where(Organization.unified_social_credit_code == code)
-    )
-
-
-async def find_by_name(session: AsyncSession, name: str) -> Organization | None:
-    """The verified one first, then the oldest of that name."""
-    return await session.scalar(
-        select(Organization)
-        .where(Organization.name == name)
-        .order_by(Organization.state != OrganizationState.VERIFIED, Organization.created_at)
-        .limit(1)
     )
 
 

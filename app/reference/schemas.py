@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas import text_of
+from app.schemas import Body, text_of
 
 
 class CodeBody(BaseModel):
@@ -19,10 +19,8 @@ class CodeBody(BaseModel):
     level: str | None = Field(default=None, examples=["county"])
 
 
-class CodeQuery(BaseModel):
+class CodeQuery(Body):
     """Codes are few enough that one answer holds a whole level."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     parent_code: Annotated[str | None, Field(pattern=r"^[A-Z0-9]{1,7}$", examples=["330700"])] = (
         None

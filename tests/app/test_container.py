@@ -32,8 +32,8 @@ def test_image_copies_what_exists_and_is_not_ignored() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_command_exists(name: str) -> None:
-    program, verb = OURS[name]["command"]
-    command = [Path(sys.executable).with_name(program), verb, "--help"]
+    program, *arguments = OURS[name]["command"]
+    command = [Path(sys.executable).with_name(program), *arguments, "--help"]
     assert subprocess.run(command, cwd=PROJECT, capture_output=True).returncode == 0
 
 

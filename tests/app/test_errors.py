@@ -117,6 +117,7 @@ async def test_numbers_beyond_json(people: People) -> None:
 async def test_unknown_paths(client: AsyncClient, people: People) -> None:
     assert_problem(await client.get("/nowhere"), 404, "not_found")
     assert_problem(await client.get("http://test/nowhere"), 404, "not_found")
+    assert_problem(await client.get("/experts/"), 404, "not_found")  # and no redirect
     staff = await people.coordinator()
     assert_problem(await staff.get("/experts/no-uuid"), 404, "not_found")
     unknown = "/experts/00000000-0000-7000-8000-000000000000"

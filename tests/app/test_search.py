@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.search import MAX_LEXEME, lexemes, name_lexemes, pinyin
+from app.search import MAX_BYTES, MAX_LEXEME, _bounded, lexemes, name_lexemes, pinyin
 
 
 def test_chinese_runs_become_grams_and_latin_words_stay_whole() -> None:
@@ -63,3 +63,10 @@ def test_any_text_gives_clean_lexemes(text: str) -> None:
         assert lexeme
         assert len(lexeme) <= MAX_LEXEME
         assert not re.search(r"[\s'\\&|!():*\x00]", lexeme)
+
+
+def test_a_record_keeps_no_more_lexemes_than_postgresql_takes() -> None:
+    terms = {f"{number:060}" for number in range(20_000)}
+    bounded = _bounded(terms)
+    assert bounded == sorted(terms)[: len(bounded)]
+    assert MAX_BYTES - MAX_LEXEME < sum(map(len, bounded)) <= MAX_BYTES

@@ -28,7 +28,7 @@ DOMAINS = (
     "console",
 )
 # The modules that put the domains together; all others of `app` know nothing of them.
-COMPOSING = frozenset({"main", "api", "models", "commands", "serving", "worker"})
+COMPOSING = frozenset({"main", "api", "models", "process", "commands", "serving", "worker"})
 # What only the application knows of: the pure core must run without.
 WEB_AND_DATABASE = frozenset(
     {"app", "migrations", "fastapi", "starlette", "sqlalchemy", "psycopg", "pydantic", "httpx"}

@@ -12,7 +12,12 @@ from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import AchievementCreate
 from app.achievements.workflow import EDITABLE
 from app.bulk import repository
-from app.bulk.importers.importer import meant_by, require_no_secrets, require_scope
+from app.bulk.importers.importer import (
+    meant_by,
+    organization_values,
+    require_no_secrets,
+    require_scope,
+)
 from app.bulk.rows import AchievementRow, Key
 from app.database import Record
 from app.lifecycle import Party
@@ -74,10 +79,5 @@ class AchievementImporter:
         record.state = AchievementState.PUBLISHED
 
     def _values(self, row: AchievementRow) -> dict[str, Any]:
-        """An organization that is not known by its name stays a name."""
-        values = row.stated(AchievementCreate, without=NOT_COLUMNS)
-        if "organization" in row.model_fields_set:
-            organization = self._organizations.get(row.organization)
-            values["organization_name"] = row.organization
-            values["organization_id"] = organization.id if organization else None
-        return values
+        stated = row.stated(AchievementCreate, without=NOT_COLUMNS)
+        return stated | organization_values(row, self._organizations)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import meant_by, require_scope
+from app.bulk.importers.importer import meant_by, organization_values, require_scope
 from app.bulk.rows import ExpertRow, Key
 from app.database import Record
 from app.experts import contacts, operations
@@ -74,13 +74,8 @@ class ExpertImporter:
         record.state = ExpertState.IN_POOL
 
     def _values(self, row: ExpertRow) -> dict[str, Any]:
-        """An organization that is not known by its name stays a name."""
-        values = row.stated(ExpertCreate, without=NOT_COLUMNS)
-        if "organization" in row.model_fields_set:
-            organization = self._organizations.get(row.organization)
-            values["organization_name"] = row.organization
-            values["organization_id"] = organization.id if organization else None
-        return values
+        stated = row.stated(ExpertCreate, without=NOT_COLUMNS)
+        return stated | organization_values(row, self._organizations)
 
     def _merge_evidence(self, expert: Expert, row: ExpertRow) -> None:
         """Items of the same kind and title are renewed, others added; none is taken away."""

@@ -1,13 +1,14 @@
 """What the import needs to know of each kind of record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from app.bulk.rows import Row
+from app.bulk.rows import AchievementRow, ExpertRow, Row
 from app.database import Record
 from app.errors import Forbidden, invalid_field
 from app.language import Text
 from app.organizations.access import Actor
+from app.organizations.models import Organization
 from app.validation import FieldError
 
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
@@ -65,6 +66,19 @@ def require_no_secrets(is_confidential: bool) -> None:
             "涉密内容不得导入本系统",
             "Classified content must not be imported",
         )
+
+
+def organization_values(
+    row: ExpertRow | AchievementRow, known: Mapping[str, Organization]
+) -> dict[str, Any]:
+    """What the row says of its organization; one that is not known by its name stays a name."""
+    if "organization" not in row.model_fields_set:
+        return {}
+    organization = known.get(row.organization)
+    return {
+        "organization_name": row.organization,
+        "organization_id": organization.id if organization else None,
+    }
 
 
 def meant_by(row: Row, by_key: dict[tuple[str, ...], list[RecordT]]) -> Sequence[RecordT]:

@@ -9,10 +9,10 @@ from app.bulk import repository
 from app.bulk.importers.importer import require_scope
 from app.bulk.rows import OrganizationRow
 from app.database import Record
+from app.organizations import operations
 from app.organizations.access import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
-from app.search import search_vector
 from app.validation import FieldError
 
 
@@ -39,13 +39,13 @@ class OrganizationImporter:
         organization = Organization(
             **row.stated(OrganizationCreate), state=OrganizationState.VERIFIED
         )
-        _index(organization)
+        operations.index_text(organization)
         return [organization]
 
     async def update(self, record: Organization, row: OrganizationRow) -> None:
         for name, value in row.stated(OrganizationCreate).items():
             setattr(record, name, value)
-        _index(record)
+        operations.index_text(record)
 
     def faults(self, record: Organization) -> Sequence[FieldError]:
         return ()
@@ -60,9 +60,3 @@ def _meant(row: OrganizationRow, found: Sequence[Organization]) -> Sequence[Orga
     by_code = [o for o in found if code and o.unified_social_credit_code == code]
     named = [o for o in found if o.name == row.name]
     return by_code or [o for o in named if not (code and o.unified_social_credit_code)]
-
-
-def _index(organization: Organization) -> None:
-    organization.search = search_vector(
-        [organization.introduction or ""], names=[organization.name]
-    )

@@ -77,6 +77,21 @@ async def test_no_key_begets_keys_or_changes_the_password(
     assert answer.status_code == 403
 
 
+async def test_no_key_opens_a_second_way_in(people: People, client: AsyncClient) -> None:
+    administrator = await people.administrator()
+    headers = bearing(await make(administrator))
+    own_id = (await administrator.get("/me")).json()["id"]
+    body = {
+        "email": "second@test.invalid",
+        "display_name": "另一人",
+        "role": "administrator",
+        "password": "correct-horse-42",
+    }
+    made = await client.post("/accounts", json=body, headers=headers)
+    issued = await client.post(f"/accounts/{own_id}:issue-password-reset", headers=headers)
+    assert (made.status_code, issued.status_code) == (403, 403)
+
+
 async def test_revoked_key(owner: AsyncClient, client: AsyncClient) -> None:
     key = await make(owner)
     for _ in range(2):

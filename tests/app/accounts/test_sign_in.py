@@ -66,6 +66,15 @@ async def test_sign_in(client: AsyncClient, account: Account) -> None:
     assert "password_hash" not in body
 
 
+async def test_a_password_that_cannot_be_encoded(client: AsyncClient, account: Account) -> None:
+    raw = f'{{"email": "{EMAIL}", "password": "\\ud800"}}'
+    headers = {"Content-Type": "application/json"}
+    answer = await client.post("/auth:sign-in", content=raw, headers=headers)
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/password", "string_unicode")
+
+
 async def test_email_is_the_same_in_capitals(client: AsyncClient, account: Account) -> None:
     assert (await sign_in(client, email=EMAIL.upper())).status_code == 200
 

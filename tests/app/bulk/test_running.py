@@ -7,11 +7,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
-from app.achievements.models import Achievement
+from app.achievements.models import Achievement, AchievementState
 from app.bulk import operations, running
 from app.bulk.models import Import, ImportKind, ImportMode, ImportState
 from app.bulk.operations import Upload
-from app.bulk.report import MAX_ENTRIES
+from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts import repository
@@ -323,6 +323,28 @@ async def test_what_is_classified_is_not_stored(
     body = await imported(sessions, kind, json_lines(row | {"is_confidential": True}))
     assert codes(body) == [(1, "is_confidential", "confidential")]
     assert await count_of(session, Organization) == 0
+
+
+async def test_what_was_registered_as_classified_is_not_admitted(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    """Nor by a row that leaves the mark of secrecy out."""
+    row = {"name": "成果", "region_code": YIWU}
+    await imported(sessions, "achievements", json_lines(row))
+    await session.execute(update(Achievement).values(is_confidential=True))
+    await session.commit()
+    options = {"is_admitting": True, "is_overwriting": True}
+    body = await imported(sessions, "achievements", json_lines(row), **options)
+    assert (1, "is_confidential", "confidential") in codes(body)
+    assert await session.scalar(select(Achievement.state)) is AchievementState.REGISTERED
+
+
+async def test_a_field_that_no_report_can_hold(sessions: Sessions) -> None:
+    rows = json_lines(expert(), {"\0名" + "x" * 5_000: 1}, {"publications": [{"\0": 1}]})
+    body = await imported(sessions, "experts", rows)
+    assert (body.state, body.rejected_count) == (ImportState.FAILED, 2)
+    assert [name[:2] for _, name, code in codes(body) if code == "extra_forbidden"] == ["名x", "pu"]
+    assert max(len(name) for _, name, _ in codes(body)) <= MAX_FIELD
 
 
 async def test_organizations_are_known_by_code_then_by_name(

@@ -99,3 +99,9 @@ async def test_jobs_are_for_administrators(people: People, client: AsyncClient) 
     administrator = await people.administrator()
     for query in ({"status": "lost"}, {"limit": 0}, {"before_id": 0}, {"page": 2}):
         assert (await administrator.get("/jobs", params=query)).status_code == 422
+
+
+async def test_a_number_that_is_no_job(people: People, client: AsyncClient) -> None:
+    path = f"/jobs/{'9' * 5000}:retry"
+    assert (await client.post(path)).status_code == 401
+    assert (await (await people.administrator()).post(path)).status_code == 422

@@ -148,6 +148,8 @@ CLUMSY: list[tuple[dict[str, Any], str]] = [
     ({"state": "published"}, "/state"),
     ({"published_at": "2026-01-01T00:00:00Z"}, "/published_at"),
     ({"titel": "x"}, "/titel"),
+    ({"period_until_on": "0"}, "/period_until_on"),
+    ({"period_until_on": "1700006400"}, "/period_until_on"),
 ]
 
 
@@ -169,7 +171,7 @@ MONEY = [("50.5", "50.5"), (50, "50"), ("0", "0"), ("9999999999.9999", "99999999
 
 async def test_money_stays_a_decimal_and_the_same_text_when_read_again(people: People) -> None:
     enterprise = await people.enterprise()
-    for sent, stored in [*MONEY, ("1e3", "1000"), ("0.1", "0.1")]:
+    for sent, stored in [*MONEY, ("1e3", "1000"), ("0.1", "0.1"), ("-0", "0"), ("0e-99999", "0")]:
         draft = await enter(enterprise, budget=sent, currency="USD")
         read = (await enterprise.get(f"/demands/{draft['id']}")).json()
         assert (draft["budget"], read["budget"], read["currency"]) == (stored, stored, "USD")

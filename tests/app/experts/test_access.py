@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.changes.models import Change
 from app.experts.models import ExpertState
+from app.organizations.models import OrganizationState
 from tests.app.experts.profiles import COMPLETE, enter, path_of, store
 from tests.people import GUANGZHOU, YIWU, People
 
@@ -199,3 +200,36 @@ async def test_staff_who_are_only_members_do_not_link(
     outsider = await people.client(account)
     answer = await outsider.post(f"{path_of(expert)}:link-account", json=body)
     assert answer.status_code == 403
+
+
+async def test_a_suspended_expert_stays_under_the_staff_who_suspended(
+    people: People, session: AsyncSession
+) -> None:
+    owner = await people.account(Role.EXPERT)
+    expert = await store(session, state=ExpertState.SUSPENDED, account_id=owner.id)
+    own, staff = await people.client(owner), await people.coordinator(YIWU)
+    answer = await own.patch(path_of(expert), json={"region_code": GUANGZHOU})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "locked")
+    assert (await staff.get(path_of(expert))).status_code == 200
+
+
+async def test_staff_link_no_account_of_another_region(
+    people: People, session: AsyncSession
+) -> None:
+    expert = await store(session)
+    body = {"account_id": str((await people.account(Role.EXPERT, region_code=GUANGZHOU)).id)}
+    path = f"{path_of(expert)}:link-account"
+    answer = await (await people.coordinator(YIWU)).post(path, json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/account_id")
+    assert (await (await people.administrator()).post(path, json=body)).status_code == 200
+
+
+async def test_a_hidden_organization_does_not_lend_its_name(people: People) -> None:
+    hidden = await people.organization(state=OrganizationState.REGISTERED)
+    own = await people.expert()
+    path, body = f"/experts/{(await enter(own))['id']}", {"organization_id": str(hidden.id)}
+    answer = await own.patch(path, json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/organization_id")
+    assert hidden.name not in answer.text
+    staff = await people.coordinator(YIWU)
+    assert (await staff.patch(path, json=body)).json()["organization_name"] == hidden.name

@@ -153,6 +153,7 @@ async def test_what_the_review_confirmed_only_staff_change(
         ("name", "另一人"),
         ("academy_division", "化学部"),
         ("elected_year", 2019),
+        ("region_code", None),
     ):
         answer = await own.patch(path_of(expert), json={name: value})
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "locked"), name

@@ -102,3 +102,20 @@ async def test_list_agrees_with_reading_one_by_one(people: People) -> None:
         for membership in memberships:
             status = (await reader.get(f"/memberships/{membership}")).status_code
             assert (str(membership) in {item["id"] for item in listed}) == (status == 200)
+
+
+async def test_staff_name_only_accounts_that_they_know(people: People) -> None:
+    organization = await people.organization()
+    other = await people.account(Role.ENTERPRISE, region_code=GUANGZHOU)
+    body = {"organization_id": str(organization.id), "account_id": str(other.id)}
+    answer = await (await people.coordinator(YIWU)).post("/memberships", json=body)
+    assert answer.json()["errors"][0]["code"] == "unknown_account"
+    assert (await (await people.administrator()).post("/memberships", json=body)).status_code == 201
+
+
+async def test_an_evaluator_acts_for_nobody(people: People) -> None:
+    organization = await people.organization()
+    evaluator = await people.account(Role.EVALUATOR)
+    body = {"organization_id": str(organization.id), "account_id": str(evaluator.id)}
+    for asking in (await people.client(evaluator), await people.coordinator(YIWU)):
+        assert (await asking.post("/memberships", json=body)).status_code == 403

@@ -1,0 +1,46 @@
+"""What every process that matches holds, the service and the worker alike."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from anyio import to_thread
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+import app.models  # noqa: F401  a flush must know every table that a foreign key names
+from app.database import create_engine, create_sessions
+from app.matches.models import Pool
+from app.matches.ranking import Matcher, create_matcher
+from app.server import database_server
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One database, and the sessions and live indexes on it."""
+
+    url: URL
+    sessions: async_sessionmaker[AsyncSession]
+    matcher: Matcher
+
+
+@asynccontextmanager
+async def open_process(settings: Settings) -> AsyncIterator[Process]:
+    """Set up this operating system process: its threads, its database server, its connections."""
+    to_thread.current_default_thread_limiter().total_tokens = settings.threads
+    async with database_server(settings) as url, connect(settings, url) as process:
+        yield process
+
+
+@asynccontextmanager
+async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
+    """Sessions and live indexes on a database whose server is up."""
+    engine = create_engine(url, settings)
+    following = create_engine(url, settings, size=len(Pool))
+    matcher = create_matcher(settings, create_sessions(following))
+    try:
+        yield Process(url=url, sessions=create_sessions(engine), matcher=matcher)
+    finally:
+        await engine.dispose()
+        await following.dispose()
