@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.errors import ProblemBody
+from app.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
 
 Schema = dict[str, Any]
 
@@ -75,38 +76,35 @@ def _add_examples(operation: Schema, schemas: Schema) -> None:
                 media["example"] = example_of(media["schema"], schemas)
 
 
-PLAIN_EXAMPLES: dict[str, Any] = {
-    "uuid": "0199f5c2-8a4e-7cc1-9d0b-3f1e6a7b2c4d",
-    "date-time": "2026-11-20T08:30:00Z",
-    "date": "2026-12-31",
-    "binary": "(file)",
-    "integer": 1,
-    "number": 0.5,
-    "boolean": False,
-    "string": "文本",
-    "null": None,
-    "object": {},
-}
+def example_of(schema: Schema, schemas: Schema, name: str = "") -> Any:
+    """A value that fits the schema of a property `name`.
 
-
-def example_of(schema: Schema, schemas: Schema) -> Any:
-    """A value that fits the schema: its own example, or one put together from its parts."""
-    if "$ref" in schema:
-        return example_of(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
+    Its own example, one of the fields of that name, or one put together from its parts.
+    """
     for key in ("examples", "enum"):
         if schema.get(key):
             return schema[key][0]
     for key in ("example", "const", "default"):
         if schema.get(key) not in (None, "", []):  # empty says nothing, and may not even fit
             return schema[key]
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas, name)
     for key in ("anyOf", "oneOf", "allOf"):
         if key in schema:
-            return example_of(schema[key][0], schemas)
+            return example_of(schema[key][0], schemas, name)
     if "properties" in schema:
         parts = schema["properties"].items()
-        return {name: example_of(part, schemas) for name, part in parts}
-    if schema.get("type") == "array":
-        return [example_of(schema["items"], schemas)] if "items" in schema else []
-    kind: str = schema.get("type", "object")
+        return {part: example_of(inner, schemas, part) for part, inner in parts}
+    return _plain_example(schema, schemas, name)
+
+
+def _plain_example(schema: Schema, schemas: Schema, name: str) -> Any:
+    """An example of a list or of a value without parts."""
+    kind: str = schema.get("type", "null")
+    holds_records = "$ref" in schema.get("items", {})
+    if name in EXAMPLES_BY_NAME and not holds_records:
+        return EXAMPLES_BY_NAME[name]
+    if kind == "array":
+        return [example_of(schema["items"], schemas, name)] if "items" in schema else []
     shape: str = schema.get("format", kind)
-    return PLAIN_EXAMPLES.get(shape, PLAIN_EXAMPLES.get(kind))
+    return EXAMPLES_BY_SHAPE.get(shape, EXAMPLES_BY_SHAPE.get(kind))

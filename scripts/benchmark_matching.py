@@ -43,6 +43,7 @@ from matching.kernels import warm_up
 from matching.passages import read
 from matching.postings import Postings, cosines
 from matching.retrieval import top_rows
+from scripts.http_overhead import measure_http_overhead
 
 GENERAL_WORDS = 1_500
 FIELD_WORDS = 300
@@ -344,12 +345,6 @@ def measure_update(index: MatchIndex, pool: Sequence[Candidate], vectors: Random
     out.print(f"one changed expert: first {times[0]:.1f} ms, then {median(times[1:]):.1f} ms")
 
 
-def measure_http_overhead() -> float | None:
-    """Return what HTTP adds to a match in milliseconds; None until the service is wired in."""
-    out.print("http_overhead_ms is null: the service is not measured by this script yet")
-    return None
-
-
 def main(experts: Annotated[int, typer.Option(min=1_000)] = 100_000, seed: int = 0) -> None:
     """Generate a pool, measure, and print one JSON object on the last line."""
     random = np.random.default_rng(seed)
@@ -375,7 +370,7 @@ def main(experts: Annotated[int, typer.Option(min=1_000)] = 100_000, seed: int =
     measure_update(index, pool, vectors)
     figures |= measure_sparse(index, pool, queries)
     figures["encode_ms"] = measure_encoding(queries)
-    figures["http_overhead_ms"] = measure_http_overhead()
+    figures["http_overhead_ms"] = measure_http_overhead(out)
     figures["index_experts_per_s"] = experts / (built - fitted)
     figures["rss_mb"] = memory / 1e6
     print(json.dumps({name: round(v, 3) if v else v for name, v in figures.items()}))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ import httpx
 from rich.console import Console
 from rich.progress import Progress
 
+from app.settings import Settings
+
+COMMAND = (sys.executable, "-m", "app.commands")
 EMAIL, PASSWORD = "measure@demo.invalid", "measure-shuangku"
 START_SECONDS = 120
 JOB_SECONDS = 3_600
@@ -128,19 +131,14 @@ class _Session(httpx.Auth):
 @contextlib.contextmanager
 def own_service(console: Console) -> Iterator[Service]:
     """Start a service with a worker on an empty database of its own, and stop it at the end."""
-    with tempfile.TemporaryDirectory(prefix="shuangku-") as folder:
-        port = _free_port()
-        environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
-        environment |= {"VAR_FOLDER": folder, "PORT": str(port), "HOST": "127.0.0.1"}
-        _run(environment, "create-administrator", EMAIL, "--password", PASSWORD)
-        command = [sys.executable, "-m", "app.commands", "serve"]
-        log = Path(folder) / "service.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environment, stderr=output)
-        url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="shuangku-") as name:
+        folder, port = Path(name), free_port()
+        own, log = environment(folder, PORT=str(port)), folder / "service.log"
+        _create_administrator(own)
+        process, url = launch(own, log=log), f"http://127.0.0.1:{port}"
         try:
             with console.status("启动评测服务 · starting a service"):
-                _wait_until_ready(url, process)
+                wait_until_ready(url, process)
             with signed_in(url, EMAIL, PASSWORD) as service:
                 yield service
         except (RuntimeError, TimeoutError):
@@ -151,23 +149,49 @@ def own_service(console: Console) -> Iterator[Service]:
             process.wait(timeout=60)
 
 
-def _run(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "-m", "app.commands", *arguments]
-    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a process that keeps everything in the folder; no setting is inherited."""
+    names = {name.upper() for name in Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in names}
+    return kept | {"VAR_FOLDER": str(folder)} | settings
 
 
-def _free_port() -> int:
+def launch(environment: Mapping[str, str], *arguments: str, log: Path) -> subprocess.Popen[bytes]:
+    """Start `serve` and return at once; what it says goes to the log.
+
+    It runs in its own folder: where it was called from there may be an .env of the user's.
+    """
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*COMMAND, "serve", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stderr=output,
+            cwd=environment["VAR_FOLDER"],
+            start_new_session=True,
+        )
+
+
+def _create_administrator(own: Mapping[str, str]) -> None:
+    """Do so before the first start: a service that finds no account loads the demonstration."""
+    command = [*COMMAND, "create-administrator", EMAIL, "--password", PASSWORD]
+    folder = own["VAR_FOLDER"]
+    subprocess.run(command, env=own, cwd=folder, check=True, stderr=subprocess.DEVNULL)
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in _waiting(START_SECONDS, pause=0.2):
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    """RuntimeError when the service ends instead, TimeoutError when it takes too long."""
+    for _ in _waiting(START_SECONDS, pause=0.1):
         if process.poll() is not None:
             raise RuntimeError(f"the service ended with {process.returncode}")
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz").is_success:
+            if httpx.get(f"{url}/readyz", timeout=10).is_success:
                 return
     raise TimeoutError(f"{url} is not ready after {START_SECONDS} s")
 

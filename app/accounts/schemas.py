@@ -82,7 +82,7 @@ class PasswordResetUse(Body):
 class PasswordResetCode(BaseModel):
     """Shown once; hand it to the account's owner by another way than this service."""
 
-    code: str
+    code: str = Field(examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"])
     expires_at: datetime
 
 
@@ -113,7 +113,7 @@ class AccountBody(RecordBody):
     region_code: str | None
     is_active: bool
     signed_in_at: datetime | None
-    allowed_actions: list[str]
+    allowed_actions: list[str] = Field(examples=[["update", "issue-password-reset"]])
 
 
 class AccountQuery(PageQuery):
@@ -128,7 +128,7 @@ class AccountQuery(PageQuery):
 
 
 class ApiKeyCreate(Body):
-    name: ShortText
+    name: Annotated[ShortText, Field(examples=["统计系统"])]
     is_read_only: bool = False
     expires_at: Moment | None = None
 
@@ -137,7 +137,7 @@ class ApiKeyBody(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    name: str
+    name: str = Field(examples=["统计系统"])
     prefix: str
     is_read_only: bool
     created_at: datetime

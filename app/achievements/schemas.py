@@ -19,7 +19,7 @@ from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, Techno
 from app.schemas import Body, FormText, Line, RecordBody, ShortText, text_of
 
 AchievementName = Annotated[
-    str, text_of(300, min_length=1), Field(examples=["抗酸型EPE共挤封装胶膜"])
+    str, text_of(300, min_length=1), Field(examples=["超细旦锦纶抗黄变前处理工艺"])
 ]
 
 
@@ -35,7 +35,7 @@ class AchievementFields(Body):
     level: Level | None = None
     stage: Stage | None = None
     form: Form | None = None
-    keywords: Annotated[list[ShortText], Field(max_length=3, examples=[["封装胶膜", "抗酸"]])] = []
+    keywords: Annotated[list[ShortText], Field(max_length=3, examples=[["锦纶", "抗黄变"]])] = []
     summary: FormText = ""
     technology_field: TechnologyField | None = None
     industry_code: IndustryCode | None = None
@@ -59,18 +59,18 @@ class AchievementSummary(RecordBody):
     """What a list shows."""
 
     external_id: str | None
-    name: str
-    state: AchievementState
+    name: str = Field(examples=["超细旦锦纶抗黄变前处理工艺"])
+    state: AchievementState = Field(examples=[AchievementState.PUBLISHED])
     organization_id: UUID | None
     organization_name: str
     level: Level | None
     stage: Stage | None
     form: Form | None
-    keywords: list[str]
+    keywords: list[str] = Field(examples=[["锦纶", "抗黄变"]])
     technology_field: str | None
     industry_code: str | None
     region_code: str | None
-    allowed_actions: list[str]
+    allowed_actions: list[str] = Field(examples=[["update", "return", "withdraw"]])
 
 
 class AchievementBody(AchievementSummary):
@@ -87,7 +87,7 @@ class AchievementBody(AchievementSummary):
 
 
 class AchievementQuery(PageQuery):
-    text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["胶膜"])] = None
+    text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["锦纶"])] = None
     organization_id: UUID | None = None
     technology_field: TechnologyField | None = None
     industry_code: IndustryCode | None = Field(default=None, description="includes its groups")

@@ -77,7 +77,7 @@ class Report:
             {
                 "row": row,
                 "outcome": outcome.value,
-                "field": _printable(fault.pointer.removeprefix("/")),
+                "field": _storable(fault.pointer.removeprefix("/")),
                 "code": fault.code,
                 "message_zh": fault.message.zh,
                 "message_en": fault.message.en,
@@ -85,9 +85,9 @@ class Report:
         )
 
 
-def _printable(name: str) -> str:
-    """A field's name as the file has it may hold what JSONB does not take, and be of any length."""
-    return "".join(c for c in name if c.isprintable())[:MAX_FIELD]
+def _storable(name: str) -> str:
+    """A field's name as the file has it: JSONB takes no NUL, and people no endless name."""
+    return name.replace("\0", "")[:MAX_FIELD]
 
 
 COLUMNS = {

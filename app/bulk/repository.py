@@ -104,17 +104,21 @@ async def organizations_meant(
 async def owning_organizations(
     session: AsyncSession, names: Collection[str], codes: Collection[str]
 ) -> tuple[dict[str, Organization], dict[str, Organization]]:
-    """By name and by credit code; of several of one name the verified, then the oldest."""
+    """By name and by credit code; of several of one name the oldest.
+
+    A name alone finds only verified organizations: anybody may register under any name.
+    """
+    is_verified = Organization.state == OrganizationState.VERIFIED
     found = await session.scalars(
         select(Organization)
         .where(
             or_(
-                Organization.name.in_(names),
+                Organization.name.in_(names) & is_verified,
                 Organization.unified_social_credit_code.in_(codes),
             ),
             Organization.state != OrganizationState.REJECTED,
         )
-        .order_by(Organization.state == OrganizationState.VERIFIED, Organization.created_at.desc())
+        .order_by(is_verified, Organization.created_at.desc())
     )
     rows = found.all()
     by_code = {r.unified_social_credit_code: r for r in rows if r.unified_social_credit_code}

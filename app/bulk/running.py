@@ -24,7 +24,7 @@ Sessions = async_sessionmaker[AsyncSession]
 Progress = Callable[[int, int], None]
 
 # Imports run one after another: two at once could both create what neither has found.
-RUNNING_LOCK = func.pg_advisory_xact_lock(func.hashtext("run_import"))
+RUNNING_LOCK = func.hashtext("run_import")
 
 
 def silent(done: int, total: int) -> None:
@@ -46,7 +46,7 @@ async def run_import(sessions: Sessions, import_id: UUID, progress: Progress = s
     that partial mode had written are met again as unchanged. A finished import is left alone.
     """
     async with sessions.begin() as guard:
-        await guard.execute(select(RUNNING_LOCK))
+        await guard.execute(select(func.pg_advisory_xact_lock(RUNNING_LOCK)))
         report = Report()
         try:
             work = await _begin(sessions, import_id)

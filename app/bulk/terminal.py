@@ -10,7 +10,7 @@ from rich.table import Table
 from app.bulk.demonstration_pool import load_demonstration
 from app.bulk.models import ImportState
 from app.bulk.operations import Upload, import_file
-from app.bulk.running import Progress, Sessions
+from app.bulk.running import Progress, Sessions, silent
 from app.bulk.schemas import ImportBody, ReportEntry
 
 SHOWN_FAULTS = 50
@@ -33,7 +33,10 @@ async def load_with_progress(sessions: Sessions, console: Console) -> None:
 
 @contextmanager
 def _bar(what: str, console: Console) -> Iterator[Progress]:
-    """A bar for as long as the block; a console that is no terminal shows nothing of it."""
+    """A bar for as long as the block; where nobody watches, not even its line."""
+    if not console.is_interactive:
+        yield silent
+        return
     text, count = bars.TextColumn("{task.description}"), bars.MofNCompleteColumn()
     columns = (text, bars.BarColumn(), count, bars.TimeRemainingColumn())
     with bars.Progress(*columns, console=console, transient=True) as bar:

@@ -22,9 +22,9 @@ class TaskKind(StrEnum):
 class QueueItem(BaseModel):
     """One thing that waits; `path` leads to the record, whose `allowed_actions` say what next."""
 
-    kind: TaskKind
+    kind: TaskKind = Field(examples=[TaskKind.REVIEW_DEMAND])
     record_id: UUID
-    title: str = Field(examples=["演示·义乌锦丝针织有限公司"])
+    title: str = Field(examples=["超细旦锦纶袜浅色黄变控制"])
     state: str = Field(examples=["submitted"])
     waiting_since: datetime
     path: str = Field(examples=["/api/v1/demands/0199f5c2-8a4e-7cc1-9d0b-3f1e6a7b2c4d"])

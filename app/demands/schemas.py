@@ -78,8 +78,8 @@ class DemandUpdate(DemandFields):
 class PublicDemand(RecordBody):
     """What all staff and evaluators, and the experts it suits, may read of a published demand."""
 
-    title: str
-    state: DemandState
+    title: str = Field(examples=["超细旦锦纶袜浅色黄变控制"])
+    state: DemandState = Field(examples=[DemandState.PUBLISHED])
     public_summary: str
     keywords: list[str]
     technology_field: str | None
@@ -87,7 +87,7 @@ class PublicDemand(RecordBody):
     region_code: str | None
     is_open_bid: bool
     published_at: datetime | None
-    allowed_actions: list[str]
+    allowed_actions: list[str] = Field(examples=[["withdraw"]])
 
 
 class DemandBody(PublicDemand):

@@ -97,7 +97,7 @@ class EvidenceGrading(Body):
 
 class EvidenceBody(RecordBody):
     kind: EvidenceKind
-    title: str
+    title: str = Field(examples=["超细旦锦纶针织物染色牢度提升"])
     abstract: str
     keywords: list[str]
     year: int | None
@@ -111,10 +111,10 @@ class ExpertFields(Body):
     name: ExpertName = ""
     kind: ExpertKind = ExpertKind.EXPERT
     academy_division: Line = ""
-    elected_year: Year | None = None
+    elected_year: Year | None = Field(default=None, examples=[None])
     is_retired: bool = False
     organization_id: UUID | None = None
-    organization_name: Line = ""
+    organization_name: Annotated[Line, Field(examples=["演示·江南纺织学院"])] = ""
     title: Annotated[Line, Field(examples=["教授"])] = ""
     disciplines: Annotated[list[DisciplineCode], Field(max_length=20)] = []
     technology_fields: Annotated[list[TechnologyField], Field(max_length=13)] = []
@@ -146,19 +146,19 @@ class ExpertSummary(RecordBody):
     """What a list shows."""
 
     external_id: str | None
-    name: str
+    name: str = Field(examples=["林若溪"])
     name_pinyin: str
-    kind: ExpertKind
-    state: ExpertState
+    kind: ExpertKind = Field(examples=[ExpertKind.EXPERT])
+    state: ExpertState = Field(examples=[ExpertState.IN_POOL])
     organization_id: UUID | None
-    organization_name: str
-    title: str
+    organization_name: str = Field(examples=["演示·江南纺织学院"])
+    title: str = Field(examples=["教授"])
     disciplines: list[str]
     technology_fields: list[str]
     research_directions: list[str]
     region_code: str | None
     country: str | None
-    allowed_actions: list[str]
+    allowed_actions: list[str] = Field(examples=[["update", "suspend"]])
 
 
 class ExpertBody(ExpertSummary):

@@ -1,6 +1,5 @@
 """Matching in the other directions: demands for an expert, like demands, achievements."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +21,7 @@ from app.matches.models import Pool
 from app.matches.ranking import Matcher
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.access import Actor
-from matching import Constraints, Query, Ranking
+from matching import Constraints, Ranking
 
 
 async def demands_for_expert(
@@ -33,15 +32,14 @@ async def demands_for_expert(
     if not (actor.is_staff or Party.OWNER in parties_of_expert(actor, expert)):
         raise Forbidden()
     conflicting = facts_of_expert(expert, engagements=0).organizations
-    query = query_of_expert(expert)
     ranking = await matcher.rank(
         session,
         Pool.DEMANDS,
-        query,
+        query_of_expert(expert),
         constraints=Constraints(organizations=conflicting),
         limit=limit,
     )
-    return await _show_demands(session, actor, ranking, query)
+    return await _show_demands(session, actor, ranking)
 
 
 async def similar_demands(
@@ -50,15 +48,14 @@ async def similar_demands(
     """Published demands that ask for much the same as this one."""
     demand = await operations.managed_demand(session, actor, demand_id)
     _require_no_secret(demand)
-    query = query_of_demand(demand)
     ranking = await matcher.rank(
         session,
         Pool.DEMANDS,
-        query,
+        query_of_demand(demand),
         constraints=Constraints(excluded={str(demand.id): "itself"}),
         limit=limit,
     )
-    return await _show_demands(session, actor, ranking, query)
+    return await _show_demands(session, actor, ranking)
 
 
 async def achievements_for_demand(
@@ -88,36 +85,16 @@ def _require_no_secret(demand: Demand) -> None:
         raise Conflict(Text("涉密需求不予匹配", "Secrets are not matched"))
 
 
-async def _show_demands(
-    session: AsyncSession, actor: Actor, ranking: Ranking, query: Query
-) -> list[DemandMatch]:
+async def _show_demands(session: AsyncSession, actor: Actor, ranking: Ranking) -> list[DemandMatch]:
     ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
     by_id = {str(d.id): d for d in await demands.find_many(session, ids)}
     found = [(r, by_id[r.candidate_id]) for r in ranking.matches if r.candidate_id in by_id]
     return [
         DemandMatch(
-            **_as_readable(presentation.explained(ranked, {}), actor, demand, query),
+            **presentation.explained(ranked, {ranked.candidate_id: demand.title}),
             demand=PublicDemand.of(
                 demand, allowed_actions=demand_access.allowed_actions(actor, demand)
             ),
         )
         for ranked, demand in found
     ]
-
-
-def _as_readable(
-    body: dict[str, Any], actor: Actor, demand: Demand, query: Query
-) -> dict[str, Any]:
-    """Without what would tell a reader which words stand in a full text that is not theirs."""
-    if demand_access.may_read_in_full(actor, demand):
-        return body
-    evidence = [
-        item | {"terms": presentation.only_public(item["terms"], demand)}
-        for item in body["evidence"]
-    ]
-    covered = presentation.only_public(query.keywords, demand)
-    return body | {
-        "terms": presentation.only_public(body["terms"], demand),
-        "evidence": evidence,
-        "uncovered_keywords": [word for word in query.keywords if word not in covered],
-    }

@@ -56,9 +56,14 @@ def _document_of(item: Evidence) -> Document:
 
 
 def candidate_of_demand(demand: Demand) -> Candidate:
-    """A demand as a candidate: for an expert who looks for problems, or for similar demands."""
-    query = query_of_demand(demand)
-    document = Document(document_id=str(demand.id), kind="demand", text=query.text)
+    """A demand as a candidate, by its public part alone.
+
+    Experts and coordinators of other regions search this pool: a score made of the full text
+    would tell them, word by word, what stands in it.
+    """
+    document = Document(
+        document_id=str(demand.id), kind="demand", text=public_text_of_demand(demand)
+    )
     facts = Facts(
         region=demand.region_code or "", organizations=frozenset({str(demand.organization_id)})
     )

@@ -1,11 +1,9 @@
 """A ranking as people read it: document ids become titles, candidates become records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from app.demands.models import Demand
-from app.matches.documents import public_text_of_demand
 from app.matches.models import Match, MatchRun
 from app.matches.schemas import (
     ContributionBody,
@@ -79,9 +77,3 @@ def show_exclusions(ranking: Ranking) -> list[ExclusionBody]:
         ExclusionBody(expert_id=UUID(e.candidate_id), rank=e.rank, reason=e.reason, detail=e.detail)
         for e in ranking.exclusions
     ]
-
-
-def only_public(terms: Sequence[str], demand: Demand) -> list[str]:
-    """The terms that stand in the public part, for readers who may not know the rest."""
-    public = public_text_of_demand(demand).casefold()
-    return [term for term in terms if term.casefold() in public]

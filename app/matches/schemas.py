@@ -27,7 +27,7 @@ class MatchParameters(Body):
 
     limit: Limit = 20
     on: Day | None = Field(default=None, description="the day the expert is needed; today")
-    kinds: Annotated[list[ExpertKind], Field(max_length=5)] = []
+    kinds: Annotated[list[ExpertKind], Field(max_length=5, examples=[["expert"]])] = []
     regions: Annotated[list[RegionCode], Field(max_length=50)] = []
     conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
     excluded: Annotated[list[ExcludedExpert], Field(max_length=500)] = []
@@ -75,9 +75,9 @@ class MatchedExpert(BaseModel):
 
     id: UUID
     name: str = Field(examples=["林若溪"])
-    kind: ExpertKind
-    title: str
-    organization_name: str
+    kind: ExpertKind = Field(examples=[ExpertKind.EXPERT])
+    title: str = Field(examples=["教授"])
+    organization_name: str = Field(examples=["演示·江南纺织学院"])
     region_code: str | None
 
 
@@ -105,7 +105,7 @@ class MatchBody(ExpertMatch):
     id: UUID
     run_id: UUID
     verdict: Verdict | None
-    allowed_actions: list[str]
+    allowed_actions: list[str] = Field(examples=[["judge"]])
 
 
 class ExclusionBody(BaseModel):
@@ -152,10 +152,10 @@ class MatchedAchievement(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    name: str
+    name: str = Field(examples=["超细旦锦纶抗黄变前处理工艺"])
     organization_name: str
-    stage: str | None
-    level: str | None
+    stage: str | None = Field(examples=["pilot"])
+    level: str | None = Field(examples=["domestic_leading"])
 
 
 class AchievementMatch(Explained):

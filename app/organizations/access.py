@@ -14,7 +14,6 @@ from app.errors import Forbidden
 from app.organizations import repository
 from app.regions import covers
 
-
 # Who reads what the pools hold openly; everybody else sees their own records.
 POOL_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
 

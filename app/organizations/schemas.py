@@ -21,7 +21,9 @@ from app.schemas import Body, ContactEmail, Line, Phone, RecordBody, ShortText, 
 OrganizationName = Annotated[
     str, text_of(300, min_length=2), Field(examples=["演示·义乌锦丝针织有限公司"])
 ]
-Introduction = Annotated[str, text_of(500)]
+Introduction = Annotated[
+    str, text_of(500), Field(examples=["生产超细旦锦纶袜和无缝内衣，年产袜品 3000 万双。"])
+]
 SearchText = Annotated[str, text_of(100, min_length=1), Field(examples=["针织"])]
 
 
@@ -52,7 +54,7 @@ class OrganizationFields(Body):
     region_code: RegionCode | None = None
     industry_code: IndustryCode | None = None
     supervising_department: Line = ""
-    attribute: Attribute | None = None
+    attribute: Attribute | None = Field(default=None, examples=[Attribute.PRIVATE])
     introduction: Introduction = ""
     contact_name: Line = ""
     contact_phone: Phone = ""
@@ -96,7 +98,7 @@ class Registered(RecordBody):
 
 
 class OrganizationBody(RecordBody):
-    name: str
+    name: str = Field(examples=["演示·义乌锦丝针织有限公司"])
     unified_social_credit_code: str | None
     kind: OrganizationKind
     state: OrganizationState
@@ -104,8 +106,8 @@ class OrganizationBody(RecordBody):
     region_code: str | None
     industry_code: str | None
     supervising_department: str
-    attribute: Attribute | None
-    introduction: str
+    attribute: Attribute | None = Field(examples=[Attribute.PRIVATE])
+    introduction: str = Field(examples=["生产超细旦锦纶袜和无缝内衣，年产袜品 3000 万双。"])
     contact_name: str | None = Field(description="null for readers who are not entitled")
     contact_phone: str | None
     contact_email: str | None
@@ -134,7 +136,7 @@ class MembershipBody(RecordBody):
     organization_id: UUID
     organization_name: str
     state: MembershipState
-    allowed_actions: list[str]
+    allowed_actions: list[str] = Field(examples=[["approve", "revoke"]])
 
 
 class MembershipQuery(PageQuery):

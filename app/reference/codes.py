@@ -68,6 +68,6 @@ TechnologyField = Annotated[
 ]
 CountryCode = Annotated[
     str,
-    Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1"),
+    Field(pattern=r"^[A-Z]{2}$", examples=["CN"], description="ISO 3166-1"),
     _listed_in("countries", "国家和地区代码（ISO 3166-1）", "ISO 3166-1"),
 ]

@@ -14,7 +14,7 @@ class CodeBody(BaseModel):
 
     code: str = Field(examples=["330782"])
     name: str = Field(examples=["义乌市"])
-    name_en: str | None = None
+    name_en: str | None = Field(default=None, examples=[None])
     parent_code: str | None = Field(default=None, examples=["330700"])
     level: str | None = Field(default=None, examples=["county"])
 

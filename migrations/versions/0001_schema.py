@@ -28,7 +28,12 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.Column("kind", sa.String(), nullable=False, comment="domain and verb: demand.published"),
+        sa.Column(
+            "kind",
+            sa.String(),
+            nullable=False,
+            comment="record and what happened: demand.published",
+        ),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
         sa.Column(
             "actor_id", sa.Uuid(), nullable=True, comment="account; null for the service itself"

@@ -1,11 +1,8 @@
 """The service as its operators start it: a process, a port, a folder of its own, and HTTP."""
 
 import contextlib
-import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +12,15 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from scripts import service
+
 PROJECT = Path(__file__).resolve().parents[2]
-COMMAND = (sys.executable, "-m", "app.commands")
 READY_SECONDS = 120  # generous: the machine may be busy with other tests
 STOP_SECONDS = 30
 SECRET_KEY = "a secret of the acceptance tests, long enough"
 COORDINATOR, ADMINISTRATOR = "coordinator@demo.invalid", "administrator@demo.invalid"
 PASSWORD = "demo-shuangku"
 Found = TypeVar("Found")
-OURS = ("DATABASE_URL", "HOST", "PORT", "VAR_FOLDER", "SECRET_KEY", "ENCODER", "THREADS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +51,8 @@ class Running:
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """The environment of a process that keeps everything in the folder."""
-    kept = {name: value for name, value in os.environ.items() if name not in OURS}
-    given = {"VAR_FOLDER": str(folder), "SECRET_KEY": SECRET_KEY, "ENCODER": "none"}
-    return kept | given | settings
+    given = {"SECRET_KEY": SECRET_KEY, "ENCODER": "none"}
+    return service.environment(folder, **(given | settings))
 
 
 def run(
@@ -64,7 +60,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, without a terminal; `typed` is its standard input."""
     return subprocess.run(
-        [*prefix, *COMMAND, *arguments],
+        [*prefix, *service.COMMAND, *arguments],
         env=settings,
         input=typed,
         capture_output=True,
@@ -77,18 +73,10 @@ def run(
 
 def start(folder: Path, *arguments: str, port: int = 0, **settings: str) -> Running:
     """Start `serve` and return at once; the caller stops it."""
-    port = port or free_port()
+    port = port or service.free_port()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"serve-{port}-{time.monotonic_ns()}.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [*COMMAND, "serve", *arguments],
-            env=environment(folder, PORT=str(port), **settings),
-            stdin=subprocess.DEVNULL,
-            stderr=file,
-            cwd=PROJECT,
-            start_new_session=True,
-        )
+    process = service.launch(environment(folder, PORT=str(port), **settings), *arguments, log=log)
     return Running(process=process, url=f"http://127.0.0.1:{port}", log=log)
 
 
@@ -106,14 +94,11 @@ def serving(folder: Path, *arguments: str, port: int = 0, **settings: str) -> It
 
 
 def wait_until_ready(running: Running) -> None:
-    def is_ready() -> bool:
-        if running.process.poll() is not None:
-            raise AssertionError(f"ended with {running.process.returncode}:\n{running.output}")
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{running.url}/readyz", timeout=10).is_success
-        return False
-
-    until(is_ready, seconds=READY_SECONDS, what="/readyz")
+    try:
+        service.wait_until_ready(running.url, running.process)
+    except (RuntimeError, TimeoutError) as error:
+        error.add_note(running.output)
+        raise
 
 
 def until(
@@ -126,12 +111,6 @@ def until(
             return found
         time.sleep(pause)
     raise AssertionError(f"no {what} after {seconds} s")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def postmaster(folder: Path) -> int:

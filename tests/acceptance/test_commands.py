@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.processes import COMMAND, PROJECT, environment, run
+from scripts.service import COMMAND
+from tests.acceptance.processes import PROJECT, environment, run
 
 EMAIL, PASSWORD = "admin@test.invalid", "a-long-password"
 NOBODY = 65_534

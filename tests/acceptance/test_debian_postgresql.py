@@ -13,10 +13,9 @@ from pydantic_core import from_json
 
 from app.bulk.demonstration_pool import DATA
 from app.privileges import ENVIRONMENT, make_private, privileges, server_user
-from scripts.service import Service, signed_in
+from scripts.service import Service, free_port, signed_in
 from tests.acceptance.processes import (
     environment,
-    free_port,
     names_in,
     preview,
     run,

@@ -15,12 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.service import signed_in
+from scripts.service import free_port, signed_in
 from tests.acceptance.processes import (
     ADMINISTRATOR,
     PASSWORD,
     Running,
-    free_port,
     names_in,
     postmaster,
     preview,

@@ -11,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import errors
 from app.database import create_engine, create_sessions
@@ -203,13 +202,17 @@ async def test_fault_tells_nothing_and_keeps_its_id(
     assert "the secret of the house" in caplog.text
 
 
-async def test_broken_constraint_is_a_conflict(people: People, session: AsyncSession) -> None:
+async def test_broken_constraint_is_a_conflict(
+    people: People, caplog: pytest.LogCaptureFixture
+) -> None:
     staff = await people.coordinator()
     body = {"name": "某人", "region_code": "330782", "orcid": "0000-0002-1825-0097"}
     assert (await staff.post("/experts", json=body)).status_code == 201
     answer = await staff.post("/experts", json=body)
     assert_problem(answer, 409, "conflict")
     assert "INSERT" not in answer.text
+    assert "experts_orcid" in caplog.text
+    assert "experts" not in answer.text
     assert "0000-0002-1825-0097" not in answer.text
 
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from app.examples import EXAMPLES_BY_SHAPE
 from app.openapi import TAGS
 
 Schema = dict[str, Any]
@@ -65,6 +66,17 @@ def test_every_body_of_fields_has_an_example_that_says_something(document: Schem
         for _, content in _contents(operation):
             if "$ref" in content.get("schema", {}):
                 assert content["example"], name
+
+
+def test_examples_read_like_records(document: Schema) -> None:
+    filler = EXAMPLES_BY_SHAPE["string"]
+    for name, operation in _operations(document):
+        for media, content in _contents(operation):
+            if media == "application/json":
+                assert f"'{filler}'" not in str(content["example"]), name
+    (queue,) = _contents(document["paths"]["/api/v1/queue"]["get"])
+    (item,) = queue[1]["example"]["items"]
+    assert (item["kind"], item["path"]) == ("review_demand", f"/api/v1/demands/{item['record_id']}")
 
 
 def test_problems_are_declared(document: Schema) -> None:

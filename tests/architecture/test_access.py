@@ -15,9 +15,6 @@ UNKNOWN = "00000000-0000-7000-8000-000000000000"
 EVERYBODY = frozenset(Role)
 ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 STAFF = ADMINISTRATOR | {Role.COORDINATOR}
-ENTERPRISE = frozenset({Role.ENTERPRISE})
-DEMANDING = STAFF | ENTERPRISE
-WRITERS = DEMANDING | {Role.EXPERT}
 
 PUBLIC = frozenset(
     {
@@ -42,7 +39,8 @@ PUBLIC = frozenset(
     }
 )
 
-# Which roles get past the door; what they may do with one record is the domains' own matter.
+# Which roles get past the door. Only where staff alone can ever act does it turn a role away: who
+# may do what with one record follows from the parties to it, whatever the role.
 ACCESS = {
     "GET /me": EVERYBODY,
     "PATCH /me": EVERYBODY,
@@ -67,45 +65,45 @@ ACCESS = {
     "POST /memberships/{membership_id}:approve": STAFF,
     "POST /memberships/{membership_id}:revoke": EVERYBODY,
     "GET /experts": EVERYBODY,
-    "POST /experts": WRITERS,
+    "POST /experts": EVERYBODY,
     "GET /experts/{expert_id}": EVERYBODY,
-    "PATCH /experts/{expert_id}": WRITERS,
-    "POST /experts/{expert_id}:submit": WRITERS,
-    "POST /experts/{expert_id}:begin-review": WRITERS,
-    "POST /experts/{expert_id}:recommend": WRITERS,
-    "POST /experts/{expert_id}:return": WRITERS,
+    "PATCH /experts/{expert_id}": EVERYBODY,
+    "POST /experts/{expert_id}:submit": EVERYBODY,
+    "POST /experts/{expert_id}:begin-review": EVERYBODY,
+    "POST /experts/{expert_id}:recommend": EVERYBODY,
+    "POST /experts/{expert_id}:return": EVERYBODY,
     "POST /experts/{expert_id}:admit": STAFF,
-    "POST /experts/{expert_id}:suspend": WRITERS,
+    "POST /experts/{expert_id}:suspend": EVERYBODY,
     "POST /experts/{expert_id}:reinstate": STAFF,
     "POST /experts/{expert_id}:remove": STAFF,
     "POST /experts/{expert_id}:link-account": STAFF,
     "GET /experts/{expert_id}/contact": EVERYBODY,
-    "PUT /experts/{expert_id}/contact": WRITERS,
-    "POST /experts/{expert_id}/evidence": WRITERS,
-    "PATCH /experts/{expert_id}/evidence/{evidence_id}": WRITERS,
-    "DELETE /experts/{expert_id}/evidence/{evidence_id}": WRITERS,
+    "PUT /experts/{expert_id}/contact": EVERYBODY,
+    "POST /experts/{expert_id}/evidence": EVERYBODY,
+    "PATCH /experts/{expert_id}/evidence/{evidence_id}": EVERYBODY,
+    "DELETE /experts/{expert_id}/evidence/{evidence_id}": EVERYBODY,
     "POST /experts/{expert_id}/evidence/{evidence_id}:grade": STAFF,
     "GET /experts/{expert_id}/matching-demands": EVERYBODY,
     "GET /achievements": EVERYBODY,
-    "POST /achievements": WRITERS,
+    "POST /achievements": EVERYBODY,
     "GET /achievements/{achievement_id}": EVERYBODY,
-    "PATCH /achievements/{achievement_id}": WRITERS,
+    "PATCH /achievements/{achievement_id}": EVERYBODY,
     "POST /achievements/{achievement_id}:review": STAFF,
     "POST /achievements/{achievement_id}:publish": STAFF,
     "POST /achievements/{achievement_id}:return": STAFF,
-    "POST /achievements/{achievement_id}:withdraw": WRITERS,
-    "POST /achievements/{achievement_id}:restore": WRITERS,
+    "POST /achievements/{achievement_id}:withdraw": EVERYBODY,
+    "POST /achievements/{achievement_id}:restore": EVERYBODY,
     "GET /demands": EVERYBODY,
-    "POST /demands": DEMANDING,
+    "POST /demands": EVERYBODY,
     "GET /demands/{demand_id}": EVERYBODY,
-    "PATCH /demands/{demand_id}": DEMANDING,
-    "POST /demands/{demand_id}:submit": DEMANDING,
+    "PATCH /demands/{demand_id}": EVERYBODY,
+    "POST /demands/{demand_id}:submit": EVERYBODY,
     "POST /demands/{demand_id}:begin-review": STAFF,
     "POST /demands/{demand_id}:pass-formal-review": STAFF,
     "POST /demands/{demand_id}:publish": STAFF,
     "POST /demands/{demand_id}:return": STAFF,
     "POST /demands/{demand_id}:refuse": STAFF,
-    "POST /demands/{demand_id}:withdraw": ENTERPRISE,
+    "POST /demands/{demand_id}:withdraw": EVERYBODY,
     "POST /demands/{demand_id}:match": STAFF,
     "GET /demands/{demand_id}/match-runs": STAFF,
     "GET /demands/{demand_id}/recommendations": EVERYBODY,

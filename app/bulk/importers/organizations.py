@@ -15,6 +15,8 @@ from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
 from app.validation import FieldError
 
+UNSAID = OrganizationCreate(name="--").model_dump()
+
 
 class OrganizationImporter:
     subject: ClassVar[str] = "organization"
@@ -36,9 +38,8 @@ class OrganizationImporter:
     async def create(self, row: OrganizationRow) -> list[Record]:
         """Staff vouch for what they import."""
         require_scope(self._actor, row.region_code)
-        organization = Organization(
-            **row.stated(OrganizationCreate), state=OrganizationState.VERIFIED
-        )
+        values = UNSAID | row.stated(OrganizationCreate)
+        organization = Organization(state=OrganizationState.VERIFIED, **values)
         operations.index_text(organization)
         return [organization]
 

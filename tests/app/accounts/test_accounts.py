@@ -225,3 +225,11 @@ async def test_changes_name_the_actor_and_no_person(people: People, session: Asy
     ]
     assert {str(change.actor_id) for change in found} == {me["id"]}
     assert "改名" not in str([change.data for change in found])
+
+
+async def test_allowed_actions_are_named_as_the_paths(people: People) -> None:
+    account = await people.account(Role.EXPERT, region_code=YIWU)
+    managed = await (await people.coordinator(YIWU)).get(f"/accounts/{account.id}")
+    assert managed.json()["allowed_actions"] == ["update", "issue-password-reset"]
+    own = await (await people.client(account)).get("/me")
+    assert own.json()["allowed_actions"] == ["change-password"]

@@ -28,6 +28,15 @@ async def test_it_loads_whole_and_only_once(sessions: Sessions, session: AsyncSe
     assert await session.scalar(ours) == before
 
 
+async def test_progress_counts_the_rows_of_all_files(sessions: Sessions) -> None:
+    heard: list[tuple[int, int]] = []
+    await load_demonstration(sessions, lambda done, total: heard.append((done, total)))
+    rows = sum(len((DATA / f"{kind}.jsonl").read_text("utf-8").splitlines()) for kind in KINDS)
+    assert {total for _, total in heard} == {rows}
+    assert [done for done, _ in heard] == sorted({done for done, _ in heard})
+    assert heard[-1] == (rows, rows)
+
+
 async def test_its_accounts_can_sign_in(
     sessions: Sessions, session: AsyncSession, client: AsyncClient
 ) -> None:

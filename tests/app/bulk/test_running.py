@@ -1,5 +1,6 @@
 """What an import does to the pools: create, update, leave alone, reject, roll back."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -333,7 +334,7 @@ async def test_what_was_registered_as_classified_is_not_admitted(
     await imported(sessions, "achievements", json_lines(row))
     await session.execute(update(Achievement).values(is_confidential=True))
     await session.commit()
-    options = {"is_admitting": True, "is_overwriting": True}
+    options: dict[str, Any] = {"is_admitting": True, "is_overwriting": True}
     body = await imported(sessions, "achievements", json_lines(row), **options)
     assert (1, "is_confidential", "confidential") in codes(body)
     assert await session.scalar(select(Achievement.state)) is AchievementState.REGISTERED

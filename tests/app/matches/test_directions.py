@@ -92,12 +92,23 @@ async def test_the_words_of_a_full_text_stay_with_those_entitled(
         assert "problem" not in item["demand"]
         if "similar" in path:
             assert item["uncovered_keywords"] == ["退货率", "缩水", "量子"]
-    # Who may read the full text sees what really matched.
-    entitled = await people.coordinator(None)
-    (item,) = (await entitled.get(f"/demands/{probe.id}/similar-demands")).json()
     assert item["demand"]["id"] == str(foreign.id)
-    assert item["uncovered_keywords"] == ["量子"]
-    assert "退货率高" in item["terms"]
+
+
+async def test_no_score_tells_what_stands_in_a_full_text(
+    people: People, session: AsyncSession
+) -> None:
+    """Two demands that differ only in what their readers may not know stand level."""
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(session, "甲", "镓铟锡液态金属", account_id=account.id)
+    for problem in ("镓铟锡液态金属泄漏", "包装破损"):
+        organization = await people.organization(region_code=GUANGZHOU)
+        await scenes.demand(session, organization, title="散热膏", problem=problem)
+    reader = await people.client(account)
+    found = (await reader.get(f"/experts/{expert.id}/matching-demands")).json()
+    assert len(found) == 2
+    assert found[0]["score"] == found[1]["score"]
+    assert found[0]["contributions"][0] == found[1]["contributions"][0]
 
 
 async def test_similar_demands_are_published_ones_without_itself(

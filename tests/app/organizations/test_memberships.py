@@ -117,5 +117,11 @@ async def test_an_evaluator_acts_for_nobody(people: People) -> None:
     organization = await people.organization()
     evaluator = await people.account(Role.EVALUATOR)
     body = {"organization_id": str(organization.id), "account_id": str(evaluator.id)}
-    for asking in (await people.client(evaluator), await people.coordinator(YIWU)):
+    own = await people.client(evaluator)
+    for asking in (own, await people.coordinator(YIWU)):
         assert (await asking.post("/memberships", json=body)).status_code == 403
+    await people.join(evaluator, organization)
+    path = f"/organizations/{organization.id}"
+    assert (await own.get(path)).json()["allowed_actions"] == []
+    assert (await own.patch(path, json={"introduction": "x"})).status_code == 403
+    assert await draft_status(own, organization) == 403
