@@ -23,6 +23,7 @@ from app.matches.schemas import (
     Preview,
     PreviewBody,
     RankQuery,
+    RecommendationQuery,
     RunQuery,
 )
 from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
@@ -103,7 +104,7 @@ async def list_recommendations(
     pages: PagesDep,
     actor: CurrentActor,
     demand_id: UUID,
-    query: Annotated[MatchQuery, Query()],
+    query: Annotated[RecommendationQuery, Query()],
 ) -> Page[MatchBody]:
     """推荐专家 · The experts that a coordinator recommended to the enterprise."""
     return await judging.list_recommendations(pages, actor, demand_id, query)

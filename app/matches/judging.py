@@ -20,7 +20,7 @@ from app.matches.schemas import (
     JudgmentBody,
     JudgmentQuery,
     MatchBody,
-    MatchQuery,
+    RecommendationQuery,
 )
 from app.organizations.access import Actor
 from app.pagination import Page, Pages
@@ -96,7 +96,7 @@ async def list_judgments(
 
 
 async def list_recommendations(
-    pages: Pages, actor: Actor, demand_id: UUID, query: MatchQuery
+    pages: Pages, actor: Actor, demand_id: UUID, query: RecommendationQuery
 ) -> Page[MatchBody]:
     """The experts that a coordinator recommended: all that an enterprise sees of the pool."""
     demand = await demands.get(pages.session, actor, demand_id)

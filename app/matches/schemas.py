@@ -189,6 +189,10 @@ class MatchQuery(PageQuery):
     sort: Literal["rank", "-rank"] = "rank"
 
 
+class RecommendationQuery(PageQuery):
+    sort: Literal["rank", "-rank"] = "rank"
+
+
 class JudgmentQuery(PageQuery):
     sort: Literal["created_at", "-created_at"] = "-created_at"
 
