@@ -1,6 +1,7 @@
 """One row of each kind: the domain's own Create body, and the columns that only files have."""
 
 import hashlib
+from abc import abstractmethod
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -43,9 +44,9 @@ EVIDENCE_COLUMNS = {
 class Row(Body):
     """What every row can do."""
 
+    @abstractmethod
     def identities(self) -> list[Key]:
         """The key that decides, then the others under which the same record may be meant."""
-        raise NotImplementedError
 
     def stated(self, body: type[Body], *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The fields of the domain's body that the row states."""
