@@ -56,10 +56,12 @@ $(UV):
 compile = $(UV) pip compile --quiet --no-header --universal --python-version 3.11 \
 	--generate-hashes pyproject.toml $(ARGS)
 
-# $(1): the lock file. --python, or an activated environment elsewhere would be changed.
+# $(1): the lock file. --python, or an activated environment elsewhere would be changed. chmod,
+# since files keep the modes of uv's cache, and PostgreSQL's libraries are read by its own user.
 install = echo '[3/3] 安装依赖 / installing the packages of $(1)' && \
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(1) && \
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable . || exit 1
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable . && \
+	chmod -R a+rX .venv || exit 1
 
 define find_python
 for python in python3.11 python3.12 python3.13 python3 ''; do \

@@ -182,7 +182,7 @@ def open_cluster(folder: Path, durable: bool) -> Cluster:
         _refuse_other_content(folder, durable)
         user = server_user(folder / _data_name(durable))
         make_private(folder, user)
-        command = privileges(user, folder, binaries / "postgres")
+        command = privileges(user, folder, binaries)
     except OSError as error:
         raise EmbeddedServerError(
             f"内置 PostgreSQL 无法使用目录 {folder}",

@@ -57,27 +57,28 @@ def make_private(folder: Path, user: ServerUser) -> None:
         folder.chmod(0o700)
 
 
-def privileges(user: ServerUser, folder: Path, program: Path) -> tuple[str, ...]:
+def privileges(user: ServerUser, folder: Path, binaries: Path) -> tuple[str, ...]:
     """The command under which the user's programs run; empty if the caller is that user.
 
-    Raises PermissionError if the user reaches the folder or the program by no means.
+    Raises PermissionError if the user reaches the folder or the programs by no means.
     """
     if os.geteuid() != 0:
         return ()
     plain = ("setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups")
     for command in ((*plain, "--inh-caps=-all"), (*plain, *OVERRIDE)):
-        if _reaches(command, folder, program):
+        if _reaches(command, folder, binaries):
             return command
     raise PermissionError(
         f"系统用户够不到该目录,请移到普通位置或改用普通用户运行 / user {user.uid} cannot reach"
-        f" {folder} or {program}: move them, or run as an ordinary user"
+        f" {folder} or {binaries}: move them, or run as an ordinary user"
     )
 
 
-def _reaches(command: Sequence[str], folder: Path, program: Path) -> bool:
+def _reaches(command: Sequence[str], folder: Path, binaries: Path) -> bool:
     # Really enter and really run: asking access(2) would leave out libraries and capabilities.
-    script = 'cd "$1" && exec "$2" --version'
-    probe = [*command, "/bin/sh", "-c", script, "sh", str(folder), str(program)]
+    # Both, since a package's files need not share one mode and only initdb loads libpq.
+    script = 'cd "$1" && "$2"/initdb --version && exec "$2"/postgres --version'
+    probe = [*command, "/bin/sh", "-c", script, "sh", str(folder), str(binaries)]
     return subprocess.run(probe, cwd="/", env=ENVIRONMENT, capture_output=True).returncode == 0
 
 

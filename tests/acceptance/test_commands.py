@@ -3,6 +3,7 @@
 import os
 import pty
 import shutil
+import stat
 import subprocess
 import tempfile
 import threading
@@ -132,8 +133,11 @@ def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
 @pytest.fixture
 def nobodys_folder() -> Iterator[Path]:
     """An ordinary user's; not under pytest's folders, which are their maker's alone."""
-    if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip("root cannot become an ordinary user here: setpriv is missing")
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root cannot become an ordinary user here: setpriv is missing")
+        if not all(path.stat().st_mode & stat.S_IXOTH for path in (PROJECT, *PROJECT.parents)):
+            pytest.skip(f"{PROJECT} is in a folder that no ordinary user may enter")
     with tempfile.TemporaryDirectory(prefix="shuangku-nobody-") as name:
         if os.geteuid() == 0:
             os.chown(name, NOBODY, NOBODY)

@@ -44,7 +44,7 @@ def debian_url(binaries: Path) -> Iterator[str]:
         folder, port = Path(name), free_port()
         user = server_user(folder / "data")
         make_private(folder, user)
-        command = privileges(user, folder, binaries / "postgres")
+        command = privileges(user, folder, binaries)
 
         def control(program: str, *arguments: str) -> None:
             with (folder / "log").open("ab") as log:

@@ -17,6 +17,7 @@ from tests.acceptance.processes import (
     READY_SECONDS,
     STOP_SECONDS,
     Running,
+    alive,
     postmaster,
     serving,
     start,
@@ -116,7 +117,7 @@ def test_stopped_it_leaves_nothing_and_starts_again_soon(service: Running, folde
     left = [*psutil.Process(service.process.pid).children(), psutil.Process(postmaster(folder))]
     assert len(left) == 2  # the worker and PostgreSQL
     assert service.stop() == 0
-    assert not [process for process in left if process.is_running()]
+    assert not alive(left)
 
     began_at = time.monotonic()
     again = start(folder)
@@ -131,7 +132,7 @@ def test_stopped_it_leaves_nothing_and_starts_again_soon(service: Running, folde
     again.process.kill()
     again.process.wait()
     until(
-        lambda: not [process for process in left if process.is_running()],
+        lambda: not alive(left),
         seconds=STOP_SECONDS,
         what="end of the worker and of PostgreSQL after the service was killed",
     )
