@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from uvicorn.loops.auto import auto_loop_factory
 
 from app.accounts import operations as accounts
 from app.accounts.models import Role
@@ -174,7 +175,9 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
     `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
     """
     try:
-        asyncio.run(_until_signalled(work))
+        # The loop that uvicorn's own command line would choose: uvloop, where there is one.
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(_until_signalled(work))
     except asyncio.CancelledError:
         raise typer.Exit(when_stopped) from None
     except Problem as problem:

@@ -154,7 +154,7 @@ async def demands_meant(
     statement = select(Demand).where(
         or_(Demand.external_id.in_(external_ids), Demand.title.in_(titles))
     )
-    return await _locked(session, statement.options(selectinload(Demand.organization)))
+    return await _locked(session, statement)
 
 
 async def achievements_meant(
@@ -170,5 +170,7 @@ async def achievements_meant(
 
 
 async def _locked(session: AsyncSession, statement: Select[RecordT]) -> Sequence[RecordT]:
-    fresh = statement.with_for_update().execution_options(populate_existing=True)
+    [entity] = statement.column_descriptions  # not what is joined to it
+    locked = statement.with_for_update(of=entity["entity"])
+    fresh = locked.execution_options(populate_existing=True)
     return (await session.scalars(fresh)).all()

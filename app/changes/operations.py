@@ -22,6 +22,5 @@ async def append(
     `data` holds ids, states and field names, never a person's data.
     """
     await session.flush()
-    await session.execute(
-        insert(Change).values(kind=kind, subject_id=subject_id, actor_id=actor_id, data=data or {})
-    )
+    row = {"kind": kind, "subject_id": subject_id, "actor_id": actor_id, "data": data or {}}
+    await session.execute(insert(Change), row)

@@ -17,14 +17,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 BATCH = 10_000
 
+# One statement has one snapshot, so what it calls running and what it shows agree.
 SINCE = text(
     """
-    SELECT id, transaction_id::text::bigint AS transaction_id, kind, subject_id
-    FROM changes
-    WHERE transaction_id >= CAST(CAST(:oldest AS text) AS xid8)
-      AND NOT id = ANY(CAST(:seen AS bigint[]))
-    ORDER BY transaction_id, id
-    LIMIT :batch
+    SELECT snapshot.oldest, found.*
+    FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest) AS snapshot
+    LEFT JOIN LATERAL (
+        SELECT change.id, change.transaction_id::text::bigint, change.kind, change.subject_id
+        FROM changes AS change
+        WHERE change.transaction_id >= CAST(CAST(:oldest AS text) AS xid8)
+          AND (
+            CAST(:records AS text[]) IS NULL
+            OR split_part(change.kind, '.', 1) = ANY(CAST(:records AS text[]))
+          )
+          AND NOT change.id = ANY(CAST(:seen AS bigint[]))
+        ORDER BY change.transaction_id, change.id
+        LIMIT :batch
+    ) AS found ON true
+    ORDER BY found.transaction_id, found.id
     """
 )
 
@@ -52,28 +62,26 @@ async def position_now(session: AsyncSession) -> Position:
 
     Take it before reading: what commits meanwhile is then read again as a change.
     """
-    return Position(oldest=await _oldest_running(session))
+    statement = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    return Position(oldest=int(await session.scalar(statement) or 0))
 
 
 async def read_since(
-    session: AsyncSession, position: Position
+    session: AsyncSession, position: Position, *, records: Sequence[str] | None = None
 ) -> tuple[Sequence[ChangeRow], Position]:
-    """The next changes (10,000 at most) and the position after them."""
-    oldest = await _oldest_running(session)
+    """The next changes (10,000 at most) and the position after them.
+
+    records: the first words of the kinds that the follower cares for; None for all.
+    """
     seen = [change_id for _, change_id in position.seen]
-    found = await session.execute(
-        SINCE, {"oldest": str(position.oldest), "seen": seen, "batch": BATCH}
-    )
-    rows = [ChangeRow(*row) for row in found]
+    wanted = None if records is None else list(records)
+    asked = {"oldest": str(position.oldest), "seen": seen, "records": wanted, "batch": BATCH}
+    found = (await session.execute(SINCE, asked)).all()
+    oldest = int(found[0].oldest)
+    rows = [ChangeRow(*row[1:]) for row in found if row.id is not None]
     if len(rows) == BATCH:
         return rows, _advanced(position, rows, oldest=min(oldest, rows[-1].transaction_id))
     return rows, _advanced(position, rows, oldest=oldest)
-
-
-async def _oldest_running(session: AsyncSession) -> int:
-    """The number of the oldest transaction that may still commit changes."""
-    statement = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-    return int(await session.scalar(statement) or 0)
 
 
 def _advanced(position: Position, rows: Sequence[ChangeRow], *, oldest: int) -> Position:

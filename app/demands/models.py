@@ -89,4 +89,5 @@ class Demand(Record):
     published_at: Mapped[datetime | None]
     search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
 
-    organization: Mapped[Organization] = relationship(lazy="raise")
+    # Whose it is decides who may read it, so no demand comes without.
+    organization: Mapped[Organization] = relationship(lazy="joined", innerjoin=True)

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
 
 from app.demands.models import Demand
 from app.demands.schemas import DemandQuery
@@ -23,26 +22,23 @@ async def find(
     return await session.get(
         Demand,
         demand_id,
-        options=[selectinload(Demand.organization)],
-        with_for_update=is_for_update or None,
+        with_for_update={"of": Demand} if is_for_update else None,
         populate_existing=is_for_update,
     )
 
 
 async def find_by_external_id(session: AsyncSession, external_id: str) -> Demand | None:
-    statement = select(Demand).where(Demand.external_id == external_id)
-    return await session.scalar(statement.options(selectinload(Demand.organization)))
+    return await session.scalar(select(Demand).where(Demand.external_id == external_id))
 
 
 async def find_many(session: AsyncSession, demand_ids: Sequence[UUID]) -> Sequence[Demand]:
     """Those of the ids that exist, with organizations, in no particular order."""
-    statement = select(Demand).where(Demand.id.in_(demand_ids))
-    return (await session.scalars(statement.options(selectinload(Demand.organization)))).all()
+    return (await session.scalars(select(Demand).where(Demand.id.in_(demand_ids)))).all()
 
 
 def listed(query: DemandQuery, scope: ColumnElement[bool]) -> Select[Demand]:
     """Demands inside `scope` that meet the filters."""
-    statement = select(Demand).where(scope).options(selectinload(Demand.organization))
+    statement = select(Demand).where(scope)
     for name in EQUALS:
         if (wanted := getattr(query, name)) is not None:
             statement = statement.where(getattr(Demand, name) == wanted)

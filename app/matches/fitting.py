@@ -9,11 +9,14 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
+from app.changes import operations as changes
 from app.matches import pools, vectors
 from app.matches.models import Pool, StoredModel
 from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text_key
 
 LATENT = "lsa"
+RECORD = "index_model"
+FITTED = f"{RECORD}.fitted"
 # A pool that has grown by this much gets new statistics: a few versions on the way to any size.
 GROWTH = 1.25
 # Below this share of encoded candidates the latent space serves all of them alike.
@@ -34,7 +37,7 @@ async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:
 
 
 async def newest_id(session: AsyncSession, pool: Pool) -> UUID | None:
-    """Its id, by the cheapest query: every match asks."""
+    """Its id."""
     return await session.scalar(_newest(pool).with_only_columns(StoredModel.id))
 
 
@@ -100,6 +103,7 @@ async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Mat
         content=await to_thread.run_sync(model.to_bytes),
     )
     session.add(stored)
+    await changes.append(session, FITTED, stored.id)
     return await to_thread.run_sync(MatchIndex.build, model, candidates, known)
 
 

@@ -15,7 +15,7 @@ async def read(session: AsyncSession, matcher: Matcher) -> list[IndexBody]:
 
 
 async def _state_of(session: AsyncSession, matcher: Matcher, pool: Pool) -> IndexBody:
-    index = await matcher.indexes[pool].refresh()
+    index = await matcher.indexes[pool].refresh(session)
     stored = await fitting.newest(session, pool)
     return IndexBody(
         pool=pool,

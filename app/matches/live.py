@@ -1,12 +1,14 @@
 """The live indexes of this process, which follow the database.
 
-Every match first reads the changes since the last look (three short queries), so that whatever
-is committed is found, in every process, without a listener and without a rebuild. A background
-loop does the same between matches, so that a match seldom has much to catch up with.
+Every match first reads the changes since the last look (one short query), so that whatever is
+committed is found, in every process, without a listener and without a rebuild; new statistics
+are told by a change as well. A background loop does the same between matches, so that a match
+seldom has much to catch up with.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +17,7 @@ from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import repository as changes
-from app.changes.repository import Position
+from app.changes.repository import ChangeRow, Position
 from app.matches import fitting, pools, snapshots
 from app.matches.calendar import today
 from app.matches.models import Pool
@@ -42,15 +44,20 @@ class LiveIndex:
     _version_id: UUID | None = field(default=None, init=False)
     _year: int = field(default=0, init=False)
 
-    async def refresh(self) -> MatchIndex | None:
+    async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
 
+        reader: a request's session, which is asked first: mostly there is no news, and no other
+            connection is needed. Its own uncommitted changes never reach the index.
         What is returned never changes under its reader.
         """
+        if reader is not None and self._year == today().year:
+            news, _ = await self._read_changes(reader)
+            if not news:
+                return self._index
         async with self._lock, self.sessions.begin() as session:
-            newest_id = await fitting.newest_id(session, self.pool)
-            if newest_id is None or newest_id != self._version_id or self._year != today().year:
-                await self._load(session, newest_id)
+            if self._year != today().year:
+                await self._load(session)
             await self._follow(session)
             return self._index
 
@@ -67,12 +74,13 @@ class LiveIndex:
             position = self._position
             await to_thread.run_sync(snapshots.save, self.folder, of, index, position)
 
-    async def _load(self, session: AsyncSession, version_id: UUID | None) -> None:
-        """Take the version's saved index, or build it; fit a first version if there is none.
+    async def _load(self, session: AsyncSession) -> None:
+        """Take the saved index of the version in force, or build it; fit a first one if need be.
 
         Capacities are counted by the year, so that an index of another year is no use.
         """
         year, position = today().year, await changes.position_now(session)
+        version_id = await fitting.newest_id(session, self.pool)
         saved = None
         if version_id is not None:
             of = Origin(pool=self.pool, version_id=version_id, year=year)
@@ -102,14 +110,29 @@ class LiveIndex:
         return await to_thread.run_sync(MatchIndex.build, model, candidates, known), stored.id
 
     async def _follow(self, session: AsyncSession) -> None:
-        while self._index is not None:
-            rows, position = await changes.read_since(session, self._position)
+        has_more = True
+        while has_more:
+            rows, position = await self._read_changes(session)
+            has_more = len(rows) == changes.BATCH
             ids = pools.subjects(rows, self.pool)
-            if ids:
+            if await self._is_superseded(session, rows) or (ids and self._index is None):
+                await self._load(session)
+                if self._index is not None:
+                    has_more = True  # it stands where it was saved, or where its reading began
+                    continue
+            if ids and self._index is not None:
                 self._index = await self._updated(session, self._index, ids)
             self._position = position
-            if len(rows) < changes.BATCH:
-                return
+
+    async def _read_changes(self, session: AsyncSession) -> tuple[Sequence[ChangeRow], Position]:
+        records = (pools.SUBJECT_OF_POOL[self.pool], fitting.RECORD)
+        return await changes.read_since(session, self._position, records=records)
+
+    async def _is_superseded(self, session: AsyncSession, rows: Sequence[ChangeRow]) -> bool:
+        """Whether the changes tell of statistics, and other ones than ours are in force."""
+        if all(row.kind != fitting.FITTED for row in rows):
+            return False
+        return await fitting.newest_id(session, self.pool) != self._version_id
 
     async def _updated(
         self, session: AsyncSession, index: MatchIndex, ids: list[UUID]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.changes import operations as changes
+from app.database import now
 from app.demands import access as demand_access
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
@@ -50,74 +50,44 @@ async def run(
         preferences=preferences_of(data),
         limit=data.limit,
     )
-    stored = _run_of(actor, demand, data, ranking)
-    session.add(stored)
-    await session.flush()
+    shown_run, actions = _show_run(actor, demand, data, ranking), allowed_actions(actor, demand)
     found = await _show_experts(session, ranking)
-    ids = await _store_matches(session, stored, found, ranking)
-    await changes.append(session, "match_run.created", stored.id, actor_id=actor.account_id)
-    return MatchRunWithMatches(
-        **dict(presentation.show_run(stored)),
-        matches=[
-            MatchBody(
-                **dict(match),
-                id=ids[match.expert.id],
-                run_id=stored.id,
-                verdict=None,
-                allowed_actions=allowed_actions(actor, demand),
-            )
-            for match in found
-        ],
-    )
+    matches = [presentation.show_new(match, shown_run, actions) for match in found]
+    features = {UUID(ranked.candidate_id): ranked.features for ranked in ranking.matches}
+    await repository.add_run(session, shown_run, matches, features)
+    await changes.append(session, "match_run.created", shown_run.id, actor_id=actor.account_id)
+    return MatchRunWithMatches(**dict(shown_run), matches=matches)
 
 
-def _run_of(actor: Actor, demand: Demand, data: MatchParameters, ranking: Ranking) -> MatchRun:
-    exclusions = presentation.show_exclusions(ranking)
-    return MatchRun(
+def _show_run(
+    actor: Actor, demand: Demand, data: MatchParameters, ranking: Ranking
+) -> MatchRunBody:
+    made_at = now()
+    return MatchRunBody(
+        id=uuid7(),
+        created_at=made_at,
+        updated_at=made_at,
         demand_id=demand.id,
         account_id=actor.account_id,
         trigger=Trigger.BY_HAND,
         index_version=ranking.index_version,
         encoder=ranking.encoder,
         pending=ranking.pending,
-        parameters=data.model_dump(mode="json"),
+        parameters=data,
         durations={stage: round(ms, 3) for stage, ms in ranking.durations.items()},
-        exclusions=[e.model_dump(mode="json") for e in exclusions],
+        exclusions=presentation.show_exclusions(ranking),
     )
-
-
-async def _store_matches(
-    session: AsyncSession, stored: MatchRun, found: Sequence[ExpertMatch], ranking: Ranking
-) -> dict[UUID, UUID]:
-    """Keep the candidates in one statement; the new records' ids by expert."""
-    features = {UUID(ranked.candidate_id): ranked.features for ranked in ranking.matches}
-    rows = [
-        {
-            "id": uuid7(),
-            "run_id": stored.id,
-            "expert_id": match.expert.id,
-            "features": dict(features[match.expert.id]),
-            **match.model_dump(mode="json", exclude={"expert"}),
-        }
-        for match in found
-    ]
-    if rows:
-        # RETURNING makes it one statement of many rows instead of one by one.
-        await session.execute(insert(Match).returning(Match.id), rows)
-    return {row["expert_id"]: row["id"] for row in rows}
 
 
 async def _show_experts(session: AsyncSession, ranking: Ranking) -> list[ExpertMatch]:
     """The ranked candidates with who they are and what their evidence is called."""
     ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
-    evidence_ids = {UUID(item.document_id) for r in ranking.matches for item in r.evidence}
-    people = await repository.matched_experts(session, ids)
-    titles = await repository.evidence_titles(session, evidence_ids)
-    titles |= {str(expert_id): presentation.PROFILE_TITLE for expert_id in ids}
+    evidence_ids = [UUID(item.document_id) for r in ranking.matches for item in r.evidence]
+    people = await repository.matched_experts(session, ids, evidence_ids)
     return [
-        presentation.show_expert_match(presentation.explained(ranked, titles), people[expert_id])
+        presentation.show_expert_match(ranked, person)
         for ranked, expert_id in zip(ranking.matches, ids, strict=True)
-        if expert_id in people
+        if (person := people.get(expert_id)) is not None
     ]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from app.matches.models import Match, MatchRun
 from app.matches.schemas import (
     ContributionBody,
@@ -46,9 +48,21 @@ def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def show_expert_match(reasons: Mapping[str, Any], expert: object) -> ExpertMatch:
-    """`reasons` as `explained` gives them; `expert` has the attributes of MatchedExpert."""
-    return ExpertMatch(**reasons, expert=MatchedExpert.model_validate(expert))
+def show_expert_match(ranked: Ranked, expert: Any) -> ExpertMatch:
+    """`expert` is a row as `matched_experts` finds it."""
+    titles = {str(expert.id): PROFILE_TITLE} | (expert.titles or {})
+    return ExpertMatch(**explained(ranked, titles), expert=MatchedExpert.model_validate(expert))
+
+
+def show_new(match: ExpertMatch, run: MatchRunBody, allowed_actions: list[str]) -> MatchBody:
+    """A candidate of a run that is about to be stored."""
+    return MatchBody.model_construct(
+        **dict(match),
+        id=uuid7(),
+        run_id=run.id,
+        verdict=None,
+        allowed_actions=allowed_actions,
+    )
 
 
 def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from anyio import to_thread
+from cachetools import LRUCache
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 EMPTY = Ranking(
     matches=(), exclusions=(), index_version="", encoder="none", pending=0, durations={}
 )
+QUERY_VECTORS = 2_000
 NO_CONSTRAINTS, NO_PREFERENCES = Constraints(), Preferences()
 
 
@@ -40,6 +42,10 @@ class Matcher:
 
     indexes: Mapping[Pool, LiveIndex]
     encoder: Encoder | None
+    # By `text_key`; an encoder makes the same vector of the same text, whoever asks.
+    query_vectors: LRUCache[str, vectors.Vector] = field(
+        default_factory=lambda: LRUCache(QUERY_VECTORS), init=False
+    )
 
     async def rank(
         self,
@@ -53,7 +59,7 @@ class Matcher:
         keeps_vector: bool = True,
     ) -> Ranking:
         """The best of the pool as it is committed now; empty when it is, or the query is."""
-        index = await self.indexes[pool].refresh()
+        index = await self.indexes[pool].refresh(session)
         if index is None:
             return EMPTY
         if not len(index) or not query.text.strip():
@@ -91,6 +97,9 @@ class Matcher:
         """The stored vector of the query's text, or a new one; None where it cannot be had."""
         if self.encoder is None or index.model.encoder != self.encoder.name:
             return None
+        key = text_key(query.text)
+        if key in self.query_vectors:
+            return self.query_vectors[key]
         try:
             found = await vectors.encode(
                 session, self.encoder, [query.text], is_query=True, keeps=keeps
@@ -98,7 +107,8 @@ class Matcher:
         except EncoderUnavailable as error:
             logger.warning("a match goes without its query's vector: %s", error)
             return None
-        return found[text_key(query.text)]
+        self.query_vectors[key] = found[key]
+        return found[key]
 
 
 def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession]) -> Matcher:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.demands.schemas import PublicDemand
 from app.experts.models import EvidenceKind, ExpertKind, Grade
@@ -45,6 +45,10 @@ class Preview(MatchParameters):
     keywords: Annotated[list[Annotated[str, text_of(50, min_length=1)]], Field(max_length=20)] = []
 
 
+# As the index knows it; two hundred of them in an answer are not worth an object each.
+DocumentId = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+
+
 class ContributionBody(BaseModel):
     """One term of the score; the terms of a match sum to its score."""
 
@@ -52,7 +56,7 @@ class ContributionBody(BaseModel):
 
     name: str = Field(examples=["lexical"])
     value: float = Field(examples=[0.42], description="may be negative")
-    document_id: UUID | None = None
+    document_id: DocumentId | None = None
 
 
 class MatchedEvidence(BaseModel):
@@ -60,7 +64,7 @@ class MatchedEvidence(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    document_id: UUID
+    document_id: DocumentId
     kind: EvidenceKind | Literal["profile", "demand", "achievement"]
     title: str = Field(default="", examples=["超细旦锦纶针织物染色牢度提升"])
     grade: Grade

@@ -111,7 +111,8 @@ async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, b
         if seen is None:
             position = await changes.position_now(session)
             return list(await pools.member_ids(session, pool)), position, False
-        rows, position = await changes.read_since(session, seen)
+        records = (pools.SUBJECT_OF_POOL[pool],)
+        rows, position = await changes.read_since(session, seen, records=records)
     return pools.subjects(rows, pool), position, len(rows) == changes.BATCH
 
 

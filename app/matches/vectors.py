@@ -16,6 +16,7 @@ from matching import Encoder, text_key
 
 Vector = NDArray[np.float32]
 KEYS_PER_QUERY = 5_000
+TEXTS_A_CALL = 32  # a second or two for a local encoder
 # An endpoint that hangs must not hold the threads in which matches are ranked.
 ENCODING = CapacityLimiter(2)
 
@@ -70,15 +71,24 @@ async def encode(
     known = await find(session, encoder.name, by_key, is_query=is_query)
     missing = {key: text for key, text in by_key.items() if key not in known}
     if missing:
-        make = encoder.encode_queries if is_query else encoder.encode_documents
-        made = await to_thread.run_sync(make, list(missing.values()), limiter=ENCODING)
+        made = await _made(encoder, list(missing.values()), is_query=is_query)
         stored_length = await _stored_length(session, encoder.name)
         fresh = dict(zip(missing, made, strict=True))
-        fresh = usable(fresh, stored_length or made.shape[1])
+        fresh = usable(fresh, stored_length or len(made[0]))
         if keeps:
             await store(session, encoder.name, fresh, is_query=is_query)
         known |= fresh
     return known
+
+
+async def _made(encoder: Encoder, texts: Sequence[str], *, is_query: bool) -> list[Vector]:
+    """The texts' vectors, made a few at a time: a thread cannot be stopped, only not be begun."""
+    make = encoder.encode_queries if is_query else encoder.encode_documents
+    parts = [
+        await to_thread.run_sync(make, texts[at : at + TEXTS_A_CALL], limiter=ENCODING)
+        for at in range(0, len(texts), TEXTS_A_CALL)
+    ]
+    return [vector for part in parts for vector in part]
 
 
 def usable(made: Mapping[str, Vector], length: int) -> dict[str, Vector]:

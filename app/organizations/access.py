@@ -14,6 +14,8 @@ from app.errors import Forbidden
 from app.organizations import repository
 from app.regions import covers
 
+# Who may act for an organization. Staff judge what organizations hand in, so they act for none.
+ORGANIZATION_ROLES = frozenset({Role.ENTERPRISE, Role.EXPERT})
 # Who reads what the pools hold openly; everybody else sees their own records.
 POOL_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
 
@@ -45,9 +47,10 @@ class Actor:
 
 
 async def actor_of(session: SessionDep, account: Account) -> Actor:
-    """The account with the memberships that were approved; an evaluator acts for nobody."""
-    only_reads = account.role is Role.EVALUATOR
-    found = frozenset() if only_reads else await repository.organization_ids_of(session, account.id)
+    """The account with the memberships that were approved."""
+    found: frozenset[UUID] = frozenset()
+    if account.role in ORGANIZATION_ROLES:
+        found = await repository.organization_ids_of(session, account.id)
     return Actor(
         account_id=account.id,
         role=account.role,

@@ -15,7 +15,7 @@ from app.language import Text
 from app.lifecycle import Party, Transition, next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
-from app.organizations.access import SERVICE, Actor
+from app.organizations.access import ORGANIZATION_ROLES, SERVICE, Actor
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -75,8 +75,12 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     is_own = account_id == actor.account_id
     if account is None or not (is_own or actor.manages_region(account.region_code)):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
-    if account.role is Role.EVALUATOR:
-        raise Forbidden(Text("评估员只能读取", "Evaluators only read"))
+    if account.role not in ORGANIZATION_ROLES:
+        raise Forbidden(
+            Text(
+                "只有企业和专家账号可以加入机构", "Only enterprises and experts join organizations"
+            )
+        )
     if await repository.find_membership_of(session, account_id, organization.id):
         raise Conflict(Text("该成员关系已存在", "This membership exists already"))
     membership = await _request(session, account_id, organization, actor.account_id)

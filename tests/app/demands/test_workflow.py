@@ -43,11 +43,6 @@ CALLERS: dict[str, tuple[Party | None, bool, Cast]] = {
         False,
         lambda people, own: member_as(people, own, Role.EXPERT),
     ),
-    "staff of elsewhere who is a member": (
-        Party.ORGANIZATION,
-        True,
-        lambda people, own: member_as(people, own, Role.COORDINATOR),
-    ),
 }
 
 

@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.changes import operations as change_log
 from app.changes import repository as changes
+from app.experts.models import ExpertState
 from app.main import services
 from app.matches import fitting
 from app.matches.calendar import CHINA
@@ -227,3 +229,15 @@ async def test_the_state_of_the_indexes_is_shown(people: People, session: AsyncS
     assert (states["demands"]["candidates"], states["demands"]["index_version"]) == (0, None)
     assert (await staff.post("/match-indexes:refit")).status_code == 403
     assert (await administrator.post("/match-indexes:refit")).status_code == 202
+
+
+async def test_what_its_reader_has_not_committed_stays_out(
+    session: AsyncSession, app: FastAPI
+) -> None:
+    pool = await scenes.pool(session)
+    assert len(await live_of(app).refresh(session) or ()) == 4
+    pool["茶叶"].state = ExpertState.SUSPENDED
+    await change_log.append(session, "expert.suspended", pool["茶叶"].id)
+    assert len(await live_of(app).refresh(session) or ()) == 4
+    await session.commit()
+    assert len(await live_of(app).refresh(session) or ()) == 3
