@@ -25,10 +25,10 @@ from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine, create_sessions
-from app.embedded import EmbeddedServerError
 from app.errors import Problem
 from app.migration import upgrade
-from app.server import database_server
+from app.postgres.embedded import EmbeddedServerError
+from app.postgres.server import database_server
 from app.settings import Settings
 from app.validation import field_errors
 

@@ -13,9 +13,9 @@ State = TypeVar("State", bound=StrEnum)
 class Party(StrEnum):
     """In which capacity somebody touches a record."""
 
-    OWNER = "owner"
-    ORGANIZATION = "organization"
-    STAFF = "staff"
+    PERSON = "person"  # whom the record is about
+    ORGANIZATION = "organization"  # a member of the one whose record it is
+    STAFF = "staff"  # of the record's region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.body_limit import BodyLimitMiddleware
 from app.jobs import open_queue
-from app.matches.following import follow
+from app.matches.index.following import follow
 from app.pagination import Cursors
 from app.process import Process, connect, open_process
 from app.request_id import RequestIdMiddleware

@@ -51,19 +51,20 @@ class Cursors:
     def __init__(self, key: str) -> None:
         self._key = key.encode()
 
-    def write(self, sort: str, value: object, last_id: UUID) -> str:
-        payload = json.dumps([sort, _plain(value), str(last_id)]).encode()
+    def write(self, order: str, value: object, last_id: UUID) -> str:
+        """order: names the list and how it is sorted; the cursor serves no other."""
+        payload = json.dumps([order, _plain(value), str(last_id)]).encode()
         return base64.urlsafe_b64encode(self._signature(payload) + payload).decode()
 
-    def read(self, cursor: str, sort: str) -> tuple[str, UUID]:
+    def read(self, cursor: str, order: str) -> tuple[str, UUID]:
         try:
             raw = base64.urlsafe_b64decode(cursor.encode())
         except (binascii.Error, ValueError):
             raise _bad_cursor() from None
         if not hmac.compare_digest(raw[:16], self._signature(raw[16:])):
             raise _bad_cursor()
-        signed_sort, value, last_id = json.loads(raw[16:])
-        if signed_sort != sort:
+        signed_order, value, last_id = json.loads(raw[16:])
+        if signed_order != order:
             raise _bad_cursor()
         return value, UUID(last_id)
 
@@ -83,10 +84,11 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Reads pages of lists in the request's session."""
+    """Reads pages of one list, which its path names, in the request's session."""
 
     session: AsyncSession
     cursors: Cursors
+    path: str
 
     async def read(
         self,
@@ -106,7 +108,7 @@ class Pages:
         descending = query.sort.startswith("-")
         total = await _count(self.session, statement) if query.count == "exact" else None
         if query.cursor is not None:
-            value, last_id = self.cursors.read(query.cursor, query.sort)
+            value, last_id = self.cursors.read(query.cursor, self._order(query.sort))
             keys, after = tuple_(column, record_id), tuple_(_typed(column, value), last_id)
             statement = statement.where(keys < after if descending else keys > after)
         order = (column.desc(), record_id.desc()) if descending else (column, record_id)
@@ -122,11 +124,15 @@ class Pages:
         )
 
     def _cursor_after(self, row: object, column: InstrumentedAttribute[Any], sort: str) -> str:
-        return self.cursors.write(sort, getattr(row, column.key), getattr(row, "id"))  # noqa: B009
+        value, last_id = getattr(row, column.key), getattr(row, "id")  # noqa: B009
+        return self.cursors.write(self._order(sort), value, last_id)
+
+    def _order(self, sort: str) -> str:
+        return f"{self.path} {sort}"
 
 
 def get_pages(request: Request, session: SessionDep) -> Pages:
-    return Pages(session=session, cursors=request.app.state.cursors)
+    return Pages(session=session, cursors=request.app.state.cursors, path=request.url.path)
 
 
 PagesDep = Annotated[Pages, Depends(get_pages)]

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app.database import create_engine, create_sessions
+from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
-from app.matches.ranking import Matcher, create_matcher
-from app.server import database_server
+from app.postgres.server import database_server
 from app.settings import Settings
 
 

@@ -17,7 +17,7 @@ from app.bulk.terminal import load_with_progress
 from app.database import create_engine, create_sessions
 from app.main import create_app
 from app.migration import upgrade
-from app.server import database_server
+from app.postgres.server import database_server
 from app.settings import Settings
 
 console = Console(stderr=True)

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from app.jobs import work
-from app.matches.tasks import MatchingWork
+from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
 from app.settings import Settings
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 import app.models  # noqa: F401  fills the metadata
 from app.database import Base, create_engine
-from app.server import database_server
+from app.postgres.server import database_server
 from app.settings import Settings
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import create_engine
-from app.embedded import EmbeddedServer
 from app.main import create_app, services
 from app.migration import upgrade
+from app.postgres.embedded import EmbeddedServer
 from app.settings import EncoderKind, Settings
 from tests.people import People
 from tests.servers import start_test_server

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from app.embedded import EmbeddedServer, start
+from app.postgres.embedded import EmbeddedServer, start
 
 PROJECT = Path(__file__).resolve().parent.parent
 NEEDED = 1 << 30  # bytes; containers often have a /dev/shm of 64 MB

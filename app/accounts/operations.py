@@ -11,7 +11,7 @@ from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, Accou
 from app.accounts.secrets import hash_password
 from app.accounts.sign_in import end_sign_ins
 from app.changes import operations as changes
-from app.errors import Forbidden, NotFound, invalid_field
+from app.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.language import Text
 from app.pagination import Page, Pages
 from app.regions import covers, in_scope
@@ -94,6 +94,8 @@ async def update(
 ) -> Account:
     """Change name, region or activity; deactivating ends every sign-in of the account."""
     account = await get(session, actor, account_id)
+    if account.id == actor.id and data.is_active is False:
+        raise Conflict(Text("不能停用自己的账号", "Not your own account"))
     for name, value in data.changes().items():
         setattr(account, name, value)
     if not may_manage(actor, account):

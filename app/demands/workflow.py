@@ -3,12 +3,12 @@
 from app.demands.models import DemandState as S
 from app.lifecycle import Party, Transition
 
-OWNER, STAFF = frozenset({Party.ORGANIZATION}), frozenset({Party.STAFF})
+MEMBERS, STAFF = frozenset({Party.ORGANIZATION}), frozenset({Party.STAFF})
 UNDER_REVIEW = frozenset({S.SUBMITTED, S.FORMAL_REVIEW, S.DEPARTMENT_REVIEW})
 
 TRANSITIONS = {
     "submit": Transition(
-        sources=frozenset({S.DRAFT, S.RETURNED}), target=S.SUBMITTED, parties=OWNER | STAFF
+        sources=frozenset({S.DRAFT, S.RETURNED}), target=S.SUBMITTED, parties=MEMBERS | STAFF
     ),
     "begin-review": Transition(
         sources=frozenset({S.SUBMITTED}), target=S.FORMAL_REVIEW, parties=STAFF
@@ -24,7 +24,7 @@ TRANSITIONS = {
     "withdraw": Transition(
         sources=UNDER_REVIEW | {S.DRAFT, S.RETURNED, S.PUBLISHED},
         target=S.WITHDRAWN,
-        parties=OWNER,
+        parties=MEMBERS,
     ),
 }
 

@@ -12,7 +12,7 @@ from app.regions import in_scope
 def parties_of(actor: Actor, expert: Expert) -> set[Party]:
     """In which capacities the actor touches this expert."""
     held = {
-        Party.OWNER: expert.account_id is not None and expert.account_id == actor.account_id,
+        Party.PERSON: expert.account_id is not None and expert.account_id == actor.account_id,
         Party.ORGANIZATION: actor.acts_for(expert.organization_id),
         Party.STAFF: actor.manages_region(expert.region_code),
     }
@@ -43,7 +43,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 
 def may_read_contact(actor: Actor, expert: Expert) -> bool:
     """Only the expert, and the staff of the expert's region."""
-    return bool(parties_of(actor, expert) & {Party.OWNER, Party.STAFF})
+    return bool(parties_of(actor, expert) & {Party.PERSON, Party.STAFF})
 
 
 def allowed_actions(actor: Actor, expert: Expert) -> list[str]:

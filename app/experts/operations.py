@@ -34,7 +34,11 @@ from app.search import pinyin, search_vector
 
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
 # The region is part of it: it decides who supervises.
-IDENTITY = ("name", "kind", "academy_division", "elected_year", "region_code")
+# The organization and the region are part of it: they decide who may touch the record.
+IDENTITY = (
+    *("name", "kind", "academy_division", "elected_year"),
+    *("organization_id", "organization_name", "region_code"),
+)
 
 
 def show(actor: Actor, expert: Expert) -> ExpertBody:

@@ -3,13 +3,13 @@
 from app.experts.models import ExpertState as S
 from app.lifecycle import Party, Transition
 
-OWNER, ORGANIZATION, STAFF = Party.OWNER, Party.ORGANIZATION, Party.STAFF
+PERSON, ORGANIZATION, STAFF = Party.PERSON, Party.ORGANIZATION, Party.STAFF
 
 TRANSITIONS = {
     "submit": Transition(
         sources=frozenset({S.DRAFT}),
         target=S.SUBMITTED,
-        parties=frozenset({OWNER, ORGANIZATION, STAFF}),
+        parties=frozenset({PERSON, ORGANIZATION, STAFF}),
     ),
     "begin-review": Transition(
         sources=frozenset({S.SUBMITTED}),
@@ -30,7 +30,7 @@ TRANSITIONS = {
         sources=frozenset({S.RECOMMENDED}), target=S.IN_POOL, parties=frozenset({STAFF})
     ),
     "suspend": Transition(
-        sources=frozenset({S.IN_POOL}), target=S.SUSPENDED, parties=frozenset({OWNER, STAFF})
+        sources=frozenset({S.IN_POOL}), target=S.SUSPENDED, parties=frozenset({PERSON, STAFF})
     ),
     "reinstate": Transition(
         sources=frozenset({S.SUSPENDED}), target=S.IN_POOL, parties=frozenset({STAFF})

@@ -16,9 +16,9 @@ from app.experts.access import parties_of as parties_of_expert
 from app.language import Text
 from app.lifecycle import Party
 from app.matches import operations, presentation
-from app.matches.documents import facts_of_expert, query_of_demand, query_of_expert
+from app.matches.index.documents import facts_of_expert, query_of_demand, query_of_expert
+from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
-from app.matches.ranking import Matcher
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.access import Actor
 from matching import Constraints, Ranking
@@ -29,7 +29,7 @@ async def demands_for_expert(
 ) -> list[DemandMatch]:
     """Published demands that suit an expert, for the expert and the staff."""
     expert = await expert_operations.get(session, actor, expert_id)
-    if not (actor.is_staff or Party.OWNER in parties_of_expert(actor, expert)):
+    if not (actor.is_staff or Party.PERSON in parties_of_expert(actor, expert)):
         raise Forbidden()
     conflicting = facts_of_expert(expert, engagements=0).organizations
     ranking = await matcher.rank(

@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, status
 
 from app.database import SessionDep
-from app.matches import directions, index_state, judging, operations, presentation
-from app.matches.ranking import MatcherDep
+from app.matches import directions, judging, operations, presentation
+from app.matches.index import state as index_state
+from app.matches.index.ranking import MatcherDep
 from app.matches.schemas import (
     AchievementMatch,
     DemandMatch,

@@ -13,7 +13,8 @@ from app.experts import repository as experts
 from app.experts.models import ExpertState
 from app.language import Text
 from app.lifecycle import Party
-from app.matches import pools, presentation, repository
+from app.matches import presentation, repository
+from app.matches.index import pools
 from app.matches.models import Judgment, Match, Verdict
 from app.matches.schemas import (
     Judging,

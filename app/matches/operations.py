@@ -15,10 +15,10 @@ from app.errors import Forbidden, NotFound, WrongState
 from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.calendar import today
-from app.matches.documents import query_of_demand
+from app.matches.index.documents import query_of_demand
+from app.matches.index.ranking import Matcher
 from app.matches.judging import allowed_actions
 from app.matches.models import Match, MatchRun, Pool, Trigger
-from app.matches.ranking import Matcher
 from app.matches.schemas import (
     ExpertMatch,
     MatchBody,

@@ -41,7 +41,7 @@ TRANSITIONS = {
     "revoke": Transition(
         sources=frozenset({MembershipState.REQUESTED, MembershipState.APPROVED}),
         target=MembershipState.REVOKED,
-        parties=frozenset({Party.STAFF, Party.OWNER}),
+        parties=frozenset({Party.STAFF, Party.PERSON}),
     ),
 }
 
@@ -125,7 +125,7 @@ def parties_of(actor: Actor, membership: Membership) -> set[Party]:
     """The member owns it; staff are those of the organization's region."""
     is_staff = actor.manages_region(membership.organization.region_code)
     parties = {Party.STAFF} if is_staff else set()
-    return parties | ({Party.OWNER} if membership.account_id == actor.account_id else set())
+    return parties | ({Party.PERSON} if membership.account_id == actor.account_id else set())
 
 
 def _readable(actor: Actor) -> ColumnElement[bool]:

@@ -47,7 +47,7 @@ TRANSITIONS = {
 def parties_of(actor: Actor, organization: Organization) -> set[Party]:
     """In which capacities the actor touches this organization."""
     parties = {Party.STAFF} if actor.manages_region(organization.region_code) else set()
-    return parties | ({Party.OWNER} if actor.acts_for(organization.id) else set())
+    return parties | ({Party.ORGANIZATION} if actor.acts_for(organization.id) else set())
 
 
 def may_manage(actor: Actor, organization: Organization) -> bool:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from app.embedded import EmbeddedServer
+from app.postgres.embedded import EmbeddedServer
 
 
 @pytest.fixture(scope="module")

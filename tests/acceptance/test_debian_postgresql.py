@@ -12,7 +12,7 @@ import pytest
 from pydantic_core import from_json
 
 from app.bulk.demonstration_pool import DATA
-from app.privileges import ENVIRONMENT, make_private, privileges, server_user
+from app.postgres.privileges import ENVIRONMENT, make_private, privileges, server_user
 from scripts.service import Service, free_port, signed_in
 from tests.acceptance.processes import (
     environment,

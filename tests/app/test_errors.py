@@ -14,8 +14,8 @@ from sqlalchemy import URL
 
 from app import errors
 from app.database import create_engine, create_sessions
-from app.embedded import EmbeddedServer
 from app.main import create_app
+from app.postgres.embedded import EmbeddedServer
 from app.settings import Settings
 from tests.people import People
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
 from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, work
-from app.matches.tasks import MatchingWork
+from app.matches.index.tasks import MatchingWork
 
 WAIT_SECONDS = 20.0
 

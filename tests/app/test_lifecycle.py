@@ -18,7 +18,7 @@ TRANSITIONS = {
     "shut": Transition(
         sources=frozenset({Door.OPEN}),
         target=Door.SHUT,
-        parties=frozenset({Party.OWNER, Party.STAFF}),
+        parties=frozenset({Party.PERSON, Party.STAFF}),
     ),
     "lock": Transition(
         sources=frozenset({Door.OPEN, Door.SHUT}),
@@ -29,13 +29,13 @@ TRANSITIONS = {
 
 
 def test_step_leads_to_the_target() -> None:
-    assert next_state(TRANSITIONS, "shut", Door.OPEN, {Party.OWNER}) is Door.SHUT
+    assert next_state(TRANSITIONS, "shut", Door.OPEN, {Party.PERSON}) is Door.SHUT
 
 
 def test_party_is_checked_before_the_state() -> None:
     """Who may not take the step learns nothing of the state."""
     with pytest.raises(Forbidden):
-        next_state(TRANSITIONS, "lock", Door.LOCKED, {Party.OWNER})
+        next_state(TRANSITIONS, "lock", Door.LOCKED, {Party.PERSON})
     with pytest.raises(Forbidden):
         next_state(TRANSITIONS, "shut", Door.OPEN, set())
 
@@ -50,5 +50,5 @@ def test_wrong_state_names_the_right_ones() -> None:
 
 def test_possible_verbs() -> None:
     assert possible_verbs(TRANSITIONS, Door.OPEN, {Party.STAFF}) == ["shut", "lock"]
-    assert possible_verbs(TRANSITIONS, Door.OPEN, {Party.OWNER}) == ["shut"]
+    assert possible_verbs(TRANSITIONS, Door.OPEN, {Party.PERSON}) == ["shut"]
     assert possible_verbs(TRANSITIONS, Door.LOCKED, {Party.STAFF}) == []

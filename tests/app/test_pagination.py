@@ -145,6 +145,8 @@ async def test_cursors_of_others_are_refused(staff: AsyncClient) -> None:
         assert (error["pointer"], error["code"]) == ("cursor", "bad_cursor")
     other_sort = await staff.get("/experts", params={"cursor": cursor, "sort": "created_at"})
     assert other_sort.json()["errors"][0]["code"] == "bad_cursor"
+    other_list = await staff.get("/demands", params={"cursor": cursor})
+    assert other_list.json()["errors"][0]["code"] == "bad_cursor"
     long = await staff.get("/experts", params={"cursor": "A" * 501})
     assert long.json()["errors"][0]["code"] == "string_too_long"
 

@@ -233,3 +233,11 @@ async def test_allowed_actions_are_named_as_the_paths(people: People) -> None:
     assert managed.json()["allowed_actions"] == ["update", "issue-password-reset"]
     own = await (await people.client(account)).get("/me")
     assert own.json()["allowed_actions"] == ["change-password"]
+
+
+async def test_nobody_shuts_themself_out(people: People) -> None:
+    account = await people.account(Role.ADMINISTRATOR)
+    own = await people.client(account)
+    answer = await own.patch(f"/accounts/{account.id}", json={"is_active": False})
+    assert answer.status_code == 409
+    assert (await own.get("/me")).status_code == 200

@@ -29,7 +29,7 @@ async def test_the_whole_square(people: People, session: AsyncSession, party: Pa
     organization = await people.organization()
     owner = await people.account(Role.EXPERT)
     caller = {
-        Party.OWNER: await people.client(owner),
+        Party.PERSON: await people.client(owner),
         Party.ORGANIZATION: await people.enterprise(organization),
         Party.STAFF: await people.coordinator(YIWU),
         None: await people.enterprise(),

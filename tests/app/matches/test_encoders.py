@@ -19,10 +19,10 @@ from app.accounts.models import Role
 from app.changes import repository as changes
 from app.demands.models import DemandState
 from app.jobs import queue
-from app.matches.encoders import EncoderUnavailable, create_encoder
+from app.matches.index.encoders import EncoderUnavailable, create_encoder
+from app.matches.index.tasks import MatchingWork
+from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
-from app.matches.tasks import MatchingWork
-from app.matches.vectors import usable
 from app.settings import EncoderKind, Settings
 from matching import LocalEncoder
 from tests.app.matches import embeddings_server, scenes

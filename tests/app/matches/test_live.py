@@ -14,9 +14,9 @@ from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.experts.models import ExpertState
 from app.main import services
-from app.matches import fitting
 from app.matches.calendar import CHINA
-from app.matches.live import LiveIndex
+from app.matches.index import fitting
+from app.matches.index.live import LiveIndex
 from app.matches.models import Pool, StoredModel
 from app.settings import Settings
 from tests.app.matches import scenes

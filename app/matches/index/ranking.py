@@ -10,9 +10,9 @@ from cachetools import LRUCache
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.matches import vectors
-from app.matches.encoders import EncoderUnavailable, create_encoder
-from app.matches.live import LiveIndex
+from app.matches.index import vectors
+from app.matches.index.encoders import EncoderUnavailable, create_encoder
+from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
 from app.settings import Settings
 from matching import (

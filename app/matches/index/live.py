@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, Position
-from app.matches import fitting, pools, snapshots
 from app.matches.calendar import today
+from app.matches.index import fitting, pools, snapshots
+from app.matches.index.snapshots import Origin
 from app.matches.models import Pool
-from app.matches.snapshots import Origin
 from matching import IndexModel, MatchIndex
 
 logger = logging.getLogger(__name__)

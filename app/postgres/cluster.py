@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster in one folder: made, started, stopped; `app.embedded` says by whom."""
+"""One PostgreSQL cluster in one folder: made, started, stopped; by whom, says `embedded`."""
 
 import contextlib
 import fcntl
@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from app.privileges import ENVIRONMENT, ServerUser, make_private, privileges, server_user
+from app.postgres.privileges import ENVIRONMENT, ServerUser, make_private, privileges, server_user
 
 SUPERUSER = "postgres"
 PORT = "5432"  # only names the socket's file; said everywhere, or PGPORT would decide
@@ -42,7 +42,7 @@ class Cluster:
     durable: bool
     user: ServerUser
     binaries: Path
-    command: tuple[str, ...]  # what the server's programs run under, see app.privileges
+    command: tuple[str, ...]  # what the server's programs run under, see app.postgres.privileges
 
     @property
     def data(self) -> Path:

@@ -10,9 +10,9 @@ import psycopg
 from anyio import to_thread
 from sqlalchemy import URL, make_url
 
-from app import embedded
 from app.background import running
-from app.embedded import EmbeddedServer, EmbeddedServerError
+from app.postgres import embedded
+from app.postgres.embedded import EmbeddedServer, EmbeddedServerError
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from app.changes import operations as changes
-from app.matches import pools, vectors
+from app.matches.index import pools, vectors
 from app.matches.models import Pool, StoredModel
 from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text_key
 

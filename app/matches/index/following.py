@@ -7,8 +7,8 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from app.jobs import defer_once
+from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
-from app.matches.ranking import Matcher
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from app.experts import repository as experts
 from app.experts.models import Expert, ExpertState
 from app.matches import repository
 from app.matches.calendar import year_began_at
-from app.matches.documents import (
+from app.matches.index.documents import (
     candidate_of_achievement,
     candidate_of_demand,
     candidate_of_expert,

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.matches.encoders import EncoderUnavailable
+from app.matches.index.encoders import EncoderUnavailable
 from app.matches.models import StoredVector
 from matching import Encoder, text_key
 

@@ -16,10 +16,10 @@ from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import Position
 from app.jobs import RETRY, defer_once, queue
-from app.matches import fitting, pools, vectors
-from app.matches.encoders import EncoderUnavailable
-from app.matches.fitting import PoolSize
-from app.matches.live import LiveIndex
+from app.matches.index import fitting, pools, vectors
+from app.matches.index.encoders import EncoderUnavailable
+from app.matches.index.fitting import PoolSize
+from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
 from matching import Candidate, Encoder, MatchIndex, text_key
 

@@ -15,15 +15,15 @@ import pytest
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
-from app.cluster import open_cluster
-from app.embedded import EmbeddedServer, EmbeddedServerError, start
-from app.privileges import SYSTEM_USER, ServerUser, make_private, server_user
+from app.postgres.cluster import open_cluster
+from app.postgres.embedded import EmbeddedServer, EmbeddedServerError, start
+from app.postgres.privileges import SYSTEM_USER, ServerUser, make_private, server_user
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 USE_UNTIL_TOLD = """
 import sys
 from pathlib import Path
-from app.embedded import start
+from app.postgres.embedded import start
 with start(Path(sys.argv[1])) as server:
     print(server.conninfo, flush=True)
     sys.stdin.readline()

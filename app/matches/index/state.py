@@ -3,9 +3,9 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.jobs import defer
-from app.matches import fitting
+from app.matches.index import fitting
+from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
-from app.matches.ranking import Matcher
 from app.matches.schemas import IndexBody
 
 

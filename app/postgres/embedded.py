@@ -20,7 +20,7 @@ from typing import IO, Self
 
 from sqlalchemy import URL
 
-from app.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster, take
+from app.postgres.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster, take
 
 DATABASE = "shuangku"
 
