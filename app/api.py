@@ -7,8 +7,8 @@ from app.achievements.endpoints import router as achievements
 from app.bulk.endpoints import router as bulk
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
-from app.errors import PROBLEM_RESPONSES
 from app.experts.endpoints import router as experts
+from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.organizations.endpoints import router as organizations
 from app.reference.endpoints import router as reference

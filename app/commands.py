@@ -25,12 +25,12 @@ from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine, create_sessions
-from app.errors import Problem
+from app.interface.errors import Problem
+from app.interface.validation import field_errors
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServerError
 from app.postgres.server import database_server
 from app.settings import Settings
-from app.validation import field_errors
 
 if TYPE_CHECKING:
     from app.bulk.operations import Upload

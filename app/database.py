@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.errors import Problem
+from app.interface.errors import Problem
 from app.settings import Settings
 
 NAMING_CONVENTION = {

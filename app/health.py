@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.database import SessionDep
-from app.errors import PROBLEM_RESPONSES
+from app.interface.errors import PROBLEM_RESPONSES
 
 router = APIRouter(tags=["health"], responses={503: PROBLEM_RESPONSES[503]})
 

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import running
 from app.database import now
-from app.errors import Unavailable
+from app.interface.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 

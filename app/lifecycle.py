@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from app.errors import Forbidden, WrongState
+from app.interface.errors import Forbidden, WrongState
 
 State = TypeVar("State", bound=StrEnum)
 

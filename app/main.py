@@ -9,15 +9,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from app import api, errors, health, openapi, start_page
+from app import api, health, start_page
 from app.accounts.secrets import AccessTokens
 from app.background import running
-from app.body_limit import BodyLimitMiddleware
+from app.interface import errors, openapi
+from app.interface.body_limit import BodyLimitMiddleware
+from app.interface.pagination import Cursors
+from app.interface.request_id import RequestIdMiddleware
 from app.jobs import open_queue
 from app.matches.index.following import follow
-from app.pagination import Cursors
 from app.process import Process, connect, open_process
-from app.request_id import RequestIdMiddleware
 from app.settings import Settings
 
 

@@ -11,8 +11,8 @@ from app.accounts.schemas import ApiKeyBody, ApiKeyCreate, ApiKeyQuery, NewApiKe
 from app.accounts.secrets import digest, new_secret
 from app.changes import operations as changes
 from app.database import now
-from app.errors import NotFound
-from app.pagination import Page, Pages
+from app.interface.errors import NotFound
+from app.interface.pagination import Page, Pages
 
 
 async def create(session: AsyncSession, account: Account, data: ApiKeyCreate) -> NewApiKey:

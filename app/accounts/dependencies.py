@@ -12,8 +12,8 @@ from app.accounts import repository
 from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.database import SessionDep, now
-from app.errors import Forbidden, NotSignedIn
-from app.language import Text
+from app.interface.errors import Forbidden, NotSignedIn
+from app.interface.language import Text
 
 API_KEY_PREFIX = "sk_"
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

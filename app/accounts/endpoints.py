@@ -32,7 +32,7 @@ from app.accounts.schemas import (
 )
 from app.accounts.secrets import AccessTokensDep
 from app.database import SessionDep
-from app.pagination import Page, PagesDep
+from app.interface.pagination import Page, PagesDep
 from app.settings import SettingsDep
 
 router = APIRouter(tags=["accounts"])

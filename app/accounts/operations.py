@@ -11,9 +11,9 @@ from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, Accou
 from app.accounts.secrets import hash_password
 from app.accounts.sign_in import end_sign_ins
 from app.changes import operations as changes
-from app.errors import Conflict, Forbidden, NotFound, invalid_field
-from app.language import Text
-from app.pagination import Page, Pages
+from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.regions import covers, in_scope
 
 COORDINATOR_MANAGES = frozenset({Role.ENTERPRISE, Role.EXPERT})

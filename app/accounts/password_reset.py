@@ -15,7 +15,7 @@ from app.accounts.secrets import digest, new_secret
 from app.accounts.sign_in import set_password
 from app.changes import operations as changes
 from app.database import now
-from app.errors import invalid_field
+from app.interface.errors import invalid_field
 
 
 async def request(session: AsyncSession, email: str) -> None:

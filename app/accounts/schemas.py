@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from app.accounts.models import Role
-from app.pagination import PageQuery
+from app.interface.pagination import PageQuery
+from app.interface.schemas import Body, Moment, RecordBody, ShortText, text_of
 from app.reference.codes import RegionCode
-from app.schemas import Body, Moment, RecordBody, ShortText, text_of
 
 Email = Annotated[
     str,

@@ -12,8 +12,8 @@ from app.accounts.schemas import PasswordChange, SignIn, Tokens
 from app.accounts.secrets import AccessTokens, digest, hash_password, is_password, new_secret
 from app.changes import operations as changes
 from app.database import now
-from app.errors import NotSignedIn, invalid_field
-from app.language import Text
+from app.interface.errors import NotSignedIn, invalid_field
+from app.interface.language import Text
 
 WRONG_PASSWORD = Text("邮箱或密码不正确", "The e-mail or the password is not right")
 ENDED = Text("登录已失效，请重新登录", "This sign-in has ended; sign in again")

@@ -1,9 +1,9 @@
 """What an achievement must say, and must not be, before it may be reviewed and published."""
 
 from app.achievements.models import Achievement
-from app.errors import Invalid
-from app.language import Text
-from app.validation import FieldError
+from app.interface.errors import Invalid
+from app.interface.language import Text
+from app.interface.validation import FieldError
 
 REQUIRED = {
     "organization_name": Text("请填写完成单位", "Give the completing organization"),

@@ -14,9 +14,9 @@ from app.achievements.schemas import (
     AchievementUpdate,
 )
 from app.database import SessionDep
+from app.interface.pagination import Page, PagesDep
+from app.interface.schemas import Reason
 from app.organizations.access import CurrentActor, StaffActor
-from app.pagination import Page, PagesDep
-from app.schemas import Reason
 
 router = APIRouter(tags=["achievements"])
 

@@ -19,13 +19,13 @@ from app.achievements.schemas import (
 )
 from app.achievements.workflow import TRANSITIONS, editable_states
 from app.changes import operations as changes
-from app.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
-from app.language import Text
+from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.lifecycle import next_state
 from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
 from app.organizations.access import Actor
-from app.pagination import Page, Pages
 from app.search import search_vector
 
 SORTS = {"created_at": Achievement.created_at, "name": Achievement.name}

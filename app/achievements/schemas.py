@@ -14,9 +14,9 @@ from app.achievements.models import (
     Stage,
     TransferMode,
 )
-from app.pagination import PageQuery
+from app.interface.pagination import PageQuery
+from app.interface.schemas import Body, FormText, Line, RecordBody, ShortText, text_of
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
-from app.schemas import Body, FormText, Line, RecordBody, ShortText, text_of
 
 AchievementName = Annotated[
     str, text_of(300, min_length=1), Field(examples=["超细旦锦纶抗黄变前处理工艺"])

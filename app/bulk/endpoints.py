@@ -10,8 +10,8 @@ from app.bulk.models import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.database import SessionDep
+from app.interface.pagination import Page, PagesDep
 from app.organizations.access import StaffActor
-from app.pagination import Page, PagesDep
 
 router = APIRouter(tags=["bulk"])
 

@@ -17,10 +17,10 @@ from app.bulk.parsing import NumberedRow
 from app.bulk.report import Outcome, RowResult, rejected, rejected_by
 from app.bulk.repository import History
 from app.database import Record
-from app.errors import Invalid, Problem, WrongState
-from app.language import Text
+from app.interface.errors import Invalid, Problem, WrongState
+from app.interface.language import Text
+from app.interface.validation import FieldError
 from app.organizations.access import Actor
-from app.validation import FieldError
 
 REFUSED_BY_DATABASE = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
 

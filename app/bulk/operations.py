@@ -15,10 +15,10 @@ from app.bulk.report import as_csv
 from app.bulk.running import Progress, Sessions, run_import, silent
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.changes import operations as changes
-from app.errors import NotFound
+from app.interface.errors import NotFound
+from app.interface.pagination import Page, Pages
 from app.jobs import defer
 from app.organizations.access import SERVICE, Actor
-from app.pagination import Page, Pages
 
 SORTS = {"created_at": Import.created_at}
 

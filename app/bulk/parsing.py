@@ -12,8 +12,8 @@ from app.bulk.models import ImportKind
 from app.bulk.reading import Table, TableRow
 from app.bulk.report import RowResult, rejected
 from app.bulk.rows import ROWS, Key, Row
-from app.language import Text
-from app.validation import FieldError, field_errors
+from app.interface.language import Text
+from app.interface.validation import FieldError, field_errors
 
 CHUNK = 200  # rows
 

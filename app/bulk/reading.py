@@ -12,9 +12,9 @@ from pydantic_core import from_json
 from app.bulk.headings import field_of
 from app.bulk.models import ImportKind
 from app.bulk.workbooks import Cells, first_sheet, unreadable
-from app.errors import Invalid, Problem, invalid_field
-from app.language import Text
-from app.validation import FieldError
+from app.interface.errors import Invalid, Problem, invalid_field
+from app.interface.language import Text
+from app.interface.validation import FieldError
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 52

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.database import JsonObject
-from app.errors import Problem
-from app.validation import FieldError
+from app.interface.errors import Problem
+from app.interface.validation import FieldError
 
 MAX_ENTRIES = 1_000
 MAX_FIELD = 200  # characters

@@ -11,8 +11,8 @@ from app.bulk.models import ImportKind
 from app.demands.schemas import DemandCreate
 from app.experts.models import EvidenceKind, Grade
 from app.experts.schemas import EvidenceFields, ExpertCreate
+from app.interface.schemas import Body, Line, text_of
 from app.organizations.schemas import CreditCode, OrganizationCreate
-from app.schemas import Body, Line, text_of
 
 # Says which record a row means: by what ("external_id", "name" …) and the values.
 Key = tuple[str, ...]

@@ -17,7 +17,7 @@ from app.bulk.reading import open_table
 from app.bulk.report import Outcome, Report, rejected_by
 from app.changes import operations as changes
 from app.database import now
-from app.errors import Forbidden, Problem
+from app.interface.errors import Forbidden, Problem
 from app.organizations.access import SERVICE, Actor, actor_of
 
 Sessions = async_sessionmaker[AsyncSession]

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from app.bulk.models import ImportKind, ImportMode, ImportState
 from app.bulk.report import Outcome
-from app.pagination import PageQuery
-from app.schemas import RecordBody
+from app.interface.pagination import PageQuery
+from app.interface.schemas import RecordBody
 
 
 class ImportSummary(RecordBody):

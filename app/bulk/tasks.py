@@ -6,7 +6,7 @@ from procrastinate import JobContext
 
 from app.bulk.report import Report, rejected_by
 from app.bulk.running import Sessions, fail, run_import
-from app.errors import Problem
+from app.interface.errors import Problem
 from app.jobs import ATTEMPTS, RETRY, queue
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
 
-from app.errors import Problem, invalid_field
+from app.interface.errors import Problem, invalid_field
 
 MAX_UNPACKED = 200 * 1024 * 1024  # bytes
 MAX_PARTS = 2_000

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import jobs
 from app.console import repository
 from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, QueueQuery, TaskKind
-from app.errors import Conflict, NotFound, WrongState
-from app.language import Text
+from app.interface.errors import Conflict, NotFound, WrongState
+from app.interface.language import Text
 from app.organizations.access import Actor
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas import Body
+from app.interface.schemas import Body
 
 
 class TaskKind(StrEnum):

@@ -1,8 +1,8 @@
 """The demand form's own limits, checked when a demand is submitted."""
 
 from app.demands.models import ActivityType, Demand
-from app.language import Text
-from app.validation import FieldError
+from app.interface.language import Text
+from app.interface.validation import FieldError
 
 FORM_TEXT_LIMIT = 500
 KEYWORD_LIMIT = 5

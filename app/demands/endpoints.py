@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, status
 from app.database import SessionDep
 from app.demands import operations
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
+from app.interface.pagination import Page, PagesDep
+from app.interface.schemas import Reason
 from app.organizations.access import CurrentActor, StaffActor
-from app.pagination import Page, PagesDep
-from app.schemas import Reason
 
 router = APIRouter(tags=["demands"])
 

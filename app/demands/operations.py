@@ -20,14 +20,14 @@ from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
 from app.demands.workflow import EDITABLE, TRANSITIONS
-from app.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
-from app.language import Text
+from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.lifecycle import next_state
 from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
 from app.organizations.access import Actor
 from app.organizations.models import Organization
-from app.pagination import Page, Pages
 from app.search import search_vector
 
 NEED_COMPLETE = frozenset({"submit", "publish"})

@@ -8,9 +8,19 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from app.demands.models import ActivityType, CooperationMode, DemandState
-from app.pagination import PageQuery
+from app.interface.pagination import PageQuery
+from app.interface.schemas import (
+    Body,
+    ContactEmail,
+    Day,
+    FormText,
+    Line,
+    Moment,
+    Phone,
+    RecordBody,
+    text_of,
+)
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
-from app.schemas import Body, ContactEmail, Day, FormText, Line, Moment, Phone, RecordBody, text_of
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]

@@ -1,8 +1,8 @@
 """What a profile still lacks before it may be submitted."""
 
 from app.experts.models import Expert, ExpertKind
-from app.language import Text
-from app.validation import FieldError
+from app.interface.language import Text
+from app.interface.validation import FieldError
 
 REQUIRED = {
     "name": Text("请填写姓名", "Give the name"),

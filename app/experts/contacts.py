@@ -5,11 +5,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.errors import Forbidden
 from app.experts import operations, repository
 from app.experts.access import may_read_contact
 from app.experts.models import Expert, ExpertContact
 from app.experts.schemas import ContactBody, ContactFields
+from app.interface.errors import Forbidden
 from app.organizations.access import Actor
 
 

@@ -22,9 +22,9 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
+from app.interface.pagination import Page, PagesDep
+from app.interface.schemas import Reason
 from app.organizations.access import CurrentActor, StaffActor
-from app.pagination import Page, PagesDep
-from app.schemas import Reason
 
 router = APIRouter(tags=["experts"])
 

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Conflict, Forbidden, NotFound
 from app.experts import operations
 from app.experts.access import parties_of
 from app.experts.models import Evidence, Expert, Grade
 from app.experts.schemas import MAX_EVIDENCE, EvidenceCreate, EvidenceGrading, EvidenceUpdate
-from app.language import Text
+from app.interface.errors import Conflict, Forbidden, NotFound
+from app.interface.language import Text
 from app.lifecycle import Party
 from app.organizations.access import Actor
 

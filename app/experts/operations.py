@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import repository as account_repository
 from app.accounts.models import Role
 from app.changes import operations as changes
-from app.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.experts import repository
 from app.experts.access import allowed_actions, may_read, parties_of, readable
 from app.experts.completeness import missing_fields
@@ -24,12 +23,13 @@ from app.experts.schemas import (
     Removal,
 )
 from app.experts.workflow import EDITABLE, TRANSITIONS
-from app.language import Text
+from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.lifecycle import Party, next_state
 from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
 from app.organizations.access import Actor
-from app.pagination import Page, Pages
 from app.search import pinyin, search_vector
 
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}

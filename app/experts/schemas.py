@@ -16,9 +16,8 @@ from app.experts.models import (
     Grade,
     ServiceMode,
 )
-from app.pagination import PageQuery
-from app.reference.codes import CountryCode, DisciplineCode, RegionCode, TechnologyField
-from app.schemas import (
+from app.interface.pagination import PageQuery
+from app.interface.schemas import (
     Body,
     ContactEmail,
     Day,
@@ -30,6 +29,7 @@ from app.schemas import (
     Texts,
     text_of,
 )
+from app.reference.codes import CountryCode, DisciplineCode, RegionCode, TechnologyField
 
 
 def _checked_orcid(orcid: str) -> str:

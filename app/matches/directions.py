@@ -10,10 +10,10 @@ from app.demands import operations as demand_operations
 from app.demands import repository as demands
 from app.demands.models import Demand
 from app.demands.schemas import PublicDemand
-from app.errors import Conflict, Forbidden
 from app.experts import operations as expert_operations
 from app.experts.access import parties_of as parties_of_expert
-from app.language import Text
+from app.interface.errors import Conflict, Forbidden
+from app.interface.language import Text
 from app.lifecycle import Party
 from app.matches import operations, presentation
 from app.matches.index.documents import facts_of_expert, query_of_demand, query_of_expert

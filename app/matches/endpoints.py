@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, status
 
 from app.database import SessionDep
+from app.interface.pagination import Page, PagesDep
 from app.matches import directions, judging, operations, presentation
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
@@ -28,7 +29,6 @@ from app.matches.schemas import (
     RunQuery,
 )
 from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
-from app.pagination import Page, PagesDep
 
 router = APIRouter(tags=["matches"])
 

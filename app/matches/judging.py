@@ -8,10 +8,11 @@ from app.changes import operations as changes
 from app.demands import access as demand_access
 from app.demands import operations as demands
 from app.demands.models import Demand, DemandState
-from app.errors import Conflict, NotFound, WrongState, invalid_field
 from app.experts import repository as experts
 from app.experts.models import ExpertState
-from app.language import Text
+from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.index import pools
@@ -24,7 +25,6 @@ from app.matches.schemas import (
     RecommendationQuery,
 )
 from app.organizations.access import Actor
-from app.pagination import Page, Pages
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 

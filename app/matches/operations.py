@@ -11,7 +11,8 @@ from app.database import now
 from app.demands import access as demand_access
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
-from app.errors import Forbidden, NotFound, WrongState
+from app.interface.errors import Forbidden, NotFound, WrongState
+from app.interface.pagination import Page, Pages
 from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.calendar import today
@@ -31,7 +32,6 @@ from app.matches.schemas import (
     RunQuery,
 )
 from app.organizations.access import Actor
-from app.pagination import Page, Pages
 from matching import Constraints, Preferences, Query, Ranking
 
 

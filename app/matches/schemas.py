@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.demands.schemas import PublicDemand
 from app.experts.models import EvidenceKind, ExpertKind, Grade
+from app.interface.pagination import PageQuery
+from app.interface.schemas import Body, Day, FormText, RecordBody, text_of
 from app.matches.models import Pool, Trigger, Verdict
-from app.pagination import PageQuery
 from app.reference.codes import RegionCode
-from app.schemas import Body, Day, FormText, RecordBody, text_of
 
 Limit = Annotated[int, Field(ge=1, le=100)]
 Weight = Annotated[float, Field(ge=0, le=1)]

@@ -10,7 +10,7 @@ from fastapi import Depends
 from app.accounts.dependencies import CurrentAccount
 from app.accounts.models import Account, Role
 from app.database import SessionDep
-from app.errors import Forbidden
+from app.interface.errors import Forbidden
 from app.organizations import repository
 from app.regions import covers
 

@@ -6,6 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, status
 
 from app.database import SessionDep
+from app.interface.pagination import Page, PagesDep
+from app.interface.schemas import Reason
 from app.organizations import memberships, operations
 from app.organizations.access import CurrentActor, StaffActor
 from app.organizations.schemas import (
@@ -19,8 +21,6 @@ from app.organizations.schemas import (
     Registered,
     Registration,
 )
-from app.pagination import Page, PagesDep
-from app.schemas import Reason
 
 router = APIRouter(tags=["organizations"])
 

@@ -10,8 +10,9 @@ from app.accounts import repository as account_repository
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.changes import operations as changes
-from app.errors import Conflict, Forbidden, NotFound, invalid_field
-from app.language import Text
+from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.lifecycle import Party, Transition, next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
@@ -29,7 +30,6 @@ from app.organizations.schemas import (
     Registered,
     Registration,
 )
-from app.pagination import Page, Pages
 from app.regions import in_scope
 
 TRANSITIONS = {

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.errors import Forbidden, NotFound, invalid_field
-from app.language import Text
+from app.interface.errors import Forbidden, NotFound, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
 from app.lifecycle import Party, Transition, next_state, possible_verbs
 from app.organizations import repository
 from app.organizations.access import Actor
@@ -21,7 +22,6 @@ from app.organizations.schemas import (
     OrganizationQuery,
     OrganizationUpdate,
 )
-from app.pagination import Page, Pages
 from app.regions import in_scope
 from app.search import search_vector
 

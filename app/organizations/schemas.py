@@ -8,15 +8,15 @@ from pydantic_core import PydanticCustomError
 from stdnum.cn import uscc
 
 from app.accounts.schemas import Email, Password
+from app.interface.pagination import PageQuery
+from app.interface.schemas import Body, ContactEmail, Line, Phone, RecordBody, ShortText, text_of
 from app.organizations.models import (
     Attribute,
     MembershipState,
     OrganizationKind,
     OrganizationState,
 )
-from app.pagination import PageQuery
 from app.reference.codes import IndustryCode, RegionCode
-from app.schemas import Body, ContactEmail, Line, Phone, RecordBody, ShortText, text_of
 
 OrganizationName = Annotated[
     str, text_of(300, min_length=2), Field(examples=["演示·义乌锦丝针织有限公司"])

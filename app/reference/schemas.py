@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas import Body, text_of
+from app.interface.schemas import Body, text_of
 
 
 class CodeBody(BaseModel):

@@ -14,7 +14,7 @@ from app.accounts.models import ApiKey, Role
 from app.changes import operations as changes
 from app.changes.models import Change
 from app.database import SessionDep, now
-from app.errors import Conflict, NotSignedIn
+from app.interface.errors import Conflict, NotSignedIn
 from app.main import create_app
 from app.settings import Settings
 from tests.people import People

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pytest
 
-from app.errors import Forbidden, WrongState
+from app.interface.errors import Forbidden, WrongState
 from app.lifecycle import Party, Transition, next_state, possible_verbs
 
 

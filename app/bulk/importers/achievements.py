@@ -20,10 +20,10 @@ from app.bulk.importers.importer import (
 )
 from app.bulk.rows import AchievementRow, Key
 from app.database import Record
+from app.interface.validation import FieldError
 from app.lifecycle import Party
 from app.organizations.access import Actor
 from app.organizations.models import Organization
-from app.validation import FieldError
 
 NOT_COLUMNS = frozenset({"organization_name", "organization_id"})
 UNSAID = AchievementCreate(name="-").model_dump()

@@ -16,12 +16,12 @@ from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
 from app.demands.workflow import EDITABLE
-from app.errors import Problem, invalid_field
+from app.interface.errors import Problem, invalid_field
+from app.interface.validation import FieldError
 from app.organizations import operations as organizations
 from app.organizations.access import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
-from app.validation import FieldError
 
 NOT_COLUMNS = frozenset({"organization_id"})
 UNSAID = DemandCreate(title="-").model_dump(exclude={"organization_id"})

@@ -16,9 +16,9 @@ from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
 from app.experts.schemas import ContactFields, ExpertCreate
 from app.experts.workflow import EDITABLE
+from app.interface.validation import FieldError
 from app.organizations.access import Actor
 from app.organizations.models import Organization
-from app.validation import FieldError
 
 NOT_COLUMNS = frozenset({"evidence", "absences", "organization_name", "organization_id"})
 UNSAID = ExpertCreate(name="-").model_dump(exclude={"evidence"})

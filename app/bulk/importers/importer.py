@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from app.bulk.rows import AchievementRow, ExpertRow, Row
 from app.database import Record
-from app.errors import Forbidden, invalid_field
-from app.language import Text
+from app.interface.errors import Forbidden, invalid_field
+from app.interface.language import Text
+from app.interface.validation import FieldError
 from app.organizations.access import Actor
 from app.organizations.models import Organization
-from app.validation import FieldError
 
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
 RecordT = TypeVar("RecordT", bound=Record)

@@ -9,11 +9,11 @@ from app.bulk import repository
 from app.bulk.importers.importer import require_scope
 from app.bulk.rows import OrganizationRow
 from app.database import Record
+from app.interface.validation import FieldError
 from app.organizations import operations
 from app.organizations.access import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
-from app.validation import FieldError
 
 UNSAID = OrganizationCreate(name="--").model_dump()
 

@@ -15,7 +15,7 @@ from app.bulk.models import ImportKind
 from app.bulk.parsing import Parser
 from app.bulk.reading import open_table
 from app.bulk.rows import DemandRow, ExpertRow
-from app.errors import Invalid
+from app.interface.errors import Invalid
 from tests.app.bulk.files import csv_file, expert, json_lines, with_part, workbook
 
 HEADINGS = ("姓名*", "所在单位（必填）", "学科", "研究方向", "是否退休", "当选年份", "论文", "电话")

@@ -6,8 +6,8 @@ import io
 import pytest
 
 from app.bulk.report import Report, as_csv, rejected
-from app.language import Text
-from app.validation import FieldError
+from app.interface.language import Text
+from app.interface.validation import FieldError
 
 
 def fault(text: str) -> FieldError:

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from app.examples import EXAMPLES_BY_SHAPE
-from app.openapi import TAGS
+from app.interface.examples import EXAMPLES_BY_SHAPE
+from app.interface.openapi import TAGS
 
 Schema = dict[str, Any]
 BROWSER_LOADS = re.compile(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)["']""")

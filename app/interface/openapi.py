@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.errors import ProblemBody
-from app.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
+from app.interface.errors import ProblemBody
+from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
 
 Schema = dict[str, Any]
 

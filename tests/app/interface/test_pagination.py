@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Invalid
 from app.experts.models import ExpertState
-from app.pagination import Cursors
+from app.interface.errors import Invalid
+from app.interface.pagination import Cursors
 from tests.app.experts.profiles import store
 from tests.people import GUANGZHOU, YIWU, People
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.language import Text, preferred_language
+from app.interface.language import Text, preferred_language
 
 
 @pytest.mark.parametrize(

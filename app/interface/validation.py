@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.language import Text
+from app.interface.language import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from app.experts.models import ExpertKind
-from app.validation import MESSAGES, field_errors
+from app.interface.validation import MESSAGES, field_errors
 
 
 class Inner(BaseModel):

@@ -16,8 +16,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.language import Text, preferred_language
-from app.validation import FieldError, field_errors
+from app.interface.language import Text, preferred_language
+from app.interface.validation import FieldError, field_errors
 
 logger = logging.getLogger(__name__)
 

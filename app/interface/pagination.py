@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import SessionDep
-from app.errors import invalid_field
-from app.schemas import Body
+from app.interface.errors import invalid_field
+from app.interface.schemas import Body
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL
 
-from app import errors
 from app.database import create_engine, create_sessions
+from app.interface import errors
 from app.main import create_app
 from app.postgres.embedded import EmbeddedServer
 from app.settings import Settings
