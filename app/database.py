@@ -95,7 +95,9 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 
     A problem rolls back, but for those that say their work must stay (a revoked token chain).
     """
-    async with request.app.state.sessions() as session:
+    info = getattr(request.state, "session_info", {})
+    async with request.app.state.sessions(info=info) as session:
+        request.state.session = session
         try:
             yield session
         except Problem as problem:

@@ -9,6 +9,7 @@ import app.bulk.models
 import app.changes.models
 import app.demands.models
 import app.experts.models
+import app.interface.models
 import app.matches.models
 import app.organizations.models
 import app.reference.models  # noqa: F401

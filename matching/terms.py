@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, log
@@ -21,6 +22,7 @@ class Wording:
     """A query as its words are looked for: lower-case text, idf of its bigrams and of its words.
 
     Terms below the idf `common` occur in more than a third of the pool, and say nothing.
+    `known_characters` finds where two or more characters of its bigrams stand together, and
     `words_by_run` remembers what was made of shared runs, as most recur.
     """
 
@@ -28,6 +30,7 @@ class Wording:
     pairs: Mapping[str, float]
     words: Mapping[int, float]
     common: float
+    known_characters: re.Pattern[str]
     words_by_run: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
 
 
@@ -44,6 +47,7 @@ def read_wording(text: str, model: IndexModel) -> Wording:
         pairs=dict(zip(pairs, idf, strict=False)),
         words=dict(zip(words, idf[len(pairs) :], strict=True)),
         common=1 + log((1 + model.documents) / (1 + common)),
+        known_characters=re.compile(f"[{re.escape(''.join(pairs))}]{{2,}}" if pairs else "(?!)"),
     )
 
 
@@ -89,15 +93,19 @@ def _words_of(wording: Wording, run: str) -> list[tuple[str, float]]:
 
 def _shared_runs(wording: Wording, text: str) -> Iterable[str]:
     """Yield the longest runs of `text`, from left to right, that stand in the query as they are."""
-    pairs, query, stop = wording.pairs, wording.text, 0
-    hits = [i for i in range(len(text) - 1) if text[i : i + 2] in pairs]
-    for start in hits:
-        if start < stop:
-            continue
-        stop = start + 2
-        while text[stop - 1 : stop + 1] in pairs and text[start : stop + 1] in query:
-            stop += 1
-        yield text[start:stop]
+    pairs, query = wording.pairs, wording.text
+    for match in wording.known_characters.finditer(text):
+        stretch, start = match.group(), 0
+        last = len(stretch) - 1
+        while start < last:
+            if stretch[start : start + 2] not in pairs:
+                start += 1
+                continue
+            stop = start + 2
+            while stop <= last and stretch[start : stop + 1] in query:
+                stop += 1
+            yield stretch[start:stop]
+            start = stop
 
 
 def _without_fragments(wording: Wording, run: str) -> str:

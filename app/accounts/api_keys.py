@@ -13,6 +13,7 @@ from app.changes import operations as changes
 from app.database import now
 from app.interface.errors import NotFound
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 
 
 async def create(session: AsyncSession, account: Account, data: ApiKeyCreate) -> NewApiKey:
@@ -44,6 +45,7 @@ async def revoke(session: AsyncSession, account: Account, key_id: UUID) -> None:
     key = await repository.find_own_api_key(session, account.id, key_id)
     if key is None:
         raise NotFound()
+    meet(session, key)
     if key.revoked_at is None:
         key.revoked_at = now()
         await changes.append(session, "api_key.revoked", key.id, actor_id=account.id)

@@ -45,6 +45,7 @@ async def get_account(
         account = await _account_of_token(session, tokens.read(secret))
     if account is None or not account.is_active:
         raise NotSignedIn(Text("令牌无效或已过期", "The token is not valid or has expired"))
+    request.state.principal = account.id
     return account
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.accounts import api_keys, operations, password_reset, sign_in
 from app.accounts.dependencies import (
@@ -32,13 +32,16 @@ from app.accounts.schemas import (
 )
 from app.accounts.secrets import AccessTokensDep
 from app.database import SessionDep
+from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.settings import SettingsDep
 
-router = APIRouter(tags=["accounts"])
+router = conventional_router("accounts")
 
 
 @router.post("/auth:sign-in")
+@unkept
 async def sign_in_with_password(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: SignIn
 ) -> Tokens:
@@ -47,6 +50,7 @@ async def sign_in_with_password(
 
 
 @router.post("/auth:refresh")
+@unkept
 async def refresh_tokens(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: Refresh
 ) -> Tokens:
@@ -55,6 +59,7 @@ async def refresh_tokens(
 
 
 @router.post("/auth:sign-out", status_code=status.HTTP_204_NO_CONTENT)
+@unkept
 async def sign_out(session: SessionDep, data: Refresh) -> None:
     """退出 · End the sign-in that this refresh token belongs to."""
     await sign_in.sign_out(session, data.refresh_token)
@@ -67,6 +72,7 @@ async def request_password_reset(session: SessionDep, data: PasswordResetRequest
 
 
 @router.post("/auth:reset-password", status_code=status.HTTP_204_NO_CONTENT)
+@unkept
 async def reset_password(session: SessionDep, data: PasswordResetUse) -> None:
     """重置密码 · Set a new password with a one-time code from the staff."""
     await password_reset.use(session, data)
@@ -85,6 +91,7 @@ async def update_me(session: SessionDep, account: CurrentAccount, data: MeUpdate
 
 
 @router.post("/me:change-password")
+@unkept
 async def change_password(
     session: SessionDep,
     tokens: AccessTokensDep,
@@ -128,6 +135,7 @@ async def update_account(
 
 
 @router.post("/accounts/{account_id:uuid}:issue-password-reset")
+@unkept
 async def issue_password_reset(
     session: SessionDep,
     account: SignedInStaffAccount,
@@ -140,6 +148,7 @@ async def issue_password_reset(
 
 
 @router.post("/api-keys", status_code=status.HTTP_201_CREATED)
+@unkept
 async def create_api_key(
     session: SessionDep, account: SignedInAccount, data: ApiKeyCreate
 ) -> NewApiKey:

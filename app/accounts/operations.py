@@ -14,6 +14,7 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 from app.regions import covers, in_scope
 
 COORDINATOR_MANAGES = frozenset({Role.ENTERPRISE, Role.EXPERT})
@@ -77,6 +78,7 @@ async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Accoun
     account = await repository.find(session, account_id)
     if account is None or not may_manage(actor, account):
         raise NotFound()
+    meet(session, account)
     return account
 
 
@@ -107,6 +109,7 @@ async def update(
 
 
 async def update_own(session: AsyncSession, account: Account, data: MeUpdate) -> Account:
+    meet(session, account)
     account.display_name = data.display_name
     await changes.append(session, "account.updated", account.id, actor_id=account.id)
     return account

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from app.accounts.models import Role
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Moment, RecordBody, ShortText, text_of
+from app.interface.schemas import Body, Moment, RecordBody, ShortText, VersionedBody, text_of
 from app.reference.codes import RegionCode
 
 Email = Annotated[
@@ -133,9 +133,7 @@ class ApiKeyCreate(Body):
     expires_at: Moment | None = None
 
 
-class ApiKeyBody(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class ApiKeyBody(VersionedBody):
     id: UUID
     name: str = Field(examples=["统计系统"])
     prefix: str

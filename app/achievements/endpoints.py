@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.achievements import operations
 from app.achievements.schemas import (
@@ -15,10 +15,11 @@ from app.achievements.schemas import (
 )
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations.access import CurrentActor, StaffActor
 
-router = APIRouter(tags=["achievements"])
+router = conventional_router("achievements")
 
 
 @router.post("/achievements", status_code=status.HTTP_201_CREATED)

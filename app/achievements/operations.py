@@ -22,6 +22,7 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 from app.lifecycle import next_state
 from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
@@ -73,6 +74,7 @@ async def get_managed(session: AsyncSession, actor: Actor, achievement_id: UUID)
         raise NotFound()
     if not parties_of(actor, achievement):
         raise Forbidden()
+    meet(session, achievement)
     return achievement
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile, status
+from fastapi import Depends, File, Form, Query, Response, UploadFile, status
 
 from app.bulk import operations
 from app.bulk.models import ImportKind, ImportMode
@@ -11,9 +11,10 @@ from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.organizations.access import StaffActor
 
-router = APIRouter(tags=["bulk"])
+router = conventional_router("bulk")
 
 
 async def get_upload(

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 
 from app.console import operations
 from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
 from app.database import SessionDep
+from app.interface.routing import conventional_router
 from app.organizations.access import AdministratorActor, StaffActor
 
-router = APIRouter(tags=["console"])
+router = conventional_router("console")
 
 JobId = Annotated[int, Path(ge=1, le=2**62)]
 

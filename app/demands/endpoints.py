@@ -3,16 +3,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.database import SessionDep
 from app.demands import operations
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations.access import CurrentActor, StaffActor
 
-router = APIRouter(tags=["demands"])
+router = conventional_router("demands")
 
 
 @router.post("/demands", status_code=status.HTTP_201_CREATED)

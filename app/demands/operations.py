@@ -23,6 +23,7 @@ from app.demands.workflow import EDITABLE, TRANSITIONS
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 from app.lifecycle import next_state
 from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
@@ -83,6 +84,7 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
         raise NotFound()
     if not parties_of(actor, demand):
         raise Forbidden()
+    meet(session, demand)
     return demand
 
 

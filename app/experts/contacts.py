@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.database import now
 from app.experts import operations, repository
 from app.experts.access import may_read_contact
 from app.experts.models import Expert, ExpertContact
@@ -18,29 +19,33 @@ async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactB
     expert = _entitled(actor, await operations.get(session, actor, expert_id))
     await changes.append(session, "expert.contact_read", expert.id, actor_id=actor.account_id)
     contact = await repository.find_contact(session, expert.id)
-    return ContactBody(
-        expert_id=expert.id,
-        phone=contact.phone if contact else "",
-        email=contact.email if contact else "",
-    )
+    return _show(expert, contact or ExpertContact(phone="", email=""))
 
 
 async def replace(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ContactFields
 ) -> ContactBody:
     expert = _entitled(actor, await operations.get_managed(session, actor, expert_id))
-    await store(session, expert, data)
+    contact = await store(session, expert, data)
     await changes.append(session, "expert.contact_updated", expert.id, actor_id=actor.account_id)
-    return ContactBody(expert_id=expert.id, **data.model_dump())
+    return _show(expert, contact)
 
 
-async def store(session: AsyncSession, expert: Expert, data: ContactFields) -> None:
+async def store(session: AsyncSession, expert: Expert, data: ContactFields) -> ExpertContact:
     """Write the contact of an expert whose row the caller has locked or just made."""
     contact = await repository.find_contact(session, expert.id)
     if contact is None:
         contact = ExpertContact(expert_id=expert.id)
         session.add(contact)
     contact.phone, contact.email = data.phone, data.email
+    expert.updated_at = now()  # a new version of the whole
+    return contact
+
+
+def _show(expert: Expert, contact: ExpertContact) -> ContactBody:
+    return ContactBody(
+        version=expert.version, expert_id=expert.id, phone=contact.phone, email=contact.email
+    )
 
 
 def _entitled(actor: Actor, expert: Expert) -> Expert:

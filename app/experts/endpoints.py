@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.database import SessionDep
 from app.experts import contacts, evidence, operations
@@ -23,10 +23,11 @@ from app.experts.schemas import (
     Removal,
 )
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations.access import CurrentActor, StaffActor
 
-router = APIRouter(tags=["experts"])
+router = conventional_router("experts")
 
 
 @router.post("/experts", status_code=status.HTTP_201_CREATED)

@@ -10,6 +10,7 @@ from app.experts.models import Evidence, Expert, Grade
 from app.experts.schemas import MAX_EVIDENCE, EvidenceCreate, EvidenceGrading, EvidenceUpdate
 from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
+from app.interface.preconditions import meet
 from app.lifecycle import Party
 from app.organizations.access import Actor
 
@@ -31,7 +32,7 @@ async def update(
 ) -> Evidence:
     """Change what the body names; a verified item falls back to documented."""
     expert = await operations.get_editable(session, actor, expert_id)
-    item = _item_of(expert, evidence_id)
+    item = _item_of(session, expert, evidence_id)
     changed = {n: v for n, v in data.changes().items() if v != getattr(item, n)}
     for name, value in changed.items():
         setattr(item, name, value)
@@ -43,7 +44,7 @@ async def update(
 
 async def delete(session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID) -> None:
     expert = await operations.get_editable(session, actor, expert_id)
-    expert.evidence.remove(_item_of(expert, evidence_id))
+    expert.evidence.remove(_item_of(session, expert, evidence_id))
     await operations.save(session, actor, expert, fields=["evidence"])
 
 
@@ -54,15 +55,16 @@ async def grade(
     expert = await operations.get_managed(session, actor, expert_id)
     if Party.STAFF not in parties_of(actor, expert):
         raise Forbidden()
-    item = _item_of(expert, evidence_id)
+    item = _item_of(session, expert, evidence_id)
     item.grade = data.grade
     item.verified_by_id = actor.account_id if data.grade is Grade.VERIFIED else None
     await operations.save(session, actor, expert, fields=["evidence"])
     return item
 
 
-def _item_of(expert: Expert, evidence_id: UUID) -> Evidence:
+def _item_of(session: AsyncSession, expert: Expert, evidence_id: UUID) -> Evidence:
     item = next((item for item in expert.evidence if item.id == evidence_id), None)
     if item is None:
         raise NotFound()
+    meet(session, item)
     return item

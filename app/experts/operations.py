@@ -26,6 +26,7 @@ from app.experts.workflow import EDITABLE, TRANSITIONS
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 from app.lifecycle import Party, next_state
 from app.organizations import operations as organizations
 from app.organizations import repository as organization_repository
@@ -88,6 +89,7 @@ async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> E
         raise NotFound()
     if not parties_of(actor, expert):
         raise Forbidden()
+    meet(session, expert)
     return expert
 
 

@@ -27,6 +27,7 @@ from app.interface.schemas import (
     Phone,
     RecordBody,
     Texts,
+    VersionedBody,
     text_of,
 )
 from app.reference.codes import CountryCode, DisciplineCode, RegionCode, TechnologyField
@@ -198,8 +199,12 @@ class ContactFields(Body):
     email: ContactEmail = ""
 
 
-class ContactBody(ContactFields):
+class ContactBody(VersionedBody):
+    """The version is the expert's: contact data are a part of the record that fewer may read."""
+
     expert_id: UUID
+    phone: Phone
+    email: ContactEmail
 
 
 class RemovalCause(StrEnum):

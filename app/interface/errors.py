@@ -115,6 +115,11 @@ class WrongState(Problem):
         super().__init__(text.format(verb=verb, state=state, allowed=", ".join(allowed)))
 
 
+class PreconditionFailed(Problem):
+    status, code = 412, "precondition_failed"
+    title = Text("记录已被修改，请重新读取", "The record has changed; read it again")
+
+
 class PayloadTooLarge(Problem):
     status, code = 413, "payload_too_large"
     title = Text("请求内容过大", "The request is too large")
@@ -130,6 +135,18 @@ class Invalid(Problem):
 
     status, code = 422, "invalid"
     title = Text("内容不符合要求", "The content does not meet the requirements")
+
+
+class KeyReused(Problem):
+    """An Idempotency-Key that came with another request before."""
+
+    status, code = 422, "idempotency_key_reused"
+    title = Text("该幂等键已用于另一请求", "This Idempotency-Key belongs to another request")
+
+
+class PreconditionRequired(Problem):
+    status, code = 428, "precondition_required"
+    title = Text("请在 If-Match 中给出所见版本", "Name the version you saw in If-Match")
 
 
 class Unavailable(Problem):
@@ -152,9 +169,11 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         NotFound,
         MethodNotAllowed,
         Conflict,
+        PreconditionFailed,
         PayloadTooLarge,
         UnsupportedMedia,
         Invalid,
+        PreconditionRequired,
         Problem,
         Unavailable,
     )

@@ -67,10 +67,16 @@ class Body(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-class RecordBody(BaseModel):
-    """A response that shows one stored record."""
+class VersionedBody(BaseModel):
+    """A response that has an entity tag."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    version: int = Field(description="the first part of the ETag", examples=[1])
+
+
+class RecordBody(VersionedBody):
+    """A response that shows one stored record."""
 
     id: UUID
     created_at: datetime

@@ -3,10 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, status
+from fastapi import Body, Query, status
 
 from app.database import SessionDep
+from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.matches import directions, judging, operations, presentation
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
@@ -30,7 +32,7 @@ from app.matches.schemas import (
 )
 from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
 
-router = APIRouter(tags=["matches"])
+router = conventional_router("matches")
 
 RankQueryDep = Annotated[RankQuery, Query()]
 
@@ -49,6 +51,7 @@ async def match_demand(
 
 
 @router.post("/matches:preview")
+@unkept
 async def preview_match(
     session: SessionDep, actor: StaffActor, matcher: MatcherDep, data: Preview
 ) -> PreviewBody:

@@ -65,6 +65,7 @@ def _show_run(
     made_at = now()
     return MatchRunBody(
         id=uuid7(),
+        version=1,
         created_at=made_at,
         updated_at=made_at,
         demand_id=demand.id,

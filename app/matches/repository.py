@@ -145,11 +145,11 @@ async def add_run(
             "features": features[match.expert.id],
             "created_at": run.created_at,
             "updated_at": run.created_at,
-            "version": 1,
+            "version": run.version,
         }
         for match in matches
     ]
-    stored = {"run": _json({**dict(run), "version": 1}), "matches": _json(rows)}
+    stored = {"run": _json(dict(run)), "matches": _json(rows)}
     await session.execute(ADD_RUN, stored)
 
 

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
+from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations import memberships, operations
 from app.organizations.access import CurrentActor, StaffActor
@@ -22,7 +23,7 @@ from app.organizations.schemas import (
     Registration,
 )
 
-router = APIRouter(tags=["organizations"])
+router = conventional_router("organizations")
 
 
 @router.post("/organizations:register", status_code=status.HTTP_201_CREATED)

@@ -13,6 +13,7 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 from app.lifecycle import Party, Transition, next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
@@ -150,6 +151,7 @@ async def _found(
         or organizations.may_manage(actor, membership.organization)
     ):
         raise NotFound()
+    meet(session, membership)
     return membership
 
 

@@ -11,6 +11,7 @@ from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import meet
 from app.lifecycle import Party, Transition, next_state, possible_verbs
 from app.organizations import repository
 from app.organizations.access import Actor
@@ -174,6 +175,7 @@ async def _managed(session: AsyncSession, actor: Actor, organization_id: UUID) -
         raise NotFound()
     if not may_manage(actor, organization):
         raise Forbidden()
+    meet(session, organization)
     return organization
 
 

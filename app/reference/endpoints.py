@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.database import SessionDep
+from app.interface.routing import conventional_router
 from app.reference import repository
 from app.reference.models import Country, Discipline, Industry, Region, TechnologyField
 from app.reference.schemas import CodeBody, CodeQuery
 
-router = APIRouter(tags=["reference"])
+router = conventional_router("reference")
 
 CodeQueryDep = Annotated[CodeQuery, Query()]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.test_imports import DOMAINS
+
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("app", "matching", "scripts", "tests")
 MEASURED = ("app", "matching")
@@ -35,7 +37,7 @@ def sources(*folders: str) -> Iterator[Path]:
 
 
 def domains() -> list[Path]:
-    return [path.parent for path in (PROJECT / "app").glob("*/__init__.py")]
+    return [PROJECT / "app" / name for name in DOMAINS]
 
 
 def test_no_vague_names() -> None:

@@ -14,6 +14,7 @@ PUBLIC_FIELDS = {
     "id",
     "created_at",
     "updated_at",
+    "version",
     "title",
     "state",
     "public_summary",

@@ -184,7 +184,7 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(people: People) ->
         f"/demands/{draft['id']}", json={"budget": None, "keywords": ["黄变"]}
     )
     differs = {name for name, value in answer.json().items() if value != draft[name]}
-    assert differs == {"budget", "keywords", "updated_at"}
+    assert differs == {"budget", "keywords", "updated_at", "version"}
 
 
 async def test_an_external_id_is_taken_once(people: People) -> None:

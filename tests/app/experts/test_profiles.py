@@ -15,6 +15,8 @@ from app.experts.models import Expert
 from tests.app.experts.profiles import COMPLETE, enter, path_of, store
 from tests.people import YIWU, People
 
+# What every change moves.
+STAMPS = ("updated_at", "version")
 FULL: dict[str, Any] = COMPLETE | {
     "kind": "academician",
     "academy_division": "化学部",
@@ -48,8 +50,8 @@ async def test_everything_comes_back_as_it_was_given(staff: AsyncClient) -> None
     assert read == made
     patched = (await staff.patch(f"/experts/{made['id']}", json=FULL)).json()
     assert patched | FULL == patched
-    assert {n: v for n, v in patched.items() if n != "updated_at"} == {
-        n: v for n, v in made.items() if n != "updated_at"
+    assert {n: v for n, v in patched.items() if n not in STAMPS} == {
+        n: v for n, v in made.items() if n not in STAMPS
     }
 
 
@@ -136,10 +138,11 @@ async def test_patch_touches_only_what_it_names(staff: AsyncClient) -> None:
     made = await enter(staff, **FULL)
     changed = (await staff.patch(f"/experts/{made['id']}", json={"title": " 研究员 "})).json()
     assert changed["title"] == "研究员"
-    same = {"title", "updated_at"}
-    assert {n: v for n, v in changed.items() if n not in same} == {
-        n: v for n, v in made.items() if n not in same
+    touched = {"title", *STAMPS}
+    assert {n: v for n, v in changed.items() if n not in touched} == {
+        n: v for n, v in made.items() if n not in touched
     }
+    assert changed["version"] == made["version"] + 1
     assert changed["updated_at"] > made["updated_at"]
 
 

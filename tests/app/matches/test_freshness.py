@@ -32,7 +32,12 @@ NEWCOMER: dict[str, Any] = {
 def signed_in(app: FastAPI, client: AsyncClient) -> AsyncClient:
     """The same account at another process."""
     transport = ASGITransport(app=app, raise_app_exceptions=False)
-    return AsyncClient(transport=transport, base_url=client.base_url, headers=client.headers)
+    return AsyncClient(
+        transport=transport,
+        base_url=client.base_url,
+        headers=client.headers,
+        event_hooks=client.event_hooks,
+    )
 
 
 async def test_the_life_of_an_expert_is_followed_by_every_process(

@@ -1,0 +1,131 @@
+"""A POST that comes twice is done once: `Idempotency-Key`, for a day, by account.
+
+The key is claimed in the transaction of the work, and the answer is kept in it too: of parallel
+requests the others wait for the first one's end, and a request that fails has never been.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from fastapi import Request, Response
+from sqlalchemy import delete, or_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import now
+from app.interface.errors import KeyReused, invalid_field
+from app.interface.models import KeptAnswer
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+ACCEPTED = re.compile(r"[\x21-\x7e]{1,255}")
+KEPT_FOR = timedelta(hours=24)
+NOBODY = UUID(int=0)
+KEPT_HEADERS = ("content-type", "content-language", "cache-control", "etag", "location", "vary")
+UNKEPT = "has_unkept_answers"
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a repetition must have in common with the first request."""
+
+    key: str
+    fingerprint: bytes
+
+
+def unkept(endpoint: EndpointT) -> EndpointT:
+    """Mark an endpoint whose answers hold secrets, or change nothing, and are never kept."""
+    setattr(endpoint, UNKEPT, True)
+    return endpoint
+
+
+def keeps_answers(endpoint: Callable[..., Any]) -> bool:
+    return not getattr(endpoint, UNKEPT, False)
+
+
+async def claim_of(request: Request) -> Claim | None:
+    """What the request claims, None without a key; Invalid when the key is no key."""
+    key = request.headers.get(HEADER)
+    if request.method != "POST" or key is None:
+        return None
+    if not ACCEPTED.fullmatch(key):
+        raise invalid_field(
+            HEADER,
+            "bad_key",
+            "应为 1 到 255 个可见 ASCII 字符",
+            "1 to 255 visible ASCII characters",
+        )
+    return Claim(key=key, fingerprint=await _fingerprint(request))
+
+
+async def find(request: Request, claim: Claim) -> Response | None:
+    """Claim the key for this request, or return the kept answer; waits for one under way.
+
+    Raises KeyReused when the key came with another request before.
+    """
+    session, principal = _session_of(request), _principal_of(request)
+    row = {"principal": principal, "key": claim.key, "fingerprint": claim.fingerprint}
+    fresh: dict[str, Any] = {"status": None, "headers": {}, "body": b"", "created_at": now()}
+    statement = insert(KeptAnswer).values(row | fresh)
+    claimed = await session.scalar(
+        statement.on_conflict_do_update(
+            index_elements=["principal", "key"],
+            set_=fresh | {"fingerprint": claim.fingerprint},
+            where=or_(
+                KeptAnswer.created_at < now() - KEPT_FOR,
+                KeptAnswer.status.is_(None),
+            ),
+        ).returning(KeptAnswer.key)
+    )
+    if claimed is not None:
+        return None
+    kept = await session.get_one(KeptAnswer, (principal, claim.key))
+    if kept.fingerprint != claim.fingerprint:
+        raise KeyReused()
+    headers = kept.headers | {REPLAYED: "true"}
+    return Response(kept.body, status_code=kept.status or 200, headers=headers)
+
+
+async def keep(request: Request, claim: Claim, response: Response) -> None:
+    """Keep the answer beside the work; a replayed one is kept already."""
+    if REPLAYED in response.headers or not 200 <= response.status_code < 300:
+        return
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    await _session_of(request).execute(
+        update(KeptAnswer)
+        .where(KeptAnswer.principal == _principal_of(request), KeptAnswer.key == claim.key)
+        .values(status=response.status_code, headers=headers, body=bytes(response.body))
+    )
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Delete the answers that are too old to be given again."""
+    await session.execute(delete(KeptAnswer).where(KeptAnswer.created_at < now() - KEPT_FOR))
+
+
+def _session_of(request: Request) -> AsyncSession:
+    session: AsyncSession = request.state.session
+    return session
+
+
+def _principal_of(request: Request) -> UUID:
+    """The account that the door let in, see `app.accounts.dependencies`."""
+    principal: UUID = getattr(request.state, "principal", NOBODY)
+    return principal
+
+
+async def _fingerprint(request: Request) -> bytes:
+    """The same for the same request, also when a form is put together anew around its parts."""
+    body = await request.body()
+    _, found, boundary = request.headers.get("content-type", "").partition("boundary=")
+    if found:
+        body = body.replace(boundary.strip('"').encode(), b"")
+    target = f"{request.url.path}?{request.url.query}\n".encode()
+    return hashlib.sha256(target + body).digest()

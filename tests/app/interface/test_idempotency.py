@@ -1,0 +1,128 @@
+"""A request that comes twice under one key is done once."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from httpx import AsyncClient, Response
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import now
+from app.experts.models import Expert
+from app.interface import idempotency
+from app.interface.models import KeptAnswer
+from tests.people import YIWU, People
+
+EXPERT: dict[str, Any] = {"name": "甲", "region_code": YIWU, "organization_name": "某大学"}
+KEY = {"Idempotency-Key": "b0a7f1d2"}
+# Their answers hold secrets or change nothing.
+UNKEPT = {
+    "/auth:sign-in",
+    "/auth:refresh",
+    "/auth:sign-out",
+    "/auth:reset-password",
+    "/me:change-password",
+    "/accounts/{account_id}:issue-password-reset",
+    "/api-keys",
+    "/matches:preview",
+}
+
+
+@pytest.fixture
+async def staff(people: People) -> AsyncClient:
+    return await people.coordinator()
+
+
+async def experts(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count(Expert.id))) or 0
+
+
+async def post(client: AsyncClient, **changes: Any) -> Response:
+    return await client.post("/experts", json=EXPERT | changes, headers=KEY)
+
+
+async def test_the_same_answer_again(staff: AsyncClient, session: AsyncSession) -> None:
+    first, second = await post(staff), await post(staff)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.content == second.content
+    assert first.headers["etag"] == second.headers["etag"]
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert await experts(session) == 1
+
+
+async def test_twenty_at_once_are_one(staff: AsyncClient, session: AsyncSession) -> None:
+    answers = await asyncio.gather(*(post(staff) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    assert await experts(session) == 1
+
+
+async def test_another_request_under_the_key_is_refused(
+    staff: AsyncClient, session: AsyncSession
+) -> None:
+    made = await post(staff)
+    other = await post(staff, name="乙")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    elsewhere = await staff.post(f"/experts/{made.json()['id']}:submit", headers=KEY)
+    assert elsewhere.json()["code"] == "idempotency_key_reused"
+    assert await experts(session) == 1
+
+
+async def test_keys_belong_to_accounts(people: People, staff: AsyncClient) -> None:
+    first, second = await post(staff), await post(await people.coordinator())
+    assert second.status_code == 201
+    assert first.json()["id"] != second.json()["id"]
+
+
+async def test_what_failed_has_never_been(staff: AsyncClient, session: AsyncSession) -> None:
+    assert (await post(staff, region_code="440100")).status_code == 403
+    assert (await post(staff, disciplines=["nonsense"])).status_code == 422
+    assert (await post(staff)).status_code == 201
+    assert await experts(session) == 1
+
+
+async def test_a_key_is_forgotten_after_a_day(staff: AsyncClient, session: AsyncSession) -> None:
+    first = await post(staff)
+    await session.execute(update(KeptAnswer).values(created_at=now() - timedelta(hours=25)))
+    await session.commit()
+    second = await post(staff)
+    assert second.json()["id"] != first.json()["id"]
+    assert (await post(staff)).content == second.content
+    await session.execute(update(KeptAnswer).values(created_at=now() - timedelta(hours=25)))
+    await idempotency.forget_old(session)
+    assert await session.scalar(select(func.count(KeptAnswer.key))) == 0
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "with space", "幂等".encode().decode("latin-1")])
+async def test_keys_are_visible_characters(staff: AsyncClient, key: str) -> None:
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
+    answer = await staff.post("/experts", json=EXPERT, headers=headers)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
+
+
+async def test_a_file_sent_again_is_the_same_request(staff: AsyncClient) -> None:
+    async def send(content: bytes) -> Response:
+        files = {"file": ("experts.jsonl", content)}
+        return await staff.post("/imports", data={"kind": "experts"}, files=files, headers=KEY)
+
+    first, second = await send(b"{}"), await send(b"{}")
+    assert first.status_code == 202, first.text
+    assert second.json()["id"] == first.json()["id"]
+    assert (await send(b'{"name": "x"}')).status_code == 422
+
+
+def test_every_post_keeps_its_answer_or_is_listed(application: FastAPI) -> None:
+    unkept = {
+        str(context.path_format).removeprefix("/api/v1")
+        for context in iter_route_contexts(application.routes)
+        if "POST" in (context.methods or set())
+        and not getattr(context.original_route, "keeps_answers", False)
+    }
+    assert unkept == UNKEPT
