@@ -21,6 +21,9 @@ from app.matches.index.following import follow
 from app.process import Process, connect, open_process
 from app.settings import Settings
 
+# What a browser's client may read of an answer besides its body.
+EXPOSED_HEADERS = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Request-ID"]
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service; without settings they are read from the environment."""
@@ -47,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_origins=settings.cors_origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["X-Request-ID", "Retry-After"],
+        expose_headers=EXPOSED_HEADERS,
     )
     app.add_middleware(RequestIdMiddleware)
     openapi.install(app)

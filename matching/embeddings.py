@@ -28,21 +28,17 @@ BATCH = 8
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors of `dimensions`, documents and queries each in their own way."""
+    """Turns texts into vectors of one length d, documents and queries each in their own way."""
 
     @property
     def name(self) -> str:
         """What tells these vectors from any other encoder's; part of an index version."""
 
-    @property
-    def dimensions(self) -> int:
-        """Length of a vector."""
-
     def encode_documents(self, texts: Sequence[str]) -> Floats:
-        """Return an (n, dimensions) matrix."""
+        """Return an (n, d) matrix."""
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """Return an (n, dimensions) matrix."""
+        """Return an (n, d) matrix."""
 
 
 class LocalEncoder:

@@ -11,12 +11,14 @@ from app.accounts.schemas import ApiKeyBody, ApiKeyCreate, ApiKeyQuery, NewApiKe
 from app.accounts.secrets import digest, new_secret
 from app.changes import operations as changes
 from app.database import now
-from app.interface.errors import NotFound
+from app.interface.errors import NotFound, invalid_field
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
 
 
 async def create(session: AsyncSession, account: Account, data: ApiKeyCreate) -> NewApiKey:
+    if data.expires_at is not None and data.expires_at <= now():
+        raise invalid_field("/expires_at", "in_the_past", "应在将来", "Should be in the future")
     secret = new_secret(API_KEY_PREFIX)
     key = ApiKey(
         account_id=account.id,

@@ -130,7 +130,7 @@ class AccountQuery(PageQuery):
 class ApiKeyCreate(Body):
     name: Annotated[ShortText, Field(examples=["统计系统"])]
     is_read_only: bool = False
-    expires_at: Moment | None = None
+    expires_at: Annotated[Moment | None, Field(examples=["2030-01-01T00:00:00Z"])] = None
 
 
 class ApiKeyBody(VersionedBody):

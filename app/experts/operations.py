@@ -34,7 +34,6 @@ from app.organizations.access import Actor
 from app.search import pinyin, search_vector
 
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
-# The region is part of it: it decides who supervises.
 # The organization and the region are part of it: they decide who may touch the record.
 IDENTITY = (
     *("name", "kind", "academy_division", "elected_year"),
@@ -115,7 +114,9 @@ async def update(
 ) -> Expert:
     """Change what the body names."""
     expert = await get_editable(session, actor, expert_id)
-    wanted = data.model_dump(mode="json", exclude_unset=True)
+    wanted = data.model_dump(exclude_unset=True)
+    if data.absences and "absences" in wanted:
+        wanted["absences"] = [absence.model_dump(mode="json") for absence in data.absences]
     _require_unlocked(actor, expert, wanted)
     await apply(session, actor, expert, wanted)
     if not parties_of(actor, expert):

@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
+from app.interface import idempotency
 from app.interface.errors import ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
 
@@ -18,8 +20,39 @@ DESCRIPTION = """
 Two pools, experts and enterprises' technical demands. Sign in with `POST /api/v1/auth:sign-in`
 and send `Authorization: Bearer <access_token>`. Errors are `application/problem+json`
 (RFC 9457) in the language of `Accept-Language` (zh-CN by default, or en); `code` is the contract.
-Lists are pages: `limit`, `cursor`, `sort`, `count=exact`.
+Lists are pages: `limit`, `cursor`, `sort`, `count=exact`. A record's answer has an `ETag`; `PUT`,
+`PATCH` and `DELETE` need it in `If-Match`. A `POST` with an `Idempotency-Key` that comes twice
+within 24 hours is done once and answered twice.
 """
+
+PARAMETERS: dict[str, Schema] = {
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "required": True,
+        "description": "所见版本的 ETag，或 * · the ETag of the version you saw, or *",
+        "schema": {"type": "string"},
+        "example": "*",
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "已有内容的 ETag：未变则答 304 · the ETag you have: 304 if it is still that",
+        "schema": {"type": "string"},
+    },
+    "IdempotencyKey": {
+        "name": idempotency.HEADER,
+        "in": "header",
+        "required": False,
+        "description": "幂等键：重复请求只执行一次 · a request that comes twice is done once",
+        "schema": {"type": "string", "pattern": f"^{idempotency.ACCEPTED.pattern}$"},
+    },
+}
+ENTITY_TAG: Schema = {
+    "description": "版本与内容的标识 · names the version and this representation of it",
+    "schema": {"type": "string"},
+}
 
 TAGS = [
     {"name": "reference", "description": "标准代码 · regions, industries, disciplines, fields"},
@@ -60,10 +93,46 @@ def _document(app: FastAPI) -> Schema:
     )[1]["$defs"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for path in document["paths"].values():
-        for operation in path.values():
+    document["components"]["parameters"] = PARAMETERS
+    keeping = _routes_that_keep_answers(app)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _add_headers(operation, method, schemas, keeps_answers=(method, path) in keeping)
             _add_examples(operation, schemas)
     return document
+
+
+def _routes_that_keep_answers(app: FastAPI) -> set[tuple[str, str]]:
+    return {
+        (method.lower(), str(context.path_format))
+        for context in iter_route_contexts(app.routes)
+        for method in context.methods or ()
+        if getattr(context.original_route, "keeps_answers", False)
+    }
+
+
+def _add_headers(operation: Schema, method: str, schemas: Schema, *, keeps_answers: bool) -> None:
+    """Name the headers that all routes share, where they apply."""
+    wanted = []
+    if method in ("put", "patch", "delete"):
+        wanted.append("IfMatch")
+    if method == "post" and keeps_answers:
+        wanted.append("IdempotencyKey")
+    for answer in (r for code, r in operation["responses"].items() if code.startswith("2")):
+        if _is_versioned(answer, schemas):
+            answer["headers"] = {"ETag": ENTITY_TAG}
+            if method == "get":
+                wanted.append("IfNoneMatch")
+                operation["responses"]["304"] = {"description": "未变 · Not modified"}
+                break
+    found = operation.setdefault("parameters", [])
+    found += [{"$ref": f"#/components/parameters/{name}"} for name in wanted]
+
+
+def _is_versioned(answer: Schema, schemas: Schema) -> bool:
+    content = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    shown = schemas.get(content.get("$ref", "").rpartition("/")[2], {})
+    return "version" in shown.get("properties", {})
 
 
 def _add_examples(operation: Schema, schemas: Schema) -> None:

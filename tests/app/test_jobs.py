@@ -166,6 +166,7 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         ("delete_old_jobs", "17 3 * * *"),
         ("encode_texts", "* * * * *"),
         ("fit_indexes", "* * * * *"),
+        ("forget_old_answers", "29 * * * *"),
         ("save_indexes", "*/10 * * * *"),
     ]
     for name, _ in periodic:

@@ -22,5 +22,8 @@ def test_the_worker_knows_every_table_and_every_task() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for task in ("encode_texts", "fit_indexes", "refit_indexes", "run_import", "save_indexes"):
+    for task in (
+        *("encode_texts", "fit_indexes", "refit_indexes", "run_import", "save_indexes"),
+        *("delete_old_jobs", "forget_old_answers"),
+    ):
         assert task in done.stdout.split()

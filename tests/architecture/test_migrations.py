@@ -67,7 +67,7 @@ def test_down_to_nothing_and_up_again(connection: Connection) -> None:
     migrate(connection, "head")
     assert set(inspect(connection).get_table_names()) == before
     assert differences(connection) == []
-    assert connection.scalar(text("SELECT count(*) FROM regions")) or 0 > 3000
+    assert (connection.scalar(text("SELECT count(*) FROM regions")) or 0) > 3000
 
 
 def test_revisions_are_one_chain() -> None:

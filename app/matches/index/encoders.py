@@ -1,7 +1,7 @@
 """The encoder of this installation: in this process, behind an endpoint, or none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import httpx
@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from app.settings import EncoderKind, Settings
 from matching import Encoder, LocalEncoder
-
-BATCH = 64
 
 
 class EncoderUnavailable(Exception):
@@ -27,7 +25,6 @@ class RemoteEncoder:
 
     client: httpx.Client
     model: str
-    dimensions: int = field(default=0, init=False)
 
     @property
     def name(self) -> str:
@@ -40,18 +37,16 @@ class RemoteEncoder:
         return self._encode(texts)
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        batches = [list(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
-        vectors = [vector for batch in batches for vector in self._request(batch)]
+        vectors = self._request(list(texts))
         lengths = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or len(lengths) != 1:
             raise EncoderUnavailable(f"{len(texts)} texts, {len(vectors)} vectors of {lengths}")
-        self.dimensions = lengths.pop()
         with np.errstate(over="ignore"):
             return np.asarray(vectors, dtype=np.float32)
 
-    def _request(self, batch: list[str]) -> list[list[float]]:
+    def _request(self, texts: list[str]) -> list[list[float]]:
         try:
-            response = self.client.post("embeddings", json={"model": self.model, "input": batch})
+            response = self.client.post("embeddings", json={"model": self.model, "input": texts})
             response.raise_for_status()
             items = sorted(response.json()["data"], key=lambda item: item["index"])
             return [[float(x) for x in item["embedding"]] for item in items]

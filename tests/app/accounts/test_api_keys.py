@@ -112,6 +112,7 @@ async def test_expired_key(owner: AsyncClient, client: AsyncClient, session: Asy
 @pytest.mark.parametrize(
     ("expires_at", "code"),
     [
+        ("2020-01-01T00:00:00Z", "in_the_past"),
         ("2030-01-01T00:00:00", "timezone_aware"),
         ("9999-12-31T23:59:59-23:59", "less_than"),
         ("soon", "datetime_from_date_parsing"),

@@ -1,0 +1,14 @@
+"""Jobs of the interface: forget the answers that nobody can ask for again."""
+
+from procrastinate import JobContext
+
+from app.interface import idempotency
+from app.jobs import queue
+
+
+@queue.periodic(cron="29 * * * *")
+@queue.task(name="forget_old_answers", queueing_lock="forget_old_answers", pass_context=True)
+async def forget_old_answers(context: JobContext, timestamp: int = 0) -> None:
+    """Kept answers hold what the records hold, personal data too, so they go after their day."""
+    async with context.additional_context["sessions"].begin() as session:
+        await idempotency.forget_old(session)
