@@ -140,7 +140,8 @@ def act(http: httpx.Client, expert_id: str, verb: str, **body: str) -> None:
 
 
 def change(http: httpx.Client, expert_id: str, **fields: object) -> None:
-    http.patch(f"/api/v1/experts/{expert_id}", json=fields).raise_for_status()
+    whichever = {"If-Match": "*"}
+    http.patch(f"/api/v1/experts/{expert_id}", json=fields, headers=whichever).raise_for_status()
 
 
 def suspend_straight(connection: psycopg.Connection[Any], expert_id: str) -> None:
