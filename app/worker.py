@@ -1,12 +1,16 @@
 """The worker's composition root: jobs with the indexes and the encoder they need."""
 
 import asyncio
+import os
 import sys
+import threading
 
 from app.jobs import work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
 from app.settings import Settings
+
+STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
 
 
 async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
@@ -35,6 +39,10 @@ def _cancel_with_stdin() -> None:
 
     def cancel() -> None:
         loop.remove_reader(sys.stdin)
+        # Seen once: a task of a library that swallowed its cancellation held the loop for ever.
+        last_resort = threading.Timer(STOP_SECONDS, os._exit, args=(1,))
+        last_resort.daemon = True
+        last_resort.start()
         if working is not None:
             working.cancel()
 
