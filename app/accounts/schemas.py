@@ -9,7 +9,15 @@ from pydantic_core import PydanticCustomError
 
 from app.accounts.models import Role
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Moment, RecordBody, ShortText, VersionedBody, text_of
+from app.interface.schemas import (
+    Body,
+    Flag,
+    Moment,
+    RecordBody,
+    ShortText,
+    VersionedBody,
+    text_of,
+)
 from app.reference.codes import RegionCode
 
 Email = Annotated[
@@ -99,7 +107,7 @@ class AccountUpdate(Body):
 
     display_name: ShortText = ""
     region_code: RegionCode | None = None
-    is_active: bool = True
+    is_active: Flag = True
 
 
 class MeUpdate(Body):
@@ -129,7 +137,7 @@ class AccountQuery(PageQuery):
 
 class ApiKeyCreate(Body):
     name: Annotated[ShortText, Field(examples=["统计系统"])]
-    is_read_only: bool = False
+    is_read_only: Flag = False
     expires_at: Annotated[Moment | None, Field(examples=["2030-01-01T00:00:00Z"])] = None
 
 

@@ -14,7 +14,9 @@ BETWEEN_WORDS = re.compile(r"[;；、\n]")
 BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
 TRUE_WORDS = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
 FALSE_WORDS = frozenset({"否", "无", "n", "no", "false", "0", "×"})
+WHOLE = re.compile(r"-?\d{1,18}")
 DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
+SHAPES = {bool: "bool", int: "int", date: "date"}
 
 
 def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object]:
@@ -32,6 +34,8 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
             return [names.get(part, part) for part in parts if part]
         case "bool":
             return _truth(text)
+        case "int":
+            return int(text) if WHOLE.fullmatch(text) else text
         case "date":
             return _date(text)
         case _:
@@ -66,9 +70,7 @@ def _shape(kind: ImportKind, field: str) -> str:
     annotation = ROWS[kind].model_fields[field].annotation
     if get_origin(annotation) is list:
         return "list"
-    if annotation is bool:
-        return "bool"
-    return "date" if date in _parts(annotation) else "text"
+    return next((shape for kind, shape in SHAPES.items() if kind in _parts(annotation)), "text")
 
 
 def _parts(annotation: object) -> set[object]:

@@ -13,11 +13,13 @@ from app.interface.schemas import (
     Body,
     ContactEmail,
     Day,
+    Flag,
     FormText,
     Line,
     Moment,
     Phone,
     RecordBody,
+    Whole,
     text_of,
 )
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
@@ -65,12 +67,12 @@ class DemandFields(Body):
     contact_name: Line = ""
     contact_phone: Phone = ""
     contact_email: ContactEmail = ""
-    is_open_bid: bool = Field(default=False, description="揭榜挂帅")
+    is_open_bid: Flag = Field(default=False, description="揭榜挂帅")
     assessment_indicators: FormText = ""
-    time_limit_months: Annotated[int, Field(ge=1, le=600)] | None = None
+    time_limit_months: Annotated[Whole, Field(ge=1, le=600)] | None = None
     ownership_of_results: FormText = ""
     solver_conditions: FormText = ""
-    is_confidential: bool = Field(default=False, description="涉密需求不予受理")
+    is_confidential: Flag = Field(default=False, description="涉密需求不予受理")
 
 
 class DemandCreate(DemandFields):

@@ -21,6 +21,7 @@ from app.interface.schemas import (
     Body,
     ContactEmail,
     Day,
+    Flag,
     FormText,
     Line,
     LongText,
@@ -28,6 +29,7 @@ from app.interface.schemas import (
     RecordBody,
     Texts,
     VersionedBody,
+    Whole,
     text_of,
 )
 from app.reference.codes import CountryCode, DisciplineCode, RegionCode, TechnologyField
@@ -48,7 +50,7 @@ Orcid = Annotated[
     Field(pattern=r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$", examples=["0000-0002-1825-0097"]),
     AfterValidator(_checked_orcid),
 ]
-Year = Annotated[int, Field(ge=1900, le=2100, examples=[2023])]
+Year = Annotated[Whole, Field(ge=1900, le=2100, examples=[2023])]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$", examples=["zh"])]
 ExpertName = Annotated[str, text_of(100, min_length=1), Field(examples=["林若溪"])]
 
@@ -113,7 +115,7 @@ class ExpertFields(Body):
     kind: ExpertKind = ExpertKind.EXPERT
     academy_division: Line = ""
     elected_year: Year | None = Field(default=None, examples=[None])
-    is_retired: bool = False
+    is_retired: Flag = False
     organization_id: UUID | None = None
     organization_name: Annotated[Line, Field(examples=["演示·江南纺织学院"])] = ""
     title: Annotated[Line, Field(examples=["教授"])] = ""
@@ -126,7 +128,7 @@ class ExpertFields(Body):
     region_code: RegionCode | None = None
     country: CountryCode | None = None
     service_modes: Annotated[list[ServiceMode], Field(max_length=10)] = []
-    yearly_capacity: Annotated[int, Field(ge=0, le=365)] | None = None
+    yearly_capacity: Annotated[Whole, Field(ge=0, le=365)] | None = None
     absences: Annotated[list[Absence], Field(max_length=50)] = []
     conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
     societies: Texts = []

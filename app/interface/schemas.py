@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
@@ -35,6 +36,10 @@ FormText = Annotated[str, text_of(5_000)]
 LongText = Annotated[str, text_of(20_000)]
 Phone = Annotated[str, text_of(40), Field(examples=["0579-85550100"])]
 ContactEmail = Annotated[str, text_of(254), Field(examples=["li@demo.invalid"])]
+# JSON has flags and numbers of its own: 0 is no false, and "12" no 12.
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+Real = Annotated[float, Strict()]
 Texts = Annotated[list[Annotated[str, text_of(300, min_length=1)]], Field(max_length=50)]
 
 

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from app.demands.schemas import PublicDemand
 from app.experts.models import EvidenceKind, ExpertKind, Grade
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Day, FormText, RecordBody, text_of
+from app.interface.schemas import Body, Day, FormText, Real, RecordBody, Whole, text_of
 from app.matches.models import Pool, Trigger, Verdict
 from app.reference.codes import RegionCode
 
-Limit = Annotated[int, Field(ge=1, le=100)]
-Weight = Annotated[float, Field(ge=0, le=1)]
+Limit = Field(ge=1, le=100)
+Weight = Annotated[Real, Field(ge=0, le=1)]
 
 
 class ExcludedExpert(Body):
@@ -25,7 +25,7 @@ class ExcludedExpert(Body):
 class MatchParameters(Body):
     """Constraints exclude, preferences only weigh; all of them are optional."""
 
-    limit: Limit = 20
+    limit: Annotated[Whole, Limit] = 20
     on: Day | None = Field(default=None, description="the day the expert is needed; today")
     kinds: Annotated[list[ExpertKind], Field(max_length=5, examples=[["expert"]])] = []
     regions: Annotated[list[RegionCode], Field(max_length=50)] = []
@@ -202,7 +202,7 @@ class JudgmentQuery(PageQuery):
 
 
 class RankQuery(Body):
-    limit: Limit = 20
+    limit: Annotated[int, Limit] = 20
 
 
 class IndexBody(BaseModel):

@@ -187,7 +187,7 @@ BAD_ROWS = (
     {"external_id": "E6"},
 )
 BAD_CODES = [
-    (1, "elected_year", "int_parsing"),
+    (1, "elected_year", "int_type"),
     (2, "disciplines/1", "unknown_code"),
     (3, "colour", "extra_forbidden"),
     (4, "orcid", "bad_orcid"),
