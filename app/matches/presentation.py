@@ -8,11 +8,9 @@ from uuid_utils.compat import uuid7
 
 from app.matches.models import Match, MatchRun
 from app.matches.schemas import (
-    ContributionBody,
     ExclusionBody,
     ExpertMatch,
     MatchBody,
-    MatchedEvidence,
     MatchedExpert,
     MatchRunBody,
 )
@@ -51,7 +49,8 @@ def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
 def show_expert_match(ranked: Ranked, expert: Any) -> ExpertMatch:
     """`expert` is a row as `matched_experts` finds it."""
     titles = {str(expert.id): PROFILE_TITLE} | (expert.titles or {})
-    return ExpertMatch(**explained(ranked, titles), expert=MatchedExpert.model_validate(expert))
+    shown = MatchedExpert.model_validate(expert)
+    return ExpertMatch.model_construct(**explained(ranked, titles), expert=shown)
 
 
 def show_new(match: ExpertMatch, run: MatchRunBody, allowed_actions: list[str]) -> MatchBody:
@@ -71,9 +70,9 @@ def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:
         run_id=match.run_id,
         rank=match.rank,
         score=match.score,
-        contributions=[ContributionBody(**c) for c in match.contributions],
+        contributions=match.contributions,
         terms=match.terms,
-        evidence=[MatchedEvidence(**item) for item in match.evidence],
+        evidence=match.evidence,
         uncovered_keywords=match.uncovered_keywords,
         is_pending=match.is_pending,
         verdict=match.verdict,

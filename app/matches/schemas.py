@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from typing_extensions import TypedDict
 
 from app.demands.schemas import PublicDemand
 from app.experts.models import EvidenceKind, ExpertKind, Grade
@@ -45,31 +46,33 @@ class Preview(MatchParameters):
     keywords: Annotated[list[Annotated[str, text_of(50, min_length=1)]], Field(max_length=20)] = []
 
 
-# As the index knows it; two hundred of them in an answer are not worth an object each.
+# As the index knows it; hundreds of these in an answer are not worth an object each, so that
+# reasons are plain dictionaries: made by us, stored as they are, and shown as they are stored.
 DocumentId = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+DocumentKind = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "enum": [*EvidenceKind, "profile", "demand"]}),
+]
+DocumentGrade = Annotated[str, WithJsonSchema({"type": "string", "enum": [*Grade]})]
 
 
-class ContributionBody(BaseModel):
+class ContributionBody(TypedDict):
     """One term of the score; the terms of a match sum to its score."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    name: str = Field(examples=["lexical"])
-    value: float = Field(examples=[0.42], description="may be negative")
-    document_id: DocumentId | None = None
+    name: Annotated[str, Field(examples=["lexical"])]
+    value: Annotated[float, Field(examples=[0.42], description="may be negative")]
+    document_id: DocumentId | None
 
 
-class MatchedEvidence(BaseModel):
+class MatchedEvidence(TypedDict):
     """A stored item that supports the match: 自述, 有佐证 or 核验."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     document_id: DocumentId
-    kind: EvidenceKind | Literal["profile", "demand", "achievement"]
-    title: str = Field(default="", examples=["超细旦锦纶针织物染色牢度提升"])
-    grade: Grade
+    kind: DocumentKind
+    title: Annotated[str, Field(examples=["超细旦锦纶针织物染色牢度提升"])]
+    grade: DocumentGrade
     score: float
-    terms: list[str] = Field(examples=[["锦纶", "染色"]])
+    terms: Annotated[list[str], Field(examples=[["锦纶", "染色"]])]
 
 
 class MatchedExpert(BaseModel):

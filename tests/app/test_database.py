@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy import func, select, text
+from sqlalchemy import URL, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import ApiKey, Role
@@ -100,3 +101,18 @@ async def test_enums_are_stored_by_value(people: People, session: AsyncSession) 
 async def test_sessions_speak_utc(session: AsyncSession) -> None:
     assert await session.scalar(text("SHOW timezone")) == "UTC"
     assert now().tzinfo is UTC
+
+
+async def test_a_connection_that_the_server_ended_is_replaced_unseen(
+    client: AsyncClient, app: FastAPI, database: URL
+) -> None:
+    assert (await client.get("http://test/readyz")).status_code == 200
+    address = database.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as other:
+        ended = other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid()",
+            [database.database],
+        )
+        assert ended.rowcount > 0
+    assert (await client.get("http://test/readyz")).status_code == 200
