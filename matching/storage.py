@@ -14,8 +14,10 @@ import json
 import os
 import struct
 import tempfile
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 MAGIC = b"MATCHIX2"
 ALIGNMENT = 64
 DRAFT = ".draft-"
+DRAFT_SECONDS = 3_600
 _LENGTHS = struct.Struct("<8sQQ")
 TYPES = frozenset({"|u1", "|i1", "|b1", "<i4", "<i8", "<u4", "<u8", "<f4"})
 
@@ -48,6 +51,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], note: str = "") -> Non
     """
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header = json.dumps({"note": note, "arrays": _described(contiguous)}).encode()
+    _forget_drafts(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{DRAFT}{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -110,6 +114,14 @@ def _array(path: Path, mapped: Array, name: str, entry: Mapping[str, Any]) -> Ar
 
 def _aligned(position: int) -> int:
     return position + (-position % ALIGNMENT)
+
+
+def _forget_drafts(folder: Path) -> None:
+    """Remove what writers left that were killed."""
+    for draft in folder.glob(f"{DRAFT}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                draft.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -39,6 +39,18 @@ SINCE = text(
 )
 
 
+# A restored copy has another table or another system, one taken back in time another timeline.
+IDENTITY = text(
+    """
+    SELECT concat_ws(
+        '/', system.system_identifier, checkpoint.timeline_id, base.oid, 'changes'::regclass::oid
+    )
+    FROM pg_control_system() AS system, pg_control_checkpoint() AS checkpoint, pg_database AS base
+    WHERE base.datname = current_database()
+    """
+)
+
+
 class ChangeRow(NamedTuple):
     id: int
     transaction_id: int
@@ -64,6 +76,11 @@ async def position_now(session: AsyncSession) -> Position:
     """
     statement = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     return Position(oldest=int(await session.scalar(statement) or 0))
+
+
+async def record_identity(session: AsyncSession) -> str:
+    """Which record of changes this is: positions in any other one mean nothing here."""
+    return str(await session.scalar(IDENTITY))
 
 
 async def read_since(

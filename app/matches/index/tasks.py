@@ -87,8 +87,11 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
 
 
 async def _fit(work: MatchingWork, pool: Pool) -> None:
+    """Its file is there before anybody hears of the version, so that nobody builds it again."""
     async with work.sessions.begin() as session:
-        await fitting.fit(session, pool, work.encoder)
+        fitted = await fitting.fit(session, pool, work.encoder)
+        if fitted is not None:
+            await work.indexes[pool].keep(session, fitted)
     await work.indexes[pool].save()
 
 
