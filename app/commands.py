@@ -6,6 +6,7 @@ migration and a new account need none of it.
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.loops.auto import auto_loop_factory
 
+from app import reloading
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
@@ -49,14 +51,44 @@ def serve(
         bool, typer.Option("--demo", help="载入演示库 · load the demonstration")
     ] = False,
     worker: Annotated[bool, typer.Option(help="同时运行后台任务 · run a worker beside")] = True,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="服务进程数 · processes that serve (PROCESSES)")
+    ] = None,
 ) -> None:
     """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
     from app.serving import serve as serve_until_stopped
 
     async def work() -> None:
-        await serve_until_stopped(Settings(), wants_demo=demo, has_worker=worker)
+        settings = Settings()
+        if processes is not None:
+            settings = settings.model_copy(update={"processes": processes})
+        await serve_until_stopped(settings, wants_demo=demo, has_worker=worker)
 
     _run(work(), when_stopped=0)
+
+
+@cli.command(name="serve-process", hidden=True)
+def serve_process(descriptor: int) -> None:
+    """One process of a service; its standard input is the line to whoever keeps it up."""
+    from app.service import run as serve_until_told
+
+    async def work() -> None:
+        listener, line = socket.socket(fileno=descriptor), socket.socket(fileno=0)
+        await serve_until_told(Settings(), listener, line)
+
+    _run(work(), when_stopped=0)
+
+
+@cli.command()
+def reload() -> None:
+    """换上新进程 · Put new processes in place of those that serve, without losing a request."""
+
+    async def work() -> None:
+        settings = Settings()
+        await asyncio.to_thread(reloading.ask, settings.var_folder, settings.port)
+        console.print("[green]✓[/] 新进程已接替 · new processes serve")
+
+    _run(work())
 
 
 @cli.command()

@@ -1,11 +1,11 @@
 """Whether the process lives, and whether it can serve."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.database import SessionDep
-from app.interface.errors import PROBLEM_RESPONSES
+from app.interface.errors import PROBLEM_RESPONSES, Unavailable
 
 router = APIRouter(tags=["health"], responses={503: PROBLEM_RESPONSES[503]})
 
@@ -21,7 +21,9 @@ async def is_alive() -> Health:
 
 
 @router.get("/readyz")
-async def is_ready(session: SessionDep) -> Health:
-    """就绪 · The database answers as well; 503 when it does not."""
+async def is_ready(request: Request, session: SessionDep) -> Health:
+    """就绪 · The database answers as well; 503 when it does not, or the service is stopping."""
+    if request.app.state.is_stopping:
+        raise Unavailable()
     await session.execute(text("SELECT 1"))
     return Health(status="ok")

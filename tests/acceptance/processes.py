@@ -40,8 +40,19 @@ class Running:
         return until(self._worker, seconds=READY_SECONDS, what="a worker")
 
     def _worker(self) -> psutil.Process | None:
-        children = psutil.Process(self.process.pid).children()
-        return next((c for c in children if "worker" in c.cmdline()), None)
+        return next(iter(self._children("worker")), None)
+
+    def serving(self) -> list[psutil.Process]:
+        """The processes that serve, or are about to; oldest first."""
+        return sorted(self._children("serve-process"), key=lambda p: (p.create_time(), p.pid))
+
+    def _children(self, command: str) -> list[psutil.Process]:
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if command in child.cmdline():
+                    found.append(child)
+        return found
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal the service and wait; its exit code."""

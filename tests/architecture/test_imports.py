@@ -30,7 +30,9 @@ DOMAINS = (
 # Packages that serve every domain and know of none.
 SERVING_ALL = frozenset({"interface", "postgres"})
 # The modules that put the domains together; all others of `app` know nothing of them.
-COMPOSING = frozenset({"main", "api", "models", "process", "commands", "serving", "worker"})
+COMPOSING = frozenset(
+    {"main", "api", "models", "process", "commands", "serving", "service", "worker"}
+)
 # What only the application knows of: the pure core must run without.
 WEB_AND_DATABASE = frozenset(
     {"app", "migrations", "fastapi", "starlette", "sqlalchemy", "psycopg", "pydantic", "httpx"}

@@ -1,0 +1,104 @@
+"""One process of the service: it serves a socket that it was handed, and does as it is told."""
+
+import asyncio
+import os
+import socket
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app.main import create_app
+from app.settings import Settings
+from app.supervision import DRAIN, READY, REQUEST_SECONDS, RETIRE
+
+LAST_SECONDS = 10.0  # longer than any connection idles
+LOOK_SECONDS = 0.05
+
+
+async def run(settings: Settings, listener: socket.socket, line: socket.socket) -> None:
+    """Serve until told to stop, or cancelled; see app.supervision for what is said on the line."""
+    reader, writer = await asyncio.open_connection(sock=line)
+    address = (await reader.readline()).decode().strip()
+    if not address:
+        return
+    # The database server is up already; this process need not start it a second time.
+    app = create_app(settings.model_copy(update={"database_url": SecretStr(address)}))
+    server = _Server(app, writer)
+    serving = asyncio.create_task(server.serve([listener]))
+    orders = asyncio.create_task(_obey(reader, app, server))
+    try:
+        await asyncio.wait([serving, orders], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        orders.cancel()
+        await _end(server, serving)
+
+
+async def _obey(reader: asyncio.StreamReader, app: FastAPI, server: "_Server") -> None:
+    """Do as told; return when it is time to end."""
+    with suppress(ConnectionError):
+        while order := await reader.readline():
+            if order == DRAIN:
+                app.state.is_stopping = True
+                server.close_after_each_answer()
+            elif order == RETIRE:
+                server.patience = LAST_SECONDS
+                return
+
+
+async def _end(server: "_Server", serving: asyncio.Task[None]) -> None:
+    if not server.started:
+        os._exit(0)  # nothing has begun, and a thread that builds an index cannot be stopped
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """Says when it serves, and ends without a request lost.
+
+    `patience`: how long connections that are idle at the end may still bring a last request.
+    """
+
+    patience = 0.0
+
+    def __init__(self, app: FastAPI, line: asyncio.StreamWriter) -> None:
+        seconds = REQUEST_SECONDS
+        super().__init__(
+            uvicorn.Config(
+                app, log_level="warning", timeout_graceful_shutdown=seconds, lifespan="on"
+            )
+        )
+        self._line = line
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Leave them to the command: there is more to end."""
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._line.write(READY)
+
+    def close_after_each_answer(self) -> None:
+        """Answer what comes, and each time ask the client to open its next connection anew."""
+        close = (b"connection", b"close")
+        if close not in self.config.encoded_headers:
+            self.config.encoded_headers.append(close)
+            self.server_state.default_headers = [*self.server_state.default_headers, close]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.close_after_each_answer()
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                await self._let_them_come()
+        await super().shutdown()
+
+    async def _let_them_come(self) -> None:
+        while True:
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
