@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     )
     encoder_model: str = ""
     encoder_api_key: SecretStr = SecretStr("")
+    encoder_needs_consent: bool = Field(
+        default=True,
+        description="a remote encoder is another's: only experts who consented go there",
+    )
     encoder_timeout_seconds: float = Field(default=30.0, gt=0)
 
     @model_validator(mode="before")
@@ -64,6 +68,11 @@ class Settings(BaseSettings):
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
         return self
+
+    @property
+    def encodes_by_consent(self) -> bool:
+        """Whether an expert's texts leave for the encoder only with their consent."""
+        return self.encoder is EncoderKind.REMOTE and self.encoder_needs_consent
 
     @property
     def access_lifetime(self) -> timedelta:

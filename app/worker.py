@@ -29,7 +29,10 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
 def _matching(process: Process) -> MatchingWork:
     matcher = process.matcher
     return MatchingWork(
-        sessions=process.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+        sessions=process.sessions,
+        encoder=matcher.encoder,
+        encodes_by_consent=matcher.encodes_by_consent,
+        indexes=dict(matcher.indexes),
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import Position
+from app.experts import repository as experts
 from app.jobs import RETRY, defer_once, queue
 from app.matches import repository
 from app.matches.index import fitting, pools, vectors
@@ -36,10 +37,14 @@ class MatchingWork:
     sessions: async_sessionmaker[AsyncSession]
     encoder: Encoder | None
     indexes: dict[Pool, LiveIndex]
+    encodes_by_consent: bool = False
     # How far each pool has been encoded; absent until the first pass over all of it is through.
     positions: dict[Pool, Position] = field(default_factory=dict)
     # The pools all of whose texts had vectors when this worker last looked.
     settled: set[Pool] = field(default_factory=set)
+
+    def asks_for_consent(self, pool: Pool) -> bool:
+        return self.encodes_by_consent and pool is Pool.EXPERTS
 
 
 @queue.periodic(cron="* * * * *")
@@ -100,7 +105,7 @@ async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None
         if ids:
             work.settled.discard(pool)
         for start in range(0, len(ids), ENCODED_AT_ONCE):
-            await _encode_batch(work.sessions, encoder, pool, ids[start : start + ENCODED_AT_ONCE])
+            await _encode_batch(work, encoder, pool, ids[start : start + ENCODED_AT_ONCE])
         work.positions[pool] = position
     work.settled.add(pool)
 
@@ -118,13 +123,12 @@ async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, b
 
 
 async def _encode_batch(
-    sessions: async_sessionmaker[AsyncSession],
-    encoder: Encoder,
-    pool: Pool,
-    ids: Sequence[UUID],
+    work: MatchingWork, encoder: Encoder, pool: Pool, ids: Sequence[UUID]
 ) -> None:
     """Encode and commit one batch, so that a killed worker loses little."""
-    async with sessions.begin() as session:
+    async with work.sessions.begin() as session:
+        if work.asks_for_consent(pool):
+            ids = await experts.encodable(session, ids)
         candidates = await pools.load(session, pool, ids)
         known = await fitting.known_vectors(session, encoder.name, candidates)
         fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
@@ -152,6 +156,8 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             stored = await fitting.newest(session, pool)
             known = stored.encoded if stored else 0
             encoded = candidates if pool in work.settled else known
+            if work.asks_for_consent(pool):
+                encoded = min(encoded, await repository.encodable_count(session))
             size = PoolSize(candidates=candidates, encoded=encoded)
             if fitting.is_outgrown(stored, size, work.encoder):
                 found.append(pool)

@@ -62,6 +62,7 @@ def remote(settings: Settings, endpoint: EmbeddingsServer, tmp_path: Path) -> Se
             "encoder_model": "bigrams",
             "encoder_api_key": SecretStr("key"),
             "encoder_timeout_seconds": 0.5,
+            "encoder_needs_consent": False,
         }
     )
 
