@@ -54,6 +54,18 @@ class Settings(BaseSettings):
     )
     encoder_timeout_seconds: float = Field(default=30.0, gt=0)
 
+    retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
+    retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
+    retention_days_unverified: int = Field(
+        default=365, ge=1, description="contacts of organizations nobody verified"
+    )
+    retention_days_match_runs: int = Field(
+        default=1095, ge=1, description="runs in which nobody was judged"
+    )
+    retention_days_removed: int = Field(
+        default=730, ge=1, description="removed experts and closed accounts, then erased"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def split_origins(cls, values: dict[str, object]) -> dict[str, object]:

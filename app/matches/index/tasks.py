@@ -91,6 +91,41 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
         await index.save()
 
 
+@queue.periodic(cron="11 4 * * *")
+@queue.task(
+    name="forget_vectors",
+    queueing_lock="forget_vectors",
+    lock="encode",
+    retry=RETRY,
+    pass_context=True,
+)
+async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
+    """Delete the vectors of texts that stand in no pool any more."""
+    work: MatchingWork = context.additional_context["matching"]
+    async with work.sessions.begin() as session:
+        documents: set[str] = set()
+        for pool in Pool:
+            for candidate in await pools.load_all(session, pool):
+                documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
+        queries = {text_key(text) for text in await pools.query_texts(session)}
+        await vectors.keep_only(session, documents, is_query=False)
+        await vectors.keep_only(session, queries, is_query=True)
+
+
+@queue.task(
+    name="rebuild_indexes",
+    queueing_lock="rebuild_indexes",
+    lock="index",
+    retry=RETRY,
+    pass_context=True,
+)
+async def rebuild_indexes(context: JobContext) -> None:
+    """Make the indexes anew from the records: a removed one leaves its copy in what stood there."""
+    work: MatchingWork = context.additional_context["matching"]
+    for index in work.indexes.values():
+        await index.rebuild()
+
+
 async def _fit(work: MatchingWork, pool: Pool) -> None:
     async with work.sessions.begin() as session:
         await fitting.fit(session, pool, work.encoder)

@@ -6,7 +6,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
-from app.demands.models import DemandState
+from app.demands.models import Demand, DemandState
 from tests.app.matches import scenes
 from tests.people import GUANGZHOU, People
 
@@ -57,7 +57,7 @@ async def test_only_the_expert_sees_it(people: People, session: AsyncSession) ->
 async def test_a_withdrawn_demand_is_shown_no_more(people: People, session: AsyncSession) -> None:
     person, expert, _ = await ranked(people, session)
     [shown] = (await person.get(f"/experts/{expert.id}/matches")).json()["items"]
-    demand = await session.get_one(scenes.Demand, shown["demand"]["id"])
+    demand = await session.get_one(Demand, shown["demand"]["id"])
     await scenes.move(session, demand, DemandState.WITHDRAWN)
     assert (await person.get(f"/experts/{expert.id}/matches")).json()["items"] == []
 
