@@ -48,7 +48,23 @@ class Settings(BaseSettings):
     )
     encoder_model: str = ""
     encoder_api_key: SecretStr = SecretStr("")
+    encoder_needs_consent: bool = Field(
+        default=True,
+        description="a remote encoder is another's: only experts who consented go there",
+    )
     encoder_timeout_seconds: float = Field(default=30.0, gt=0)
+
+    retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
+    retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
+    retention_days_unverified: int = Field(
+        default=365, ge=1, description="contacts of organizations nobody verified"
+    )
+    retention_days_match_runs: int = Field(
+        default=1095, ge=1, description="runs in which nobody was judged"
+    )
+    retention_days_removed: int = Field(
+        default=730, ge=1, description="removed experts and closed accounts, then erased"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -64,6 +80,11 @@ class Settings(BaseSettings):
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
         return self
+
+    @property
+    def encodes_by_consent(self) -> bool:
+        """Whether an expert's texts leave for the encoder only with their consent."""
+        return self.encoder is EncoderKind.REMOTE and self.encoder_needs_consent
 
     @property
     def access_lifetime(self) -> timedelta:

@@ -14,6 +14,7 @@ from app.console.schemas import JobQuery, QueueQuery, TaskKind
 from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
 from app.experts.models import Expert, ExpertState
+from app.matches.models import Match, MatchReview, MatchRun, ReviewState
 from app.organizations.access import Actor
 from app.organizations.models import (
     Membership,
@@ -50,6 +51,7 @@ def _everything(actor: Actor) -> Any:
         _experts(actor),
         _achievements(actor),
         _demands(actor),
+        _match_reviews(actor),
     )
     return union_all(*parts).subquery()
 
@@ -119,6 +121,17 @@ def _demands(actor: Actor) -> Select[Any]:
     )
 
 
+def _match_reviews(actor: Actor) -> Select[Any]:
+    r, d = MatchReview, Demand
+    return (
+        _row(TaskKind.ANSWER_MATCH_REVIEW, r.id, d.title, r.state, r.created_at)
+        .join(r.match)
+        .join(Match.run)
+        .join(MatchRun.demand)
+        .where(r.state == ReviewState.REQUESTED, in_scope(d.region_code, actor.scope))
+    )
+
+
 JOBS = """
     SELECT id, task_name AS task, status::text AS status, attempts, args AS arguments, scheduled_at
     FROM procrastinate_jobs
@@ -147,6 +160,7 @@ PATHS = {
     TaskKind.REVIEW_EXPERT: "/api/v1/experts/{}",
     TaskKind.REVIEW_ACHIEVEMENT: "/api/v1/achievements/{}",
     TaskKind.REVIEW_DEMAND: "/api/v1/demands/{}",
+    TaskKind.ANSWER_MATCH_REVIEW: "/api/v1/match-reviews/{}",
 }
 
 

@@ -17,6 +17,7 @@ class TaskKind(StrEnum):
     REVIEW_EXPERT = "review_expert"
     REVIEW_ACHIEVEMENT = "review_achievement"
     REVIEW_DEMAND = "review_demand"
+    ANSWER_MATCH_REVIEW = "answer_match_review"
 
 
 class QueueItem(BaseModel):

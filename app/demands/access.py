@@ -40,7 +40,12 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 def readable_in_full(actor: Actor) -> ColumnElement[bool]:
     """The same rule as `may_read_in_full`, in SQL."""
     own = Demand.organization_id.in_(actor.organization_ids)
-    return or_(own, in_scope(Demand.region_code, actor.scope)) if actor.is_staff else own
+    return or_(own, in_staffs_scope(actor)) if actor.is_staff else own
+
+
+def in_staffs_scope(actor: Actor) -> ColumnElement[bool]:
+    """Demands that the actor, who is staff, manages."""
+    return in_scope(Demand.region_code, actor.scope)
 
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:

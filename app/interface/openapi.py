@@ -63,6 +63,7 @@ TAGS = [
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
+    {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
     {"name": "console", "description": "工作台 · the staff's queue, background jobs"},
     {"name": "health", "description": "运行状态 · liveness and readiness"},
 ]

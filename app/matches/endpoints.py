@@ -9,7 +9,7 @@ from app.database import SessionDep
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
-from app.matches import directions, judging, operations, presentation
+from app.matches import directions, judging, operations, presentation, reviews
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
 from app.matches.schemas import (
@@ -24,10 +24,16 @@ from app.matches.schemas import (
     MatchQuery,
     MatchRunBody,
     MatchRunWithMatches,
+    OwnMatch,
+    OwnMatchQuery,
     Preview,
     PreviewBody,
     RankQuery,
     RecommendationQuery,
+    ReviewAnswer,
+    ReviewBody,
+    ReviewQuery,
+    ReviewRequest,
     RunQuery,
 )
 from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
@@ -148,6 +154,49 @@ async def list_matching_achievements(
 ) -> list[AchievementMatch]:
     """可用成果 · Published achievements that may solve a demand."""
     return await directions.achievements_for_demand(session, actor, matcher, demand_id, query.limit)
+
+
+@router.get("/experts/{expert_id:uuid}/matches")
+async def list_own_matches(
+    pages: PagesDep,
+    actor: CurrentActor,
+    expert_id: UUID,
+    query: Annotated[OwnMatchQuery, Query()],
+) -> Page[OwnMatch]:
+    """我的匹配 · Where the expert stood for published demands, and why; for the expert alone."""
+    return await reviews.list_own_matches(pages, actor, expert_id, query)
+
+
+@router.post("/matches/{match_id:uuid}:request-review", status_code=status.HTTP_201_CREATED)
+async def request_match_review(
+    session: SessionDep, actor: CurrentActor, match_id: UUID, data: ReviewRequest
+) -> ReviewBody:
+    """申请人工复核 · The candidate asks that a person look at this match."""
+    return await reviews.request(session, actor, match_id, data)
+
+
+@router.get("/match-reviews")
+async def list_match_reviews(
+    pages: PagesDep, actor: CurrentActor, query: Annotated[ReviewQuery, Query()]
+) -> Page[ReviewBody]:
+    """人工复核列表 · One's own, and for staff those about demands of their region."""
+    return await reviews.search(pages, actor, query)
+
+
+@router.get("/match-reviews/{review_id:uuid}")
+async def read_match_review(
+    session: SessionDep, actor: CurrentActor, review_id: UUID
+) -> ReviewBody:
+    """人工复核详情 · What was asked, and what a person answered."""
+    return await reviews.get(session, actor, review_id)
+
+
+@router.post("/match-reviews/{review_id:uuid}:answer")
+async def answer_match_review(
+    session: SessionDep, actor: StaffActor, review_id: UUID, data: ReviewAnswer
+) -> ReviewBody:
+    """答复复核 · Staff of the demand's region say what they found."""
+    return await reviews.answer(session, actor, review_id, data)
 
 
 @router.get("/match-indexes")
