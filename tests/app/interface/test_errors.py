@@ -127,10 +127,10 @@ async def test_unknown_paths(client: AsyncClient, people: People) -> None:
 async def test_wrong_methods_name_all_the_right_ones(client: AsyncClient) -> None:
     answer = await client.delete("/experts/00000000-0000-7000-8000-000000000000")
     assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, PATCH"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, PATCH"
     answer = await client.put("/accounts")
     assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 @asynccontextmanager
