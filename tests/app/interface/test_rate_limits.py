@@ -97,13 +97,12 @@ async def owner(start: Start) -> Account:
 
 
 async def test_every_answer_says_how_its_caller_stands(start: Start) -> None:
-    app = await start("reads=100/60")
+    app = await start("reads=100/36000")
     async with caller(app) as client:
         for expected, path in enumerate(["/technology-fields", "/me", "/regions?limit=0"], 1):
             policy, standing = fields(await client.get(path))
-            assert policy == {"policy": "reads", "q": 100, "w": 60}
-            assert standing == {"policy": "reads", "r": 100 - expected, "t": standing["t"]}
-            assert 0 < standing["t"] <= 60
+            assert policy == {"policy": "reads", "q": 100, "w": 36_000}
+            assert standing == {"policy": "reads", "r": 100 - expected, "t": 360 * expected}
         policy, _ = fields(await client.post("/experts", json={}))
         assert policy == {"policy": "writes", "q": 300, "w": 60}
         assert "ratelimit" not in (await client.get("http://test/livez")).headers
@@ -111,33 +110,37 @@ async def test_every_answer_says_how_its_caller_stands(start: Start) -> None:
 
 
 async def test_whoever_asks_too_often_is_told_when_to_come_back(start: Start) -> None:
-    app = await start("reads=5/2")
+    app = await start("reads=5/10")
     async with caller(app) as client:
         assert await statuses(client, "/technology-fields", 5) == {200: 5}
         refused = await client.get("/technology-fields")
         assert refused.status_code == 429
         assert refused.headers["content-type"] == "application/problem+json"
-        assert refused.headers["retry-after"] == "1"
         assert refused.headers["cache-control"] == "no-store"
-        assert fields(refused)[1] == {"policy": "reads", "r": 0, "t": 1}
+        seconds = int(refused.headers["retry-after"])
+        assert 1 <= seconds <= 2
+        assert fields(refused)[1] == {"policy": "reads", "r": 0, "t": seconds}
         problem = refused.json()
         assert (problem["code"], problem["title"]) == ("rate_limited", "请求过于频繁")
-        assert problem["detail"] == "请在 1 秒后重试"
+        assert problem["detail"] == f"请在 {seconds} 秒后重试"
         english = await client.get("/me", headers={"Accept-Language": "en"})
-        assert english.json()["detail"] == "Try again in 1 seconds"
-        await asyncio.sleep(1)
-        assert await statuses(client, "/technology-fields", 2) == {200: 2}
+        assert english.json()["detail"].startswith("Try again in ")
+        await asyncio.sleep(seconds)
+        assert (await client.get("/technology-fields")).status_code == 200
     async with caller(app, "198.51.100.8") as neighbour:
         assert (await neighbour.get("/technology-fields")).status_code == 200
 
 
 async def test_a_used_up_quota_comes_back_evenly(start: Start) -> None:
-    app = await start("reads=20/2")
+    app = await start("reads=20/20")
     async with caller(app) as client:
-        assert (await statuses(client, "/technology-fields", 30))[429] >= 5
-        await asyncio.sleep(0.55)
-        came_back = (await statuses(client, "/technology-fields", 20))[200]
-        assert 4 <= came_back <= 12, came_back
+        began_at = time.monotonic()
+        at_once = (await statuses(client, "/technology-fields", 40))[200]
+        assert 20 <= at_once <= 21 + time.monotonic() - began_at
+        await asyncio.sleep(2.1)
+        came_back = (await statuses(client, "/technology-fields", 10))[200]
+        assert came_back >= 2
+        assert at_once + came_back <= 21 + time.monotonic() - began_at
 
 
 async def test_processes_agree(start: Start) -> None:
@@ -333,7 +336,7 @@ async def test_a_counter_that_is_held_up_holds_nobody_up(
             blocking.execute("LOCK TABLE rate_limits")
             began_at = time.monotonic()
             assert await statuses(client, "/technology-fields", 6) == {200: 6}
-            assert time.monotonic() - began_at < 4
+            assert time.monotonic() - began_at < 8  # one look, not six
             guarded = await client.post("/auth:refresh", json={"refresh_token": "x" * 43})
             assert guarded.status_code == 503
             assert int(guarded.headers["retry-after"]) > 0
