@@ -4,12 +4,15 @@ import os
 import secrets
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.interface.policies import policies_of
 
 
 class EncoderKind(StrEnum):
@@ -39,6 +42,16 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=15, ge=1)
     refresh_token_days: int = Field(default=30, ge=1)
     reset_code_hours: int = Field(default=24, ge=1)
+    rate_limits: str = Field(
+        default="",
+        description="changes to the limits of app/interface/policies.py, as in"
+        " reads=6000/60,sign-in=100/300 (requests/seconds); all=… for every one, or off",
+    )
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="comma separated addresses and networks of the proxies whose X-Forwarded-For"
+        " and X-Forwarded-Proto are believed",
+    )
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
@@ -66,14 +79,26 @@ class Settings(BaseSettings):
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )
 
-    @model_validator(mode="before")
+    @field_validator("cors_origins", "forwarded_allow_ips", mode="before")
     @classmethod
-    def split_origins(cls, values: dict[str, object]) -> dict[str, object]:
+    def split(cls, value: object) -> object:
         """Read `CORS_ORIGINS=https://a,https://b`."""
-        origins = values.get("cors_origins")
-        if isinstance(origins, str):
-            values["cors_origins"] = tuple(o.strip() for o in origins.split(",") if o.strip())
-        return values
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def require_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part)
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def require_policies(cls, value: str) -> str:
+        policies_of(value)
+        return value
 
     @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":

@@ -77,7 +77,7 @@ def _reaches(column: RegionColumn, actor: Actor, level: Level) -> ColumnElement[
 def _carries(actor: Actor, level: Level) -> ColumnElement[bool]:
     """Whether a demand waits for the actor's level, or for one below it."""
     if level == "own":
-        return (actor.scope or COUNTRY) == CARRIED_BY
+        return CARRIED_BY.in_([actor.scope or COUNTRY])
     return in_staffs_scope(actor)
 
 

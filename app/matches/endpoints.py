@@ -6,8 +6,10 @@ from uuid import UUID
 from fastapi import Body, Query, status
 
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.matches import directions, judging, operations, presentation, reviews
 from app.matches.index import state as index_state
@@ -44,6 +46,7 @@ RankQueryDep = Annotated[RankQuery, Query()]
 
 
 @router.post("/demands/{demand_id:uuid}:match", status_code=status.HTTP_201_CREATED)
+@limited(RateClass.EXPENSIVE)
 async def match_demand(
     session: SessionDep,
     actor: StaffActor,
@@ -58,6 +61,7 @@ async def match_demand(
 
 @router.post("/matches:preview")
 @unkept
+@limited(RateClass.EXPENSIVE)
 async def preview_match(
     session: SessionDep, actor: StaffActor, matcher: MatcherDep, data: Preview
 ) -> PreviewBody:
@@ -121,6 +125,7 @@ async def list_recommendations(
 
 
 @router.get("/experts/{expert_id:uuid}/matching-demands")
+@limited(RateClass.EXPENSIVE)
 async def list_matching_demands(
     session: SessionDep,
     actor: CurrentActor,
@@ -133,6 +138,7 @@ async def list_matching_demands(
 
 
 @router.get("/demands/{demand_id:uuid}/similar-demands")
+@limited(RateClass.EXPENSIVE)
 async def list_similar_demands(
     session: SessionDep,
     actor: StaffActor,
@@ -145,6 +151,7 @@ async def list_similar_demands(
 
 
 @router.get("/demands/{demand_id:uuid}/matching-achievements")
+@limited(RateClass.EXPENSIVE)
 async def list_matching_achievements(
     session: SessionDep,
     actor: CurrentActor,
@@ -208,6 +215,7 @@ async def list_indexes(
 
 
 @router.post("/match-indexes:refit", status_code=status.HTTP_202_ACCEPTED)
+@limited(RateClass.EXPENSIVE)
 async def refit_indexes(session: SessionDep, actor: AdministratorActor) -> None:
     """重建索引 · Ask the worker for new statistics of every pool."""
     await index_state.ask_for_refit(session)

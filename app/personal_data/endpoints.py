@@ -6,7 +6,9 @@ from fastapi import status
 
 from app.accounts.dependencies import SignedInAccount
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.idempotency import unkept
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.organizations.access import CurrentActor
 from app.personal_data import erasure, operations
@@ -16,6 +18,7 @@ router = conventional_router("personal-data")
 
 
 @router.get("/me/personal-data")
+@limited(RateClass.EXPENSIVE)
 async def export_my_data(session: SessionDep, account: SignedInAccount) -> PersonalData:
     """导出我的个人信息 · All that is held on the caller, by table; secrets are left out."""
     return await operations.export_own(session, account)
@@ -23,12 +26,14 @@ async def export_my_data(session: SessionDep, account: SignedInAccount) -> Perso
 
 @router.post("/me:erase", status_code=status.HTTP_204_NO_CONTENT)
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def erase_me(session: SessionDep, account: SignedInAccount, data: OwnErasure) -> None:
     """注销 · Erase the caller's account and profile for good; what is counted stays."""
     await erasure.erase_own(session, account, data.password.get_secret_value())
 
 
 @router.get("/experts/{expert_id:uuid}/personal-data")
+@limited(RateClass.EXPENSIVE)
 async def export_expert_data(
     session: SessionDep, actor: CurrentActor, expert_id: UUID
 ) -> PersonalData:
