@@ -48,10 +48,22 @@ async def _obey(reader: asyncio.StreamReader, app: FastAPI, server: "_Server") -
 
 
 async def _end(server: "_Server", serving: asyncio.Task[None]) -> None:
-    if not server.started:
+    if not server.started and not serving.done():
         os._exit(0)  # nothing has begun, and a thread that builds an index cannot be stopped
     server.should_exit = True
     await serving
+
+
+def config_of(app: FastAPI) -> uvicorn.Config:
+    """How the application is served."""
+    settings: Settings = app.state.settings
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=REQUEST_SECONDS,
+        lifespan="on",
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
+    )
 
 
 class _Server(uvicorn.Server):
@@ -63,12 +75,7 @@ class _Server(uvicorn.Server):
     patience = 0.0
 
     def __init__(self, app: FastAPI, line: asyncio.StreamWriter) -> None:
-        seconds = REQUEST_SECONDS
-        super().__init__(
-            uvicorn.Config(
-                app, log_level="warning", timeout_graceful_shutdown=seconds, lifespan="on"
-            )
-        )
+        super().__init__(config_of(app))
         self._line = line
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]

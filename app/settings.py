@@ -4,12 +4,15 @@ import os
 import secrets
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.interface.policies import policies_of
 
 
 class EncoderKind(StrEnum):
@@ -50,6 +53,16 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=15, ge=1)
     refresh_token_days: int = Field(default=30, ge=1)
     reset_code_hours: int = Field(default=24, ge=1)
+    rate_limits: str = Field(
+        default="",
+        description="changes to the limits of app/interface/policies.py, as in"
+        " reads=6000/60,sign-in=100/300 (requests/seconds); all=… for every one, or off",
+    )
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="comma separated addresses and networks of the proxies whose X-Forwarded-For"
+        " and X-Forwarded-Proto are believed",
+    )
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
@@ -59,22 +72,55 @@ class Settings(BaseSettings):
     )
     encoder_model: str = ""
     encoder_api_key: SecretStr = SecretStr("")
+    encoder_needs_consent: bool = Field(
+        default=True,
+        description="a remote encoder is another's: only experts who consented go there",
+    )
     encoder_timeout_seconds: float = Field(default=30.0, gt=0)
 
-    @model_validator(mode="before")
+    retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
+    retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
+    retention_days_unverified: int = Field(
+        default=365, ge=1, description="contacts of organizations nobody verified"
+    )
+    retention_days_match_runs: int = Field(
+        default=1095, ge=1, description="runs in which nobody was judged"
+    )
+    retention_days_removed: int = Field(
+        default=730, ge=1, description="removed experts and closed accounts, then erased"
+    )
+
+    @field_validator("cors_origins", "forwarded_allow_ips", mode="before")
     @classmethod
-    def split_origins(cls, values: dict[str, object]) -> dict[str, object]:
+    def split(cls, value: object) -> object:
         """Read `CORS_ORIGINS=https://a,https://b`."""
-        origins = values.get("cors_origins")
-        if isinstance(origins, str):
-            values["cors_origins"] = tuple(o.strip() for o in origins.split(",") if o.strip())
-        return values
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def require_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part)
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def require_policies(cls, value: str) -> str:
+        policies_of(value)
+        return value
 
     @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
         return self
+
+    @property
+    def encodes_by_consent(self) -> bool:
+        """Whether an expert's texts leave for the encoder only with their consent."""
+        return self.encoder is EncoderKind.REMOTE and self.encoder_needs_consent
 
     @property
     def access_lifetime(self) -> timedelta:

@@ -22,14 +22,21 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     if stops_with_stdin:
         _cancel_with_stdin()
     async with open_process(settings) as process:
-        context = {"sessions": process.sessions, "matching": _matching(process)}
+        context = {
+            "sessions": process.sessions,
+            "matching": _matching(process),
+            "settings": settings,
+        }
         await work(process.url, context)
 
 
 def _matching(process: Process) -> MatchingWork:
     matcher = process.matcher
     return MatchingWork(
-        sessions=process.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+        sessions=process.sessions,
+        encoder=matcher.encoder,
+        encodes_by_consent=matcher.encodes_by_consent,
+        indexes=dict(matcher.indexes),
     )
 
 

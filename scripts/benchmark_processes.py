@@ -65,7 +65,12 @@ def copied(index: MatchIndex) -> MatchIndex:
             array.setflags(write=False)
         segments.append(unflatten(Segment, arrays))
     learned = {name: array.copy() for name, array in index.model.to_arrays().items()}
-    return replace(index, segments=tuple(segments), model=type(index.model).from_arrays(learned))
+    return replace(
+        index,
+        model=type(index.model).from_arrays(learned),
+        segments=tuple(segments),
+        alive_by_segment=tuple(mask.copy() for mask in index.alive_by_segment),
+    )
 
 
 def cases(experts: int, seed: int) -> list[tuple[Query, Any]]:

@@ -32,8 +32,10 @@ from app.accounts.schemas import (
 )
 from app.accounts.secrets import AccessTokensDep
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.settings import SettingsDep
 
@@ -42,6 +44,7 @@ router = conventional_router("accounts")
 
 @router.post("/auth:sign-in")
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["data"].email)
 async def sign_in_with_password(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: SignIn
 ) -> Tokens:
@@ -51,6 +54,7 @@ async def sign_in_with_password(
 
 @router.post("/auth:refresh")
 @unkept
+@limited(RateClass.REFRESH)
 async def refresh_tokens(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: Refresh
 ) -> Tokens:
@@ -60,12 +64,14 @@ async def refresh_tokens(
 
 @router.post("/auth:sign-out", status_code=status.HTTP_204_NO_CONTENT)
 @unkept
+@limited(RateClass.REFRESH)
 async def sign_out(session: SessionDep, data: Refresh) -> None:
     """退出 · End the sign-in that this refresh token belongs to."""
     await sign_in.sign_out(session, data.refresh_token)
 
 
 @router.post("/auth:request-password-reset", status_code=status.HTTP_202_ACCEPTED)
+@limited(RateClass.PASSWORD_RESET, email_of=lambda values: values["data"].email)
 async def request_password_reset(session: SessionDep, data: PasswordResetRequest) -> None:
     """申请重置密码 · Ask the staff for a reset code; the answer is the same for every e-mail."""
     await password_reset.request(session, data.email)
@@ -73,6 +79,7 @@ async def request_password_reset(session: SessionDep, data: PasswordResetRequest
 
 @router.post("/auth:reset-password", status_code=status.HTTP_204_NO_CONTENT)
 @unkept
+@limited(RateClass.PASSWORD_RESET)
 async def reset_password(session: SessionDep, data: PasswordResetUse) -> None:
     """重置密码 · Set a new password with a one-time code from the staff."""
     await password_reset.use(session, data)
@@ -92,6 +99,7 @@ async def update_me(session: SessionDep, account: CurrentAccount, data: MeUpdate
 
 @router.post("/me:change-password")
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def change_password(
     session: SessionDep,
     tokens: AccessTokensDep,

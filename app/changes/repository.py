@@ -78,6 +78,12 @@ async def position_now(session: AsyncSession) -> Position:
     return Position(oldest=int(await session.scalar(statement) or 0))
 
 
+async def own_transaction(session: AsyncSession) -> int:
+    """The number under which the session's changes stand in the record."""
+    statement = text("SELECT pg_current_xact_id()::text::bigint")
+    return int(await session.scalar(statement) or 0)
+
+
 async def record_identity(session: AsyncSession) -> str:
     """Which record of changes this is: positions in any other one mean nothing here."""
     return str(await session.scalar(IDENTITY))

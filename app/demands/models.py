@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String
@@ -40,6 +41,15 @@ class ActivityType(StrEnum):
     PRODUCTION = "production"
 
 
+class HandoverKind(StrEnum):
+    """上报 / 下派 / 共享 / 结束共享."""
+
+    SUBMITTED_UP = "submitted_up"
+    DISPATCHED = "dispatched"
+    SHARED = "shared"
+    SHARE_ENDED = "share_ended"
+
+
 class Demand(Record):
     """One 技术需求 with the fields of the provincial form; money is in 万元."""
 
@@ -75,6 +85,11 @@ class Demand(Record):
     technology_field: Mapped[str | None] = mapped_column(ForeignKey("technology_fields.code"))
     industry_code: Mapped[str | None] = mapped_column(ForeignKey("industries.code"))
     region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
+    # Which level carries it: its region's until it is handed up or down; 000000 is the country.
+    handed_to_region_code: Mapped[str | None] = mapped_column(String(6))
+    shared_region_codes: Mapped[list[str]] = mapped_column(
+        ARRAY(String(6)), default=list, server_default="{}"
+    )
     public_summary: Mapped[str] = mapped_column(default="")
     contact_name: Mapped[str] = mapped_column(default="")
     contact_phone: Mapped[str] = mapped_column(default="")
@@ -91,3 +106,21 @@ class Demand(Record):
 
     # Whose it is decides who may read it, so no demand comes without.
     organization: Mapped[Organization] = relationship(lazy="joined", innerjoin=True)
+
+    def __init__(self, **values: Any) -> None:
+        """Shared with nobody, which is known before the row is written."""
+        super().__init__(**{"shared_region_codes": [], **values})
+
+
+class Handover(Record):
+    """One step of a demand between the four levels, or sideways."""
+
+    __tablename__ = "demand_handovers"
+    __table_args__ = (Index(None, "demand_id", "created_at"),)
+
+    demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"))
+    kind: Mapped[HandoverKind]
+    from_region_code: Mapped[str | None] = mapped_column(String(6))
+    to_region_code: Mapped[str] = mapped_column(String(6))
+    reason: Mapped[str]
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))

@@ -17,10 +17,12 @@ def _settings(**values: object) -> Settings:
 
 def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", "https://a.test, https://b.test,")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8, ::1")
     monkeypatch.setenv("ACCESS_TOKEN_MINUTES", "5")
     monkeypatch.setenv("DATABASE_URL", "postgres://somebody:hunter2@host/pool")
     settings = Settings(_env_file=None)
     assert settings.cors_origins == ("https://a.test", "https://b.test")
+    assert settings.forwarded_allow_ips == ("10.0.0.0/8", "::1")
     assert settings.access_lifetime == timedelta(minutes=5)
     assert "hunter2" not in repr(settings)
 
@@ -39,6 +41,8 @@ def test_settings_are_frozen() -> None:
         ("max_body_bytes", 1),
         ("encoder_timeout_seconds", 0),
         ("encoder", "magic"),
+        ("rate_limits", "dreams=1/1"),
+        ("forwarded_allow_ips", "10.0.0.0/8, proxy.test"),
     ],
 )
 def test_nonsense_is_refused(name: str, value: object) -> None:

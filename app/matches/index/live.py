@@ -19,12 +19,13 @@ from uuid import UUID
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, Position
 from app.matches.calendar import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.fitting import Fitted
-from app.matches.index.snapshots import Origin, Stamp
+from app.matches.index.snapshots import Origin, Snapshot, Stamp
 from app.matches.models import Pool
 from matching import IndexModel, MatchIndex
 
@@ -38,11 +39,13 @@ LEAST_SECONDS = 60.0  # between two attempts: the disk may be full
 class Standing:
     """An index, what it is of, and how far it has followed; nothing while the pool is empty.
 
+    obeyed: the last transaction that asked for a rebuild, and got it.
     changed: how many candidates it does not share with other processes.
     """
 
     year: int = 0
     position: Position = field(default_factory=Position)
+    obeyed: int = 0
     index: MatchIndex | None = None
     origin: Origin | None = None
     stamp: Stamp | None = None
@@ -97,7 +100,7 @@ class LiveIndex:
     async def keep(self, session: AsyncSession, fitted: Fitted) -> None:
         """Save a version before its transaction ends: who hears of it finds the file."""
         origin = await self._origin(session, fitted.version_id, today().year)
-        await self._write(origin, fitted.index, fitted.position)
+        await self._write(origin, fitted, self._standing.obeyed)
 
     async def save(self) -> None:
         """Bring the index up to date, write it down if it has changed, and map what was written."""
@@ -106,9 +109,24 @@ class LiveIndex:
         if standing.index is None or standing.origin is None:
             return
         if standing.changed or snapshots.stamp(self.folder, standing.origin) is None:
-            await self._write(standing.origin, standing.index, standing.position)
+            await self._write(standing.origin, standing, standing.obeyed)
         await self._take_up(standing.origin)
         await to_thread.run_sync(snapshots.forget_older, self.folder, standing.origin)
+
+    async def rebuild(self) -> None:
+        """Have every process make its index anew from the records: its file first, then the word.
+
+        What was removed is only marked as such in an index that lives on.
+        """
+        async with self.sessions.begin() as session:
+            position = await changes.position_now(session)
+            fitted = await self._under_statistics_in_force(session, position)
+            if fitted is None:
+                return
+            await change_log.append(session, fitting.REBUILT, fitted.version_id)
+            origin = await self._origin(session, fitted.version_id, today().year)
+            await self._write(origin, fitted, await changes.own_transaction(session))
+        await self.save()
 
     async def share(self) -> None:
         """Hold little that other processes of the host hold as well.
@@ -122,7 +140,7 @@ class LiveIndex:
         if self._is_due(standing, standing.index):
             async with snapshots.turn(self.folder, self.pool):
                 if snapshots.stamp(self.folder, standing.origin) == standing.stamp:
-                    await self._write(standing.origin, standing.index, standing.position)
+                    await self._write(standing.origin, standing, standing.obeyed)
         await self._take_up(standing.origin)
 
     def _is_due(self, standing: Standing, index: MatchIndex) -> bool:
@@ -131,9 +149,12 @@ class LiveIndex:
         is_old = standing.stamp and snapshots.age_seconds(standing.stamp) > OLDEST_SECONDS
         return bool(is_old) or standing.changed > LARGEST_SHARE * len(index)
 
-    async def _write(self, origin: Origin, index: MatchIndex, position: Position) -> None:
+    async def _write(self, origin: Origin, built: Fitted | Standing, obeyed: int) -> None:
+        if built.index is None:
+            return
         self._written_at = time.monotonic()
-        await to_thread.run_sync(snapshots.save, self.folder, origin, index, position)
+        snapshot = Snapshot(index=built.index, position=built.position, obeyed=obeyed)
+        await to_thread.run_sync(snapshots.save, self.folder, origin, snapshot)
 
     async def _take_up(self, origin: Origin) -> None:
         """Map the file that is there now, once it has caught up; a bad one is tried once."""
@@ -141,7 +162,7 @@ class LiveIndex:
         if found in (None, self._standing.stamp, self._refused):
             return
         async with self.sessions.begin() as session:
-            standing = await self._saved(session, origin)
+            standing = await self._saved(session, origin, self._standing.obeyed)
             if standing is None:
                 self._refused = found
                 return
@@ -149,51 +170,55 @@ class LiveIndex:
             async with self._lock:
                 self._standing = await self._followed(session, standing)
 
-    async def _loaded(self, session: AsyncSession) -> Standing:
-        """The saved index of the version in force, or one built by one process for all."""
-        year = today().year
-        version_id = await fitting.newest_id(session, self.pool)
-        if version_id is not None:
-            origin = await self._origin(session, version_id, year)
-            if saved := await self._saved(session, origin):
-                return saved
-        async with snapshots.turn(self.folder, self.pool):
-            version_id = await fitting.newest_id(session, self.pool)
-            if version_id is not None:
-                origin = await self._origin(session, version_id, year)
-                if saved := await self._saved(session, origin):
-                    return saved
-            return await self._built(session, year)
+    async def _loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
+        """The saved index of the version in force, or one built by one process for all.
 
-    async def _saved(self, session: AsyncSession, origin: Origin) -> Standing | None:
+        obeying: the rebuild that a saved one must have had.
+        """
+        if saved := await self._saved_in_force(session, obeying):
+            return saved
+        async with snapshots.turn(self.folder, self.pool):
+            if saved := await self._saved_in_force(session, obeying):
+                return saved
+            return await self._built(session, obeying)
+
+    async def _saved_in_force(self, session: AsyncSession, obeying: int) -> Standing | None:
+        version_id = await fitting.newest_id(session, self.pool)
+        if version_id is None:
+            return None
+        origin = await self._origin(session, version_id, today().year)
+        return await self._saved(session, origin, obeying)
+
+    async def _saved(self, session: AsyncSession, origin: Origin, obeying: int) -> Standing | None:
         """The saved index, unless it stands where this database has not yet been."""
         now = await changes.position_now(session)
         found = await to_thread.run_sync(snapshots.load, self.folder, origin)
-        if found is None or found.position.oldest > now.oldest:
+        if found is None or found.position.oldest > now.oldest or found.obeyed < obeying:
             return None
         return Standing(
             year=origin.year,
             position=found.position,
+            obeyed=found.obeyed,
             index=found.index,
             origin=origin,
             stamp=found.stamp,
         )
 
-    async def _built(self, session: AsyncSession, year: int) -> Standing:
+    async def _built(self, session: AsyncSession, obeyed: int) -> Standing:
         """The pool under the statistics in force, written down for the others of this host.
 
         The first ones need no encoder: whoever asks first does not wait for vectors.
         """
-        position = await changes.position_now(session)
+        year, position = today().year, await changes.position_now(session)
         fitted = await self._under_statistics_in_force(session, position)
         if fitted is None:
             fitted = await fitting.fit(session, self.pool, None)
         if fitted is None:
-            return Standing(year=year, position=position)
+            return Standing(year=year, position=position, obeyed=obeyed)
         origin = await self._origin(session, fitted.version_id, year)
-        await self._write(origin, fitted.index, fitted.position)
-        return await self._saved(session, origin) or Standing(
-            year=year, position=fitted.position, index=fitted.index, origin=origin
+        await self._write(origin, fitted, obeyed)
+        return await self._saved(session, origin, obeyed) or Standing(
+            year=year, position=fitted.position, obeyed=obeyed, index=fitted.index, origin=origin
         )
 
     async def _under_statistics_in_force(
@@ -222,9 +247,11 @@ class LiveIndex:
             rows, position = await self._read_changes(session, standing.position)
             has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
+            asked = _rebuild_asked_for(rows, standing.version_id)
             is_first = bool(ids) and standing.index is None
-            if is_first or await self._is_superseded(session, rows, standing):
-                standing = await self._loaded(session)
+            is_obsolete = is_first or asked > standing.obeyed
+            if is_obsolete or await self._is_superseded(session, rows, standing):
+                standing = await self._loaded(session, max(asked, standing.obeyed))
                 has_more = standing.index is not None
             elif ids and standing.index is not None:
                 index = await self._updated(session, standing.index, ids)
@@ -256,3 +283,9 @@ class LiveIndex:
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
         known = await fitting.known_vectors(session, index.model.encoder, found)
         return await to_thread.run_sync(index.updated, found, gone, known)
+
+
+def _rebuild_asked_for(rows: Sequence[ChangeRow], version_id: UUID | None) -> int:
+    """The last transaction among the changes that asks to make this index anew, 0 if none does."""
+    asked = (r for r in rows if r.kind == fitting.REBUILT and r.subject_id == version_id)
+    return max((row.transaction_id for row in asked), default=0)

@@ -53,22 +53,25 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """An index in memory that all processes share, and how far it has followed."""
+    """An index, how far it has followed, and the last demand for a rebuild that it has obeyed.
+
+    stamp: of the file that it is mapped from, if it is.
+    """
 
     index: MatchIndex
     position: Position
-    stamp: Stamp
+    obeyed: int
+    stamp: Stamp | None = None
 
 
-def save(folder: Path, origin: Origin, index: MatchIndex, position: Position) -> bool:
-    """Write index and position in one file; False where that is impossible (a full disk)."""
+def save(folder: Path, origin: Origin, snapshot: Snapshot) -> None:
+    """Write all of it in one file, where that is possible; it is not on a full disk."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        index.compacted().save(_path(folder, origin), _note(origin, position))
+        note = _note(origin, snapshot.position.oldest, snapshot.obeyed)
+        snapshot.index.compacted().save(_path(folder, origin), note)
     except OSError as error:
         logger.warning("the index %s cannot be saved: %s", origin.name, error)
-        return False
-    return True
 
 
 def load(folder: Path, origin: Origin) -> Snapshot | None:
@@ -78,13 +81,14 @@ def load(folder: Path, origin: Origin) -> Snapshot | None:
         return None
     try:
         index, note = MatchIndex.load_with_note(path)
-        position = Position(oldest=int(json.loads(note)["oldest"]))
-        if note != _note(origin, position):
+        told = json.loads(note)
+        oldest, obeyed = int(told["oldest"]), int(told["obeyed"])
+        if note != _note(origin, oldest, obeyed):
             raise ValueError("it is of another origin")
     except (ValueError, KeyError, TypeError, OSError) as error:
         logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
         return None
-    return Snapshot(index=index, position=position, stamp=before)
+    return Snapshot(index=index, position=Position(oldest=oldest), obeyed=obeyed, stamp=before)
 
 
 def stamp(folder: Path, origin: Origin) -> Stamp | None:
@@ -139,6 +143,6 @@ def _path(folder: Path, origin: Origin) -> Path:
     return folder / f"{origin.name}.index"
 
 
-def _note(origin: Origin, position: Position) -> str:
-    told = asdict(origin) | {"version_id": str(origin.version_id), "oldest": position.oldest}
-    return json.dumps(told, sort_keys=True)
+def _note(origin: Origin, oldest: int, obeyed: int) -> str:
+    told = asdict(origin) | {"version_id": str(origin.version_id)}
+    return json.dumps(told | {"oldest": oldest, "obeyed": obeyed}, sort_keys=True)

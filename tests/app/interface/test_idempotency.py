@@ -26,6 +26,7 @@ UNKEPT = {
     "/auth:sign-out",
     "/auth:reset-password",
     "/me:change-password",
+    "/me:erase",
     "/accounts/{account_id}:issue-password-reset",
     "/api-keys",
     "/matches:preview",
