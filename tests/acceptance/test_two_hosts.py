@@ -10,21 +10,23 @@ import httpx
 import pytest
 
 from scripts.service import signed_in
-from tests.acceptance.balancer import Balancer, balancing
+from tests.acceptance.balancer import Balancer, balancing, is_ready
 from tests.acceptance.load import under_load
 from tests.acceptance.processes import (
     COORDINATOR,
     PASSWORD,
+    STOP_SECONDS,
     Running,
     environment,
     names_in,
     preview,
     run,
     serving,
+    until,
 )
 from tests.acceptance.test_two_processes import LONGEST, admitted, essence, match, timed_names
 
-DRAIN_SECONDS = "2"
+DRAIN_SECONDS = "5"
 CREDENTIALS = {"email": COORDINATOR, "password": PASSWORD}
 
 
@@ -164,7 +166,11 @@ def test_reload_and_stop_behind_the_balancer_lose_no_request(
         port = first.url.rpartition(":")[2]
         assert run(environment(folder / "first", PORT=port), "reload").returncode == 0
         account.wait_for(40)
-        assert first.stop() == 0
+        first.process.terminate()
+        until(lambda: not is_ready(first.url), seconds=STOP_SECONDS, what="503")
+        answer = httpx.get(f"{first.url}/livez", timeout=60)  # still served, on a last connection
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert first.process.wait(timeout=STOP_SECONDS) == 0
         account.wait_for(40)
     print(f"{len(account.ends)} requests, connections by host: {list(balancer.handed.values())}")
     assert not account.failed
