@@ -28,7 +28,12 @@ logger = logging.getLogger(__name__)
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
-    import_paths=["app.interface.tasks", "app.matches.index.tasks", "app.bulk.tasks"],
+    import_paths=[
+        "app.interface.tasks",
+        "app.encryption.tasks",
+        "app.matches.index.tasks",
+        "app.bulk.tasks",
+    ],
 )
 
 ATTEMPTS = 5

@@ -12,6 +12,7 @@ from sqlalchemy import URL
 from app import api, health, start_page
 from app.accounts.secrets import AccessTokens
 from app.background import running
+from app.encryption.rotation import require_keys
 from app.interface import errors, openapi
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.pagination import Cursors
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings) as process, _shared(app, process):
+        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)):
             yield

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.encryption.keys import KeyRing, key_bytes, new_key
 
 
 class EncoderKind(StrEnum):
@@ -33,6 +35,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="signs tokens and cursors; made and kept under var_folder when empty",
     )
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="comma separated base64 keys of 32 bytes: the first seals contacts, all open;"
+        " made and kept under var_folder when empty",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="comma separated origins of browser clients"
     )
@@ -52,12 +59,20 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def split_origins(cls, values: dict[str, object]) -> dict[str, object]:
+    def split_lists(cls, values: dict[str, object]) -> dict[str, object]:
         """Read `CORS_ORIGINS=https://a,https://b`."""
-        origins = values.get("cors_origins")
-        if isinstance(origins, str):
-            values["cors_origins"] = tuple(o.strip() for o in origins.split(",") if o.strip())
+        for name in ("cors_origins", "encryption_keys"):
+            given = values.get(name)
+            if isinstance(given, str):
+                values[name] = tuple(part.strip() for part in given.split(",") if part.strip())
         return values
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def require_whole_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            key_bytes(key.get_secret_value())
+        return keys
 
     @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":
@@ -84,17 +99,26 @@ class Settings(BaseSettings):
         """
         if self.secret_key.get_secret_value():
             return self
-        return self.model_copy(update={"secret_key": SecretStr(_kept_key(self.var_folder))})
+        key = _kept(self.var_folder, "secret_key", secrets.token_urlsafe(48))
+        return self.model_copy(update={"secret_key": SecretStr(key)})
+
+    def key_ring(self) -> KeyRing:
+        """The keys that seal contacts: the given ones, or those kept under var_folder, one a line.
+
+        Several hosts on one database must be given the same ENCRYPTION_KEYS.
+        """
+        given = [key.get_secret_value() for key in self.encryption_keys]
+        return KeyRing.of(given or _kept(self.var_folder, "encryption_keys", new_key()).split())
 
 
-def _kept_key(folder: Path) -> str:
-    """Read the folder's key; the first process to come makes it, all others read that one."""
+def _kept(folder: Path, name: str, new: str) -> str:
+    """Read the folder's file; the first process to come makes it, all others read that one."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "secret_key"
-    draft = folder / f".secret_key.{secrets.token_hex(8)}"
+    path = folder / name
+    draft = folder / f".{name}.{secrets.token_hex(8)}"
     if not path.exists():
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        draft.write_text(new, encoding="ascii")
         try:
             os.link(draft, path)
         except FileExistsError:
