@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, start_page
+from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
@@ -79,5 +80,6 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
-    async with open_queue(process.url):
+    async with open_queue(process.url), open_providers(app.state.settings) as providers:
+        app.state.providers = providers
         yield

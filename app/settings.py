@@ -5,10 +5,19 @@ import secrets
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.encryption.keys import KeyRing, key_bytes, new_key
@@ -18,6 +27,33 @@ class EncoderKind(StrEnum):
     LOCAL = "local"
     REMOTE = "remote"
     NONE = "none"
+
+
+class SignInProvider(BaseModel):
+    """An OpenID Connect provider that people may sign in with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,50}$", description="what clients call it")
+    label: str = Field(min_length=1, description="what people read on the button")
+    issuer: str = Field(pattern=r"^https?://\S+$", max_length=300)
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = Field(default=SecretStr(""), description="empty: a public client")
+    scopes: str = Field(default="openid email profile", pattern=r"^(.* )?openid( .*)?$")
+    redirect_uris: tuple[str, ...] = Field(
+        min_length=1, description="where clients may have the provider send people back to"
+    )
+    new_accounts: Literal["enterprise", "expert"] | None = Field(
+        default=None, description="the role of an account made for somebody unknown; null: none is"
+    )
+
+    @model_validator(mode="after")
+    def require_tls(self) -> "SignInProvider":
+        """Whoever can change what an issuer says can be anybody; loopback alone is near enough."""
+        address = urlsplit(self.issuer)
+        if address.scheme != "https" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("an issuer should be https")
+        return self
 
 
 class Settings(BaseSettings):
@@ -46,6 +82,13 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=15, ge=1)
     refresh_token_days: int = Field(default=30, ge=1)
     reset_code_hours: int = Field(default=24, ge=1)
+    staff_need_second_factor: bool = Field(
+        default=False, description="administrators and coordinators must set one up first"
+    )
+    sign_in_providers: tuple[SignInProvider, ...] = Field(
+        default=(), description="JSON list of OpenID Connect providers, see SignInProvider"
+    )
+    provider_timeout_seconds: float = Field(default=5.0, gt=0)
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
@@ -75,10 +118,21 @@ class Settings(BaseSettings):
         return keys
 
     @model_validator(mode="after")
+    def require_different_providers(self) -> "Settings":
+        for names in ([p.name for p in self.sign_in_providers], self.issuers):
+            if len(set(names)) < len(names):
+                raise ValueError("SIGN_IN_PROVIDERS names one provider twice")
+        return self
+
+    @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
         return self
+
+    @property
+    def issuers(self) -> list[str]:
+        return [provider.issuer for provider in self.sign_in_providers]
 
     @property
     def access_lifetime(self) -> timedelta:
