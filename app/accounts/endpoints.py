@@ -226,7 +226,6 @@ async def start_link(
 
 
 @router.post("/me/identities", status_code=status.HTTP_201_CREATED)
-@unkept
 async def link_identity(
     session: SessionDep,
     providers: ProviderClientsDep,

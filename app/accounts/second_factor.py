@@ -28,7 +28,7 @@ from app.accounts.schemas import (
 from app.accounts.secrets import AccessTokens, digest
 from app.accounts.sign_in import ENDED, admit, end_sign_ins, require_password
 from app.changes import operations as changes
-from app.interface.errors import Conflict, Invalid, NotFound, NotSignedIn, Problem
+from app.interface.errors import Conflict, Invalid, NotFound, NotSignedIn, TooManyRequests
 from app.interface.language import Text
 from app.interface.validation import FieldError
 
@@ -52,8 +52,8 @@ class WrongCode(Invalid):
         super().__init__(errors=[error])
 
 
-class TooManyGuesses(Problem):
-    status, code = 429, "too_many_guesses"
+class TooManyGuesses(TooManyRequests):
+    code = "too_many_guesses"
     title = Text("错误次数过多，请稍后再试", "Too many wrong codes; try again later")
 
     def __init__(self, wait: timedelta) -> None:

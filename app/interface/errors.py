@@ -149,6 +149,11 @@ class PreconditionRequired(Problem):
     title = Text("请在 If-Match 中给出所见版本", "Name the version you saw in If-Match")
 
 
+class TooManyRequests(Problem):
+    status, code = 429, "too_many_requests"
+    title = Text("请求过于频繁，请稍后再试", "Too many requests; try again later")
+
+
 class Unavailable(Problem):
     status, code = 503, "unavailable"
     title = Text("服务暂不可用，请稍后重试", "Unavailable for the moment; try again")
@@ -174,6 +179,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         UnsupportedMedia,
         Invalid,
         PreconditionRequired,
+        TooManyRequests,
         Problem,
         Unavailable,
     )

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import now
+from app.encryption.sealed import ring
 from app.interface.errors import KeyReused, invalid_field
 from app.interface.models import KeptAnswer
 
@@ -41,7 +42,7 @@ class Claim:
 
 
 def unkept(endpoint: EndpointT) -> EndpointT:
-    """Mark an endpoint whose answers hold secrets, or change nothing, and are never kept."""
+    """Mark an endpoint whose answers are never kept: secrets are sent or shown, or nothing changes."""
     setattr(endpoint, UNKEPT, True)
     return endpoint
 
@@ -90,24 +91,32 @@ async def find(request: Request, claim: Claim) -> Response | None:
     if kept.fingerprint != claim.fingerprint:
         raise KeyReused()
     headers = kept.headers | {REPLAYED: "true"}
-    return Response(kept.body, status_code=kept.status or 200, headers=headers)
+    body = ring().open(kept.body.decode("latin-1"), _place(principal, claim))
+    return Response(body.encode("latin-1"), status_code=kept.status or 200, headers=headers)
 
 
 async def keep(request: Request, claim: Claim, response: Response) -> None:
     """Keep the answer beside the work; a replayed one is kept already."""
     if REPLAYED in response.headers or not 200 <= response.status_code < 300:
         return
+    principal = _principal_of(request)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    # The answer shows contacts, which the database is not to hold in the open.
+    body = ring().seal(bytes(response.body).decode("latin-1"), _place(principal, claim))
     await _session_of(request).execute(
         update(KeptAnswer)
-        .where(KeptAnswer.principal == _principal_of(request), KeptAnswer.key == claim.key)
-        .values(status=response.status_code, headers=headers, body=bytes(response.body))
+        .where(KeptAnswer.principal == principal, KeptAnswer.key == claim.key)
+        .values(status=response.status_code, headers=headers, body=body.encode("latin-1"))
     )
 
 
 async def forget_old(session: AsyncSession) -> None:
     """Delete the answers that are too old to be given again."""
     await session.execute(delete(KeptAnswer).where(KeptAnswer.created_at < now() - KEPT_FOR))
+
+
+def _place(principal: UUID, claim: Claim) -> str:
+    return f"kept_answers.body.{principal}.{claim.key}"
 
 
 def _session_of(request: Request) -> AsyncSession:

@@ -44,6 +44,7 @@ def upgrade() -> None:
         ),
     )
     op.alter_column("accounts", "password_hash", comment="empty for no password")
+    op.alter_column("kept_answers", "body", comment="sealed")
     _create_second_factors()
     _create_identities()
 
@@ -118,5 +119,6 @@ def downgrade() -> None:
     for table in ("identities", "recovery_codes", "second_factors"):
         op.drop_table(table)
     op.alter_column("accounts", "password_hash", comment=None)
+    op.alter_column("kept_answers", "body", comment=None)
     op.drop_column("accounts", "has_second_factor")
     op.drop_table("encryption_keys")

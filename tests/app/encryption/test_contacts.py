@@ -48,6 +48,20 @@ async def test_the_same_contact_again_is_not_sealed_anew(
     assert await stored(session) == before
 
 
+async def test_answers_kept_for_repetitions_are_sealed(
+    people: People, session: AsyncSession
+) -> None:
+    staff = await people.coordinator()
+    body = {"name": "义乌某厂", "region_code": "330782", "contact_phone": PHONE}
+    headers = {"Idempotency-Key": "k"}
+    first, again = [await staff.post("/organizations", json=body, headers=headers) for _ in "12"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.content == first.content
+    kept = await session.scalar(text("SELECT body FROM kept_answers"))
+    assert kept is not None
+    assert (kept[:1], PHONE.encode() in kept) == (MARK.encode(), False)
+
+
 async def test_a_value_moved_to_another_record_does_not_open(
     people: People, session: AsyncSession
 ) -> None:
