@@ -176,7 +176,8 @@ async def _rotate_keys() -> None:
     console.print(f"[green]✓[/] 已重新加密 · sealed again: {rotation.resealed}")
     if rotation.left:
         _fail(f"无法解密 · cannot be read with these keys: {rotation.left}")
-    console.print("  其他密钥可以移除 · the other keys may be removed from ENCRYPTION_KEYS")
+    # By then the answers kept for repeated requests, which are sealed as well, have gone.
+    console.print("  一天后可移除其他密钥 · the other keys may be removed in a day's time")
 
 
 @asynccontextmanager

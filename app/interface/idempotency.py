@@ -42,7 +42,7 @@ class Claim:
 
 
 def unkept(endpoint: EndpointT) -> EndpointT:
-    """Mark an endpoint whose answers are never kept: secrets are sent or shown, or nothing changes."""
+    """Mark an endpoint that shows or is sent secrets, or changes nothing: no answer is kept."""
     setattr(endpoint, UNKEPT, True)
     return endpoint
 
