@@ -1,8 +1,8 @@
 """The optional second step of a sign-in: codes of an authenticator (TOTP, RFC 6238).
 
 Guesses are bounded: after five wrong codes in a row each further one locks the account's second
-step for twice as long as the one before, up to a day. That is some 17 guesses on the first day
-and one on each day after.
+step for twice as long as the one before, up to a day: fifteen guesses on the first day, and then
+hardly one a day.
 """
 
 import base64
