@@ -30,6 +30,7 @@ queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
     import_paths=[
         "app.interface.tasks",
+        "app.encryption.tasks",
         "app.matches.index.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",

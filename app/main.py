@@ -10,8 +10,10 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, start_page
+from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
+from app.encryption.rotation import require_keys
 from app.interface import errors, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings) as process, _shared(app, process):
+        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)):
             yield
@@ -94,5 +97,10 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
-    async with open_queue(process.url), app.state.limiter.sharing(process.url):
+    async with (
+        open_queue(process.url),
+        app.state.limiter.sharing(process.url),
+        open_providers(app.state.settings) as providers,
+    ):
+        app.state.providers = providers
         yield

@@ -149,8 +149,13 @@ class PreconditionRequired(Problem):
     title = Text("请在 If-Match 中给出所见版本", "Name the version you saw in If-Match")
 
 
-class RateLimited(Problem):
-    status, code = 429, "rate_limited"
+class TooManyRequests(Problem):
+    status, code = 429, "too_many_requests"
+    title = Text("请求过于频繁，请稍后再试", "Too many requests; try again later")
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
     title = Text("请求过于频繁", "Too many requests")
 
     def __init__(self, seconds: int, headers: Mapping[str, str]) -> None:
@@ -185,7 +190,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         UnsupportedMedia,
         Invalid,
         PreconditionRequired,
-        RateLimited,
+        TooManyRequests,
         Problem,
         Unavailable,
     )

@@ -29,7 +29,7 @@ DOMAINS = (
     "console",
 )
 # Packages that serve every domain and know of none.
-SERVING_ALL = frozenset({"interface", "postgres"})
+SERVING_ALL = frozenset({"interface", "postgres", "encryption"})
 # The modules that put the domains together; all others of `app` know nothing of them.
 COMPOSING = frozenset({"main", "api", "models", "process", "commands", "serving", "worker"})
 # What only the application knows of: the pure core must run without.

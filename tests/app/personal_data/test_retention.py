@@ -109,5 +109,6 @@ async def test_tokens_reports_and_contacts_go(
     assert await count(session, RefreshToken) == 1
     [kept] = (await session.execute(select(Import.report, Import.filename))).all()
     assert (kept.report, kept.filename) == ([], "")
-    names = await session.scalars(select(Organization.contact_name).order_by(Organization.id))
-    assert names.all() == ["", "周某"]
+    session.expire_all()
+    found = await session.scalars(select(Organization).order_by(Organization.id))
+    assert [organization.contact_name for organization in found] == ["", "周某"]
