@@ -5,9 +5,12 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
 from app.demands import operations
+from app.demands.models import Demand
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -96,3 +99,6 @@ async def withdraw_demand(
     """撤回 · The enterprise takes its demand back, unless it was refused."""
     moved = await operations.move(session, actor, demand_id, "withdraw", data.reason)
     return operations.show(actor, moved)
+
+
+add_batch(router, "demands", Demand, CurrentAccount)

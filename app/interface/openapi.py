@@ -22,7 +22,8 @@ and send `Authorization: Bearer <access_token>`. Errors are `application/problem
 (RFC 9457) in the language of `Accept-Language` (zh-CN by default, or en); `code` is the contract.
 Lists are pages: `limit`, `cursor`, `sort`, `count=exact`. A record's answer has an `ETag`; `PUT`,
 `PATCH` and `DELETE` need it in `If-Match`. A `POST` with an `Idempotency-Key` that comes twice
-within 24 hours is done once and answered twice.
+within 24 hours is done once and answered twice. `POST …:batch` takes up to 500 items, each as its
+own route would take it. What takes long answers 202 with an operation that tells how far it is.
 """
 
 PARAMETERS: dict[str, Schema] = {
@@ -174,6 +175,8 @@ def _plain_example(schema: Schema, schemas: Schema, name: str) -> Any:
     if name in EXAMPLES_BY_NAME and not holds_records:
         return EXAMPLES_BY_NAME[name]
     if kind == "array":
-        return [example_of(schema["items"], schemas, name)] if "items" in schema else []
+        inner: Schema = schema.get("items", {})
+        kinds: list[Schema] = inner.get("oneOf", [inner] if inner else [])
+        return [example_of(kind, schemas, name) for kind in kinds]
     shape: str = schema.get("format", kind)
     return EXAMPLES_BY_SHAPE.get(shape, EXAMPLES_BY_SHAPE.get(kind))
