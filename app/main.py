@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.access_tokens = AccessTokens(
         key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime
     )
+    app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(api.router)

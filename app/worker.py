@@ -4,10 +4,12 @@ import asyncio
 import os
 import sys
 import threading
+from functools import partial
 
 from app.jobs import work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
+from app.progress.following import end_lost, follow_job
 from app.settings import Settings
 
 STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
@@ -23,7 +25,12 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
         _cancel_with_stdin()
     async with open_process(settings) as process:
         context = {"sessions": process.sessions, "matching": _matching(process)}
-        await work(process.url, context)
+        await work(
+            process.url,
+            context,
+            around=[follow_job],
+            after_look=partial(end_lost, process.sessions),
+        )
 
 
 def _matching(process: Process) -> MatchingWork:

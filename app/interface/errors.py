@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
@@ -214,6 +214,13 @@ def invalid_field(pointer: str, code: str, zh: str, en: str) -> Invalid:
 def language_of(request: Request) -> str:
     """The language in which the caller reads."""
     return preferred_language(request.headers.get("accept-language", ""))
+
+
+async def get_language(request: Request) -> str:
+    return language_of(request)
+
+
+LanguageDep = Annotated[str, Depends(get_language)]
 
 
 def render(request: Request, problem: Problem) -> Response:

@@ -59,6 +59,10 @@ TAGS = [
     {"name": "reference", "description": "标准代码 · regions, industries, disciplines, fields"},
     {"name": "accounts", "description": "账号 · sign-in, accounts, API keys"},
     {"name": "organizations", "description": "机构 · enterprises, universities, memberships"},
+    {
+        "name": "operations",
+        "description": "长时间任务 · long work: progress, events, cancelling",
+    },
     {"name": "experts", "description": "专家库 · experts and their evidence"},
     {"name": "achievements", "description": "成果库 · results open to transfer"},
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
