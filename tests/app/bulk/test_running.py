@@ -3,8 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import URL, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
@@ -460,6 +461,32 @@ async def test_a_killed_run_is_safe_to_repeat(
     assert await count_of(session, Expert) == 450
     await run(sessions, import_id)  # finished: nothing happens
     assert (await operations.get(session, SERVICE, import_id)).finished_at == body.finished_at
+
+
+@pytest.mark.parametrize("mode", list(ImportMode))
+async def test_a_cancelled_run_keeps_what_its_mode_promises(
+    sessions: Sessions, session: AsyncSession, database: URL, mode: ImportMode
+) -> None:
+    rows = [expert(n) for n in range(450)]
+    rows[7] = {"external_id": "E7"}
+    content = json_lines(*rows)
+    upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=mode)
+    async with sessions.begin() as own:
+        import_id = (await operations.start(own, SERVICE, upload)).id
+    conninfo = database.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def ask_to_stop(done: int, total: int) -> None:
+        with psycopg.connect(conninfo) as other:
+            other.execute("UPDATE operations SET cancel_requested_at = now()")
+
+    await run(sessions, import_id, ask_to_stop)
+    body = await operations.get(session, SERVICE, import_id)
+    assert (body.state, body.row_count, body.read_count) == (OperationState.CANCELLED, 450, 400)
+    kept = 399 if mode is PARTIAL else 0
+    assert counts(body) == (kept, 0, 0, 1)
+    assert await count_of(session, Expert) == kept
+    assert {row for row, _, _ in codes(body)} == {8}
+    assert await session.scalar(select(func.count()).where(Import.content.is_not(None))) == 0
 
 
 async def test_the_file_is_forgotten_when_it_is_in(
