@@ -50,6 +50,6 @@ async def cancel_operation(
 async def watch_operation(
     request: Request, watched: WatchedId, seat: SeatDep, language: LanguageDep
 ) -> AsyncIterator[ServerSentEvent]:
-    """进度推送 · The operation as server-sent events, one at each change, until it has ended."""
+    """进度推送 · The operation as server-sent events, now and as it changes, until it has ended."""
     async for event in events.watch(request, watched, language):
         yield event
