@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
@@ -47,6 +47,18 @@ class ProblemBody(BaseModel):
     detail: str | None = None
     errors: list[ErrorItem] = []
     request_id: str | None = None
+    results: list["RefusedItem"] | None = Field(
+        default=None,
+        exclude_if=lambda results: results is None,
+        description="only of a batch that was refused as a whole: what was wrong with each item",
+    )
+
+
+class RefusedItem(BaseModel):
+    """Why one item of a batch was not done."""
+
+    status: int
+    problem: ProblemBody
 
 
 @dataclass(eq=False)
@@ -61,6 +73,20 @@ class Problem(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[Text] = Text("服务内部错误", "Internal error")
     keeps_work: ClassVar[bool] = False
+
+    def body(self, language: str, request_id: str | None = None) -> ProblemBody:
+        """What people and programs read of it."""
+        return ProblemBody(
+            title=self.title.in_language(language),
+            status=self.status,
+            code=self.code,
+            detail=self.detail.in_language(language) if self.detail else None,
+            errors=[
+                ErrorItem(pointer=e.pointer, code=e.code, detail=e.message.in_language(language))
+                for e in self.errors
+            ],
+            request_id=request_id,
+        )
 
 
 class MalformedRequest(Problem):
@@ -202,20 +228,22 @@ def invalid_field(pointer: str, code: str, zh: str, en: str) -> Invalid:
     return Invalid(errors=[FieldError(pointer=pointer, code=code, message=Text(zh, en))])
 
 
+def language_of(request: Request) -> str:
+    """The language in which the caller reads."""
+    return preferred_language(request.headers.get("accept-language", ""))
+
+
+async def get_language(request: Request) -> str:
+    return language_of(request)
+
+
+LanguageDep = Annotated[str, Depends(get_language)]
+
+
 def render(request: Request, problem: Problem) -> Response:
     """The problem as problem+json in the caller's language."""
-    language = preferred_language(request.headers.get("accept-language", ""))
-    body = ProblemBody(
-        title=problem.title.in_language(language),
-        status=problem.status,
-        code=problem.code,
-        detail=problem.detail.in_language(language) if problem.detail else None,
-        errors=[
-            ErrorItem(pointer=e.pointer, code=e.code, detail=e.message.in_language(language))
-            for e in problem.errors
-        ],
-        request_id=request.scope.get("request_id"),
-    )
+    language = language_of(request)
+    body = problem.body(language, request.scope.get("request_id"))
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
     return JSONResponse(
         body.model_dump(),

@@ -164,6 +164,7 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
     ]
     assert sorted(periodic) == [
         ("delete_old_jobs", "17 3 * * *"),
+        ("delete_old_operations", "43 3 * * *"),
         ("encode_texts", "* * * * *"),
         ("fit_indexes", "* * * * *"),
         ("forget_old_answers", "29 * * * *"),

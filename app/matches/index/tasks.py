@@ -23,6 +23,7 @@ from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.fitting import PoolSize
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
+from app.progress.following import advance
 from matching import Candidate, Encoder, MatchIndex, text_key
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ async def fit_indexes(context: JobContext, timestamp: int = 0) -> None:
 async def refit_indexes(context: JobContext) -> None:
     """Put new statistics in force for every pool, because somebody asked for it."""
     work: MatchingWork = context.additional_context["matching"]
-    for pool in Pool:
+    for done, pool in enumerate(Pool):
+        await advance(done, len(Pool))
         await _fit(work, pool)
 
 
