@@ -15,7 +15,7 @@ from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
-from app.interface import errors, openapi
+from app.interface import failures, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.head import HeadMiddleware
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(api.router)
-    errors.install(app)
+    failures.install(app)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(
