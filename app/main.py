@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, start_page
+from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
-from app.interface import errors, openapi
+from app.encryption.rotation import require_keys
+from app.interface import failures, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.head import HeadMiddleware
@@ -57,10 +60,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(api.router)
-    errors.install(app)
+    failures.install(app)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(
@@ -79,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings) as process, _shared(app, process):
+        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)):
             yield
@@ -95,5 +100,10 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
-    async with open_queue(process.url), app.state.limiter.sharing(process.url):
+    async with (
+        open_queue(process.url),
+        app.state.limiter.sharing(process.url),
+        open_providers(app.state.settings) as providers,
+    ):
+        app.state.providers = providers
         yield

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.accounts.models import Account
 from app.background import running
 from app.database import create_engine, create_sessions
+from app.encryption.rotation import require_keys
+from app.encryption.sealed import unlock
 from app.migration import upgrade
 from app.postgres.server import database_server
 from app.reloading import Running, enlisted
@@ -87,6 +89,8 @@ async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
     engine = create_engine(url, settings)
     with console.status("更新数据库结构 · migrating the database"):
         await upgrade(engine)
+    unlock(settings.key_ring())
+    await require_keys(create_sessions(engine))
     console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
         # Imported here: a start that loads nothing needs none of it.

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Record
+from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
 
@@ -91,9 +92,12 @@ class Demand(Record):
         ARRAY(String(6)), default=list, server_default="{}"
     )
     public_summary: Mapped[str] = mapped_column(default="")
-    contact_name: Mapped[str] = mapped_column(default="")
-    contact_phone: Mapped[str] = mapped_column(default="")
-    contact_email: Mapped[str] = mapped_column(default="")
+    contact_name_sealed: Mapped[str] = mapped_column("contact_name", default="")
+    contact_phone_sealed: Mapped[str] = mapped_column("contact_phone", default="")
+    contact_email_sealed: Mapped[str] = mapped_column("contact_email", default="")
+    contact_name = Sealed()
+    contact_phone = Sealed()
+    contact_email = Sealed()
     is_open_bid: Mapped[bool] = mapped_column(default=False, comment="揭榜挂帅")
     assessment_indicators: Mapped[str] = mapped_column(default="", comment="考核指标")
     time_limit_months: Mapped[int | None]

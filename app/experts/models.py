@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import JsonObject, Record
+from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
 
@@ -163,8 +164,10 @@ class ExpertContact(Record):
     expert_id: Mapped[UUID] = mapped_column(
         ForeignKey("experts.id", ondelete="CASCADE"), unique=True
     )
-    phone: Mapped[str] = mapped_column(default="")
-    email: Mapped[str] = mapped_column(default="")
+    phone_sealed: Mapped[str] = mapped_column("phone", default="")
+    email_sealed: Mapped[str] = mapped_column("email", default="")
+    phone = Sealed()
+    email = Sealed()
 
 
 class Consent(Record):

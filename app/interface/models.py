@@ -20,7 +20,7 @@ class KeptAnswer(Base):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary, comment="of path and body")
     status: Mapped[int | None]
     headers: Mapped[JsonObject] = mapped_column(default=dict)
-    body: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    body: Mapped[bytes] = mapped_column(LargeBinary, default=b"", comment="sealed")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -91,7 +91,6 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     await end_sign_ins(session, account)
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
     await repository.forget_about_account(session, account.id)
-    await repository.forget_answers_about(session, account.id)
 
 
 async def _leave_contacts(session: AsyncSession, account: Account) -> None:

@@ -10,7 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, or_
 
-from app.accounts.models import Account, ApiKey, PasswordReset, RefreshToken
+from app.accounts.models import (
+    Account,
+    ApiKey,
+    Identity,
+    PasswordReset,
+    RefreshToken,
+    SecondFactor,
+)
 from app.bulk.models import Import, ImportedRow, ImportKind
 from app.changes.models import Change
 from app.database import Base
@@ -18,11 +25,12 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations.models import Membership
+from app.progress.models import Operation
 
 # Columns that no export shows: secrets, and what is made of other columns for searching.
 HIDDEN = frozenset(
     {"password_hash", "token_hash", "secret_hash", "code_hash", "search", "content", "body"}
-    | {"fingerprint", "transaction_id"}
+    | {"secret", "last_step", "fingerprint", "transaction_id"}
 )
 
 
@@ -56,6 +64,8 @@ HOLDINGS = (
     Holding(table=ApiKey, about=lambda p: ApiKey.account_id == p.account_id),
     Holding(table=RefreshToken, about=lambda p: RefreshToken.account_id == p.account_id),
     Holding(table=PasswordReset, about=lambda p: PasswordReset.account_id == p.account_id),
+    Holding(table=SecondFactor, about=lambda p: SecondFactor.account_id == p.account_id),
+    Holding(table=Identity, about=lambda p: Identity.account_id == p.account_id),
     Holding(table=KeptAnswer, about=lambda p: KeptAnswer.principal == p.account_id),
     Holding(table=Expert, about=lambda p: Expert.id == p.expert_id),
     Holding(table=Evidence, about=lambda p: Evidence.expert_id == p.expert_id),
@@ -71,6 +81,7 @@ HOLDINGS = (
         about=lambda p: exists().where(Match.id == MatchReview.match_id, _matches_of(p)),
     ),
     Holding(table=MatchRun, about=lambda p: MatchRun.account_id == p.account_id),
+    Holding(table=Operation, about=lambda p: Operation.account_id == p.account_id),
     Holding(table=Import, about=lambda p: Import.account_id == p.account_id),
     Holding(
         table=ImportedRow,

@@ -5,20 +5,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, inspect, select, text, update
+from sqlalchemy import ColumnElement, delete, inspect, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Account, ApiKey, PasswordReset, RefreshToken
+from app.accounts.models import (
+    Account,
+    ApiKey,
+    Identity,
+    PasswordReset,
+    RefreshToken,
+    SecondFactor,
+)
 from app.bulk.models import Import, ImportedRow, ImportKind
 from app.database import Base
 from app.demands.models import Demand
+from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
+from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations.models import Membership, MembershipState, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
+from app.progress.models import Operation
 
 ROWS = 50_000  # of one table in an export
+CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
 
 # What a run says of somebody besides where they stood: why they were kept out, in free text.
 FORGET_EXCLUSIONS = text(
@@ -49,8 +60,16 @@ async def rows_about(
     statement = select(*columns).where(holding.about(person))
     keys = inspect(holding.table).primary_key
     found = await session.execute(statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1))
-    rows = [dict(row) for row in found.mappings()]
+    rows = [_opened(holding, dict(row)) for row in found.mappings()]
     return rows[:ROWS], len(rows) > ROWS
+
+
+def _opened(holding: Holding, row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its sealed columns in the open."""
+    for name in row:
+        if isinstance(vars(holding.table).get(name), Sealed):
+            row[name] = ring().open(row[name] or "", place_of(holding.name, name, row["id"]))
+    return row
 
 
 async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
@@ -64,20 +83,15 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
     await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
-    await forget_answers_about(session, expert_id)
-
-
-async def forget_answers_about(session: AsyncSession, record_id: UUID) -> None:
-    """Delete the kept answers that show a record: they would give it again for a day."""
-    shown = func.encode(KeptAnswer.body, "escape")  # an id is ASCII, and stands there as it is
-    await _delete(session, KeptAnswer, shown.contains(str(record_id)))
+    await idempotency.forget_about(session, expert_id)
 
 
 async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
     """Delete an account's ways in, its kept answers and memberships."""
-    for table in (RefreshToken, PasswordReset, ApiKey):
+    for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
+    await idempotency.forget_about(session, account_id)
     of_account = Membership.account_id == account_id
     await _update(session, Membership, of_account, state=MembershipState.REVOKED)
 
@@ -137,7 +151,8 @@ async def delete_ended_tokens(session: AsyncSession, before: datetime) -> None:
 
 
 async def empty_import_reports(session: AsyncSession, before: datetime) -> None:
-    await _update(session, Import, Import.finished_at < before, report=[], filename="")
+    ended = select(Operation.id).where(Operation.finished_at < before)
+    await _update(session, Import, Import.id.in_(ended), report=[], filename="")
 
 
 async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> None:
@@ -145,9 +160,8 @@ async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> No
     of_rejected = (
         Organization.state.in_((OrganizationState.REGISTERED, OrganizationState.REJECTED))
     ) & (Organization.updated_at < before)
-    await _update(
-        session, Organization, of_rejected, contact_name="", contact_phone="", contact_email=""
-    )
+    nothing = dict.fromkeys(CONTACTS, "")
+    await _update(session, Organization, of_rejected, **nothing)
 
 
 async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:

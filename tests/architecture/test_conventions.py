@@ -31,6 +31,7 @@ BOUNDED_LISTS = {
     "/experts/{expert_id}/matching-demands": "ranked at the moment: the best `limit`",
     "/demands/{demand_id}/similar-demands": "ranked at the moment: the best `limit`",
     "/demands/{demand_id}/matching-achievements": "ranked at the moment: the best `limit`",
+    "/auth/providers": "those of the settings",
     "/consent-purposes": "one for each purpose, of which there are two",
     "/match-indexes": "one for each pool, of which there are three",
     "/jobs": "the job queue's own numbers, not ids of ours: `before_id` goes on from one",
@@ -39,13 +40,15 @@ BOUNDED_LISTS = {
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
+    "/operations/{operation_id}/events": "a stream that ends with the operation",
+    "/me/second-factor": "whether there is one, never the factor itself",
     "/me/personal-data": "everything on one person, at most 50,000 rows of a table",
     "/experts/{expert_id}/personal-data": "everything on one person, likewise",
 }
 # What bounds a text besides its length; a file is bounded as the whole body is.
 BOUNDING = frozenset({"format", "enum", "const", "contentMediaType"})
-# An import's choices, named by what they do.
-CHOICES = frozenset({"admit", "overwrite"})
+# An import's or a batch's choices, named by what they do.
+CHOICES = frozenset({"admit", "overwrite", "atomic"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,7 @@ def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> No
         "contact",
         "evidence",
         "personal-data",
+        "second-factor",
     }  # one's own, one of its kind, uncountable
     for operation in operations(document):
         *_, last = operation.path.split("/")

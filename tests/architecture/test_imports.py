@@ -20,6 +20,7 @@ DOMAINS = (
     "changes",
     "accounts",
     "organizations",
+    "progress",
     "experts",
     "achievements",
     "demands",
@@ -29,7 +30,7 @@ DOMAINS = (
     "console",
 )
 # Packages that serve every domain and know of none.
-SERVING_ALL = frozenset({"interface", "postgres"})
+SERVING_ALL = frozenset({"interface", "postgres", "encryption"})
 # The modules that put the domains together; all others of `app` know nothing of them.
 COMPOSING = frozenset(
     {"main", "api", "models", "process", "commands", "serving", "service", "worker"}

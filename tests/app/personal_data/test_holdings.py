@@ -13,6 +13,7 @@ ACTORS = {
     "match_reviews.requested_by_id",
     "match_reviews.answered_by_id",
     "password_resets.issued_by_id",
+    "demand_handovers.account_id",
 }
 
 
