@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        redoc_url=None,  # its page asks for a logo on another host
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings

@@ -24,7 +24,6 @@ PUBLIC = frozenset(
         "GET /livez",
         "GET /openapi.json",
         "GET /readyz",
-        "GET /redoc",
         "GET /api/v1/consent-purposes",
         "GET /api/v1/countries",
         "GET /api/v1/disciplines",
