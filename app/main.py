@@ -54,7 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings
-    app.state.is_stopping = False
+    app.state.is_stopping = False  # not ready for more
+    app.state.is_ending = False  # what lasts is to end now
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.state.access_tokens = AccessTokens(
         key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime

@@ -32,6 +32,7 @@ async def run(settings: Settings, listener: socket.socket, line: socket.socket) 
         await asyncio.wait([serving, orders], return_when=asyncio.FIRST_COMPLETED)
     finally:
         orders.cancel()
+        app.state.is_ending = True
         await _end(server, serving)
 
 

@@ -58,8 +58,11 @@ class Kept:
     async def stop(self) -> None:
         """Let it finish what it has begun, and wait for its end."""
         self._dismiss()
-        if self._line is not None:
+        if self.is_ready.is_set() and self._line is not None:
             self._line.close()
+        elif self._process is not None:  # a worker, or one that is still loading and hears nothing
+            with suppress(ProcessLookupError):
+                self._process.terminate()
         await self._end(STOP_SECONDS)
 
     def kill(self) -> None:
@@ -144,15 +147,15 @@ class Fleet:
     async def serve(self, address: str) -> None:
         """Tell the processes their database; return when the first of them serves."""
         self.address.set_result(address)
-        if self.has_worker:
-            self._worker = Kept(arguments=["worker", "--stops-with-stdin"], report=self.report)
-            self._worker.start()
         waiting = [asyncio.create_task(kept.is_ready.wait()) for kept in self._serving]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()
+        if self.has_worker:  # not before, or it would take the processor from who shall answer
+            self._worker = Kept(arguments=["worker", "--stops-with-stdin"], report=self.report)
+            self._worker.start()
 
     async def reload(self) -> bool:
         """Put new processes in the place of the old ones, without a moment when none accepts.
