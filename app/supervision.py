@@ -70,6 +70,8 @@ class Kept:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
+        if self._line is not None:
+            self._line.close()
 
     def _dismiss(self) -> None:
         if self._keeping is not None:
@@ -83,6 +85,8 @@ class Kept:
         except TimeoutError:
             self.kill()
             await self._process.wait()
+        if self._line is not None:
+            self._line.close()
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE

@@ -26,6 +26,7 @@ from tests.acceptance.processes import (
     preview,
     run,
     serving,
+    start,
     until,
 )
 
@@ -168,6 +169,11 @@ def test_killed_nobody_outlives_it_and_the_address_is_free_again(tmp_path: Path)
         port = int(first.url.rpartition(":")[2])
         first.process.kill()
         first.process.wait()
-        with serving(tmp_path / "var", port=port) as second:
+        second = start(tmp_path / "var", port=port)
+        try:
+            said = "服务已启动"  # those of the first may answer for a moment
+            until(lambda: said in second.output, seconds=READY_SECONDS, what=said)
             assert httpx.get(f"{second.url}/livez").is_success
+        finally:
+            assert second.stop() == 0
         until(lambda: not alive(left), seconds=STOP_SECONDS, what="end of all")
