@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.loops.auto import auto_loop_factory
 
+from app import logs
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
@@ -30,6 +31,7 @@ from app.interface.validation import field_errors
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServerError
 from app.postgres.server import database_server
+from app.scrubbing import safe
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -175,6 +177,7 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
     `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
     """
     try:
+        logs.configure(Settings())
         # The loop that uvicorn's own command line would choose: uvloop, where there is one.
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_until_signalled(work))
@@ -190,10 +193,13 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
     except ArgumentError:
         _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
     except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
+        is_away = isinstance(error, OperationalError)  # any other error's text may quote values
+        reason = " ".join(str(error.orig if is_away else safe(error)).split())
         _fail(f"数据库不可用 · the database is not available: {reason}")
     except OSError as error:
         _fail(str(error))
+    finally:
+        work.close()  # never begun, if the settings are at fault
 
 
 async def _until_signalled(work: Coroutine[None, None, None]) -> None:

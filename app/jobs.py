@@ -7,23 +7,27 @@ killed leaves its job marked as running, and another one starts it again.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import procrastinate
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
+from procrastinate.worker import Worker
 from psycopg import OperationalError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import logs
 from app.background import running
 from app.database import now
 from app.interface.errors import Unavailable
 
 logger = logging.getLogger(__name__)
+events = logs.events(__name__)
 
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
@@ -55,11 +59,40 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
         async with session.begin_nested():
             connection = await (await session.connection()).get_raw_connection()
             job = task.configure(connection=connection.driver_connection)
-            return await job.defer_async(**arguments)
+            return await job.defer_async(**arguments | _cause())
     except ConnectorException as error:
         if isinstance(error.__cause__, OperationalError):
             raise Unavailable() from error
         raise
+
+
+def _cause() -> dict[str, str]:
+    """The request that a job comes from goes with it, for the log; see `_observed`."""
+    request_id = logs.bound_request_id()
+    return {logs.REQUEST_ID: request_id} if request_id else {}
+
+
+async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Run a job with its ids in all that is logged meanwhile, and tell how it ended."""
+    job, began_at, outcome = context.job, time.monotonic(), "failed"
+    # The task itself knows nothing of requests.
+    request_id = job.task_kwargs.pop(logs.REQUEST_ID, None)
+    caused = {logs.REQUEST_ID: request_id} if request_id else {}
+    with logs.bound(job_id=job.id, task=job.task_name, **caused):
+        try:
+            result = await run()
+            outcome = "succeeded"
+            return result
+        except asyncio.CancelledError:
+            outcome = "cut_off"
+            raise
+        except Exception as error:
+            logger.error("the job failed", exc_info=error)
+            raise
+        finally:
+            seconds = time.monotonic() - began_at
+            told = {"outcome": outcome, "attempt": job.attempts + 1}
+            events.info("job", duration_ms=round(seconds * 1000, 1), **told)
 
 
 async def defer_once(task_name: str) -> None:
@@ -102,6 +135,7 @@ async def work(url: URL, context: dict[str, Any]) -> None:
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=float(STALLED_SECONDS),
                     shutdown_graceful_timeout=CUT_OFF_SECONDS,
+                    worker_middleware=[_observed],
                 )
         except (ConnectorException, OperationalError, OSError) as error:
             logger.warning("the worker waits for its database: %s", type(error).__name__)

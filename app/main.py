@@ -14,6 +14,7 @@ from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.interface import errors, openapi
 from app.interface.body_limit import BodyLimitMiddleware
+from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import open_queue
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
     )
+    app.add_middleware(ObservationMiddleware, owner=app, logs_address=settings.log_client_address)
     app.add_middleware(RequestIdMiddleware)
     openapi.install(app)
     return app

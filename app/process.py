@@ -9,6 +9,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
+from app import logs
 from app.database import create_engine, create_sessions
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
@@ -28,6 +29,7 @@ class Process:
 @asynccontextmanager
 async def open_process(settings: Settings) -> AsyncIterator[Process]:
     """Set up this operating system process: its threads, its database server, its connections."""
+    logs.configure(settings)
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with database_server(settings) as url, connect(settings, url) as process:
         yield process

@@ -86,7 +86,11 @@ def _server(settings: Settings, url: URL) -> uvicorn.Server:
     # The database server is up already; the application need not start it a second time.
     app = create_app(settings.model_copy(update={"database_url": address}))
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=REQUEST_SECONDS, lifespan="on"
+        app,
+        log_config=None,  # app.logs takes all loggers
+        access_log=False,
+        timeout_graceful_shutdown=REQUEST_SECONDS,
+        lifespan="on",
     )
     return _Server(config)
 

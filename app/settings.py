@@ -18,6 +18,19 @@ class EncoderKind(StrEnum):
     NONE = "none"
 
 
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
 class Settings(BaseSettings):
     """Every setting is an environment variable of the same name in capitals."""
 
@@ -42,6 +55,16 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
+    request_seconds: float = Field(
+        default=60.0, gt=0, description="an answer that takes longer is given up with 503"
+    )
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO, description="json, text, or auto: text at a terminal, else json"
+    )
+    log_client_address: bool = Field(
+        default=False, description="an address is personal data, so it is logged on request only"
+    )
     encoder: EncoderKind = EncoderKind.LOCAL
     encoder_url: AnyHttpUrl | None = Field(
         default=None, description="base of an OpenAI-compatible /v1/embeddings service"

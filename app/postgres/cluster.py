@@ -69,6 +69,10 @@ class Cluster:
             "max_connections": "200",
             "shared_buffers": f"{_shared_buffers() >> 20}MB",
             "log_checkpoints": "off",
+            # A statement's error quotes values. Its SQLSTATE is in the service's own log.
+            "log_min_messages": "log",
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         waits = ("fsync", "full_page_writes", "synchronous_commit")
         return always if self.durable else always | dict.fromkeys(waits, "off")
