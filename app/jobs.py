@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +25,7 @@ from app import logs
 from app.background import running
 from app.database import now
 from app.interface.errors import Unavailable
+from app.metrics import instruments
 
 logger = logging.getLogger(__name__)
 events = logs.events(__name__)
@@ -91,6 +92,8 @@ async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, work
             raise
         finally:
             seconds = time.monotonic() - began_at
+            instruments().jobs_ended.labels(job.task_name, outcome).inc()
+            instruments().job_seconds.labels(job.task_name).observe(seconds)
             told = {"outcome": outcome, "attempt": job.attempts + 1}
             events.info("job", duration_ms=round(seconds * 1000, 1), **told)
 
@@ -164,6 +167,28 @@ async def _retry(job: Job) -> None:
         await queue.job_manager.retry_job(job, retry_at=now())
     except UniqueViolation:
         await queue.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)
+
+
+WAITING = """
+    SELECT task_name,
+           CASE status WHEN 'todo' THEN 'queued' WHEN 'doing' THEN 'running' ELSE 'failed' END,
+           count(*),
+           max(extract(epoch FROM now() - coalesce(scheduled_at, deferred.at)))
+               FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())
+    FROM procrastinate_jobs AS job
+    LEFT JOIN LATERAL (
+        SELECT min(at) AS at FROM procrastinate_events
+        WHERE job_id = job.id AND status = 'todo' AND type IN ('deferred', 'deferred_for_retry')
+    ) AS deferred ON true
+    WHERE status IN ('todo', 'doing', 'failed')
+    GROUP BY 1, 2
+"""
+
+
+async def waiting_jobs(connection: AsyncConnection) -> Sequence[tuple[str, str, int, float | None]]:
+    """Task, state (queued, running, failed), count, and how long the oldest due one has waited."""
+    await connection.execute("SET statement_timeout = '2s'")
+    return await (await connection.execute(WAITING)).fetchall()
 
 
 @queue.periodic(cron="17 3 * * *")

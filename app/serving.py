@@ -100,6 +100,7 @@ async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        server.config.app.state.condition.is_stopping = True  # type: ignore[union-attr]
         server.should_exit = True
         if not server.started:
             serving.cancel()

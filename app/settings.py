@@ -18,6 +18,12 @@ class EncoderKind(StrEnum):
     NONE = "none"
 
 
+class MetricsAccess(StrEnum):
+    LOOPBACK = "loopback"
+    TOKEN = "token"
+    OFF = "off"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -65,6 +71,11 @@ class Settings(BaseSettings):
     log_client_address: bool = Field(
         default=False, description="an address is personal data, so it is logged on request only"
     )
+    metrics: MetricsAccess = Field(
+        default=MetricsAccess.LOOPBACK,
+        description="who reads /metrics: this machine, who has metrics_token, or nobody",
+    )
+    metrics_token: SecretStr = Field(default=SecretStr(""), description="16 characters or more")
     encoder: EncoderKind = EncoderKind.LOCAL
     encoder_url: AnyHttpUrl | None = Field(
         default=None, description="base of an OpenAI-compatible /v1/embeddings service"
@@ -86,6 +97,12 @@ class Settings(BaseSettings):
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
+        return self
+
+    @model_validator(mode="after")
+    def require_metrics_token(self) -> "Settings":
+        if self.metrics is MetricsAccess.TOKEN and len(self.metrics_token.get_secret_value()) < 16:
+            raise ValueError("METRICS=token needs METRICS_TOKEN of at least 16 characters")
         return self
 
     @property

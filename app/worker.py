@@ -21,7 +21,7 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     """
     if stops_with_stdin:
         _cancel_with_stdin()
-    async with open_process(settings) as process:
+    async with open_process(settings, role="worker") as process:
         context = {"sessions": process.sessions, "matching": _matching(process)}
         await work(process.url, context)
 

@@ -13,6 +13,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
+from app.metrics import instruments
 
 events = logs.events(__name__)
 
@@ -53,6 +54,9 @@ class ObservationMiddleware:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         fields = dict(self._fields(scope))
         level = logging.DEBUG if route in WATCHED and status < 400 else logging.INFO
+        measured = instruments()
+        measured.requests.labels(route, method, status).inc()
+        measured.request_seconds.labels(route, method).observe(seconds)
         events.log(
             logging.WARNING if status >= 500 else level,
             "request",

@@ -30,7 +30,9 @@ DOMAINS = (
 # Packages that serve every domain and know of none.
 SERVING_ALL = frozenset({"interface", "postgres"})
 # The modules that put the domains together; all others of `app` know nothing of them.
-COMPOSING = frozenset({"main", "api", "models", "process", "commands", "serving", "worker"})
+COMPOSING = frozenset(
+    {"main", "api", "models", "process", "commands", "serving", "worker", "health", "measurements"}
+)
 # What only the application knows of: the pure core must run without.
 WEB_AND_DATABASE = frozenset(
     {"app", "migrations", "fastapi", "starlette", "sqlalchemy", "psycopg", "pydantic", "httpx"}
@@ -136,10 +138,11 @@ def test_tests_are_not_imported() -> None:
         assert "tests" not in {name.split(".")[0] for name in imports_of(module)}, module
 
 
-# PostgreSQL's own processes get an environment made for them, and the encoder's threads are told
-# through theirs how to wait; neither is a setting of the service.
+# PostgreSQL's own processes get an environment made for them; the encoder's threads are told
+# through theirs how to wait, and the metrics' library where to write. None is a setting.
 TOUCH_THE_ENVIRONMENT = (
     "app.settings",
+    "app.metrics",
     "app.postgres.privileges",
     "app.postgres.cluster",
     "matching.embeddings",

@@ -62,6 +62,16 @@ class LiveIndex:
             return self._index
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether it has been read at all; an empty pool's index is loaded, too."""
+        return self._year != 0
+
+    @property
+    def fitted_at(self) -> float | None:
+        """When its statistics were learned, in seconds since 1970: their id's own time."""
+        return None if self._version_id is None else (self._version_id.int >> 80) / 1000
+
+    @property
     def current(self) -> MatchIndex | None:
         """The index as of the last refresh."""
         return self._index
