@@ -158,6 +158,65 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
 
 
+@cli.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="文件或目录 · a file or a folder")] = Path("."),
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="密钥另存一个文件 · the keys, in a file apart")
+    ] = False,
+) -> None:
+    """备份数据库 · Back up the database; the service may go on."""
+    _run(_back_up(target, with_keys=with_keys))
+
+
+async def _back_up(target: Path, *, with_keys: bool) -> None:
+    from app.operation import archives
+    from app.operation.backup import back_up, dump_path
+
+    settings, path = Settings(), dump_path(target)
+    keys = archives.key_files(settings.var_folder) if with_keys else None
+    async with database_server(settings) as url:
+        with console.status("备份 · backing up"):
+            manifest = await back_up(url, path, keys=keys)
+    rows = sum(count for count, _ in manifest.tables.values())
+    tables = len(manifest.tables)
+    console.print(f"[green]✓[/] 已备份 · backed up: {path} ({rows} rows, {tables} tables)")
+    if keys:
+        console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
+
+
+@cli.command()
+def restore(
+    dump: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NAME.dump")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="替换已有数据 · in the place of what is there")
+    ] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="也恢复密钥 · the keys, too")
+    ] = False,
+) -> None:
+    """恢复备份 · Restore a backup into an empty database; stop the service first."""
+    _run(_restore(dump, replaces=replace, with_keys=with_keys))
+
+
+async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
+    from app.operation.restore import restore as restore_backup
+    from app.operation.restore import restore_keys
+
+    settings = Settings()
+    async with database_server(settings) as url:
+        engine = create_engine(url, settings)
+        with console.status("恢复 · restoring"):
+            manifest = await restore_backup(engine, url, dump, replaces=replaces)
+        await engine.dispose()
+    if with_keys:
+        written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
+        console.print(f"  密钥 · keys: {written}")
+    if manifest is None:
+        console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
+    console.print("[green]✓[/] 已恢复 · restored")
+
+
 @asynccontextmanager
 async def _database() -> AsyncIterator[AsyncEngine]:
     """The database at its present schema, for as long as the command runs."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
+from app.changes.epochs import settle
 from app.interface.errors import Unavailable
 from app.interface.language import Text
 
@@ -71,6 +72,8 @@ async def upgrade(
         while True:
             try:
                 await connection.run_sync(_upgrade, versions)
+                await connection.commit()
+                await settle(connection)
                 return
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in BLOCKED:
