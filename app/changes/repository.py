@@ -24,8 +24,6 @@ NOW = """
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
            concat_ws('/',
                (SELECT id FROM epochs ORDER BY number DESC LIMIT 1),
-               (SELECT oid FROM pg_database WHERE datname = current_database()),
-               (SELECT system_identifier FROM pg_control_system()),
                (SELECT timeline_id FROM pg_control_checkpoint())
            ) AS epoch
 """

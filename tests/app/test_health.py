@@ -101,11 +101,11 @@ class Silent:
 
     def __init__(self) -> None:
         self.taken = 0
+        self.has_ended = asyncio.Event()
 
     async def take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.taken += 1
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
+        await self.has_ended.wait()
         writer.close()
 
 
@@ -115,7 +115,9 @@ async def silent() -> AsyncIterator[tuple[Silent, URL]]:
     server = await asyncio.start_server(host.take, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     yield host, URL.create("postgresql+psycopg", "nobody", host="127.0.0.1", port=port)
+    host.has_ended.set()
     server.close()
+    await asyncio.sleep(0.1)  # whoever waits in `take` ends
 
 
 async def test_a_silent_database_is_given_up_and_asked_once(
@@ -148,6 +150,8 @@ async def test_a_question_that_hangs_is_left_behind_and_not_asked_twice(database
         with pytest.raises(TimeoutError):
             await probe.answer()
     assert asked_times == 1
+    assert probe._asking is not None
+    await asyncio.wait({probe._asking})
 
 
 async def test_nobody_at_the_address(ready: FastAPI, client: AsyncClient) -> None:

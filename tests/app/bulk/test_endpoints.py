@@ -32,7 +32,8 @@ async def test_from_upload_to_report(
     assert (body["state"], body["is_admitting"]) == ("queued", True)
     assert answer.headers["Location"] == f"/api/v1/imports/{body['id']}"
     jobs = await session.execute(text("SELECT task_name, args FROM procrastinate_jobs"))
-    assert [tuple(job) for job in jobs] == [("run_import", {"import_id": body["id"]})]
+    caused_by = {"request_id": answer.headers["X-Request-ID"]}
+    assert [tuple(job) for job in jobs] == [("run_import", {"import_id": body["id"]} | caused_by)]
     await run_import(sessions, UUID(body["id"]))
     done = (await staff.get(f"/imports/{body['id']}")).json()
     assert (done["state"], done["created_count"], done["rejected_count"]) == ("done", 1, 2)

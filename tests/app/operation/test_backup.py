@@ -172,6 +172,7 @@ async def test_positions_of_before_a_restore_are_worth_nothing(
     await scenes.expert(session, "后来者", "锦纶染色；热黄变控制")
     await session.commit()
     assert len(await live.refresh() or ()) == 5
+    await live.save()
     await session.close()
     for made in (app.state.sessions, live.sessions):
         await made.kw["bind"].dispose()
@@ -182,6 +183,9 @@ async def test_positions_of_before_a_restore_are_worth_nothing(
     assert len(await live.refresh() or ()) == 4
     with pytest.raises(EpochEnded):
         await changes.read_since(session, position)
+    async with another_process(own, database) as restarted:
+        saved_by_the_old = await restarted.state.matcher.indexes[Pool.EXPERTS].refresh()
+        assert len(saved_by_the_old) == 4
 
 
 async def _without_the_queue(database: URL) -> None:
