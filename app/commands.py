@@ -180,7 +180,8 @@ async def _back_up(target: Path, *, with_keys: bool) -> None:
             manifest = await back_up(url, path, keys=keys)
     rows = sum(count for count, _ in manifest.tables.values())
     tables = len(manifest.tables)
-    console.print(f"[green]✓[/] 已备份 · backed up: {path} ({rows} rows, {tables} tables)")
+    done = f"[green]✓[/] 已备份 · backed up: {escape(str(path))} ({rows} rows, {tables} tables)"
+    console.print(done, highlight=False, soft_wrap=True)
     if keys:
         console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
 
@@ -215,6 +216,29 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
     if manifest is None:
         console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
     console.print("[green]✓[/] 已恢复 · restored")
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="给程序读 · for programs")] = False,
+) -> None:
+    """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
+    _run(_examine(as_json=as_json))
+
+
+async def _examine(*, as_json: bool) -> None:
+    from app.operation import doctor
+    from app.operation.terminal import as_items, show
+
+    findings = []
+    async for finding in doctor.examine(Settings()):
+        findings.append(finding)
+        if not as_json:
+            show(finding)
+    if as_json:
+        typer.echo(as_items(findings))
+    if not doctor.is_sound(findings):
+        raise typer.Exit(1)
 
 
 @asynccontextmanager

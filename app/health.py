@@ -42,7 +42,7 @@ class Condition:
     _revisions: Probe[set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._revisions = Probe(self.url, _revisions)
+        self._revisions = Probe(self.url, present_revisions)
 
     def ailments(self) -> list[FieldError]:
         """What only a restart mends."""
@@ -71,7 +71,7 @@ def _fault(what: str, code: str, message: Text) -> FieldError:
     return FieldError(pointer=what, code=code, message=message)
 
 
-async def _revisions(connection: AsyncConnection) -> set[str]:
+async def present_revisions(connection: AsyncConnection) -> set[str]:
     """What the database's schema is at; nothing before the first migration."""
     exists = await connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
     if await exists.fetchone() != (True,):

@@ -18,9 +18,11 @@ from tests.acceptance.processes import (
     ADMINISTRATOR,
     PASSWORD,
     Running,
+    environment,
     names_in,
     postmaster,
     preview,
+    run,
     serving,
     until,
 )
@@ -55,9 +57,12 @@ def logged(service: Running) -> list[dict[str, Any]]:
 
 def test_the_log_of_a_service_and_its_worker(service: Running, http: httpx.Client) -> None:
     answer = http.get("/api/v1/experts", params={"text": "宣怡宁"})
-    [line] = [
-        line for line in logged(service) if line.get("request_id") == answer.headers["x-request-id"]
-    ]
+    request_id = answer.headers["x-request-id"]
+
+    def request() -> dict[str, Any] | None:
+        return next((ln for ln in logged(service) if ln.get("request_id") == request_id), None)
+
+    line = until(request, seconds=SLACK, what="line of the request")
     assert (line["event"], line["route"], line["status"]) == ("request", "/api/v1/experts", 200)
     asked = http.post("/api/v1/match-indexes:refit")
     assert asked.is_success
@@ -130,3 +135,54 @@ def test_a_database_that_hangs(service: Running, http: httpx.Client, folder: Pat
     assert names_in(preview(http, "锦纶染色"))
     assert service.process.pid == pid
     assert service.process.poll() is None
+
+
+def test_backup_beside_the_running_service_restored_elsewhere(
+    service: Running, http: httpx.Client, folder: Path, tmp_path: Path
+) -> None:
+    """By the commands alone: the embedded server of one folder, to that of another."""
+    own = environment(folder)
+    done = run(own, "backup", str(tmp_path), "--with-keys")
+    assert done.returncode == 0, done.stderr
+    [dump] = tmp_path.glob("*.dump")
+    assert str(dump) in done.stderr
+    refused = run(own, "restore", str(dump))
+    assert refused.returncode == 1
+    assert "stop the service first" in refused.stderr
+    found = names_in(preview(http, "锦纶染色"))
+
+    elsewhere = tmp_path / "var"
+    elsewhere.mkdir()
+    done = run(environment(elsewhere), "restore", str(dump))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "✓ 已恢复 · restored"
+    with (
+        serving(elsewhere) as restored,
+        signed_in(restored.url, ADMINISTRATOR, PASSWORD) as administrator,
+    ):
+        assert names_in(preview(administrator.http, "锦纶染色")) == found
+        refused = run(environment(elsewhere), "restore", str(dump), "--replace")
+        assert refused.returncode == 1
+
+
+def test_the_doctor_beside_the_service_and_without_its_worker(
+    service: Running, folder: Path, tmp_path: Path
+) -> None:
+    port = service.url.rpartition(":")[2]
+    service.worker()
+
+    def sound() -> bool:
+        return run(environment(folder, PORT=port), "doctor").returncode == 0
+
+    until(sound, seconds=PATIENCE, what="sound service")
+    done = run(environment(folder, PORT=port), "doctor", "--json")
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)}
+    assert found["port"]["state"] == "good"
+    assert "runs" in found["port"]["what"]["en"]
+    assert found["worker"]["state"] == "good"
+
+    few = ("prlimit", "--nofile=200:200")
+    done = run(environment(tmp_path), "doctor", prefix=few)
+    assert done.returncode == 1
+    assert "✗ 最多只能打开 200 个文件 · only 200 files may be open" in done.stdout
+    assert "  → ulimit -n" in done.stdout
