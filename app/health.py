@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request, Response
 from psycopg import AsyncConnection
 from pydantic import BaseModel, Field
 from sqlalchemy import URL
@@ -16,7 +16,16 @@ from app.matches.index.ranking import Matcher
 from app.migration import is_behind
 from app.postgres.probe import AWAY, Probe
 
-router = APIRouter(tags=["health"], responses={503: PROBLEM_RESPONSES[503]})
+
+def forbid_storing(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+router = APIRouter(
+    tags=["health"],
+    responses={503: PROBLEM_RESPONSES[503]},
+    dependencies=[Depends(forbid_storing)],
+)
 
 STOPPING = Text("服务正在停止", "The service is stopping")
 NO_ANSWER = Text("数据库没有应答", "The database does not answer")

@@ -16,9 +16,12 @@ import procrastinate
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
+from procrastinate.middleware import WorkerMiddleware
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection, OperationalError
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import logs
@@ -27,13 +30,22 @@ from app.database import now
 from app.interface.errors import Unavailable
 from app.metrics import instruments
 
+Look = Callable[[], Awaitable[None]]
+
 logger = logging.getLogger(__name__)
 events = logs.events(__name__)
 
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
-    import_paths=["app.interface.tasks", "app.matches.index.tasks", "app.bulk.tasks"],
+    import_paths=[
+        "app.interface.tasks",
+        "app.encryption.tasks",
+        "app.progress.tasks",
+        "app.matches.index.tasks",
+        "app.bulk.tasks",
+        "app.personal_data.tasks",
+    ],
 )
 
 ATTEMPTS = 5
@@ -98,6 +110,12 @@ async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, work
             events.info("job", duration_ms=round(seconds * 1000, 1), **told)
 
 
+async def defer_unless_waiting(session: AsyncSession, task_name: str) -> None:
+    """Put a job that looks for its own work into the queue, unless its like waits already."""
+    with contextlib.suppress(AlreadyEnqueued):
+        await defer(session, task_name)
+
+
 async def defer_once(task_name: str) -> None:
     """Ask for a task that looks for its own work, unless one already waits in the queue."""
     with contextlib.suppress(AlreadyEnqueued):
@@ -122,33 +140,44 @@ async def open_queue(url: URL) -> AsyncIterator[None]:
             yield
 
 
-async def work(url: URL, context: dict[str, Any]) -> None:
+async def work(
+    url: URL,
+    context: dict[str, Any],
+    *,
+    around: Sequence[WorkerMiddleware] = (),
+    after_look: Look | None = None,
+) -> None:
     """Run jobs until cancelled; a database that goes away is waited for.
 
-    `context` is handed to tasks as `additional_context`. Jobs that are cut off start again.
+    `context` is handed to tasks as `additional_context`; `around` is run around every job, and
+    `after_look` whenever the jobs of dead workers were looked for. Jobs that are cut off start
+    again.
     """
     while True:
         try:
-            async with open_queue(url), running(_keep_retrying_stalled_jobs()):
+            async with open_queue(url), running(_keep_looking(after_look)):
                 await queue.run_worker_async(
                     additional_context=context,
+                    worker_middleware=[_observed, *around],
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=float(STALLED_SECONDS),
                     shutdown_graceful_timeout=CUT_OFF_SECONDS,
-                    worker_middleware=[_observed],
                 )
         except (ConnectorException, OperationalError, OSError) as error:
             logger.warning("the worker waits for its database: %s", type(error).__name__)
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _keep_retrying_stalled_jobs() -> None:
+async def _keep_looking(after_look: Look | None) -> None:
     while True:
-        with contextlib.suppress(ConnectorException):  # the worker itself notices, and waits
+        # Without the database: the worker itself notices, and waits.
+        with contextlib.suppress(ConnectorException, DBAPIError, PoolTimeout, OSError):
             await retry_stalled_jobs()
+            if after_look is not None:
+                await after_look()
         await asyncio.sleep(LOOK_SECONDS)
 
 

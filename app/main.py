@@ -4,20 +4,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, measurements, start_page
+from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
+from app.encryption.rotation import require_keys
 from app.health import Condition
 from app.interface import errors, openapi
+from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.deadline import DeadlineMiddleware
+from app.interface.head import HeadMiddleware
 from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
+from app.interface.rate_limits import Limiter
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import open_queue
 from app.matches.index.following import follow
@@ -25,7 +31,18 @@ from app.process import Process, connect, open_process
 from app.settings import Settings
 
 # What a browser's client may read of an answer besides its body.
-EXPOSED_HEADERS = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Request-ID"]
+EXPOSED_HEADERS = [
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -43,12 +60,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.access_tokens = AccessTokens(
         key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime
     )
+    app.state.limiter = Limiter(settings)
+    app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(measurements.router)
     app.include_router(api.router)
     errors.install(app)
     app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         CORSMiddleware,
@@ -67,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings, role="service") as process, _shared(app, process):
+        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)) as following:
             app.state.condition.follower = following
@@ -86,5 +108,10 @@ async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
     app.state.job_probe = measurements.job_probe(process.url)
     app.state.condition = Condition(url=process.url, matcher=process.matcher)
-    async with open_queue(process.url):
+    async with (
+        open_queue(process.url),
+        app.state.limiter.sharing(process.url),
+        open_providers(app.state.settings) as providers,
+    ):
+        app.state.providers = providers
         yield

@@ -12,6 +12,7 @@ import app.models  # noqa: F401  a flush must know every table that a foreign ke
 from app import logs, metrics
 from app.background import running
 from app.database import create_engine, create_sessions
+from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
 from app.postgres.server import database_server
@@ -43,7 +44,8 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
 
 @asynccontextmanager
 async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
-    """Sessions and live indexes on a database whose server is up."""
+    """Sessions and live indexes on a database whose server is up, and the keys to its secrets."""
+    unlock(settings.key_ring())
     engine = create_engine(url, settings, name="requests")
     following = create_engine(url, settings, size=len(Pool), name="indexes")
     matcher = create_matcher(settings, create_sessions(following))

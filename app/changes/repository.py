@@ -98,9 +98,14 @@ async def read_since(
     if position.epoch not in ("", epoch):
         raise EpochEnded()
     rows = [ChangeRow(*row[2:]) for row in found if row.id is not None]
-    if len(rows) == BATCH:
+    if may_be_more(rows):
         oldest = min(oldest, rows[-1].transaction_id)
     return rows, _advanced(position, rows, epoch=epoch, oldest=oldest)
+
+
+def may_be_more(rows: Sequence[ChangeRow]) -> bool:
+    """Whether `read_since` gave all that it gives at once."""
+    return len(rows) == BATCH
 
 
 def _advanced(

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
@@ -47,6 +47,18 @@ class ProblemBody(BaseModel):
     detail: str | None = None
     errors: list[ErrorItem] = []
     request_id: str | None = None
+    results: list["RefusedItem"] | None = Field(
+        default=None,
+        exclude_if=lambda results: results is None,
+        description="only of a batch that was refused as a whole: what was wrong with each item",
+    )
+
+
+class RefusedItem(BaseModel):
+    """Why one item of a batch was not done."""
+
+    status: int
+    problem: ProblemBody
 
 
 @dataclass(eq=False)
@@ -61,6 +73,20 @@ class Problem(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[Text] = Text("服务内部错误", "Internal error")
     keeps_work: ClassVar[bool] = False
+
+    def body(self, language: str, request_id: str | None = None) -> ProblemBody:
+        """What people and programs read of it."""
+        return ProblemBody(
+            title=self.title.in_language(language),
+            status=self.status,
+            code=self.code,
+            detail=self.detail.in_language(language) if self.detail else None,
+            errors=[
+                ErrorItem(pointer=e.pointer, code=e.code, detail=e.message.in_language(language))
+                for e in self.errors
+            ],
+            request_id=request_id,
+        )
 
 
 class MalformedRequest(Problem):
@@ -149,6 +175,22 @@ class PreconditionRequired(Problem):
     title = Text("请在 If-Match 中给出所见版本", "Name the version you saw in If-Match")
 
 
+class TooManyRequests(Problem):
+    status, code = 429, "too_many_requests"
+    title = Text("请求过于频繁，请稍后再试", "Too many requests; try again later")
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
+    title = Text("请求过于频繁", "Too many requests")
+
+    def __init__(self, seconds: int, headers: Mapping[str, str]) -> None:
+        text = Text("请在 {seconds} 秒后重试", "Try again in {seconds} seconds")
+        super().__init__(
+            text.format(seconds=seconds), headers={**headers, "Retry-After": str(seconds)}
+        )
+
+
 class Unavailable(Problem):
     status, code = 503, "unavailable"
     title = Text("服务暂不可用，请稍后重试", "Unavailable for the moment; try again")
@@ -174,6 +216,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         UnsupportedMedia,
         Invalid,
         PreconditionRequired,
+        TooManyRequests,
         Problem,
         Unavailable,
     )
@@ -185,20 +228,22 @@ def invalid_field(pointer: str, code: str, zh: str, en: str) -> Invalid:
     return Invalid(errors=[FieldError(pointer=pointer, code=code, message=Text(zh, en))])
 
 
+def language_of(request: Request) -> str:
+    """The language in which the caller reads."""
+    return preferred_language(request.headers.get("accept-language", ""))
+
+
+async def get_language(request: Request) -> str:
+    return language_of(request)
+
+
+LanguageDep = Annotated[str, Depends(get_language)]
+
+
 def render(request: Request, problem: Problem) -> Response:
     """The problem as problem+json in the caller's language."""
-    language = preferred_language(request.headers.get("accept-language", ""))
-    body = ProblemBody(
-        title=problem.title.in_language(language),
-        status=problem.status,
-        code=problem.code,
-        detail=problem.detail.in_language(language) if problem.detail else None,
-        errors=[
-            ErrorItem(pointer=e.pointer, code=e.code, detail=e.message.in_language(language))
-            for e in problem.errors
-        ],
-        request_id=request.scope.get("request_id"),
-    )
+    language = language_of(request)
+    body = problem.body(language, request.scope.get("request_id"))
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
     return JSONResponse(
         body.model_dump(),
@@ -242,7 +287,8 @@ def from_database(error: DBAPIError) -> Problem:
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
     """All methods that some route of this path serves; Starlette names only the first route's."""
     contexts = [c for c in iter_route_contexts(app.routes) if c.methods]
-    return sorted({m for c in contexts if c.path_regex.match(path) for m in c.methods or ()})
+    methods = {m for c in contexts if c.path_regex.match(path) for m in c.methods or ()}
+    return sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
 
 
 def install(app: FastAPI) -> None:
@@ -253,8 +299,11 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Any) -> Response:
         problem = from_http(error)
-        if isinstance(problem, MethodNotAllowed):
-            problem.headers = {"Allow": ", ".join(allowed_methods(app, request.url.path))}
+        if not isinstance(problem, MethodNotAllowed):
+            return render(request, problem)
+        problem.headers = {"Allow": ", ".join(allowed_methods(app, request.url.path))}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=problem.headers)
         return render(request, problem)
 
     async def on_validation(request: Request, error: Any) -> Response:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 FORMAT = 1
-KEYS = "[!.]*key"  # not what a restore has set aside
+KEYS = ("secret_key", "encryption_keys")
 # What the text of a value looks like must not depend on who asks.
 FIXED = "; ".join(
     f"SET LOCAL {name} = {value}"
@@ -91,7 +91,7 @@ def digest(path: Path) -> str:
 
 def key_files(folder: Path) -> dict[str, bytes]:
     """The keys that lie in the service's folder, by their names."""
-    return {path.name: path.read_bytes() for path in sorted(folder.glob(KEYS)) if path.is_file()}
+    return {name: (folder / name).read_bytes() for name in KEYS if (folder / name).is_file()}
 
 
 def write_keys(dump: Path, keys: dict[str, bytes]) -> None:

@@ -79,7 +79,8 @@ async def _examine_at(url: URL, settings: Settings) -> AsyncIterator[Finding]:
                 return  # what follows needs the tables
             async for finding in service_checks.examine_jobs(connection):
                 yield finding
-            yield await _index(url, settings)
+            async for finding in _examine_records(url, settings):
+                yield finding
         except (psycopg.Error, DBAPIError) as error:
             yield bad(
                 "database",
@@ -88,11 +89,12 @@ async def _examine_at(url: URL, settings: Settings) -> AsyncIterator[Finding]:
             )
 
 
-async def _index(url: URL, settings: Settings) -> Finding:
+async def _examine_records(url: URL, settings: Settings) -> AsyncIterator[Finding]:
     engine = create_engine(url, settings)
     try:
         async with create_sessions(engine)() as session:
-            return await service_checks.index(session)
+            yield await service_checks.encryption_keys(session, settings)
+            yield await service_checks.index(session)
     finally:
         await engine.dispose()
 

@@ -10,15 +10,18 @@ from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import now
+from app.encryption import repository as sealing
 from app.interface.language import Text
 from app.jobs import STALLED_SECONDS, waiting_jobs
-from app.matches.index import fitting, pools
+from app.matches import repository
+from app.matches.index import fitting
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.models import Pool
 from app.operation.findings import Finding, bad, good, warning
 from app.settings import EncoderKind, Settings
 from matching import Encoder
 
+KEYS_FILE = "encryption_keys"
 WAIT_WARNING = 300.0  # seconds
 SETTLING = timedelta(minutes=10)  # what a worker may take to learn new statistics
 ENCODER_SECONDS = 20.0
@@ -80,7 +83,10 @@ def oldest_job(waits: dict[str, float]) -> Finding:
 async def index(session: AsyncSession) -> Finding:
     """Whether every pool has statistics, learned on a pool like the one there is now."""
     for pool in Pool:
-        stored, candidates = await fitting.newest(session, pool), await pools.count(session, pool)
+        stored, candidates = (
+            await fitting.newest(session, pool),
+            await repository.member_count(session, pool),
+        )
         if not candidates:
             continue
         if stored is None:
@@ -100,6 +106,24 @@ async def index(session: AsyncSession) -> Finding:
                 Text("运行 shuangku worker", "run shuangku worker"),
             )
     return good("index", "索引可用", "the indexes are fit")
+
+
+async def encryption_keys(session: AsyncSession, settings: Settings) -> Finding:
+    """Whether this host has the keys that the database's sealed values need."""
+    needed = await sealing.key_ids(session)
+    is_there = bool(settings.encryption_keys) or (settings.var_folder / KEYS_FILE).is_file()
+    own = set(settings.key_ring().keys) if is_there else set()
+    if needed <= own:
+        return good("encryption_keys", "加密密钥齐全", "the keys to all sealed values are here")
+    missing = ", ".join(sorted(needed - own))
+    return bad(
+        "encryption_keys",
+        Text(f"缺少加密密钥 {missing}", f"keys are missing: {missing}"),
+        Text(
+            "设置 ENCRYPTION_KEYS，或从备份恢复：restore --with-keys",
+            "set ENCRYPTION_KEYS, or take them from a backup: restore --with-keys",
+        ),
+    )
 
 
 async def encoder(settings: Settings) -> Finding:

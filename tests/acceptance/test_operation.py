@@ -153,7 +153,7 @@ def test_backup_beside_the_running_service_restored_elsewhere(
 
     elsewhere = tmp_path / "var"
     elsewhere.mkdir()
-    done = run(environment(elsewhere), "restore", str(dump))
+    done = run(environment(elsewhere), "restore", str(dump), "--with-keys")
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "✓ 已恢复 · restored"
     with (

@@ -164,10 +164,12 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
     ]
     assert sorted(periodic) == [
         ("delete_old_jobs", "17 3 * * *"),
+        ("delete_old_operations", "43 3 * * *"),
         ("encode_texts", "* * * * *"),
         ("fit_indexes", "* * * * *"),
         ("forget_old_answers", "29 * * * *"),
         ("save_indexes", "*/10 * * * *"),
+        ("seal_values", "41 3 * * *"),
     ]
     for name, _ in periodic:
         task = queue.tasks[name]

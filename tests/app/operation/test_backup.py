@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from psycopg import AsyncConnection, sql
+from pydantic import SecretStr
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -334,6 +335,13 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     for target in (file, tmp_path / "missing" / "x.dump"):
         with pytest.raises(Conflict):
             dump_path(target)
+
+
+def test_every_key_that_is_kept_is_backed_up(settings: Settings, tmp_path: Path) -> None:
+    own = settings.model_copy(update={"var_folder": tmp_path, "secret_key": SecretStr("")})
+    own.with_secret_key()
+    own.key_ring()
+    assert set(archives.key_files(tmp_path)) == {path.name for path in tmp_path.iterdir()}
 
 
 def test_keys_come_back_and_others_are_set_aside(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.encryption.repository import note_key
 from app.jobs import defer
 from app.migration import revisions
 from app.operation import database_checks, doctor, host_checks, service_checks
@@ -77,7 +78,7 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
     assert set(found) == {
         *("python", "packages", "folder", "space", "secret_key", "port", "memory", "open_files"),
         *("database", "version", "rights", "powers", "connections", "clock", "schema"),
-        *("worker", "failed_jobs", "waiting_jobs", "index", "encoder"),
+        *("worker", "failed_jobs", "waiting_jobs", "encryption_keys", "index", "encoder"),
     }
 
 
@@ -297,6 +298,16 @@ async def test_jobs_that_failed_or_wait(own: Settings, session: AsyncSession) ->
     assert "refit_indexes × 1" in found["failed_jobs"].what.en
     assert found["waiting_jobs"].state is State.WARNING
     assert "60 min" in found["waiting_jobs"].what.en
+
+
+async def test_keys_that_the_database_needs(own: Settings, session: AsyncSession) -> None:
+    assert (await examined(own))["encryption_keys"].state is State.GOOD
+    await note_key(session, "a1b2c3d4")
+    await session.commit()
+    found = (await examined(own))["encryption_keys"]
+    assert found.state is State.BAD
+    assert "a1b2c3d4" in found.what.en
+    assert not (own.var_folder / service_checks.KEYS_FILE).exists(), "none is made by looking"
 
 
 async def test_no_index_or_a_stale_one(own: Settings, session: AsyncSession, app: FastAPI) -> None:
