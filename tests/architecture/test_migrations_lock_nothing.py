@@ -39,7 +39,11 @@ STYLE = (
 # Of before the service was in use anywhere.
 FIRST = 4
 # (revision, rule): why it may all the same.
-EXCUSED: dict[tuple[str, str], str] = {}
+EXCUSED = {
+    ("0006", "constraint-missing-not-valid"): "validated in its transaction; in use nowhere yet",
+    ("0010", "constraint-missing-not-valid"): "imports is a small table, one row a file",
+    ("0010", "adding-foreign-key-constraint"): "imports is a small table, one row a file",
+}
 NEW = [revision for revision in revisions() if int(revision) > FIRST]
 
 
