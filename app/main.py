@@ -16,7 +16,7 @@ from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
 from app.health import Condition
-from app.interface import errors, openapi
+from app.interface import failures, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.deadline import DeadlineMiddleware
@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        redoc_url=None,  # its page asks for a logo on another host
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(measurements.router)
     app.include_router(api.router)
-    errors.install(app)
+    failures.install(app)
     app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)

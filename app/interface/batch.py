@@ -34,9 +34,9 @@ from app.interface.errors import (
     ProblemBody,
     RefusedItem,
     Unavailable,
-    from_database,
     language_of,
 )
+from app.interface.failures import from_database
 from app.interface.language import Text
 from app.interface.preconditions import Precondition
 from app.settings import SettingsDep

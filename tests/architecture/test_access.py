@@ -25,7 +25,6 @@ PUBLIC = frozenset(
         "GET /metrics",  # who may read it, says a setting
         "GET /openapi.json",
         "GET /readyz",
-        "GET /redoc",
         "GET /api/v1/consent-purposes",
         "GET /api/v1/countries",
         "GET /api/v1/disciplines",

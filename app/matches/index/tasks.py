@@ -98,7 +98,6 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
     name="forget_vectors",
     queueing_lock="forget_vectors",
     lock="encode",
-    retry=RETRY,
     pass_context=True,
 )
 async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
@@ -118,7 +117,6 @@ async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
     name="rebuild_indexes",
     queueing_lock="rebuild_indexes",
     lock="index",
-    retry=RETRY,
     pass_context=True,
 )
 async def rebuild_indexes(context: JobContext) -> None:

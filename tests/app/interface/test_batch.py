@@ -177,8 +177,8 @@ async def test_roles_and_scope_are_those_of_the_single_routes(
         *[{"action": v, "id": demand_id} for v in ("begin-review", "pass-formal-review")],
     )
     assert [r["body"]["allowed_actions"] for r in found] == [
-        ["pass-formal-review", "return", "refuse"],
-        ["publish", "return", "refuse"],
+        ["pass-formal-review", "return", "refuse", *HANDED_ON],
+        ["publish", "return", "refuse", *HANDED_ON],
     ]
     kinds = select(Change.kind).where(Change.subject_id == UUID(demand_id)).order_by(Change.id)
     assert (await session.scalars(kinds)).all() == [
@@ -327,6 +327,7 @@ DATA = st.sampled_from(
         {"nonsense": 1},
     ]
 )
+HANDED_ON = ("submit-up", "dispatch", "share")
 VERBS = ("submit", "begin-review", "pass-formal-review", "publish", "return", "refuse", "withdraw")
 
 
