@@ -90,6 +90,9 @@ def now() -> datetime:
 class MeasuredPool(AsyncAdaptedQueuePool):
     """A pool that tells how many of its connections are in use, and how long one is waited for."""
 
+    # The library names its logger by it, and libraries are heard from `warning` on (app.logs).
+    __module__ = "sqlalchemy.pool"
+
     def _do_get(self) -> ConnectionPoolEntry:
         is_full = self.overflow() >= self._max_overflow and not self.checkedin()
         began_at = time.perf_counter()

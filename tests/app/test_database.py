@@ -98,6 +98,10 @@ async def test_enums_are_stored_by_value(people: People, session: AsyncSession) 
     assert await session.scalar(text("SELECT role FROM accounts")) == "administrator"
 
 
+def test_the_pool_logs_as_a_library(app: FastAPI) -> None:
+    assert app.state.sessions.kw["bind"].pool.logger.name.startswith("sqlalchemy.")
+
+
 async def test_sessions_speak_utc(session: AsyncSession) -> None:
     assert await session.scalar(text("SHOW timezone")) == "UTC"
     assert now().tzinfo is UTC
