@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.health import Condition
 from app.main import create_app
 from app.settings import Settings
 from app.supervision import DRAIN, READY, REQUEST_SECONDS, RETIRE
@@ -27,25 +28,24 @@ async def run(settings: Settings, listener: socket.socket, line: socket.socket) 
     app = create_app(settings.model_copy(update={"database_url": SecretStr(address)}))
     server = _Server(app, writer)
     serving = asyncio.create_task(server.serve([listener]))
-    orders = asyncio.create_task(_obey(reader, app, server))
+    orders = asyncio.create_task(_obey(reader, server))
     try:
         await asyncio.wait([serving, orders], return_when=asyncio.FIRST_COMPLETED)
     finally:
         orders.cancel()
-        app.state.is_ending = True
         await _end(server, serving)
 
 
-async def _obey(reader: asyncio.StreamReader, app: FastAPI, server: "_Server") -> None:
+async def _obey(reader: asyncio.StreamReader, server: "_Server") -> None:
     """Do as told; return when it is time to end."""
     with suppress(ConnectionError):
         while order := await reader.readline():
-            if order == DRAIN:
-                app.state.is_stopping = True
-                server.close_after_each_answer()
-            elif order == RETIRE:
+            if order == RETIRE:
                 server.patience = LAST_SECONDS
                 return
+            if order == DRAIN and not server.started:
+                return
+            server.drain()
 
 
 async def _end(server: "_Server", serving: asyncio.Task[None]) -> None:
@@ -60,7 +60,8 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     settings: Settings = app.state.settings
     return uvicorn.Config(
         app,
-        log_level="warning",
+        log_config=None,  # app.logs takes all loggers
+        access_log=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,
         lifespan="on",
         forwarded_allow_ips=list(settings.forwarded_allow_ips),
@@ -77,7 +78,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, line: asyncio.StreamWriter) -> None:
         super().__init__(config_of(app))
-        self._line = line
+        self._app, self._line = app, line
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Leave them to the command: there is more to end."""
@@ -87,15 +88,23 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._line.write(READY)
 
-    def close_after_each_answer(self) -> None:
-        """Answer what comes, and each time ask the client to open its next connection anew."""
+    def drain(self) -> None:
+        """Answer what comes, say that the service stops, and that the connection ends."""
+        self._app.state.condition.is_stopping = True
+        self._close_after_each_answer()
+
+    def _close_after_each_answer(self) -> None:
         close = (b"connection", b"close")
         if close not in self.config.encoded_headers:
             self.config.encoded_headers.append(close)
             self.server_state.default_headers = [*self.server_state.default_headers, close]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.close_after_each_answer()
+        condition: Condition = self._app.state.condition
+        condition.is_ending = True
+        if not self.patience:  # who retires leaves others behind that serve
+            condition.is_stopping = True
+        self._close_after_each_answer()
         for server in self.servers:
             server.close()
         for listener in sockets or ():

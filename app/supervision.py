@@ -49,6 +49,11 @@ class Kept:
         if self._line is not None:
             self._line.write(message)
 
+    def drain(self) -> None:
+        """Have it found not ready; one that is not yet up ends, and none is started again."""
+        self._dismiss()
+        self.tell(DRAIN)
+
     async def retire(self) -> None:
         """Let it end with its last connection; it is not started again."""
         self._dismiss()
@@ -184,7 +189,7 @@ class Fleet:
     async def drain(self, seconds: float) -> None:
         """Be found not ready for so long, and serve what comes nevertheless."""
         for kept in self._serving:
-            kept.tell(DRAIN)
+            kept.drain()
         await asyncio.sleep(seconds)
 
     async def stop(self) -> None:

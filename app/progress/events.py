@@ -58,7 +58,7 @@ async def watch(
     """
     sessions: Sessions = request.app.state.sessions
     seen, ends_at = 0, time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < ends_at and not request.app.state.is_ending:
+    while time.monotonic() < ends_at and not request.app.state.condition.is_ending:
         try:
             async with sessions() as session:
                 operation = await repository.find(session, operation_id)

@@ -10,8 +10,10 @@ has changed since it was saved is each process's own.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
@@ -21,13 +23,15 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
-from app.changes.repository import ChangeRow, Position
+from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.matches.calendar import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.snapshots import Origin, Snapshot, Stamp
 from app.matches.models import Pool
 from matching import IndexModel, MatchIndex
+
+logger = logging.getLogger(__name__)
 
 # When a process writes a file itself, if no worker of its host does so every ten minutes.
 LARGEST_SHARE = 0.1  # of the pool that each process holds for itself
@@ -80,11 +84,12 @@ class LiveIndex:
             connection is needed. Its own uncommitted changes never reach the index.
         What is returned never changes under its reader.
         """
-        if reader is not None and self._standing.year == today().year:
-            standing = self._standing
-            news, _ = await self._read_changes(reader, standing.position)
-            if not news:
-                return standing.index
+        standing = self._standing
+        if reader is not None and standing.year == today().year:
+            with suppress(EpochEnded):
+                news, _ = await self._read_changes(reader, standing.position)
+                if not news:
+                    return standing.index
         async with self._lock, self.sessions.begin() as session:
             standing = self._standing
             if standing.year != today().year:
@@ -93,14 +98,26 @@ class LiveIndex:
             return self._standing.index
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether it has been read at all; an empty pool's index is loaded, too."""
+        return self._standing.year != 0
+
+    @property
+    def fitted_at(self) -> float | None:
+        """When its statistics were learned, in seconds since 1970: their id's own time."""
+        version_id = self._standing.version_id
+        return None if version_id is None else (version_id.int >> 80) / 1000
+
+    @property
     def current(self) -> MatchIndex | None:
         """The index as of the last refresh."""
         return self._standing.index
 
-    async def keep(self, session: AsyncSession, fitted: Fitted) -> None:
+    async def keep(self, fitted: Fitted) -> None:
         """Save a version before its transaction ends: who hears of it finds the file."""
-        origin = await self._origin(session, fitted.version_id, today().year)
-        await self._write(origin, fitted, self._standing.obeyed)
+        standing = self._standing
+        is_of_this_life = standing.position.epoch == fitted.position.epoch
+        await self._write(self._origin(fitted), fitted, standing.obeyed if is_of_this_life else 0)
 
     async def save(self) -> None:
         """Bring the index up to date, write it down if it has changed, and map what was written."""
@@ -124,8 +141,8 @@ class LiveIndex:
             if fitted is None:
                 return
             await change_log.append(session, fitting.REBUILT, fitted.version_id)
-            origin = await self._origin(session, fitted.version_id, today().year)
-            await self._write(origin, fitted, await changes.own_transaction(session))
+            obeyed = await changes.own_transaction(session)
+            await self._write(self._origin(fitted), fitted, obeyed)
         await self.save()
 
     async def share(self) -> None:
@@ -186,12 +203,15 @@ class LiveIndex:
         version_id = await fitting.newest_id(session, self.pool)
         if version_id is None:
             return None
-        origin = await self._origin(session, version_id, today().year)
+        epoch = (await changes.position_now(session)).epoch
+        origin = Origin(epoch=epoch, pool=self.pool, version_id=version_id, year=today().year)
         return await self._saved(session, origin, obeying)
 
     async def _saved(self, session: AsyncSession, origin: Origin, obeying: int) -> Standing | None:
-        """The saved index, unless it stands where this database has not yet been."""
+        """The saved index, if it stands in this database's past."""
         now = await changes.position_now(session)
+        if origin.epoch != now.epoch:
+            return None
         found = await to_thread.run_sync(snapshots.load, self.folder, origin)
         if found is None or found.position.oldest > now.oldest or found.obeyed < obeying:
             return None
@@ -215,7 +235,7 @@ class LiveIndex:
             fitted = await fitting.fit(session, self.pool, None)
         if fitted is None:
             return Standing(year=year, position=position, obeyed=obeyed)
-        origin = await self._origin(session, fitted.version_id, year)
+        origin = self._origin(fitted)
         await self._write(origin, fitted, obeyed)
         return await self._saved(session, origin, obeyed) or Standing(
             year=year, position=fitted.position, obeyed=obeyed, index=fitted.index, origin=origin
@@ -236,15 +256,24 @@ class LiveIndex:
         index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
         return Fitted(version_id=stored.id, index=index, position=position)
 
-    async def _origin(self, session: AsyncSession, version_id: UUID, year: int) -> Origin:
-        database = await changes.record_identity(session)
-        return Origin(database=database, pool=self.pool, version_id=version_id, year=year)
+    def _origin(self, fitted: Fitted) -> Origin:
+        return Origin(
+            epoch=fitted.position.epoch,
+            pool=self.pool,
+            version_id=fitted.version_id,
+            year=today().year,
+        )
 
     async def _followed(self, session: AsyncSession, standing: Standing) -> Standing:
         """The standing with all that is committed now."""
         has_more = True
         while has_more:
-            rows, position = await self._read_changes(session, standing.position)
+            try:
+                rows, position = await self._read_changes(session, standing.position)
+            except EpochEnded:  # what it has obeyed has other numbers now
+                logger.warning("the database was restored: the index is read anew")
+                standing = await self._loaded(session)
+                continue
             has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
             asked = _rebuild_asked_for(rows, standing.version_id)

@@ -2,7 +2,7 @@
 
 A snapshot is only a shortcut past reading the database. Its file bears what it was built of and
 the position in the change record from which to follow on; one that is missing, damaged, cut off or
-of another database is no snapshot. Files are replaced, never changed: who has one mapped keeps it.
+of before a restore is no snapshot. Files are replaced, never changed: who has one mapped keeps it.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ LOOK_SECONDS = 0.1
 class Origin:
     """What an index was built of: a pool, under a version of its statistics, in a year.
 
-    The year counts because capacities do; `database` is what `changes.record_identity` says.
+    The year counts because capacities do; the epoch is the one that its position is good for.
     """
 
-    database: str
+    epoch: str
     pool: Pool
     version_id: UUID
     year: int
@@ -88,7 +88,8 @@ def load(folder: Path, origin: Origin) -> Snapshot | None:
     except (ValueError, KeyError, TypeError, OSError) as error:
         logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
         return None
-    return Snapshot(index=index, position=Position(oldest=oldest), obeyed=obeyed, stamp=before)
+    position = Position(epoch=origin.epoch, oldest=oldest)
+    return Snapshot(index=index, position=position, obeyed=obeyed, stamp=before)
 
 
 def stamp(folder: Path, origin: Origin) -> Stamp | None:

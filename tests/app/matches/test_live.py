@@ -140,7 +140,7 @@ DAMAGE: list[Callable[[Path], object]] = [
     lambda path: MatchIndex.load(path).save(path, "null"),
     lambda path: MatchIndex.load(path).save(path, '{"oldest": "soon"}'),
     lambda path: MatchIndex.fit([]).save(path, MatchIndex.load_with_note(path)[1] + " "),
-    lambda path: retold(path, database="another"),
+    lambda path: retold(path, epoch="another"),
     lambda path: retold(path, pool="demands"),
     lambda path: retold(path, year=1999),
     lambda path: retold(path, version_id="00000000-0000-0000-0000-000000000000"),
@@ -337,7 +337,7 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
         async with other.state.sessions.begin() as fitting_session:
             fitted = await fitting.fit(fitting_session, Pool.EXPERTS, work.encoder)
             assert fitted is not None
-            await live_of(other).keep(fitting_session, fitted)
+            await live_of(other).keep(fitted)
             assert (
                 len(saved(own.var_folder)) == 2
             )  # who starts now still finds the version in force
