@@ -90,11 +90,11 @@ async def test_a_process_that_is_to_end_lets_its_listeners_go(
     listening = asyncio.create_task(heard(administrator, operation["id"]))
     await asyncio.sleep(0.5)
     assert not listening.done()
-    app.state.is_ending = True
+    app.state.condition.is_ending = True
     try:
         assert [event["state"] for event in await asyncio.wait_for(listening, 10)] == ["queued"]
     finally:
-        app.state.is_ending = False
+        app.state.condition.is_ending = False
 
 
 async def test_a_quiet_stream_has_a_heartbeat(
