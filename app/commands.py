@@ -121,7 +121,8 @@ async def _demo() -> None:
     from app.bulk.terminal import load_with_progress
 
     async with _database() as engine:
-        await load_with_progress(create_sessions(engine), console)
+        said = await load_with_progress(create_sessions(engine), console)
+        console.print(f"[green]✓[/] {said}")
 
 
 @cli.command(name="import")

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
@@ -26,8 +27,10 @@ from app.reloading import Running, enlisted
 from app.settings import Settings
 from app.supervision import STOP_SECONDS, Fleet
 
+logger = logging.getLogger(__name__)
 console = Console(stderr=True)
 
+DONE = "[green]✓[/]"
 SECONDS = f"{STOP_SECONDS:g}"
 PREDECESSOR_SECONDS = 2.0  # in which the processes of a service that was killed let go
 
@@ -91,12 +94,12 @@ async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
         await upgrade(engine)
     unlock(settings.key_ring())
     await require_keys(create_sessions(engine))
-    console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
+    _say(f"数据库就绪 · database ready: {url.database}", mark=DONE)
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
         # Imported here: a start that loads nothing needs none of it.
         from app.bulk.terminal import load_with_progress
 
-        await load_with_progress(create_sessions(engine), console)
+        _say(await load_with_progress(create_sessions(engine), console), mark=DONE)
     await engine.dispose()
 
 
@@ -165,14 +168,21 @@ async def _migrated() -> bool:
 def _announce(host: str, port: int) -> None:
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     address = f"http://{name}:{port}"
-    console.print(f"[green]✓[/] 服务已启动 · serving at [bold]{address}[/]")
-    console.print(f"  接口文档 · documentation  {address}/docs")
-    console.print("  停止 · stop               Ctrl+C")
+    _say(f"服务已启动 · serving at {address}", mark=DONE)
+    _say(f"接口文档 · documentation  {address}/docs")
+    _say("停止 · stop               Ctrl+C")
 
 
-def _say(message: str) -> None:
-    console.print(f"  {escape(message)}", soft_wrap=True, highlight=False)
+def _say(message: str, *, mark: str = " ") -> None:
+    """To whoever watches; where nobody does, into the log, as all that the service tells."""
+    if console.is_terminal:
+        console.print(f"{mark} {escape(message)}", soft_wrap=True, highlight=False)
+    else:
+        logger.info(message)
 
 
 def _warn(message: str) -> None:
-    console.print(f"[yellow]![/] {escape(message)}", soft_wrap=True, highlight=False)
+    if console.is_terminal:
+        console.print(f"[yellow]![/] {escape(message)}", soft_wrap=True, highlight=False)
+    else:
+        logger.warning(message)

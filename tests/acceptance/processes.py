@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import signal
 import subprocess
 import time
@@ -36,6 +37,14 @@ class Running:
     @property
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines that are for machines."""
+        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+
+    def told(self) -> list[str]:
+        """What the service itself told of its start and its stop."""
+        return [line["event"] for line in self.logged() if line["logger"] == "app.serving"]
 
     def worker(self) -> psutil.Process:
         """The worker beside the service, once there is one."""

@@ -55,10 +55,11 @@ def test_says_what_it_does_and_where_it_serves(service: Running, coordinator: ht
         f"{service.url}/docs",
         "Ctrl+C",
     )
-    lines = service.output.splitlines()
-    assert len(lines) == len(expected), service.output  # no log of requests, no warning
-    for line, part in zip(lines, expected, strict=True):
+    told = service.told()
+    assert len(told) == len(expected), service.output
+    for line, part in zip(told, expected, strict=True):
         assert part in line
+    assert {line["level"] for line in service.logged()} == {"info"}, service.output
 
 
 def test_the_demonstration_pool_is_there(coordinator: httpx.Client) -> None:
@@ -99,9 +100,10 @@ def test_a_second_service_of_the_folder_shares_its_database(
         began_at = time.monotonic()
         assert second.stop(signal.SIGINT) == 0
         print(f"Ctrl+C took {time.monotonic() - began_at:.1f} s")
-        lines = second.output.splitlines()
-        assert len(lines) == 6, second.output  # and no traceback
-        assert ["停止" in line for line in lines[-2:]] == [True, True]  # what it does meanwhile
+        told = second.told()
+        assert len(told) == 6, second.output
+        assert ["停止" in line for line in told[-2:]] == [True, True]  # what it does meanwhile
+        assert len(second.logged()) == len(second.output.splitlines())  # and no traceback
     assert postmaster(folder) == server
     assert coordinator.get("/readyz").is_success
 

@@ -29,6 +29,7 @@ from tests.acceptance.processes import (
     start,
     until,
 )
+from tests.app.test_measurements import Samples, of, samples
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,35 @@ def test_all_processes_map_the_same_files(service: Running, folder: Path) -> Non
         return all(maps_of(process) == files for process in service.serving())
 
     until(all_map_them, seconds=READY_SECONDS, what="the same files in every process")
+
+
+def test_any_process_shows_what_all_have_counted(service: Running, headers: dict[str, str]) -> None:
+    """A connection for each request, so that both processes get some; no death takes any back."""
+
+    def scraped() -> Samples:
+        return samples(httpx.get(f"{service.url}/metrics", timeout=60).text)
+
+    def answered() -> float:
+        return of(scraped(), "requests_total", route="/api/v1/me")
+
+    before = answered()
+    for _ in range(20):
+        assert httpx.get(f"{service.url}/api/v1/me", headers=headers, timeout=60).is_success
+    until(lambda: answered() == before + 20, seconds=STOP_SECONDS, what="count of all requests")
+    assert {answered() for _ in range(10)} == {before + 20}
+    assert measured(scraped()) == {p.pid for p in service.serving()}
+    dying = service.serving()[0]
+    dying.kill()
+    until(lambda: not alive([dying]), seconds=STOP_SECONDS, what="its end")
+    until(lambda: len(ready(service)) == 2, seconds=READY_SECONDS, what="another process")
+    assert answered() == before + 20
+    assert measured(scraped()) == {p.pid for p in service.serving()}
+
+
+def measured(found: Samples) -> set[int]:
+    """The processes that serve and are measured."""
+    rows = [dict(labels) for name, labels in found if name == "shuangku_process_resident_bytes"]
+    return {int(row["pid"]) for row in rows if row["role"] == "service"}
 
 
 def test_a_process_that_dies_is_replaced(service: Running, headers: dict[str, str]) -> None:
@@ -154,6 +184,10 @@ def test_told_to_stop_it_finishes_what_has_begun(service: Running, headers: dict
     assert service.process.wait(timeout=STOP_SECONDS) == 0
     assert not alive(left)
     assert "等后台任务结束" in service.output
+    lines = service.logged()  # all that they all have written
+    assert len(lines) == len(service.output.splitlines())
+    assert all({"event", "level", "logger", "timestamp"} <= line.keys() for line in lines)
+    assert {"app.serving", "app.interface.observation"} <= {line["logger"] for line in lines}
 
 
 def accepts(url: str) -> bool:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from scripts.service import signed_in
-from tests.acceptance.balancer import Balancer, balancing, is_ready
+from tests.acceptance.balancer import Balancer, balancing
 from tests.acceptance.load import under_load
 from tests.acceptance.processes import (
     COORDINATOR,
@@ -167,7 +167,7 @@ def test_reload_and_stop_behind_the_balancer_lose_no_request(
         assert run(environment(folder / "first", PORT=port), "reload").returncode == 0
         account.wait_for(40)
         first.process.terminate()
-        until(lambda: not is_ready(first.url), seconds=STOP_SECONDS, what="503")
+        until(lambda: stops(first.url), seconds=STOP_SECONDS, what="word of it")
         answer = httpx.get(f"{first.url}/livez", timeout=60)  # still served, on a last connection
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         assert first.process.wait(timeout=STOP_SECONDS) == 0
@@ -178,6 +178,16 @@ def test_reload_and_stop_behind_the_balancer_lose_no_request(
     with signed_in(balancer.url, COORDINATOR, PASSWORD) as coordinator:
         assert "主机甲" in names_in(preview(coordinator.http, "潮汐能叶片空蚀防护"))
     assert second.process.poll() is None
+
+
+def stops(url: str) -> bool:
+    """Whether every process that may take a connection says that its service stops."""
+    answers = [httpx.get(f"{url}/readyz", timeout=60) for _ in range(8)]
+    said = [(answer.status_code, answer.json().get("errors")) for answer in answers]
+    return all(
+        status == 503 and [(e["pointer"], e["code"]) for e in errors] == [("service", "stopping")]
+        for status, errors in said
+    )
 
 
 def created(http: httpx.Client, name: str) -> str:
