@@ -30,7 +30,7 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     """
     if stops_with_stdin:
         _cancel_with_stdin()
-    async with open_process(settings) as process:
+    async with open_process(settings, role="worker") as process:
         await _until_keys_are_known(process)
         context = {
             "sessions": process.sessions,
