@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from app import api, health, start_page
 from app.accounts.secrets import AccessTokens
 from app.background import running
-from app.interface import errors, openapi
+from app.interface import errors, naming, openapi
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.pagination import Cursors
 from app.interface.request_id import RequestIdMiddleware
@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        generate_unique_id_function=naming.operation_id,
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings

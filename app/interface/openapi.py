@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from app.interface import idempotency
 from app.interface.errors import ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
+from app.interface.naming import name_schemas
 
 Schema = dict[str, Any]
 
@@ -93,13 +94,24 @@ def _document(app: FastAPI) -> Schema:
     )[1]["$defs"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    name_schemas(document)
+    schemas = document["components"]["schemas"]
     document["components"]["parameters"] = PARAMETERS
     keeping = _routes_that_keep_answers(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            _say_null(operation)
             _add_headers(operation, method, schemas, keeps_answers=(method, path) in keeping)
             _add_examples(operation, schemas)
     return document
+
+
+def _say_null(operation: Schema) -> None:
+    """An endpoint without a result answers `null`, not just anything."""
+    for answer in operation["responses"].values():
+        for media in answer.get("content", {}).values():
+            if media.get("schema") == {}:
+                media["schema"] = {"type": "null"}
 
 
 def _routes_that_keep_answers(app: FastAPI) -> set[tuple[str, str]]:

@@ -42,8 +42,23 @@ def test_every_operation_is_described(document: Schema) -> None:
         assert re.search(r"[\u4e00-\u9fff].* · [A-Z]", operation["description"]), name
         assert set(operation["tags"]) <= known, name
         assert operation["tags"], name
+
+
+def test_clients_get_short_names_that_stay(document: Schema) -> None:
+    """Functions are called what the endpoints are, types read as nouns, and each has its own."""
     ids = [operation["operationId"] for _, operation in _operations(document)]
     assert len(ids) == len(set(ids))
+    assert {"create_demand", "list_demands", "match_demand", "sign_in_with_password"} <= set(ids)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in ids)
+    names = set(document["components"]["schemas"])
+    assert {"DemandPage", "CreateImportForm", "ProblemBody"} <= names
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in names), names
+
+
+def test_no_answer_is_just_anything(document: Schema) -> None:
+    for name, operation in _operations(document):
+        for media, content in _contents(operation):
+            assert content["schema"], (name, media)
 
 
 def test_every_example_fits_its_schema(document: Schema) -> None:
