@@ -171,7 +171,14 @@ def test_third_parties_are_declared() -> None:
     providers = importlib.metadata.packages_distributions()
     ours = {"app", "matching", "migrations", *sys.stdlib_module_names}
     # These come with what is declared and are its public interface.
-    brought = {"starlette", "pydantic", "pydantic_core", "anyio", "psycopg_pool"}
+    brought = {
+        "starlette",
+        "pydantic",
+        "pydantic_core",
+        "typing_extensions",
+        "anyio",
+        "psycopg_pool",
+    }
     for module in modules():
         for top in {name.split(".")[0] for name in imports_of(module)} - ours - brought:
             found = {_plain(name) for name in providers.get(top, [])}
