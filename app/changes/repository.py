@@ -79,9 +79,14 @@ async def read_since(
     found = (await session.execute(SINCE, asked)).all()
     oldest = int(found[0].oldest)
     rows = [ChangeRow(*row[1:]) for row in found if row.id is not None]
-    if len(rows) == BATCH:
+    if may_be_more(rows):
         return rows, _advanced(position, rows, oldest=min(oldest, rows[-1].transaction_id))
     return rows, _advanced(position, rows, oldest=oldest)
+
+
+def may_be_more(rows: Sequence[ChangeRow]) -> bool:
+    """Whether `read_since` gave all that it gives at once."""
+    return len(rows) == BATCH
 
 
 def _advanced(position: Position, rows: Sequence[ChangeRow], *, oldest: int) -> Position:

@@ -29,6 +29,16 @@ class ExpertState(StrEnum):
     REMOVED = "removed"
 
 
+class RemovalCause(StrEnum):
+    """去世 / 退休 / 违规失信 / 重复合并 / 本人申请."""
+
+    DECEASED = "deceased"
+    RETIRED = "retired"
+    MISCONDUCT = "misconduct"
+    MERGED = "merged"
+    REQUESTED = "requested"
+
+
 class ServiceMode(StrEnum):
     CONSULTING = "consulting"
     JOINT_RESEARCH = "joint_research"
@@ -76,6 +86,7 @@ class Expert(Record):
     kind: Mapped[ExpertKind]
     state: Mapped[ExpertState] = mapped_column(default=ExpertState.DRAFT)
     state_reason: Mapped[str] = mapped_column(default="")
+    removal_cause: Mapped[RemovalCause | None] = mapped_column(comment="of one who was removed")
     academy_division: Mapped[str] = mapped_column(default="", comment="学部")
     elected_year: Mapped[int | None]
     is_retired: Mapped[bool] = mapped_column(default=False)

@@ -1,6 +1,5 @@
 """Request and response bodies of experts."""
 
-from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from app.experts.models import (
     ExpertKind,
     ExpertState,
     Grade,
+    RemovalCause,
     ServiceMode,
 )
 from app.interface.pagination import PageQuery
@@ -166,6 +166,7 @@ class ExpertSummary(RecordBody):
 
 class ExpertBody(ExpertSummary):
     state_reason: str
+    removal_cause: RemovalCause | None = Field(examples=[None])
     account_id: UUID | None
     academy_division: str
     elected_year: int | None
@@ -207,23 +208,6 @@ class ContactBody(VersionedBody):
     expert_id: UUID
     phone: Phone
     email: ContactEmail
-
-
-class RemovalCause(StrEnum):
-    DECEASED = "deceased"
-    RETIRED = "retired"
-    MISCONDUCT = "misconduct"
-    MERGED = "merged"
-    REQUESTED = "requested"
-
-
-CAUSES = {
-    RemovalCause.DECEASED: "去世",
-    RemovalCause.RETIRED: "退休",
-    RemovalCause.MISCONDUCT: "违规失信",
-    RemovalCause.MERGED: "重复合并",
-    RemovalCause.REQUESTED: "本人申请",
-}
 
 
 class Removal(Body):

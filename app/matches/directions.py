@@ -46,7 +46,7 @@ async def similar_demands(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
 ) -> list[DemandMatch]:
     """Published demands that ask for much the same as this one."""
-    demand = await operations.managed_demand(session, actor, demand_id)
+    demand = await operations.demand_of_staff(session, actor, demand_id)
     _require_no_secret(demand)
     ranking = await matcher.rank(
         session,

@@ -39,7 +39,7 @@ async def run(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, data: MatchParameters
 ) -> MatchRunWithMatches:
     """Match experts to a published demand and keep the run with all it depended on."""
-    demand = await managed_demand(session, actor, demand_id)
+    demand = await demand_of_staff(session, actor, demand_id)
     if demand.state is not DemandState.PUBLISHED:
         raise WrongState(verb="match", state=demand.state, allowed=[DemandState.PUBLISHED])
     ranking = await matcher.rank(
@@ -122,7 +122,7 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
 async def list_runs(
     pages: Pages, actor: Actor, demand_id: UUID, query: RunQuery
 ) -> Page[MatchRunBody]:
-    await managed_demand(pages.session, actor, demand_id)
+    await demand_of_staff(pages.session, actor, demand_id)
     return await pages.read(
         repository.listed_runs(demand_id),
         query=query,
@@ -152,7 +152,7 @@ async def list_matches(
     )
 
 
-async def managed_demand(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+async def demand_of_staff(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
     """The demand, if the actor is staff of its region."""
     demand = await demand_operations.get(session, actor, demand_id)
     if Party.STAFF not in demand_access.parties_of(actor, demand):

@@ -11,8 +11,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
 
-from app.experts.models import Evidence, Expert
-from app.matches.models import Judgment, Match, MatchRun, Verdict
+from app.achievements.models import Achievement, AchievementState
+from app.database import Record
+from app.demands.models import Demand, DemandState
+from app.experts.models import Evidence, Expert, ExpertState
+from app.matches.models import Judgment, Match, MatchRun, Pool, Verdict
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody
 
 
@@ -41,6 +44,25 @@ ADD_RUN = text(
     SELECT * FROM jsonb_populate_recordset(CAST(NULL AS matches), CAST(:matches AS jsonb))
     """
 )
+
+
+# Which records a pool holds.
+MEMBERS: Mapping[Pool, tuple[type[Record], ColumnElement[bool]]] = {
+    Pool.EXPERTS: (Expert, Expert.state == ExpertState.IN_POOL),
+    Pool.DEMANDS: (Demand, Demand.state == DemandState.PUBLISHED),
+    Pool.ACHIEVEMENTS: (Achievement, Achievement.state == AchievementState.PUBLISHED),
+}
+
+
+async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
+    """The ids of all records that belong to the pool now, in a fixed order."""
+    table, is_member = MEMBERS[pool]
+    return (await session.scalars(select(table.id).where(is_member).order_by(table.id))).all()
+
+
+async def member_count(session: AsyncSession, pool: Pool) -> int:
+    table, is_member = MEMBERS[pool]
+    return await session.scalar(select(func.count(table.id)).where(is_member)) or 0
 
 
 async def find_run(session: AsyncSession, run_id: UUID) -> MatchRun | None:
@@ -111,6 +133,19 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
     scope = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
     latest = standing_judgments(scope).subquery()
     return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
+
+
+async def engagements_of(
+    session: AsyncSession, expert_ids: Sequence[UUID], *, since: datetime
+) -> dict[UUID, int]:
+    """For how many demands each expert was recommended since then and still stands so."""
+    latest = standing_judgments(Match.expert_id.in_(expert_ids)).subquery()
+    rows = await session.execute(
+        select(latest.c.expert_id, func.count())
+        .where(latest.c.verdict == Verdict.RECOMMENDED, latest.c.created_at >= since)
+        .group_by(latest.c.expert_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def listed_judgments(scope: ColumnElement[bool]) -> Select[Judgment]:

@@ -113,7 +113,7 @@ class LiveIndex:
         has_more = True
         while has_more:
             rows, position = await self._read_changes(session)
-            has_more = len(rows) == changes.BATCH
+            has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
             if await self._is_superseded(session, rows) or (ids and self._index is None):
                 await self._load(session)

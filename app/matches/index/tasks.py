@@ -16,6 +16,7 @@ from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import Position
 from app.jobs import RETRY, defer_once, queue
+from app.matches import repository
 from app.matches.index import fitting, pools, vectors
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.fitting import PoolSize
@@ -25,7 +26,7 @@ from matching import Candidate, Encoder, MatchIndex, text_key
 
 logger = logging.getLogger(__name__)
 
-BATCH = 64
+ENCODED_AT_ONCE = 64
 
 
 @dataclass(eq=False, kw_only=True)
@@ -98,8 +99,8 @@ async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None
         ids, position, has_more = await _news(work, pool)
         if ids:
             work.settled.discard(pool)
-        for start in range(0, len(ids), BATCH):
-            await _encode_batch(work.sessions, encoder, pool, ids[start : start + BATCH])
+        for start in range(0, len(ids), ENCODED_AT_ONCE):
+            await _encode_batch(work.sessions, encoder, pool, ids[start : start + ENCODED_AT_ONCE])
         work.positions[pool] = position
     work.settled.add(pool)
 
@@ -110,10 +111,10 @@ async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, b
     async with work.sessions.begin() as session:
         if seen is None:
             position = await changes.position_now(session)
-            return list(await pools.member_ids(session, pool)), position, False
+            return list(await repository.member_ids(session, pool)), position, False
         records = (pools.SUBJECT_OF_POOL[pool],)
         rows, position = await changes.read_since(session, seen, records=records)
-    return pools.subjects(rows, pool), position, len(rows) == changes.BATCH
+    return pools.subjects(rows, pool), position, changes.may_be_more(rows)
 
 
 async def _encode_batch(
@@ -147,7 +148,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
     async with work.sessions.begin() as session:
         found = []
         for pool in Pool:
-            candidates = await pools.count(session, pool)
+            candidates = await repository.member_count(session, pool)
             stored = await fitting.newest(session, pool)
             known = stored.encoded if stored else 0
             encoded = candidates if pool in work.settled else known
