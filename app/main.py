@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from app import api, health, start_page
+from app import api, documentation, health, start_page
 from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.interface import errors, naming, openapi
@@ -33,6 +33,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        docs_url=None,  # see app/documentation.py
+        redoc_url=None,
         generate_unique_id_function=naming.operation_id,
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
@@ -42,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime
     )
     app.include_router(start_page.router)
+    app.include_router(documentation.router)
     app.include_router(health.router)
     app.include_router(api.router)
     errors.install(app)

@@ -56,8 +56,8 @@ OneTimeCode = Annotated[
 
 
 class SignIn(Body):
-    email: Email
-    password: GivenPassword
+    email: Annotated[Email, Field(examples=["coordinator@demo.invalid"])]
+    password: Annotated[GivenPassword, Field(examples=["demo-shuangku"])]
 
 
 class Tokens(BaseModel):
@@ -74,12 +74,12 @@ class Refresh(Body):
 
 
 class PasswordChange(Body):
-    current_password: GivenPassword
+    current_password: Annotated[GivenPassword, Field(examples=["demo-shuangku"])]
     new_password: Password
 
 
 class PasswordResetRequest(Body):
-    email: Email
+    email: Annotated[Email, Field(examples=["enterprise@demo.invalid"])]
 
 
 class PasswordResetUse(Body):

@@ -149,12 +149,27 @@ def _is_versioned(answer: Schema, schemas: Schema) -> bool:
 
 def _add_examples(operation: Schema, schemas: Schema) -> None:
     """Give the request body and the good answer an example made of their fields' examples."""
-    bodies = [operation.get("requestBody", {})]
-    bodies += [r for code, r in operation["responses"].items() if code.startswith("2")]
-    for body in bodies:
-        for media in body.get("content", {}).values():
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        whole = media.get("example", example_of(media["schema"], schemas))
+        media["example"] = _sendable(whole, media["schema"], schemas)
+    for answer in (r for code, r in operation["responses"].items() if code.startswith("2")):
+        for media in answer.get("content", {}).values():
             if "schema" in media and "example" not in media:
                 media["example"] = example_of(media["schema"], schemas)
+
+
+def _sendable(example: Any, schema: Schema, schemas: Schema) -> Any:
+    """The example without the optional fields that name a record: nobody has that record."""
+    schema = schema.get("anyOf", [schema])[0]
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if not isinstance(example, dict) or "properties" not in schema:
+        return example
+    return {
+        name: _sendable(value, schema["properties"][name], schemas)
+        for name, value in example.items()
+        if name in schema.get("required", ()) or EXAMPLES_BY_SHAPE["uuid"] not in str(value)
+    }
 
 
 def example_of(schema: Schema, schemas: Schema, name: str = "") -> Any:

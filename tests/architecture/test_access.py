@@ -20,7 +20,6 @@ PUBLIC = frozenset(
     {
         "GET /",
         "GET /docs",
-        "GET /docs/oauth2-redirect",
         "GET /livez",
         "GET /openapi.json",
         "GET /readyz",

@@ -123,3 +123,14 @@ async def test_pages_load_nothing_from_elsewhere(application: FastAPI, path: str
             assert not address.startswith(("http:", "https:", "//")), address
             if "static" in address:
                 assert (await client.get(address)).status_code == 200, address
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_the_browser_is_told_to_ask_no_other_host(application: FastAPI, path: str) -> None:
+    """The programs on these pages are others' and would: ReDoc for the picture of its badge."""
+    transport = ASGITransport(app=application)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        policy = (await client.get(path)).headers["Content-Security-Policy"]
+    sources = {source for rule in policy.split(";") for source in rule.split()[1:]}
+    assert sources <= {"'self'", "'none'", "'unsafe-inline'", "data:", "blob:"}
+    assert "default-src 'self'" in policy
