@@ -7,13 +7,14 @@ UV := $(BIN)/uv
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
 
-.PHONY: help serve test check lock clean
+.PHONY: help serve test check clients lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make serve   启动服务        start the service (HOST=127.0.0.1 PORT=8000)'
 	@echo 'make test    运行测试        run the tests (ARGS="-k embedded")'
 	@echo 'make check   检查代码        lint, format and types'
+	@echo 'make clients 生成客户端      the Python client and TypeScript types (ARGS=FOLDER)'
 	@echo 'make lock    更新依赖锁定    resolve the dependencies again (ARGS=--upgrade)'
 	@echo 'make clean   删除环境与缓存  remove .venv and caches; the data in var/ stay'
 
@@ -27,6 +28,9 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+clients: $(DEV)
+	@$(BIN)/python -m scripts.clients.generate $(ARGS)
 
 lock: $(UV)
 	$(compile) --output-file requirements.lock

@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
 from app.interface import idempotency
-from app.interface.errors import ProblemBody
+from app.interface.errors import PROBLEM_RESPONSES, ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
 from app.interface.naming import name_schemas
 
@@ -49,6 +49,9 @@ PARAMETERS: dict[str, Schema] = {
         "description": "幂等键：重复请求只执行一次 · a request that comes twice is done once",
         "schema": {"type": "string", "pattern": f"^{idempotency.ACCEPTED.pattern}$"},
     },
+}
+PROBLEMS: dict[str, Schema] = {
+    f"Problem{status}": response for status, response in PROBLEM_RESPONSES.items()
 }
 ENTITY_TAG: Schema = {
     "description": "版本与内容的标识 · names the version and this representation of it",
@@ -96,11 +99,14 @@ def _document(app: FastAPI) -> Schema:
         schemas.pop(unused, None)
     name_schemas(document)
     schemas = document["components"]["schemas"]
-    document["components"]["parameters"] = PARAMETERS
+    document["components"] |= {"parameters": PARAMETERS, "responses": PROBLEMS}
     keeping = _routes_that_keep_answers(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _say_null(operation)
+            _refer_to_problems(operation)
+            if method == "patch":
+                _forget_defaults(operation, schemas)
             _add_headers(operation, method, schemas, keeps_answers=(method, path) in keeping)
             _add_examples(operation, schemas)
     return document
@@ -112,6 +118,20 @@ def _say_null(operation: Schema) -> None:
         for media in answer.get("content", {}).values():
             if media.get("schema") == {}:
                 media["schema"] = {"type": "null"}
+
+
+def _refer_to_problems(operation: Schema) -> None:
+    """Problems are the same everywhere; written out they were two fifths of the document."""
+    for status, answer in operation["responses"].items():
+        if answer == PROBLEMS.get(f"Problem{status}"):
+            operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _forget_defaults(operation: Schema, schemas: Schema) -> None:
+    """What a change leaves out stays as it is; a client that sent the defaults would erase it."""
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    for field in schemas[body["$ref"].rpartition("/")[2]]["properties"].values():
+        field.pop("default", None)
 
 
 def _routes_that_keep_answers(app: FastAPI) -> set[tuple[str, str]]:
