@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
 
-.PHONY: help serve test check clients lock clean
+.PHONY: help serve test check clients openapi lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make test    运行测试        run the tests (ARGS="-k embedded")'
 	@echo 'make check   检查代码        lint, format and types'
 	@echo 'make clients 生成客户端      the Python client and TypeScript types (ARGS=FOLDER)'
+	@echo 'make openapi 更新接口文档    renew the released document (ARGS=--breaking)'
 	@echo 'make lock    更新依赖锁定    resolve the dependencies again (ARGS=--upgrade)'
 	@echo 'make clean   删除环境与缓存  remove .venv and caches; the data in var/ stay'
 
@@ -31,6 +32,9 @@ check: $(DEV)
 
 clients: $(DEV)
 	@$(BIN)/python -m scripts.clients.generate $(ARGS)
+
+openapi: $(DEV)
+	@$(BIN)/python -m scripts.openapi $(ARGS)
 
 lock: $(UV)
 	$(compile) --output-file requirements.lock
