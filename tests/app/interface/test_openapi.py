@@ -111,8 +111,8 @@ def test_problems_are_declared(document: Schema) -> None:
         if "/api/v1/" not in name:
             continue
         for status in ("400", "401", "403", "404", "409", "413", "415", "422", "500", "503"):
-            name_of_answer = operation["responses"][status]["$ref"].rpartition("/")[2]
-            content = document["components"]["responses"][name_of_answer]["content"]
+            shared = operation["responses"][status]["$ref"].rpartition("/")[2]
+            content = document["components"]["responses"][shared]["content"]
             assert list(content) == ["application/problem+json"], (name, status)
             [body] = content.values()
             assert body["schema"] == {"$ref": "#/components/schemas/ProblemBody"}
