@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from app import api, documentation, health, start_page
+from app import api, health, start_page
 from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
-from app.interface import errors, naming, openapi
+from app.interface import failures, naming, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.head import HeadMiddleware
@@ -49,8 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
-        docs_url=None,  # see app/documentation.py
-        redoc_url=None,
+        redoc_url=None,  # its page asks for a logo on another host
         generate_unique_id_function=naming.operation_id,
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
@@ -61,11 +61,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
-    app.include_router(documentation.router)
     app.include_router(health.router)
     app.include_router(api.router)
-    errors.install(app)
+    failures.install(app)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(

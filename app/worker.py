@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import threading
+from functools import partial
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -13,6 +14,7 @@ from app.encryption.rotation import require_keys
 from app.jobs import RECONNECT_SECONDS, work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
+from app.progress.following import end_lost, follow_job
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,12 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
             "matching": _matching(process),
             "settings": settings,
         }
-        await work(process.url, context)
+        await work(
+            process.url,
+            context,
+            around=[follow_job],
+            after_look=partial(end_lost, process.sessions),
+        )
 
 
 async def _until_keys_are_known(process: Process) -> None:

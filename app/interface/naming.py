@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 
 PREFIX = "#/components/schemas/"
-PAGE = re.compile(r"Page_(\w+?)(?:Body)?_")
+GENERIC = re.compile(r"([A-Z][A-Za-z]*)_([A-Z][A-Za-z]*?)(?:Body)?_")
 FORM = re.compile(r"Body_(\w+)")
 
 
@@ -17,8 +17,8 @@ def operation_id(route: APIRoute) -> str:
 
 def schema_name(name: str) -> str:
     """Page_DemandBody_ → DemandPage, Body_create_import → CreateImportForm; others stay."""
-    if page := PAGE.fullmatch(name):
-        return f"{page[1]}Page"
+    if generic := GENERIC.fullmatch(name):
+        return f"{generic[2]}{generic[1]}"
     if form := FORM.fullmatch(name):
         return "".join(word.capitalize() for word in form[1].split("_")) + "Form"
     return name

@@ -70,7 +70,8 @@ def test_changes_have_no_defaults(document: Schema) -> None:
 def test_no_answer_is_just_anything(document: Schema) -> None:
     for name, operation in _operations(document):
         for media, content in _contents(operation):
-            assert content["schema"], (name, media)
+            shown = content["itemSchema" if media == "text/event-stream" else "schema"]
+            assert shown, (name, media)
 
 
 def test_every_example_fits_its_schema(document: Schema) -> None:
@@ -124,7 +125,7 @@ def test_every_reference_leads_somewhere(document: Schema) -> None:
         assert wanted in document["components"][kind], (kind, wanted)
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/"])
+@pytest.mark.parametrize("path", ["/docs", "/"])
 async def test_pages_load_nothing_from_elsewhere(application: FastAPI, path: str) -> None:
     transport = ASGITransport(app=application)
     async with AsyncClient(transport=transport, base_url="http://test") as client:
@@ -136,14 +137,3 @@ async def test_pages_load_nothing_from_elsewhere(application: FastAPI, path: str
             assert not address.startswith(("http:", "https:", "//")), address
             if "static" in address:
                 assert (await client.get(address)).status_code == 200, address
-
-
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
-async def test_the_browser_is_told_to_ask_no_other_host(application: FastAPI, path: str) -> None:
-    """The programs on these pages are others' and would: ReDoc for the picture of its badge."""
-    transport = ASGITransport(app=application)
-    async with AsyncClient(transport=transport, base_url="http://test") as client:
-        policy = (await client.get(path)).headers["Content-Security-Policy"]
-    sources = {source for rule in policy.split(";") for source in rule.split()[1:]}
-    assert sources <= {"'self'", "'none'", "'unsafe-inline'", "data:", "blob:"}
-    assert "default-src 'self'" in policy
