@@ -79,8 +79,7 @@ class _DocumentComparison:
             if media not in new:
                 yield f"{at} is {media} no more"
             else:
-                was, now = content.get("schema", {}), new[media].get("schema", {})
-                yield from self._of_schemas(was, now, at, side)
+                yield from self._of_schemas(_shown(content), _shown(new[media]), at, side)
 
     def _of_schemas(self, old: Schema, new: Schema, at: str, side: Side) -> list[str]:
         comparison = SchemaComparison(
@@ -102,6 +101,11 @@ def _good(document: Schema, answers: Schema) -> dict[str, Schema]:
         for status, answer in answers.items()
         if status.startswith("2")
     }
+
+
+def _shown(content: Schema) -> Schema:
+    """The schema of the whole, or of each item of a stream."""
+    return dict(content.get("schema") or content.get("itemSchema") or {})
 
 
 def _resolved(document: Schema, part: Schema) -> Schema:

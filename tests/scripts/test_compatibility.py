@@ -60,7 +60,8 @@ def in_answers(document: Schema) -> Iterator[Schema]:
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
                 for content in answer.get("content", {}).values():
-                    yield from _parts(document, content["schema"], seen)
+                    shown = content.get("schema") or content["itemSchema"]
+                    yield from _parts(document, shown, seen)
 
 
 def _having(key: str, schemas: Iterator[Schema]) -> list[Schema]:
@@ -76,7 +77,9 @@ def _objects_in_answers(document: Schema) -> list[Schema]:
 
 
 def _plain_texts(schemas: Iterator[Schema]) -> list[Schema]:
-    return [s for s in schemas if s.get("type") == "string" and not {"enum", "format"} & set(s)]
+    return [
+        s for s in schemas if s.get("type") == "string" and not {"enum", "const", "format"} & set(s)
+    ]
 
 
 def _nullable(schemas: Iterator[Schema]) -> list[Schema]:
@@ -214,7 +217,12 @@ BREAKING: dict[str, tuple[Callable[[Schema], list[Any]], Mutation]] = {
         lambda s: s.update(type="boolean" if s["type"] != "boolean" else "string"),
     ),
     "an answer loses a header": (
-        lambda d: [a for o in _operations(d) for a in o["responses"].values() if a.get("headers")],
+        lambda d: [
+            answer
+            for operation in _operations(d)
+            for status, answer in operation["responses"].items()
+            if status.startswith("2") and answer.get("headers")
+        ],
         lambda a: a["headers"].popitem(),
     ),
     "a type is renamed": (lambda d: [d], _rename_type),
