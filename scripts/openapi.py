@@ -41,8 +41,21 @@ def released_document() -> dict[str, Any]:
 
 
 def as_text(document: dict[str, Any]) -> str:
-    """One line a thing, in an order that stays, so that differences read well."""
-    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    """One line a thing, in an order that stays and without examples, which promise nothing."""
+    return json.dumps(_promised(document), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _promised(part: Any, *, names_fields: bool = False) -> Any:
+    """The part without examples; below `properties` those words would be names of fields."""
+    if isinstance(part, list):
+        return [_promised(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: _promised(value, names_fields=name == "properties" and not names_fields)
+        for name, value in part.items()
+        if names_fields or name not in ("example", "examples")
+    }
 
 
 if __name__ == "__main__":
