@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
+from app.changes.epochs import settle
 from app.experts.models import ExpertState
 from app.main import services
 from app.matches.calendar import CHINA
@@ -350,6 +351,44 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
         assert file.stat().st_ino == written
         await live_of(other).save()
         assert saved(own.var_folder) == [file]
+
+
+async def begin_new_epoch(app: FastAPI) -> None:
+    engine: AsyncEngine = app.state.sessions.kw["bind"]
+    async with engine.connect() as connection:
+        assert await settle(connection, is_restored=True)
+
+
+async def test_nothing_of_before_a_restore_is_taken_for_what_is(
+    session: AsyncSession, app: FastAPI, own: Settings, database: URL
+) -> None:
+    """Neither a file, nor what the process stands at, nor the rebuilds that it has had."""
+    await scenes.pool(session)
+    live = live_of(app)
+    await live.refresh()
+    await live.rebuild()
+    assert live._standing.obeyed > 0
+    await begin_new_epoch(app)
+    async with another_process(own, database) as other:
+        before = live.current
+        await live_of(other).refresh()
+        (path,) = saved(own.var_folder)
+        await live.share()  # there is a newer file, which is not of this process's epoch
+        assert live.current is before
+        async with app.state.sessions.begin() as fitting_session:
+            fitted = await fitting.fit(fitting_session, Pool.EXPERTS, None)
+            assert fitted is not None
+            await live.keep(fitted)
+        written = next(p for p in saved(own.var_folder) if p != path)
+        assert json.loads(MatchIndex.load_with_note(written)[1])["obeyed"] == 0
+        await live.refresh()
+        assert live._standing.position.epoch == live_of(other)._standing.position.epoch
+        assert is_mapped(live.current or MatchIndex.fit([]))
+        await live.rebuild()
+        index = await live_of(other).refresh()
+        assert index is not None
+        assert index.version == fitted.index.version
+        assert live_of(other)._standing.obeyed == live._standing.obeyed > 0
 
 
 async def test_many_changes_are_followed_batch_by_batch(
