@@ -1,37 +1,56 @@
 """The files of a folder through which processes share what they measure, mapped into memory.
 
-They are the metrics library's own. Here is what it leaves to its users: what becomes of the files
-of ended processes, and room on the disk for those of the living.
+They are the metrics library's own. Here is what it leaves to its users: whose they are, what
+becomes of those of ended processes, and room on the disk for those of the living. Whoever lives
+holds a lock, which two containers with one folder see as well; a process's number they do not.
 """
 
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
+from typing import IO
 
-import psutil
 from prometheus_client.mmap_dict import MmapedDict
 
-from app.locks import held
+from app.locks import held, take
 
-FILE = re.compile(r"(?P<kind>[a-z_]+)_(?P<pid>\d+)\.db")
+FILE = re.compile(r"(?P<kind>[a-z_]+)_(?P<owner>[0-9a-z-]+)\.db")
 SUMS = ("counter", "histogram")  # kinds of files; what others hold goes with their process
-ENDED = 0  # stands in a file's name for all processes that have ended
+ENDED = "ended"  # the owner of what all ended processes have counted
 # A file that outgrew this would be lengthened by the library, for which the disk must have room.
 RESERVED_BYTES = 2 << 20
 
 
-def reserve(folder: Path, kinds: Iterable[str]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The name that a process's files bear, good for as long as the lock is open."""
+
+    owner: str
+    lock: IO[bytes]
+
+
+def claim(folder: Path, kinds: Iterable[str]) -> Claim:
     """Make this process's files. Raises OSError when the disk has no room for them.
 
     A write into a mapped file for which a full disk has no block would kill the process.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    owner = f"{os.getpid()}-{token_hex(4)}"
     with settled(folder):
-        for kind in kinds:
-            _allocate(folder / f"{kind}_{os.getpid()}.db")
+        lock = _lock(folder, owner).open("ab")
+        try:
+            take(lock)
+            for kind in kinds:
+                _allocate(folder / f"{kind}_{owner}.db")
+        except OSError:
+            lock.close()
+            raise
+    return Claim(owner=owner, lock=lock)
 
 
 @contextmanager
@@ -42,14 +61,18 @@ def settled(folder: Path) -> Iterator[None]:
     """
     with held(folder / "lock"):
         files = [(f, found) for f in folder.glob("*.db") if (found := FILE.fullmatch(f.name))]
-        ended = [(file, match) for file, match in files if not _is_living(match["pid"], file)]
-        if len(ended) < len(files):
+        owners = {match["owner"] for _, match in files}
+        living = {owner for owner in owners if _is_living(folder, owner)}
+        ended = [(file, match) for file, match in files if match["owner"] not in living]
+        if living:
             for kind in SUMS:
                 own = folder / f"{kind}_{ENDED}.db"
                 _add_up([f for f, match in ended if match["kind"] == kind and f != own], own)
             ended = [(file, match) for file, match in ended if match["kind"] not in SUMS]
         for file, _ in ended:
             file.unlink()
+        for owner in owners - living:
+            _lock(folder, owner).unlink(missing_ok=True)
         yield
 
 
@@ -81,11 +104,11 @@ def _allocate(file: Path) -> None:
         os.posix_fallocate(opened.fileno(), 0, RESERVED_BYTES)
 
 
-def _is_living(pid: str, file: Path) -> bool:
-    """Whether the process that wrote the file still runs, and not another with its number."""
-    if int(pid) == ENDED:
-        return False
-    try:
-        return bool(psutil.Process(int(pid)).create_time() <= file.stat().st_mtime + 1)
-    except psutil.NoSuchProcess:
-        return False
+def _is_living(folder: Path, owner: str) -> bool:
+    with suppress(FileNotFoundError), _lock(folder, owner).open("rb") as lock:
+        return not take(lock)
+    return False
+
+
+def _lock(folder: Path, owner: str) -> Path:
+    return folder / f"{owner}.lock"

@@ -130,7 +130,12 @@ class _Measuring:
 
     def __init__(self) -> None:
         self.folder: Path | None = None
+        self.claim: metric_files.Claim | None = None
         self.instruments = Instruments(CollectorRegistry())
+
+    def forget_claim(self) -> None:
+        if self.claim is not None:
+            self.claim.lock.close()
 
 
 _measuring = _Measuring()
@@ -144,13 +149,16 @@ def instruments() -> Instruments:
 def share(folder: Path) -> None:
     """Write this process's measurements where the others of the folder are, if there is room."""
     try:
-        metric_files.reserve(folder, [*SUMS, *(f"gauge_{mode}" for mode in get_args(Mode))])
+        kinds = [*SUMS, *(f"gauge_{mode}" for mode in get_args(Mode))]
+        claim = metric_files.claim(folder, kinds)
     except OSError as error:
         logger.warning("this process measures for itself alone: %s", type(error).__name__)
         return
     os.environ[FOLDER_VARIABLE] = str(folder)
-    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
-    _measuring.folder, _measuring.instruments = folder, Instruments(None)
+    values.ValueClass = values.MultiProcessValue(lambda: claim.owner)  # type: ignore[no-untyped-call]
+    _measuring.forget_claim()
+    _measuring.folder, _measuring.claim = folder, claim
+    _measuring.instruments = Instruments(None)
 
 
 def exposition(families: Iterable[Metric] = ()) -> bytes:

@@ -103,7 +103,7 @@ def test_any_process_shows_what_all_have_counted(service: Running, headers: dict
 def measured(found: Samples) -> set[int]:
     """The processes that serve and are measured."""
     rows = [dict(labels) for name, labels in found if name == "shuangku_process_resident_bytes"]
-    return {int(row["pid"]) for row in rows if row["role"] == "service"}
+    return {int(row["pid"].split("-")[0]) for row in rows if row["role"] == "service"}
 
 
 def test_a_process_that_dies_is_replaced(service: Running, headers: dict[str, str]) -> None:

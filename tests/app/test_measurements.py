@@ -47,10 +47,13 @@ def of(found: Samples, name: str, **labels: str) -> float:
 
 
 @pytest.fixture(autouse=True)
-def afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(values, "ValueClass", values.MutexValue)
     monkeypatch.setenv(metrics.FOLDER_VARIABLE, "")
-    monkeypatch.setattr(metrics, "_measuring", metrics._Measuring())
+    measuring = metrics._Measuring()
+    monkeypatch.setattr(metrics, "_measuring", measuring)
+    yield
+    measuring.forget_claim()
 
 
 async def scrape(app: FastAPI, address: str = "127.0.0.1", **headers: str) -> tuple[int, str]:
@@ -241,14 +244,15 @@ def test_processes_that_end_again_and_again_leave_their_sums_and_little_else(
         assert of(found, "match_stage_seconds_count", stage="recall") == number
         assert of(found, "match_stage_seconds_bucket", stage="recall", le="0.005") == number
         assert of(found, "match_stage_seconds_bucket", stage="recall", le="0.0025") == 0
-    pids = {int(file.stem.split("_")[-1]) for file in folder.glob("*.db")}
-    assert pids == {os.getpid(), metric_files.ENDED}
+    owners = {file.stem.split("_")[-1].split("-")[0] for file in folder.glob("*.db")}
+    assert owners == {str(os.getpid()), metric_files.ENDED}
+    assert len(list(folder.glob("*.lock"))) == 1
 
 
 def test_a_full_disk_kills_no_process(tmp_path: Path) -> None:
     """A mapped file with holes would: the kernel has no other way to say that it has no block."""
     metrics.share(tmp_path / "metrics")
-    files = list((tmp_path / "metrics").glob(f"*_{os.getpid()}.db"))
+    files = list((tmp_path / "metrics").glob("*.db"))
     assert {file.name.rpartition("_")[0] for file in files} >= set(metric_files.SUMS)
     for file in files:
         assert file.stat().st_blocks * 512 >= metric_files.RESERVED_BYTES
