@@ -12,15 +12,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import procrastinate
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
+from procrastinate.middleware import AsyncCallNext
+from procrastinate.worker import Worker
 from psycopg import OperationalError
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import running
 from app.database import now
+from app.interface.auditing import working
 from app.interface.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +31,12 @@ logger = logging.getLogger(__name__)
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
-    import_paths=["app.interface.tasks", "app.matches.index.tasks", "app.bulk.tasks"],
+    import_paths=[
+        "app.interface.tasks",
+        "app.matches.index.tasks",
+        "app.bulk.tasks",
+        "app.audit.tasks",
+    ],
 )
 
 ATTEMPTS = 5
@@ -98,6 +106,7 @@ async def work(url: URL, context: dict[str, Any]) -> None:
                     additional_context=context,
                     concurrency=2,
                     install_signal_handlers=False,
+                    task_middleware=[_named],
                     fetch_job_polling_interval=2.0,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=float(STALLED_SECONDS),
@@ -106,6 +115,12 @@ async def work(url: URL, context: dict[str, Any]) -> None:
         except (ConnectorException, OperationalError, OSError) as error:
             logger.warning("the worker waits for its database: %s", type(error).__name__)
         await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
+    """Run a task under its name: the audit log says which job did what it did."""
+    with working(f"job {context.job.task_name}", f"job-{context.job.id}"):
+        return await run()
 
 
 async def _keep_retrying_stalled_jobs() -> None:

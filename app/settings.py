@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     reset_code_hours: int = Field(default=24, ge=1)
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
+    audit_retention_days: int = Field(
+        default=3 * 366, ge=184, description="audit entries are dropped after; seals stay for good"
+    )
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
     encoder: EncoderKind = EncoderKind.LOCAL
     encoder_url: AnyHttpUrl | None = Field(
@@ -76,6 +79,10 @@ class Settings(BaseSettings):
     @property
     def reset_lifetime(self) -> timedelta:
         return timedelta(hours=self.reset_code_hours)
+
+    @property
+    def audit_retention(self) -> timedelta:
+        return timedelta(days=self.audit_retention_days)
 
     def with_secret_key(self) -> "Settings":
         """The settings with a key to sign with: the given one, or one kept under var_folder.

@@ -22,7 +22,11 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     if stops_with_stdin:
         _cancel_with_stdin()
     async with open_process(settings) as process:
-        context = {"sessions": process.sessions, "matching": _matching(process)}
+        context = {
+            "sessions": process.sessions,
+            "matching": _matching(process),
+            "settings": settings,
+        }
         await work(process.url, context)
 
 

@@ -32,6 +32,7 @@ from app.accounts.schemas import (
 )
 from app.accounts.secrets import AccessTokensDep
 from app.database import SessionDep
+from app.interface.auditing import by_email, sensitive
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
@@ -42,6 +43,7 @@ router = conventional_router("accounts")
 
 @router.post("/auth:sign-in")
 @unkept
+@by_email
 async def sign_in_with_password(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: SignIn
 ) -> Tokens:
@@ -66,6 +68,7 @@ async def sign_out(session: SessionDep, data: Refresh) -> None:
 
 
 @router.post("/auth:request-password-reset", status_code=status.HTTP_202_ACCEPTED)
+@by_email
 async def request_password_reset(session: SessionDep, data: PasswordResetRequest) -> None:
     """申请重置密码 · Ask the staff for a reset code; the answer is the same for every e-mail."""
     await password_reset.request(session, data.email)
@@ -112,6 +115,7 @@ async def create_account(
 
 
 @router.get("/accounts")
+@sensitive()
 async def list_accounts(
     pages: PagesDep, account: StaffAccount, query: Annotated[AccountQuery, Query()]
 ) -> Page[AccountBody]:
@@ -120,6 +124,7 @@ async def list_accounts(
 
 
 @router.get("/accounts/{account_id:uuid}")
+@sensitive()
 async def read_account(session: SessionDep, account: StaffAccount, account_id: UUID) -> AccountBody:
     """账号详情 · One account that the caller manages."""
     return operations.show(account, await operations.get(session, account, account_id))

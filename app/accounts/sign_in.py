@@ -12,6 +12,7 @@ from app.accounts.schemas import PasswordChange, SignIn, Tokens
 from app.accounts.secrets import AccessTokens, digest, hash_password, is_password, new_secret
 from app.changes import operations as changes
 from app.database import now
+from app.interface import auditing
 from app.interface.errors import NotSignedIn, invalid_field
 from app.interface.language import Text
 
@@ -34,6 +35,7 @@ async def sign_in(
     fits = await is_password(data.password.get_secret_value(), stored)
     if account is None or not fits or not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
+    auditing.identify(session, account.id, account.role)
     return _issue(session, tokens, account.id, uuid7(), refresh_lifetime)
 
 
@@ -44,12 +46,13 @@ async def refresh(
     link = await repository.find_refresh_token(session, digest(refresh_token))
     if link is None or link.revoked_at is not None or link.expires_at <= now():
         raise NotSignedIn(ENDED)
-    if link.used_at is not None:
-        await repository.revoke_family(session, link.family_id)
-        raise TokenReused(ENDED)
     account = await repository.find(session, link.account_id)
     if account is None or not account.is_active:
         raise NotSignedIn(ENDED)
+    auditing.identify(session, account.id, account.role)
+    if link.used_at is not None:
+        await repository.revoke_family(session, link.family_id)
+        raise TokenReused(ENDED)
     link.used_at = now()
     return _issue(session, tokens, link.account_id, link.family_id, refresh_lifetime)
 
@@ -58,6 +61,7 @@ async def sign_out(session: AsyncSession, refresh_token: str) -> None:
     """End the chain of this token; an unknown token is already out."""
     link = await repository.find_refresh_token(session, digest(refresh_token))
     if link is not None:
+        auditing.touch(session, link.account_id)
         await repository.revoke_family(session, link.family_id)
 
 

@@ -10,6 +10,7 @@ from app.bulk.models import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.database import SessionDep
+from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.organizations.access import StaffActor
@@ -58,6 +59,7 @@ async def list_imports(
 
 
 @router.get("/imports/{import_id:uuid}")
+@sensitive()
 async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -> ImportBody:
     """导入详情 · How far it is, the counts, and the rows that need attention."""
     return await operations.get(session, actor, import_id)
@@ -68,6 +70,7 @@ async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
+@sensitive()
 async def download_rejected_rows(
     session: SessionDep, actor: StaffActor, import_id: UUID
 ) -> Response:

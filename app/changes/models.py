@@ -5,18 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Identity, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import UserDefinedType
 
-from app.database import Base, JsonObject
-
-
-class TransactionId(UserDefinedType[int]):
-    """PostgreSQL's xid8: a transaction's number that never wraps around."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **kw: object) -> str:
-        return "xid8"
+from app.database import Base, JsonObject, TransactionId
 
 
 class Change(Base):

@@ -8,6 +8,7 @@ from fastapi import Query, status
 from app.database import SessionDep
 from app.demands import operations
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
+from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -23,6 +24,7 @@ async def create_demand(session: SessionDep, actor: CurrentActor, data: DemandCr
 
 
 @router.get("/demands")
+@sensitive(shows="contact_phone")
 async def list_demands(
     pages: PagesDep, actor: CurrentActor, query: Annotated[DemandQuery, Query()]
 ) -> Page[DemandBody]:
@@ -31,6 +33,7 @@ async def list_demands(
 
 
 @router.get("/demands/{demand_id:uuid}")
+@sensitive(shows="contact_phone")
 async def read_demand(session: SessionDep, actor: CurrentActor, demand_id: UUID) -> DemandBody:
     """需求详情 · The full text for those entitled, the public part for other readers."""
     return operations.show(actor, await operations.get(session, actor, demand_id))

@@ -22,6 +22,7 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
+from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -126,6 +127,7 @@ async def link_expert_account(
 
 
 @router.get("/experts/{expert_id:uuid}/contact")
+@sensitive()
 async def read_expert_contact(
     session: SessionDep, actor: CurrentActor, expert_id: UUID
 ) -> ContactBody:

@@ -187,6 +187,7 @@ def invalid_field(pointer: str, code: str, zh: str, en: str) -> Invalid:
 
 def render(request: Request, problem: Problem) -> Response:
     """The problem as problem+json in the caller's language."""
+    request.state.problem_code = problem.code
     language = preferred_language(request.headers.get("accept-language", ""))
     body = ProblemBody(
         title=problem.title.in_language(language),

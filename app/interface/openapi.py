@@ -63,6 +63,7 @@ TAGS = [
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
+    {"name": "audit", "description": "审计 · who did, read and was refused what; its seals"},
     {"name": "console", "description": "工作台 · the staff's queue, background jobs"},
     {"name": "health", "description": "运行状态 · liveness and readiness"},
 ]

@@ -4,17 +4,23 @@ It stands around the endpoint, where its result is known and the transaction is 
 that an answer and what is kept of it are one with the work.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
-from app.interface import idempotency
+from app.interface import auditing, idempotency
+from app.interface.auditing import Trace, network_of
+from app.interface.errors import Problem
+from app.interface.pagination import Page
 from app.interface.preconditions import entity_tag, is_known, precondition_of
-from app.interface.schemas import VersionedBody
+from app.interface.schemas import Body, RecordBody, VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Awaitable[Any]]
@@ -23,11 +29,12 @@ _request: ContextVar[Request] = ContextVar("request")
 
 
 class ConventionalRoute(APIRoute):
-    """A route with entity tags, preconditions and idempotent repetition."""
+    """A route with entity tags, preconditions, idempotent repetition and its place in the audit."""
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
         super().__init__(path, _around(endpoint), **options)
         self.keeps_answers = idempotency.keeps_answers(endpoint)
+        self.shows: str | None = getattr(endpoint, auditing.SENSITIVE, None)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
@@ -35,18 +42,51 @@ class ConventionalRoute(APIRoute):
         async def governed(request: Request) -> Response:
             _request.set(request)
             precondition = precondition_of(request)
-            request.state.session_info = {"precondition": precondition}
+            trace: Trace = request.state.trace
+            request.state.session_info = {"precondition": precondition, auditing.TRACE: trace}
             claim = await idempotency.claim_of(request) if self.keeps_answers else None
             request.state.claim = claim
-            response = await handle(request)
+            response = await _noting_problems(handle, request, trace)
             if precondition.is_required and not precondition.was_asked:
                 raise RuntimeError(f"{request.method} {self.path} changes without a precondition")
             response = _tagged(request, response)
             if claim is not None:
                 await idempotency.keep(request, claim, response)
+            trace.status = response.status_code
             return response
 
         return governed
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; a refusal is recorded before it leaves, after its request has rolled back."""
+        request = Request(scope)
+        trace = request.state.trace = self._trace_of(request)
+
+        async def noting_send(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                trace.status = message["status"]
+                trace.code = getattr(request.state, "problem_code", None)
+                await auditing.record_refusal(request, trace)
+            await send(message)
+
+        try:
+            await super().handle(scope, receive, noting_send)
+        except HTTPException:  # this path has no such method
+            raise
+        except Exception:
+            trace.status, trace.code = Problem.status, Problem.code
+            await auditing.record_refusal(request, trace)
+            raise
+
+    def _trace_of(self, request: Request) -> Trace:
+        is_read = request.method == "GET"
+        return Trace(
+            action=f"{request.method} {self.path_format}",
+            is_wanted=not is_read or self.shows is not None,
+            path_ids=tuple(v for v in request.path_params.values() if isinstance(v, UUID)),
+            request_id=request.scope.get("request_id"),
+            network=network_of(request.client.host if request.client else None),
+        )
 
 
 def conventional_router(tag: str) -> APIRouter:
@@ -54,21 +94,56 @@ def conventional_router(tag: str) -> APIRouter:
     return APIRouter(tags=[tag], route_class=ConventionalRoute)
 
 
+async def _noting_problems(handle: Handler, request: Request, trace: Trace) -> Response:
+    """Handle the request; a problem whose work stays is committed with its own entry."""
+    try:
+        return await handle(request)
+    except Problem as problem:
+        trace.status, trace.code = problem.status, problem.code
+        raise
+
+
 def _around(endpoint: Endpoint) -> Endpoint:
-    """Answer a repetition instead of the endpoint, and note the version of what it shows."""
+    """Answer a repetition instead of the endpoint, and note what it was given and shows."""
 
     @wraps(endpoint)
     async def answered(**values: Any) -> Any:
         request = _request.get()
         claim = request.state.claim
+        _note_given(request, endpoint, values)
         if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
             return kept
         result = await endpoint(**values)
+        _note_shown(request.state.trace, endpoint, result)
         if isinstance(result, VersionedBody):
             request.state.version = result.version
         return result
 
     return answered
+
+
+def _note_given(request: Request, endpoint: Endpoint, values: Mapping[str, Any]) -> None:
+    """The names of the fields that were sent: those of our own bodies, so no name is a secret."""
+    trace: Trace = request.state.trace
+    for body in values.values():
+        if isinstance(body, Body):
+            trace.fields |= body.model_fields_set
+            if hasattr(endpoint, auditing.BY_EMAIL):
+                key = request.app.state.settings.secret_key.get_secret_value()
+                trace.email_hash = auditing.hash_email(key, getattr(body, "email"))  # noqa: B009
+
+
+def _note_shown(trace: Trace, endpoint: Endpoint, result: object) -> None:
+    """The records that a sensitive answer shows; where it shows none of them, nothing was read."""
+    shows: str | None = getattr(endpoint, auditing.SENSITIVE, None)
+    if shows is None:
+        return
+    items = result.items if isinstance(result, Page) else [result]
+    records = [item for item in items if isinstance(item, RecordBody)]
+    if shows:
+        records = [record for record in records if getattr(record, shows) is not None]
+        trace.is_wanted = bool(records)
+    trace.touched |= {record.id: None for record in records}
 
 
 def _tagged(request: Request, response: Response) -> Response:

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Body, Query, status
 
 from app.database import SessionDep
+from app.interface.auditing import sensitive
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
@@ -104,6 +105,7 @@ async def list_judgments(
 
 
 @router.get("/demands/{demand_id:uuid}/recommendations")
+@sensitive()
 async def list_recommendations(
     pages: PagesDep,
     actor: CurrentActor,

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query, status
 
 from app.database import SessionDep
+from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -41,6 +42,7 @@ async def create_organization(
 
 
 @router.get("/organizations")
+@sensitive(shows="contact_phone")
 async def list_organizations(
     pages: PagesDep, actor: CurrentActor, query: Annotated[OrganizationQuery, Query()]
 ) -> Page[OrganizationBody]:
@@ -49,6 +51,7 @@ async def list_organizations(
 
 
 @router.get("/organizations/{organization_id:uuid}")
+@sensitive(shows="contact_phone")
 async def read_organization(
     session: SessionDep, actor: CurrentActor, organization_id: UUID
 ) -> OrganizationBody:

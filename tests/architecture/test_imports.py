@@ -25,6 +25,7 @@ DOMAINS = (
     "demands",
     "matches",
     "bulk",
+    "audit",
     "console",
 )
 # Packages that serve every domain and know of none.
