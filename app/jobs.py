@@ -28,9 +28,17 @@ from app.interface.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
+
+async def _named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
+    """Run a task under its name: the audit log says which job did what it did."""
+    with working(f"job {context.job.task_name}", f"job-{context.job.id}"):
+        return await run()
+
+
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
+    worker_defaults={"task_middleware": [_named]},
     import_paths=[
         "app.interface.tasks",
         "app.matches.index.tasks",
@@ -106,7 +114,6 @@ async def work(url: URL, context: dict[str, Any]) -> None:
                     additional_context=context,
                     concurrency=2,
                     install_signal_handlers=False,
-                    task_middleware=[_named],
                     fetch_job_polling_interval=2.0,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=float(STALLED_SECONDS),
@@ -115,12 +122,6 @@ async def work(url: URL, context: dict[str, Any]) -> None:
         except (ConnectorException, OperationalError, OSError) as error:
             logger.warning("the worker waits for its database: %s", type(error).__name__)
         await asyncio.sleep(RECONNECT_SECONDS)
-
-
-async def _named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
-    """Run a task under its name: the audit log says which job did what it did."""
-    with working(f"job {context.job.task_name}", f"job-{context.job.id}"):
-        return await run()
 
 
 async def _keep_retrying_stalled_jobs() -> None:

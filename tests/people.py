@@ -45,6 +45,10 @@ class People:
     async def __aexit__(self, *_: object) -> None:
         await self._clients.aclose()
 
+    def forget_answers(self) -> None:
+        """The audit log was away: it cannot tell of what was answered meanwhile."""
+        self._app.state.audit_trail.answers.clear()
+
     async def account(self, role: Role, *, region_code: str | None = None) -> Account:
         self._count += 1
         account = Account(
@@ -67,7 +71,10 @@ class People:
             transport=transport,
             base_url="http://test/api/v1",
             headers={"Authorization": f"Bearer {token}"},
-            event_hooks={"request": [overwriting]},
+            event_hooks={
+                "request": [overwriting],
+                "response": [self._app.state.audit_trail.note],
+            },
         )
         return await self._clients.enter_async_context(client)
 

@@ -124,7 +124,8 @@ def touch(session: AsyncSession, record_id: UUID) -> None:
     """The session's transaction changes this record, so its commit leaves an entry."""
     trace = _trace_of(session)
     trace.is_wanted = True
-    trace.touched[record_id] = None
+    if len(trace.touched) < KEPT_RECORDS:
+        trace.touched[record_id] = None
 
 
 def identify(
