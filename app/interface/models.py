@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Index, LargeBinary, SmallInteger, String, Uuid, func, text
+from sqlalchemy import Index, LargeBinary, SmallInteger, String, Uuid, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, JsonObject, TransactionId
