@@ -63,7 +63,7 @@ def _is_telling(text: str) -> bool:
 def _parsed(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
