@@ -1,17 +1,22 @@
 """No route escapes the audit log, and nothing that changes does."""
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from httpx import AsyncClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.interface.models import AuditEntry
 from app.interface.routing import ConventionalRoute
+from tests.app.demands import forms as demands
+from tests.app.experts import profiles as experts
 from tests.architecture.test_access import PUBLIC, UNKNOWN
 from tests.people import People
 
@@ -136,6 +141,64 @@ async def test_every_refusal_is_recorded(
 def test_whoever_writes_changes_tells_the_audit_log() -> None:
     """`append` does; what writes straight into the table must say so itself."""
     for path in (PROJECT / "app").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        if re.search(r"insert\(Change\)|Change\.__table__|INTO changes|COPY changes", text):
-            assert "auditing.touch(" in text, path
+        source = path.read_text(encoding="utf-8")
+        if re.search(r"insert\(Change\)|Change\.__table__|INTO changes|COPY changes", source):
+            assert "auditing.touch(" in source, path
+
+
+SECRET = "机密"
+
+
+def secretive(value: Any) -> Any:
+    """The same document with every text, and a field nobody knows, telling a secret."""
+    if isinstance(value, dict):
+        return {k: secretive(v) for k, v in value.items()} | {SECRET + "名": SECRET}
+    if isinstance(value, list):
+        return [secretive(v) for v in value]
+    return SECRET + value if isinstance(value, str) else value
+
+
+def variants(example: Any) -> Iterator[Any]:
+    """As it should be, with one text after the other a secret, and nothing but secrets."""
+    yield example
+    if isinstance(example, dict):
+        for name, value in example.items():
+            if isinstance(value, str):
+                yield example | {name: SECRET + value}
+    yield secretive(example)
+
+
+def bodies(app: FastAPI) -> Iterator[tuple[str, str, Any]]:
+    """Method, path and body of requests to all routes that take JSON."""
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            content = operation.get("requestBody", {}).get("content", {})
+            for body in variants(content.get("application/json", {}).get("example")):
+                if body is not None:
+                    yield method, path.removeprefix(API), body
+
+
+async def test_no_value_is_in_the_log(app: FastAPI, people: People, session: AsyncSession) -> None:
+    """Neither of what is sent, done or refused, nor of the records that are read."""
+    organization = await people.organization(SECRET + "公司")
+    organization.contact_name = organization.contact_phone = SECRET
+    expert = await experts.store(session, name=SECRET, title=SECRET, introduction=SECRET)
+    demand = await demands.store(session, organization, title=SECRET, contact_phone=SECRET)
+    clients = [await people.enterprise(organization), await people.administrator()]
+    ids = {"expert_id": expert.id, "demand_id": demand.id, "organization_id": organization.id}
+    counts = Counter[bool]()
+    for client in clients:
+        for method, path, body in bodies(app):
+            named = re.sub(r"\{(\w+)\}", lambda found: str(ids.get(found[1], UNKNOWN)), path)
+            answer = await client.request(method, named, json=body, params={SECRET: SECRET})
+            counts[answer.status_code < 400] += 1
+        for action in SENSITIVE:
+            named = action.removeprefix("GET ").format_map(defaultdict(lambda: UNKNOWN, ids))
+            answer = await client.get(named, headers={"User-Agent": "x", "Accept": "*/*"})
+            counts[answer.status_code < 400] += 1
+    assert counts[True] > 30
+    assert counts[False] > 100
+    rows = await session.scalars(text("SELECT audit_entries::text FROM audit_entries"))
+    entries = list(rows)
+    assert len(entries) >= counts.total() - 10, "but for lists that show nothing"
+    assert not [entry for entry in entries if SECRET in entry]
