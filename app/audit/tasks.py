@@ -19,7 +19,9 @@ async def seal_audit_entries(context: JobContext, timestamp: int = 0) -> None:
 
 
 @queue.periodic(cron="41 3 * * *")
-@queue.task(name="drop_old_audit_entries", queueing_lock="drop_audit", pass_context=True)
+@queue.task(
+    name="drop_old_audit_entries", queueing_lock="drop_old_audit_entries", pass_context=True
+)
 async def drop_old_audit_entries(context: JobContext, timestamp: int = 0) -> None:
     """Every night: whole blocks that are older than the settings say."""
     settings: Settings = context.additional_context["settings"]

@@ -164,10 +164,13 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
     ]
     assert sorted(periodic) == [
         ("delete_old_jobs", "17 3 * * *"),
+        ("drop_old_audit_entries", "41 3 * * *"),
         ("encode_texts", "* * * * *"),
         ("fit_indexes", "* * * * *"),
         ("forget_old_answers", "29 * * * *"),
         ("save_indexes", "*/10 * * * *"),
+        ("seal_audit_entries", "*/5 * * * *"),
+        ("verify_audit_log", "7 4 * * *"),
     ]
     for name, _ in periodic:
         task = queue.tasks[name]
