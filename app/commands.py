@@ -4,32 +4,25 @@ What loads the matching library is imported where it is used: that takes seconds
 migration and a new account need none of it.
 """
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from uvicorn.loops.auto import auto_loop_factory
 
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine, create_sessions
+from app.encryption.rotation import require_keys
+from app.encryption.sealed import unlock
+from app.execution import console, fail, run
 from app.interface.auditing import working
-from app.interface.errors import Problem
-from app.interface.validation import field_errors
 from app.migration import upgrade
-from app.postgres.embedded import EmbeddedServerError
 from app.postgres.server import database_server
 from app.settings import Settings
 
@@ -41,9 +34,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="双库 Shuangku：专家与企业技术需求的匹配服务 · experts matched to technical demands",
 )
-console = Console(stderr=True)
-
-
 audit = typer.Typer(no_args_is_help=True, help="审计 · the audit log")
 cli.add_typer(audit, name="audit")
 
@@ -67,7 +57,7 @@ def serve(
     async def work() -> None:
         await serve_until_stopped(Settings(), wants_demo=demo, has_worker=worker)
 
-    _run(work(), when_stopped=0)
+    run(work(), when_stopped=0)
 
 
 @cli.command()
@@ -80,13 +70,13 @@ def worker(
     async def work() -> None:
         await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
 
-    _run(work(), when_stopped=0)
+    run(work(), when_stopped=0)
 
 
 @cli.command()
 def migrate() -> None:
     """更新数据库结构 · Bring the database to the present schema."""
-    _run(_migrate())
+    run(_migrate())
 
 
 async def _migrate() -> None:
@@ -97,7 +87,7 @@ async def _migrate() -> None:
 @cli.command()
 def demo() -> None:
     """载入演示库 · Load the fictional demonstration pool."""
-    _run(_demo())
+    run(_demo())
 
 
 async def _demo() -> None:
@@ -132,7 +122,7 @@ def import_file(
         is_admitting=admit,
         is_overwriting=overwrite,
     )
-    _run(_import(upload))
+    run(_import(upload))
 
 
 async def _import(upload: "Upload") -> None:
@@ -155,7 +145,7 @@ def create_administrator(
     name: Annotated[str, typer.Option(help="显示名 · display name")] = "管理员",
 ) -> None:
     """建立管理员 · Make the first administrator's account."""
-    _run(_create_administrator(email, name, password))
+    run(_create_administrator(email, name, password))
 
 
 async def _create_administrator(email: str, name: str, password: str) -> None:
@@ -175,7 +165,7 @@ def verify(
     ] = None,
 ) -> None:
     """核对审计记录 · Whether the log is what was sealed and, if not, from which entry on."""
-    _run(_verify(anchor))
+    run(_verify(anchor))
 
 
 async def _verify(anchor: str | None) -> None:
@@ -186,6 +176,111 @@ async def _verify(anchor: str | None) -> None:
             raise typer.Exit(1)
 
 
+@cli.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="文件或目录 · a file or a folder")] = Path("."),
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="密钥另存一个文件 · the keys, in a file apart")
+    ] = False,
+) -> None:
+    """备份数据库 · Back up the database; the service may go on."""
+    run(_back_up(target, with_keys=with_keys))
+
+
+async def _back_up(target: Path, *, with_keys: bool) -> None:
+    from app.operation import archives
+    from app.operation.backup import back_up, dump_path
+
+    settings, path = Settings(), dump_path(target)
+    keys = archives.key_files(settings.var_folder) if with_keys else None
+    async with database_server(settings) as url:
+        with console.status("备份 · backing up"):
+            manifest = await back_up(url, path, keys=keys)
+    rows = sum(count for count, _ in manifest.tables.values())
+    tables = len(manifest.tables)
+    done = f"[green]✓[/] 已备份 · backed up: {escape(str(path))} ({rows} rows, {tables} tables)"
+    console.print(done, highlight=False, soft_wrap=True)
+    if keys:
+        console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
+
+
+@cli.command()
+def restore(
+    dump: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NAME.dump")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="替换已有数据 · in the place of what is there")
+    ] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="也恢复密钥 · the keys, too")
+    ] = False,
+) -> None:
+    """恢复备份 · Restore a backup into an empty database; stop the service first."""
+    run(_restore(dump, replaces=replace, with_keys=with_keys))
+
+
+async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
+    from app.operation.restore import restore as restore_backup
+    from app.operation.restore import restore_keys
+
+    settings = Settings()
+    async with database_server(settings) as url:
+        engine = create_engine(url, settings)
+        with console.status("恢复 · restoring"):
+            manifest = await restore_backup(engine, url, dump, replaces=replaces)
+        await engine.dispose()
+    if with_keys:
+        written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
+        console.print(f"  密钥 · keys: {written}")
+    if manifest is None:
+        console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
+    console.print("[green]✓[/] 已恢复 · restored")
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="给程序读 · for programs")] = False,
+) -> None:
+    """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
+    run(_examine(as_json=as_json))
+
+
+async def _examine(*, as_json: bool) -> None:
+    from app.operation import doctor
+    from app.operation.terminal import as_items, show
+
+    findings = []
+    async for finding in doctor.examine(Settings()):
+        findings.append(finding)
+        if not as_json:
+            show(finding)
+    if as_json:
+        typer.echo(as_items(findings))
+    if not doctor.is_sound(findings):
+        raise typer.Exit(1)
+
+
+@cli.command(name="rotate-keys")
+def rotate_keys() -> None:
+    """更换加密密钥 · Seal all contacts with the first of ENCRYPTION_KEYS, beside the service."""
+    run(_rotate_keys())
+
+
+async def _rotate_keys() -> None:
+    import app.models  # noqa: F401  every table with sealed columns
+    from app.encryption.rotation import reseal
+
+    async with _database() as engine:
+        with console.status("重新加密 · sealing") as status:
+            rotation = await reseal(
+                create_sessions(engine), lambda table, done: status.update(f"{table}: {done}")
+            )
+    console.print(f"[green]✓[/] 已重新加密 · sealed again: {rotation.resealed}")
+    if rotation.left:
+        fail(f"无法解密 · cannot be read with these keys: {rotation.left}")
+    # By then the answers kept for repeated requests, which are sealed as well, have gone.
+    console.print("  一天后可移除其他密钥 · the other keys may be removed in a day's time")
+
+
 @asynccontextmanager
 async def _database() -> AsyncIterator[AsyncEngine]:
     """The database at its present schema, for as long as the command runs."""
@@ -194,56 +289,11 @@ async def _database() -> AsyncIterator[AsyncEngine]:
         engine = create_engine(url, settings)
         try:
             await upgrade(engine)
+            unlock(settings.key_ring())
+            await require_keys(create_sessions(engine))
             yield engine
         finally:
             await engine.dispose()
-
-
-def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
-    """Run a command; an expected failure is one line, not a traceback.
-
-    `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
-    """
-    try:
-        # The loop that uvicorn's own command line would choose: uvloop, where there is one.
-        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-            runner.run(_until_signalled(work))
-    except asyncio.CancelledError:
-        raise typer.Exit(when_stopped) from None
-    except Problem as problem:
-        texts = [error.message for error in problem.errors] or [problem.detail or problem.title]
-        _fail("；".join(f"{text.zh} · {text.en}" for text in texts))
-    except ValidationError as error:
-        _fail("；".join(_fault(e) for e in error.errors()))
-    except EmbeddedServerError as error:
-        _fail(str(error))
-    except ArgumentError:
-        _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
-        _fail(f"数据库不可用 · the database is not available: {reason}")
-    except OSError as error:
-        _fail(str(error))
-
-
-async def _until_signalled(work: Coroutine[None, None, None]) -> None:
-    """A signal cancels the command, so that all it has opened is closed."""
-    loop = asyncio.get_running_loop()
-    working = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, working.cancel)
-    await working
-
-
-def _fault(error: ErrorDetails) -> str:
-    """The name of the value or setting, and what is wrong with it."""
-    [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
-    return f"{fault.pointer}: {fault.message.zh} · {fault.message.en}".removeprefix(": ")
-
-
-def _fail(message: str) -> None:
-    console.print(f"[red]✗[/] {escape(message)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def main() -> None:

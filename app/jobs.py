@@ -7,7 +7,8 @@ killed leaves its job marked as running, and another one starts it again.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,34 +16,36 @@ import procrastinate
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
-from procrastinate.middleware import AsyncCallNext
+from procrastinate.middleware import WorkerMiddleware
 from procrastinate.worker import Worker
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import logs
 from app.background import running
 from app.database import now
 from app.interface.auditing import working
 from app.interface.errors import Unavailable
+from app.metrics import instruments
+
+Look = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
-
-
-async def _named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
-    """Run a task under its name: the audit log says which job did what it did."""
-    with working(f"job {context.job.task_name}", f"job-{context.job.id}"):
-        return await run()
-
+events = logs.events(__name__)
 
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
-    worker_defaults={"task_middleware": [_named]},
     import_paths=[
         "app.interface.tasks",
+        "app.encryption.tasks",
+        "app.progress.tasks",
         "app.matches.index.tasks",
         "app.bulk.tasks",
+        "app.personal_data.tasks",
         "app.audit.tasks",
     ],
 )
@@ -71,11 +74,49 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
         async with session.begin_nested():
             connection = await (await session.connection()).get_raw_connection()
             job = task.configure(connection=connection.driver_connection)
-            return await job.defer_async(**arguments)
+            return await job.defer_async(**arguments | _cause())
     except ConnectorException as error:
         if isinstance(error.__cause__, OperationalError):
             raise Unavailable() from error
         raise
+
+
+def _cause() -> dict[str, str]:
+    """The request that a job comes from goes with it, for the log; see `_observed`."""
+    request_id = logs.bound_request_id()
+    return {logs.REQUEST_ID: request_id} if request_id else {}
+
+
+async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Run a job with its ids in all that is logged meanwhile, and tell how it ended."""
+    job, began_at, outcome = context.job, time.monotonic(), "failed"
+    # The task itself knows nothing of requests.
+    request_id = job.task_kwargs.pop(logs.REQUEST_ID, None)
+    caused = {logs.REQUEST_ID: request_id} if request_id else {}
+    audited = working(f"job {job.task_name}", str(request_id or f"job-{job.id}"))
+    with logs.bound(job_id=job.id, task=job.task_name, **caused), audited:
+        try:
+            result = await run()
+            outcome = "succeeded"
+            return result
+        except asyncio.CancelledError:
+            outcome = "cut_off"
+            raise
+        except Exception as error:
+            logger.error("the job failed", exc_info=error)
+            raise
+        finally:
+            seconds = time.monotonic() - began_at
+            instruments().jobs_ended.labels(job.task_name, outcome).inc()
+            instruments().job_seconds.labels(job.task_name).observe(seconds)
+            told = {"outcome": outcome, "attempt": job.attempts + 1}
+            events.info("job", duration_ms=round(seconds * 1000, 1), **told)
+
+
+async def defer_unless_waiting(session: AsyncSession, task_name: str) -> None:
+    """Put a job that looks for its own work into the queue, unless its like waits already."""
+    with contextlib.suppress(AlreadyEnqueued):
+        await defer(session, task_name)
 
 
 async def defer_once(task_name: str) -> None:
@@ -102,16 +143,25 @@ async def open_queue(url: URL) -> AsyncIterator[None]:
             yield
 
 
-async def work(url: URL, context: dict[str, Any]) -> None:
+async def work(
+    url: URL,
+    context: dict[str, Any],
+    *,
+    around: Sequence[WorkerMiddleware] = (),
+    after_look: Look | None = None,
+) -> None:
     """Run jobs until cancelled; a database that goes away is waited for.
 
-    `context` is handed to tasks as `additional_context`. Jobs that are cut off start again.
+    `context` is handed to tasks as `additional_context`; `around` is run around every job, and
+    `after_look` whenever the jobs of dead workers were looked for. Jobs that are cut off start
+    again.
     """
     while True:
         try:
-            async with open_queue(url), running(_keep_retrying_stalled_jobs()):
+            async with open_queue(url), running(_keep_looking(after_look)):
                 await queue.run_worker_async(
                     additional_context=context,
+                    worker_middleware=[_observed, *around],
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
@@ -124,10 +174,13 @@ async def work(url: URL, context: dict[str, Any]) -> None:
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _keep_retrying_stalled_jobs() -> None:
+async def _keep_looking(after_look: Look | None) -> None:
     while True:
-        with contextlib.suppress(ConnectorException):  # the worker itself notices, and waits
+        # Without the database: the worker itself notices, and waits.
+        with contextlib.suppress(ConnectorException, DBAPIError, PoolTimeout, OSError):
             await retry_stalled_jobs()
+            if after_look is not None:
+                await after_look()
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -146,6 +199,28 @@ async def _retry(job: Job) -> None:
         await queue.job_manager.retry_job(job, retry_at=now())
     except UniqueViolation:
         await queue.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)
+
+
+WAITING = """
+    SELECT task_name,
+           CASE status WHEN 'todo' THEN 'queued' WHEN 'doing' THEN 'running' ELSE 'failed' END,
+           count(*),
+           max(extract(epoch FROM now() - coalesce(scheduled_at, deferred.at)))
+               FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())
+    FROM procrastinate_jobs AS job
+    LEFT JOIN LATERAL (
+        SELECT min(at) AS at FROM procrastinate_events
+        WHERE job_id = job.id AND status = 'todo' AND type IN ('deferred', 'deferred_for_retry')
+    ) AS deferred ON true
+    WHERE status IN ('todo', 'doing', 'failed')
+    GROUP BY 1, 2
+"""
+
+
+async def waiting_jobs(connection: AsyncConnection) -> Sequence[tuple[str, str, int, float | None]]:
+    """Task, state (queued, running, failed), count, and how long the oldest due one has waited."""
+    await connection.execute("SET statement_timeout = '2s'")
+    return await (await connection.execute(WAITING)).fetchall()
 
 
 @queue.periodic(cron="17 3 * * *")

@@ -4,17 +4,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from app import api, health, start_page
+from app import api, health, measurements, start_page
+from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
-from app.interface import errors, openapi
+from app.encryption.rotation import require_keys
+from app.health import Condition
+from app.interface import failures, openapi
+from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
+from app.interface.deadline import DeadlineMiddleware
+from app.interface.head import HeadMiddleware
+from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
+from app.interface.rate_limits import Limiter
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import open_queue
 from app.matches.index.following import follow
@@ -22,7 +31,18 @@ from app.process import Process, connect, open_process
 from app.settings import Settings
 
 # What a browser's client may read of an answer besides its body.
-EXPOSED_HEADERS = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Request-ID"]
+EXPOSED_HEADERS = [
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -33,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        redoc_url=None,  # its page asks for a logo on another host
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings
@@ -40,10 +61,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.access_tokens = AccessTokens(
         key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime
     )
+    app.state.limiter = Limiter(settings)
+    app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
     app.include_router(health.router)
+    app.include_router(measurements.router)
     app.include_router(api.router)
-    errors.install(app)
+    failures.install(app)
+    app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         CORSMiddleware,
@@ -52,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
     )
+    app.add_middleware(ObservationMiddleware, owner=app, logs_address=settings.log_client_address)
     app.add_middleware(RequestIdMiddleware)
     openapi.install(app)
     return app
@@ -60,9 +88,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
-    async with open_process(app.state.settings) as process, _shared(app, process):
+    async with open_process(app.state.settings, role="service") as process, _shared(app, process):
+        await require_keys(process.sessions)
         await process.matcher.prepare()
-        async with running(follow(process.matcher)):
+        async with running(follow(process.matcher)) as following:
+            app.state.condition.follower = following
             yield
 
 
@@ -77,5 +107,12 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
-    async with open_queue(process.url):
+    app.state.job_probe = measurements.job_probe(process.url)
+    app.state.condition = Condition(url=process.url, matcher=process.matcher)
+    async with (
+        open_queue(process.url),
+        app.state.limiter.sharing(process.url),
+        open_providers(app.state.settings) as providers,
+    ):
+        app.state.providers = providers
         yield

@@ -9,8 +9,10 @@ import app.audit.models
 import app.bulk.models
 import app.changes.models
 import app.demands.models
+import app.encryption.models
 import app.experts.models
 import app.interface.models
 import app.matches.models
 import app.organizations.models
+import app.progress.models
 import app.reference.models  # noqa: F401

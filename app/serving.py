@@ -15,6 +15,8 @@ from app.accounts.models import Account
 from app.background import running
 from app.bulk.terminal import load_with_progress
 from app.database import create_engine, create_sessions
+from app.encryption.rotation import require_keys
+from app.encryption.sealed import unlock
 from app.main import create_app
 from app.migration import upgrade
 from app.postgres.server import database_server
@@ -57,6 +59,8 @@ async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
     engine = create_engine(url, settings)
     with console.status("更新数据库结构 · migrating the database"):
         await upgrade(engine)
+    unlock(settings.key_ring())
+    await require_keys(create_sessions(engine))
     console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
         await load_with_progress(create_sessions(engine), console)
@@ -86,7 +90,12 @@ def _server(settings: Settings, url: URL) -> uvicorn.Server:
     # The database server is up already; the application need not start it a second time.
     app = create_app(settings.model_copy(update={"database_url": address}))
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=REQUEST_SECONDS, lifespan="on"
+        app,
+        log_config=None,  # app.logs takes all loggers
+        access_log=False,
+        timeout_graceful_shutdown=REQUEST_SECONDS,
+        lifespan="on",
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
     )
     return _Server(config)
 
@@ -96,6 +105,7 @@ async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        server.config.app.state.condition.is_stopping = True  # type: ignore[union-attr]
         server.should_exit = True
         if not server.started:
             serving.cancel()

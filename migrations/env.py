@@ -20,7 +20,10 @@ def include_object(
 
 def run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=Base.metadata, include_object=include_object
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_object=include_object,
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -19,8 +19,10 @@ from app.audit.schemas import (
 )
 from app.audit.sealing import Sessions
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.organizations.access import AdministratorActor, CurrentActor
 from app.settings import SettingsDep
@@ -52,13 +54,14 @@ async def list_audit_entries(
 
 
 @router.get(
-    "/audit-entries:export",
+    "/audit-log",
     response_class=StreamingResponse,
     responses={
         200: {"content": {"application/jsonl": {"schema": LINES}, "text/csv": {"schema": LINES}}}
     },
 )
 @sensitive()
+@limited(RateClass.EXPENSIVE)
 async def export_audit_entries(
     session: SessionDep,
     sessions: SessionsDep,
@@ -66,7 +69,7 @@ async def export_audit_entries(
     settings: SettingsDep,
     query: Annotated[AuditExport, Query()],
 ) -> StreamingResponse:
-    """导出审计记录 · The same as JSON Lines or CSV, oldest first."""
+    """导出审计记录 · The whole log as JSON Lines or CSV, oldest first."""
     return await exporting.export(session, sessions, settings, query)
 
 

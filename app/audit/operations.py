@@ -35,7 +35,7 @@ from app.settings import Settings
 
 SORTS = {"happened_at": AuditEntry.happened_at}
 
-OF_EXPERT = ("GET /experts/{expert_id}/contact",)
+OF_EXPERT = ("GET /experts/{expert_id}/contact", "GET /experts/{expert_id}/personal-data")
 OF_DEMAND = ("GET /demands/{demand_id}", "GET /demands")
 OF_ORGANIZATION = ("GET /organizations/{organization_id}", "GET /organizations")
 

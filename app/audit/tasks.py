@@ -18,7 +18,7 @@ async def seal_audit_entries(context: JobContext, timestamp: int = 0) -> None:
     await sealing.seal_waiting(context.additional_context["sessions"])
 
 
-@queue.periodic(cron="41 3 * * *")
+@queue.periodic(cron="53 3 * * *")
 @queue.task(
     name="drop_old_audit_entries", queueing_lock="drop_old_audit_entries", pass_context=True
 )

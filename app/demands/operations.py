@@ -1,6 +1,5 @@
 """Demands: written by enterprises, reviewed and published by coordinators."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,6 +8,7 @@ from app.changes import operations as changes
 from app.database import now
 from app.demands import repository
 from app.demands.access import (
+    MANAGING,
     allowed_actions,
     may_read,
     may_read_in_full,
@@ -82,7 +82,7 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
     demand = await repository.find(session, demand_id, is_for_update=True)
     if demand is None or not may_read(actor, demand):
         raise NotFound()
-    if not parties_of(actor, demand):
+    if not parties_of(actor, demand) & MANAGING:
         raise Forbidden()
     meet(session, demand)
     return demand
@@ -106,14 +106,8 @@ async def update(
     demand = await get_managed(session, actor, demand_id)
     if demand.state not in EDITABLE:
         raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
-    return await apply(session, actor, demand, data.model_dump(exclude_unset=True))
-
-
-async def apply(
-    session: AsyncSession, actor: Actor, demand: Demand, values: dict[str, Any]
-) -> Demand:
-    """Set fields, keep the search column true, and tell the followers."""
-    for name, value in values.items():
+    wanted = data.changes()
+    for name, value in wanted.items():
         setattr(demand, name, value)
     if not parties_of(actor, demand):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
@@ -123,7 +117,7 @@ async def apply(
         "demand.updated",
         demand.id,
         actor_id=actor.account_id,
-        data={"fields": sorted(values)},
+        data={"fields": sorted(wanted)},
     )
     return demand
 

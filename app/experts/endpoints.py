@@ -5,10 +5,15 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
-from app.experts import contacts, evidence, operations
+from app.experts import consents, contacts, evidence, operations
+from app.experts.models import Expert
 from app.experts.schemas import (
     AccountLink,
+    ConsentBody,
+    ConsentDeclaration,
+    ConsentQuery,
     ContactBody,
     ContactFields,
     EvidenceBody,
@@ -20,9 +25,11 @@ from app.experts.schemas import (
     ExpertQuery,
     ExpertSummary,
     ExpertUpdate,
+    PurposeBody,
     Removal,
 )
 from app.interface.auditing import sensitive
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -126,6 +133,31 @@ async def link_expert_account(
     return operations.show(actor, linked)
 
 
+@router.get("/consent-purposes")
+async def list_consent_purposes() -> list[PurposeBody]:
+    """同意事项 · What an expert may allow or refuse, in the words to ask with."""
+    return consents.purposes()
+
+
+@router.post("/experts/{expert_id:uuid}:declare-consent", status_code=status.HTTP_201_CREATED)
+async def declare_consent(
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: ConsentDeclaration
+) -> ConsentBody:
+    """表示同意或撤回 · The expert allows or refuses a purpose; staff enter what is in writing."""
+    return await consents.declare(session, actor, expert_id, data)
+
+
+@router.get("/experts/{expert_id:uuid}/consents")
+async def list_consents(
+    pages: PagesDep,
+    actor: CurrentActor,
+    expert_id: UUID,
+    query: Annotated[ConsentQuery, Query()],
+) -> Page[ConsentBody]:
+    """同意记录 · Every declaration, latest first; the latest about a purpose is in force."""
+    return await consents.search(pages, actor, expert_id, query)
+
+
 @router.get("/experts/{expert_id:uuid}/contact")
 @sensitive()
 async def read_expert_contact(
@@ -184,3 +216,6 @@ async def grade_evidence(
 ) -> EvidenceBody:
     """核验佐证 · Staff state how well an item is attested: 自述, 有佐证, 核验."""
     return EvidenceBody.of(await evidence.grade(session, actor, expert_id, evidence_id, data))
+
+
+add_batch(router, "experts", Expert, CurrentAccount)

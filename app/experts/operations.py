@@ -14,7 +14,6 @@ from app.experts.access import allowed_actions, may_read, parties_of, readable
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertState
 from app.experts.schemas import (
-    CAUSES,
     ExpertBody,
     ExpertCreate,
     ExpertQuery,
@@ -156,6 +155,8 @@ async def move(
     target = next_state(TRANSITIONS, verb, expert.state, parties_of(actor, expert))
     if verb == "submit" and (missing := missing_fields(expert)):
         raise Invalid(errors=missing)
+    if target is ExpertState.IN_POOL and expert.is_matching_refused:
+        raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))
     expert.state, expert.state_reason = target, reason
     await changes.append(
         session, f"expert.{target}", expert.id, actor_id=actor.account_id, data={"verb": verb}
@@ -164,10 +165,10 @@ async def move(
 
 
 async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:
-    """Out of the pool for good; the reason that people read begins with the cause."""
-    cause = CAUSES[data.cause]
-    reason = f"{cause}：{data.reason}" if data.reason else cause
-    return await move(session, actor, expert_id, "remove", reason)
+    """Out of the pool for good."""
+    expert = await move(session, actor, expert_id, "remove", data.reason)
+    expert.removal_cause = data.cause
+    return expert
 
 
 async def link_account(

@@ -1,4 +1,4 @@
-"""What the interface itself keeps: answers to requests that may come twice, the audit log."""
+"""What the interface itself keeps: answers to requests that may come twice, counters, the log."""
 
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +21,7 @@ class KeptAnswer(Base):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary, comment="of path and body")
     status: Mapped[int | None]
     headers: Mapped[JsonObject] = mapped_column(default=dict)
-    body: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    body: Mapped[bytes] = mapped_column(LargeBinary, default=b"", comment="sealed")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -64,3 +64,16 @@ class UnsealedEntry(Base):
     __tablename__ = "unsealed_entries"
 
     entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class RateLimit(Base):
+    """One shared counter, see `app.interface.repository`; lost in a crash, which harms nobody."""
+
+    __tablename__ = "rate_limits"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+    subject: Mapped[bytes] = mapped_column(
+        LargeBinary, primary_key=True, comment="keyed hash of the policy and of whom it counts"
+    )
+    full_at: Mapped[datetime] = mapped_column(comment="when its whole quota is there again")
+    charged: Mapped[int] = mapped_column(comment="requests of the latest charge")

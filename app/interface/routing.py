@@ -4,49 +4,68 @@ It stands around the endpoint, where its result is known and the transaction is 
 that an answer and what is kept of it are one with the work.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import wraps
+from inspect import isasyncgenfunction
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.interface import auditing, idempotency
+from app.interface.admission import (
+    Callers,
+    Guard,
+    admit,
+    admit_attempt,
+    guard_of,
+    note_success,
+)
 from app.interface.auditing import Trace, network_of
-from app.interface.errors import Problem
+from app.interface.deprecation import deprecation_of
+from app.interface.errors import NotSignedIn, Problem
 from app.interface.pagination import Page
 from app.interface.preconditions import entity_tag, is_known, precondition_of
 from app.interface.schemas import Body, RecordBody, VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-Endpoint = Callable[..., Awaitable[Any]]
+Endpoint = Callable[..., Any]
+
+SHARED_HEADERS = "shared_headers"
 
 _request: ContextVar[Request] = ContextVar("request")
 
 
 class ConventionalRoute(APIRoute):
-    """A route with entity tags, preconditions, idempotent repetition and its place in the audit."""
+    """A route with limits, entity tags, preconditions, idempotent repetition and audit entries."""
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
-        super().__init__(path, _around(endpoint), **options)
+        self.guard = guard_of(endpoint, set(options.get("methods") or ()))
+        self.deprecation = deprecation_of(endpoint)
         self.keeps_answers = idempotency.keeps_answers(endpoint)
         self.shows: str | None = getattr(endpoint, auditing.SENSITIVE, None)
+        if self.deprecation is not None and self.deprecation.parameter is None:
+            options["deprecated"] = True
+        super().__init__(path, _around(endpoint, self.guard), **options)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
         async def governed(request: Request) -> Response:
             _request.set(request)
+            request.scope[SHARED_HEADERS] = self._deprecation_headers(request)
+            request.scope[SHARED_HEADERS] |= await admit(request, self.guard)
             precondition = precondition_of(request)
             trace: Trace = request.state.trace
             request.state.session_info = {"precondition": precondition, auditing.TRACE: trace}
             claim = await idempotency.claim_of(request) if self.keeps_answers else None
             request.state.claim = claim
-            response = await _noting_problems(handle, request, trace)
+            response = await _let_in(request, handle, trace)
             if precondition.is_required and not precondition.was_asked:
                 raise RuntimeError(f"{request.method} {self.path} changes without a precondition")
             response = _tagged(request, response)
@@ -58,24 +77,29 @@ class ConventionalRoute(APIRoute):
         return governed
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; a refusal is recorded before it leaves, after its request has rolled back."""
+        """Give every answer of this route, problems too, the fields that all of them have.
+
+        A refusal is recorded before it leaves, after its request has rolled back.
+        """
         request = Request(scope)
         trace = request.state.trace = self._trace_of(request)
 
-        async def noting_send(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                trace.status = message["status"]
-                trace.code = getattr(request.state, "problem_code", None)
-                await auditing.record_refusal(request, trace)
+        async def governed_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                fields = MutableHeaders(scope=message)
+                for name, value in scope.get(SHARED_HEADERS, {}).items():
+                    fields.setdefault(name, value)
+                if message["status"] >= 400:
+                    await _record(request, trace, message["status"])
             await send(message)
 
         try:
-            await super().handle(scope, receive, noting_send)
+            await super().handle(scope, receive, governed_send)
         except HTTPException:  # this path has no such method
             raise
         except Exception:
-            trace.status, trace.code = Problem.status, Problem.code
-            await auditing.record_refusal(request, trace)
+            request.state.problem = Problem()
+            await _record(request, trace, Problem.status)
             raise
 
     def _trace_of(self, request: Request) -> Trace:
@@ -88,23 +112,46 @@ class ConventionalRoute(APIRoute):
             network=network_of(request.client.host if request.client else None),
         )
 
+    def _deprecation_headers(self, request: Request) -> dict[str, str]:
+        deprecation = self.deprecation
+        if deprecation is None or deprecation.parameter not in (None, *request.query_params):
+            return {}
+        return deprecation.headers
+
 
 def conventional_router(tag: str) -> APIRouter:
     """The router of a domain."""
     return APIRouter(tags=[tag], route_class=ConventionalRoute)
 
 
-async def _noting_problems(handle: Handler, request: Request, trace: Trace) -> Response:
-    """Handle the request; a problem whose work stays is committed with its own entry."""
+async def _let_in(request: Request, handle: Handler, trace: Trace) -> Response:
+    """Handle the request, and remember what the door said of its credential.
+
+    A problem whose work stays is committed with its own entry.
+    """
+    callers: Callers = request.app.state.callers
     try:
-        return await handle(request)
+        response = await handle(request)
     except Problem as problem:
         trace.status, trace.code = problem.status, problem.code
+        if isinstance(problem, NotSignedIn):
+            callers.forget(request)
         raise
+    callers.note(request)
+    return response
 
 
-def _around(endpoint: Endpoint) -> Endpoint:
+async def _record(request: Request, trace: Trace, status: int) -> None:
+    """Keep a refusal in the audit log."""
+    problem: Problem | None = getattr(request.state, "problem", None)
+    trace.status, trace.code = status, problem.code if problem else None
+    await auditing.record_refusal(request, trace)
+
+
+def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
     """Answer a repetition instead of the endpoint, and note what it was given and shows."""
+    if isasyncgenfunction(endpoint):
+        return endpoint  # a stream is neither kept nor tagged
 
     @wraps(endpoint)
     async def answered(**values: Any) -> Any:
@@ -113,7 +160,9 @@ def _around(endpoint: Endpoint) -> Endpoint:
         _note_given(request, endpoint, values)
         if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
             return kept
+        await admit_attempt(request, guard, values)
         result = await endpoint(**values)
+        await note_success(request, guard, values)
         _note_shown(request.state.trace, endpoint, result)
         if isinstance(result, VersionedBody):
             request.state.version = result.version

@@ -38,6 +38,7 @@ async def demands_for_expert(
         query_of_expert(expert),
         constraints=Constraints(organizations=conflicting),
         limit=limit,
+        may_encode=expert.is_external_encoding_allowed or not matcher.encodes_by_consent,
     )
     return await _show_demands(session, actor, ranking)
 
@@ -46,7 +47,7 @@ async def similar_demands(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
 ) -> list[DemandMatch]:
     """Published demands that ask for much the same as this one."""
-    demand = await operations.managed_demand(session, actor, demand_id)
+    demand = await operations.demand_of_staff(session, actor, demand_id)
     _require_no_secret(demand)
     ranking = await matcher.rank(
         session,

@@ -15,7 +15,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.lifecycle import Party
 from app.matches import presentation, repository
-from app.matches.index import pools
+from app.matches.calendar import year_began_at
 from app.matches.models import Judgment, Match, Verdict
 from app.matches.schemas import (
     Judging,
@@ -75,7 +75,8 @@ async def _require_available(session: AsyncSession, match: Match, demand: Demand
     if expert is None or expert.state is not ExpertState.IN_POOL:
         raise Conflict(Text("该专家现不在库", "The expert is not in the pool now"))
     is_taken = await repository.is_recommended(session, demand.id, expert.id)
-    taken = (await pools.engagements_of(session, [expert.id])).get(expert.id, 0)
+    engagements = await repository.engagements_of(session, [expert.id], since=year_began_at())
+    taken = engagements.get(expert.id, 0)
     capacity = expert.yearly_capacity
     if capacity is not None and not is_taken and taken >= capacity:
         raise Conflict(Text("该专家本年度名额已用完", "The expert's year is full"))

@@ -34,12 +34,15 @@ from app.matches.schemas import (
 from app.organizations.access import Actor
 from matching import Constraints, Preferences, Query, Ranking
 
+# Who looks for experts; a verdict is left to those who carry the demand.
+MATCHING = frozenset({Party.STAFF, Party.PARTNER})
+
 
 async def run(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, data: MatchParameters
 ) -> MatchRunWithMatches:
     """Match experts to a published demand and keep the run with all it depended on."""
-    demand = await managed_demand(session, actor, demand_id)
+    demand = await demand_of_staff(session, actor, demand_id)
     if demand.state is not DemandState.PUBLISHED:
         raise WrongState(verb="match", state=demand.state, allowed=[DemandState.PUBLISHED])
     ranking = await matcher.rank(
@@ -122,7 +125,7 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
 async def list_runs(
     pages: Pages, actor: Actor, demand_id: UUID, query: RunQuery
 ) -> Page[MatchRunBody]:
-    await managed_demand(pages.session, actor, demand_id)
+    await demand_of_staff(pages.session, actor, demand_id)
     return await pages.read(
         repository.listed_runs(demand_id),
         query=query,
@@ -134,7 +137,7 @@ async def list_runs(
 async def get_run(session: AsyncSession, actor: Actor, run_id: UUID) -> MatchRun:
     """A run of a demand that the actor manages as staff."""
     found = await repository.find_run(session, run_id)
-    if found is None or Party.STAFF not in demand_access.parties_of(actor, found.demand):
+    if found is None or not demand_access.parties_of(actor, found.demand) & MATCHING:
         raise NotFound()
     return found
 
@@ -152,10 +155,10 @@ async def list_matches(
     )
 
 
-async def managed_demand(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
-    """The demand, if the actor is staff of its region."""
+async def demand_of_staff(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+    """The demand, if the actor is staff who carry it or share it."""
     demand = await demand_operations.get(session, actor, demand_id)
-    if Party.STAFF not in demand_access.parties_of(actor, demand):
+    if not demand_access.parties_of(actor, demand) & MATCHING:
         raise Forbidden()
     return demand
 

@@ -5,13 +5,18 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.auditing import sensitive
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations import memberships, operations
 from app.organizations.access import CurrentActor, StaffActor
+from app.organizations.models import Membership, Organization
 from app.organizations.schemas import (
     MembershipBody,
     MembershipCreate,
@@ -28,6 +33,7 @@ router = conventional_router("organizations")
 
 
 @router.post("/organizations:register", status_code=status.HTTP_201_CREATED)
+@limited(RateClass.REGISTRATION, email_of=lambda values: values["data"].account.email)
 async def register_enterprise(session: SessionDep, data: Registration) -> Registered:
     """企业注册 · An enterprise introduces itself by its credit code; a coordinator verifies it."""
     return await memberships.register(session, data)
@@ -125,3 +131,7 @@ async def revoke_membership(
     """撤销成员 · The account may no longer act for the organization."""
     moved = await memberships.move(session, actor, membership_id, "revoke")
     return memberships.show(actor, moved)
+
+
+add_batch(router, "organizations", Organization, CurrentAccount)
+add_batch(router, "memberships", Membership, CurrentAccount)

@@ -23,14 +23,15 @@ from tests.people import People
 PROJECT = Path(__file__).resolve().parents[2]
 API = "/api/v1"
 
-# Whose answers hold contact data, what was refused of a file, or the log itself.
+# Whose answers hold contact or personal data, the ways into an account, what was refused of a
+# file, or the log itself.
 SENSITIVE = frozenset(
     {
         "GET /accounts",
         "GET /accounts/{account_id}",
         "GET /audit-entries",
         "GET /audit-entries/{entry_id}",
-        "GET /audit-entries:export",
+        "GET /audit-log",
         "GET /audit-seals",
         "GET /demands",
         "GET /demands/{demand_id}",
@@ -38,8 +39,12 @@ SENSITIVE = frozenset(
         "GET /demands/{demand_id}/recommendations",
         "GET /experts/{expert_id}/contact",
         "GET /experts/{expert_id}/contact-readings",
+        "GET /experts/{expert_id}/personal-data",
         "GET /imports/{import_id}",
         "GET /imports/{import_id}/rejected-rows",
+        "GET /me/identities",
+        "GET /me/personal-data",
+        "GET /me/second-factor",
         "GET /organizations",
         "GET /organizations/{organization_id}",
         "GET /organizations/{organization_id}/contact-readings",

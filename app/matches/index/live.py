@@ -9,6 +9,7 @@ seldom has much to catch up with.
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -16,8 +17,9 @@ from uuid import UUID
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.changes import operations as change_log
 from app.changes import repository as changes
-from app.changes.repository import ChangeRow, Position
+from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.matches.calendar import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.snapshots import Origin
@@ -43,6 +45,7 @@ class LiveIndex:
     _position: Position = field(default_factory=Position, init=False)
     _version_id: UUID | None = field(default=None, init=False)
     _year: int = field(default=0, init=False)
+    _rebuilt_at: int = field(default=0, init=False)  # the last change that asked for it
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -52,14 +55,30 @@ class LiveIndex:
         What is returned never changes under its reader.
         """
         if reader is not None and self._year == today().year:
-            news, _ = await self._read_changes(reader)
-            if not news:
-                return self._index
+            with suppress(EpochEnded):
+                news, _ = await self._read_changes(reader)
+                if not news:
+                    return self._index
         async with self._lock, self.sessions.begin() as session:
             if self._year != today().year:
                 await self._load(session)
-            await self._follow(session)
+            try:
+                await self._follow(session)
+            except EpochEnded:
+                logger.warning("the database was restored: the index is read anew")
+                await self._load(session)
+                await self._follow(session)
             return self._index
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has been read at all; an empty pool's index is loaded, too."""
+        return self._year != 0
+
+    @property
+    def fitted_at(self) -> float | None:
+        """When its statistics were learned, in seconds since 1970: their id's own time."""
+        return None if self._version_id is None else (self._version_id.int >> 80) / 1000
 
     @property
     def current(self) -> MatchIndex | None:
@@ -74,7 +93,19 @@ class LiveIndex:
             position = self._position
             await to_thread.run_sync(snapshots.save, self.folder, of, index, position)
 
-    async def _load(self, session: AsyncSession) -> None:
+    async def rebuild(self) -> None:
+        """Have every process make its index anew from the records, and write this one down.
+
+        What was removed is only marked as such in an index that lives on.
+        """
+        async with self.sessions.begin() as session:
+            version_id = await fitting.newest_id(session, self.pool)
+            if version_id is None:
+                return
+            await change_log.append(session, fitting.REBUILT, version_id)
+        await self.save()
+
+    async def _load(self, session: AsyncSession, *, takes_saved: bool = True) -> None:
         """Take the saved index of the version in force, or build it; fit a first one if need be.
 
         Capacities are counted by the year, so that an index of another year is no use.
@@ -82,15 +113,20 @@ class LiveIndex:
         year, position = today().year, await changes.position_now(session)
         version_id = await fitting.newest_id(session, self.pool)
         saved = None
-        if version_id is not None:
+        if version_id is not None and takes_saved:
             of = Origin(pool=self.pool, version_id=version_id, year=year)
             saved = await to_thread.run_sync(snapshots.load, self.folder, of)
-        if saved is not None and saved[1].oldest <= position.oldest:
+        if saved is not None and self._is_of_this_life(saved[1], position):
             self._index, self._position = saved
         else:
             self._index, version_id = await self._built(session)
             self._position = position
         self._version_id, self._year = version_id, year
+
+    @staticmethod
+    def _is_of_this_life(saved: Position, present: Position) -> bool:
+        """Whether what was saved lies in this database's past."""
+        return saved.epoch == present.epoch and saved.oldest <= present.oldest
 
     async def _built(self, session: AsyncSession) -> tuple[MatchIndex | None, UUID | None]:
         """The pool under the statistics in force, and their id.
@@ -113,10 +149,15 @@ class LiveIndex:
         has_more = True
         while has_more:
             rows, position = await self._read_changes(session)
-            has_more = len(rows) == changes.BATCH
+            has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
-            if await self._is_superseded(session, rows) or (ids and self._index is None):
-                await self._load(session)
+            is_rebuilt = self._is_rebuilt(rows)
+            if (
+                is_rebuilt
+                or await self._is_superseded(session, rows)
+                or (ids and self._index is None)
+            ):
+                await self._load(session, takes_saved=not is_rebuilt)
                 if self._index is not None:
                     has_more = True  # it stands where it was saved, or where its reading began
                     continue
@@ -127,6 +168,13 @@ class LiveIndex:
     async def _read_changes(self, session: AsyncSession) -> tuple[Sequence[ChangeRow], Position]:
         records = (pools.SUBJECT_OF_POOL[self.pool], fitting.RECORD)
         return await changes.read_since(session, self._position, records=records)
+
+    def _is_rebuilt(self, rows: Sequence[ChangeRow]) -> bool:
+        """Whether the changes ask for an index made anew, for the first time."""
+        asked = max((row.id for row in rows if row.kind == fitting.REBUILT), default=0)
+        is_news = asked > self._rebuilt_at
+        self._rebuilt_at = max(asked, self._rebuilt_at)
+        return is_news
 
     async def _is_superseded(self, session: AsyncSession, rows: Sequence[ChangeRow]) -> bool:
         """Whether the changes tell of statistics, and other ones than ours are in force."""

@@ -1,18 +1,17 @@
 """The three pools as the index reads them: whose records, in which states, as which candidates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.achievements import repository as achievements
-from app.achievements.models import Achievement, AchievementState
+from app.achievements.models import AchievementState
 from app.changes.repository import ChangeRow
 from app.demands import repository as demands
-from app.demands.models import Demand, DemandState
+from app.demands.models import DemandState
 from app.experts import repository as experts
-from app.experts.models import Expert, ExpertState
+from app.experts.models import ExpertState
 from app.matches import repository
 from app.matches.calendar import year_began_at
 from app.matches.index.documents import (
@@ -21,7 +20,7 @@ from app.matches.index.documents import (
     candidate_of_expert,
     query_of_demand,
 )
-from app.matches.models import Match, Pool, Verdict
+from app.matches.models import Pool
 from matching import Candidate
 
 # The first word of the changes that concern a pool's records.
@@ -30,12 +29,7 @@ SUBJECT_OF_POOL = {
     Pool.DEMANDS: "demand",
     Pool.ACHIEVEMENTS: "achievement",
 }
-MEMBERS = {
-    Pool.EXPERTS: (Expert, Expert.state == ExpertState.IN_POOL),
-    Pool.DEMANDS: (Demand, Demand.state == DemandState.PUBLISHED),
-    Pool.ACHIEVEMENTS: (Achievement, Achievement.state == AchievementState.PUBLISHED),
-}
-BATCH = 1_000
+LOADED_AT_ONCE = 1_000
 
 
 def subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
@@ -44,39 +38,31 @@ def subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
     return sorted({row.subject_id for row in rows if row.kind.partition(".")[0] == kind})
 
 
-async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
-    """The ids of all records that belong to the pool now, in a fixed order."""
-    table, is_member = MEMBERS[pool]
-    return (await session.scalars(select(table.id).where(is_member).order_by(table.id))).all()
-
-
 async def load(session: AsyncSession, pool: Pool, ids: Sequence[UUID]) -> list[Candidate]:
     """Those of the ids that belong to the pool now, as candidates."""
     found: list[Candidate] = []
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
+    for batch in _batches(ids):
         found += await LOADERS[pool](session, batch)
         session.expunge_all()
     return found
 
 
 async def load_all(session: AsyncSession, pool: Pool) -> list[Candidate]:
-    return await load(session, pool, await member_ids(session, pool))
-
-
-async def count(session: AsyncSession, pool: Pool) -> int:
-    table, is_member = MEMBERS[pool]
-    return await session.scalar(select(func.count(table.id)).where(is_member)) or 0
+    return await load(session, pool, await repository.member_ids(session, pool))
 
 
 async def query_texts(session: AsyncSession) -> list[str]:
     """The texts of all published demands: the queries that centre the spaces of every pool."""
     texts: list[str] = []
-    ids = await member_ids(session, Pool.DEMANDS)
-    for start in range(0, len(ids), BATCH):
-        texts += await query_texts_of(session, ids[start : start + BATCH])
+    for batch in _batches(await repository.member_ids(session, Pool.DEMANDS)):
+        texts += await query_texts_of(session, batch)
         session.expunge_all()
     return sorted(texts)
+
+
+def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for start in range(0, len(ids), LOADED_AT_ONCE):
+        yield ids[start : start + LOADED_AT_ONCE]
 
 
 async def query_texts_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[str]:
@@ -89,7 +75,7 @@ async def query_texts_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> l
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:
-    engagements = await engagements_of(session, ids)
+    engagements = await repository.engagements_of(session, ids, since=year_began_at())
     return [
         candidate_of_expert(expert, engagements=engagements.get(expert.id, 0))
         for expert in await experts.find_many(session, ids)
@@ -113,14 +99,3 @@ LOADERS = {
     Pool.DEMANDS: _load_demands,
     Pool.ACHIEVEMENTS: _load_achievements,
 }
-
-
-async def engagements_of(session: AsyncSession, expert_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """For how many demands each expert stands recommended since the year began."""
-    latest = repository.standing_judgments(Match.expert_id.in_(list(expert_ids))).subquery()
-    rows = await session.execute(
-        select(latest.c.expert_id, func.count())
-        .where(latest.c.verdict == Verdict.RECOMMENDED, latest.c.created_at >= year_began_at())
-        .group_by(latest.c.expert_id)
-    )
-    return {row[0]: row[1] for row in rows}

@@ -95,11 +95,11 @@ async def test_an_entry_tells_its_changes(people: People) -> None:
 async def test_reading_the_log_is_in_the_log(people: People, session: AsyncSession) -> None:
     administrator = await people.administrator()
     await found(administrator, status=200)
-    await administrator.get("/audit-entries:export", params={"format": "csv"})
+    await administrator.get("/audit-log", params={"format": "csv"})
     await administrator.get("/audit-seals")
     assert [(e.action, e.fields) for e in await entries_of(session)] == [
         ("GET /audit-entries", ["status"]),
-        ("GET /audit-entries:export", ["format"]),
+        ("GET /audit-log", ["format"]),
         ("GET /audit-seals", []),
     ]
 
@@ -114,11 +114,11 @@ async def test_exports(
     administrator = await people.administrator()
     listed = await found(administrator, action="command test", sort="happened_at")
     query = {"action": "command test"}
-    lines = await administrator.get("/audit-entries:export", params=query)
+    lines = await administrator.get("/audit-log", params=query)
     assert lines.headers["content-type"] == "application/jsonl; charset=utf-8"
     assert lines.headers["content-disposition"] == 'attachment; filename="audit.jsonl"'
     assert [json.loads(line) for line in lines.text.splitlines()] == listed
-    table = await administrator.get("/audit-entries:export", params=query | {"format": "csv"})
+    table = await administrator.get("/audit-log", params=query | {"format": "csv"})
     assert table.content.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(table.content.decode("utf-8-sig"))))
     assert [row["id"] for row in rows] == [entry["id"] for entry in listed]
@@ -134,7 +134,7 @@ async def test_no_cell_of_an_export_is_a_formula(
     headers = {"X-Request-ID": "-1-cmd.A0"}
     await client.post("/demands", json={}, headers=headers)
     administrator = await people.administrator()
-    table = await administrator.get("/audit-entries:export", params={"format": "csv"})
+    table = await administrator.get("/audit-log", params={"format": "csv"})
     assert ",'-1-cmd.A0," in table.text
 
 

@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from app.database import TransactionId
 
-revision = "0008"
-down_revision = "0004"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
