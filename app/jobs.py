@@ -82,12 +82,12 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
 
 
 def _cause() -> dict[str, str]:
-    """The request that a job comes from goes with it, for the log; see `_observed`."""
+    """The request that a job comes from goes with it, for the log; see `observed`."""
     request_id = logs.bound_request_id()
     return {logs.REQUEST_ID: request_id} if request_id else {}
 
 
-async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+async def observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
     """Run a job with its ids in all that is logged meanwhile, and tell how it ended."""
     job, began_at, outcome = context.job, time.monotonic(), "failed"
     # The task itself knows nothing of requests.
@@ -161,7 +161,7 @@ async def work(
             async with open_queue(url), running(_keep_looking(after_look)):
                 await queue.run_worker_async(
                     additional_context=context,
-                    worker_middleware=[_observed, *around],
+                    worker_middleware=[observed, *around],
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,

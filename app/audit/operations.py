@@ -67,7 +67,7 @@ async def get(session: AsyncSession, entry_id: UUID) -> AuditEntryWithChanges:
     entry = await repository.find(session, entry_id)
     if entry is None:
         raise NotFound()
-    changes = await repository.changes_of(session, entry_id)
+    changes = await repository.changes_of(session, entry)
     return AuditEntryWithChanges(
         entry=AuditEntryBody.of(entry),
         changes=[EntryChange.model_validate(change) for change in changes],

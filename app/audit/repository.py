@@ -28,28 +28,22 @@ STRAY = text(
     ORDER BY id LIMIT 1
     """
 )
-# A restored database numbers its transactions anew, so the time is asked for, too.
-CHANGES_OF = (
-    select(Change)
-    .join(AuditEntry, AuditEntry.transaction_id == Change.transaction_id)
-    .where(
-        Change.happened_at.between(
-            func.date_trunc("day", AuditEntry.happened_at) - text("interval '1 day'"),
-            AuditEntry.happened_at,
-        )
-    )
-    .order_by(Change.id)
-    .limit(MAX_CHANGES)
-)
 
 
 async def find(session: AsyncSession, entry_id: UUID) -> AuditEntry | None:
     return await session.get(AuditEntry, entry_id)
 
 
-async def changes_of(session: AsyncSession, entry_id: UUID) -> Sequence[Change]:
-    """What changed in the entry's transaction: the first 200."""
-    return (await session.scalars(CHANGES_OF.where(AuditEntry.id == entry_id))).all()
+async def changes_of(session: AsyncSession, entry: AuditEntry) -> Sequence[Change]:
+    """What changed in the entry's transaction: the first 200.
+
+    Found by their subjects, which have an index. Numbers of transactions would not do: a restored
+    database begins them anew.
+    """
+    statement = select(Change).where(
+        Change.entry_id == entry.id, Change.subject_id.in_(entry.record_ids)
+    )
+    return (await session.scalars(statement.order_by(Change.id).limit(MAX_CHANGES))).all()
 
 
 def listed(query: AuditQuery, *, email_hash: bytes | None = None) -> Select[AuditEntry]:

@@ -41,11 +41,11 @@ async def insert_changes(
 ) -> None:
     """Append to the record of what happened."""
     table: Any = Change.__table__
-    columns = [table.c[name] for name in ("kind", "subject_id", "actor_id", "data")]
+    columns = [table.c[n] for n in ("kind", "subject_id", "actor_id", "data", "entry_id")]
     rows: list[list[object]] = []
     for kind, subject, data in changes:
-        auditing.touch(session, subject)
-        rows.append([kind, subject, actor_id, Jsonb(data)])
+        entry_id = auditing.touch(session, subject)
+        rows.append([kind, subject, actor_id, Jsonb(data), entry_id])
     await _copy(session, table, columns, rows)
 
 

@@ -36,3 +36,4 @@ class Change(Base):
     subject_id: Mapped[UUID]
     actor_id: Mapped[UUID | None] = mapped_column(comment="account; null for the service itself")
     data: Mapped[JsonObject] = mapped_column(default=dict)
+    entry_id: Mapped[UUID | None] = mapped_column(comment="of its transaction in audit_entries")

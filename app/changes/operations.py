@@ -23,7 +23,7 @@ async def append(
     `data` holds ids, states and field names, never a person's data. The transaction's audit
     entry, which says on whose behalf, names the record.
     """
-    auditing.touch(session, subject_id)
+    entry_id = auditing.touch(session, subject_id)
     await session.flush()
     row = {"kind": kind, "subject_id": subject_id, "actor_id": actor_id, "data": data or {}}
-    await session.execute(insert(Change), row)
+    await session.execute(insert(Change), row | {"entry_id": entry_id})

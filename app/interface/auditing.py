@@ -9,13 +9,14 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from fastapi import Request
 from sqlalchemy import bindparam, event, insert, select
@@ -43,6 +44,7 @@ class Trace:
     """What is to be said of one request, or of one transaction of a job or command."""
 
     action: str
+    id: UUID = field(default_factory=uuid7)
     is_wanted: bool = True
     path_ids: tuple[UUID, ...] = ()
     request_id: str | None = None
@@ -56,17 +58,20 @@ class Trace:
     status: int | None = None
     code: str | None = None
     kept_status: int | None = None
+    refused_items: Sequence["RefusedItem"] = ()
 
-    def row(self) -> dict[str, Any]:
-        """The entry, as it goes to the database; what a refused request touched is undone."""
+    def rows(self) -> list[dict[str, Any]]:
+        """The entry, and one for each refused item, as they go to the database."""
+        # What a refused request touched is undone.
         touched = () if self.code else self.touched
-        return {
-            "id": uuid7(),
+        record_ids = list(dict.fromkeys([*self.path_ids, *touched]))[:KEPT_RECORDS]
+        row = {
+            "id": self.id,
             "action": self.action,
             "account_id": self.account_id,
             "api_key_id": self.api_key_id,
             "role": self.role,
-            "record_ids": list(dict.fromkeys([*self.path_ids, *touched]))[:KEPT_RECORDS],
+            "record_ids": record_ids,
             "fields": sorted(self.fields),
             "status": self.status,
             "code": self.code,
@@ -74,16 +79,42 @@ class Trace:
             "network": self.network,
             "email_hash": self.email_hash,
         }
+        return [row, *(row | item.columns() for item in self.refused_items)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedItem:
+    """What was refused within a request that did the rest: as its own request would be told of."""
+
+    action: str
+    record_id: UUID | None
+    fields: frozenset[str]
+    status: int
+    code: str
+
+    def columns(self) -> dict[str, Any]:
+        """Where its entry differs from the request's."""
+        record_ids = [] if self.record_id is None else [self.record_id]
+        return {
+            "id": uuid7(),
+            "action": self.action,
+            "record_ids": record_ids,
+            "fields": sorted(self.fields),
+            "status": self.status,
+            "code": self.code,
+        }
 
 
 _NOBODY = Trace(action="service")
 _work: ContextVar[tuple[str, str | None]] = ContextVar("work", default=("service", None))
+# How many records were touched before a savepoint.
+_before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
 
 # Tables instead of classes: the entry and its place in the queue are one statement.
 _entries = Base.metadata.tables[AuditEntry.__tablename__]
 _entry = (
     insert(_entries)
-    .values({name: bindparam(name) for name in _NOBODY.row()})
+    .values({name: bindparam(name) for name in _NOBODY.rows()[0]})
     .returning(_entries.c.id)
     .cte("entry")
 )
@@ -120,12 +151,18 @@ def working(action: str, request_id: str | None = None) -> Iterator[None]:
         _work.reset(token)
 
 
-def touch(session: AsyncSession, record_id: UUID) -> None:
-    """The session's transaction changes this record, so its commit leaves an entry."""
+def touch(session: AsyncSession, record_id: UUID) -> UUID:
+    """The session's transaction changes this record, so its commit leaves an entry: its id."""
     trace = _trace_of(session)
     trace.is_wanted = True
     if len(trace.touched) < KEPT_RECORDS:
         trace.touched[record_id] = None
+    return trace.id
+
+
+def note_refused_items(session: AsyncSession, items: Sequence[RefusedItem]) -> None:
+    """These items of the session's request were refused, whatever becomes of the others."""
+    _trace_of(session).refused_items = items
 
 
 def identify(
@@ -159,7 +196,7 @@ async def record_refusal(request: Request, trace: Trace) -> None:
         return
     try:
         async with asyncio.timeout(REFUSAL_SECONDS), request.app.state.sessions.begin() as session:
-            await session.execute(INSERT, trace.row())
+            await session.execute(INSERT, trace.rows())
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         what = (trace.action, trace.status, trace.request_id, type(error).__name__)
         logger.error("a refusal is not in the audit log: %s %s (request %s): %s", *what)
@@ -167,20 +204,42 @@ async def record_refusal(request: Request, trace: Trace) -> None:
 
 def _trace_of(session: AsyncSession) -> Trace:
     """The request's trace, else one of the work at hand for this transaction."""
-    trace: Trace | None = session.info.get(TRACE) or session.info.get(WORK)
+    trace = _known_trace(session.sync_session)
     if trace is None:
         action, request_id = _work.get()
         trace = session.info[WORK] = Trace(action=action, request_id=request_id)
     return trace
 
 
+def _known_trace(session: Session) -> Trace | None:
+    trace: Trace | None = session.info.get(TRACE) or session.info.get(WORK)
+    return trace
+
+
 @event.listens_for(AuditedSession, "before_commit")
 def _leave_entry(session: Session) -> None:
-    trace: Trace | None = session.info.get(TRACE) or session.info.get(WORK)
+    trace = _known_trace(session)
     if trace is None or not trace.is_wanted or session.in_nested_transaction():
         return
-    session.execute(INSERT, trace.row())
+    session.execute(INSERT, trace.rows())
     trace.kept_status = trace.status
+    trace.id = uuid7()  # of the next entry, should this commit fail and be told of as such
+
+
+@event.listens_for(AuditedSession, "after_transaction_create")
+def _note_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    trace = _known_trace(session)
+    if transaction.nested:
+        _before[transaction] = len(trace.touched) if trace else 0
+
+
+@event.listens_for(AuditedSession, "after_soft_rollback")
+def _untouch(session: Session, transaction: SessionTransaction) -> None:
+    """What was touched since the savepoint, or in the whole transaction, is as it was."""
+    trace = _known_trace(session)
+    if trace is not None and (transaction.nested or transaction.parent is None):
+        count = _before.get(transaction, 0)
+        trace.touched = dict.fromkeys(list(trace.touched)[:count])
 
 
 @event.listens_for(AuditedSession, "after_transaction_end")

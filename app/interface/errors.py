@@ -173,7 +173,11 @@ class RateLimited(TooManyRequests):
     code = "rate_limited"
     title = Text("请求过于频繁", "Too many requests")
 
-    def __init__(self, seconds: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, seconds: int, headers: Mapping[str, str], *, is_repeated: bool = False
+    ) -> None:
+        """`is_repeated`: the same caller was told so less than a minute ago."""
+        self.is_repeated = is_repeated
         text = Text("请在 {seconds} 秒后重试", "Try again in {seconds} seconds")
         super().__init__(
             text.format(seconds=seconds), headers={**headers, "Retry-After": str(seconds)}

@@ -42,7 +42,7 @@ class AuditEntry(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     transaction_id: Mapped[int] = mapped_column(
-        TransactionId, server_default=text("pg_current_xact_id()"), comment="as in changes"
+        TransactionId, server_default=text("pg_current_xact_id()")
     )
     happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     action: Mapped[str] = mapped_column(comment="'POST /demands', 'job run_import', 'command demo'")

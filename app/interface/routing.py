@@ -28,7 +28,7 @@ from app.interface.admission import (
 )
 from app.interface.auditing import Trace, network_of
 from app.interface.deprecation import deprecation_of
-from app.interface.errors import NotSignedIn, Problem
+from app.interface.errors import NotSignedIn, Problem, RateLimited
 from app.interface.pagination import Page
 from app.interface.preconditions import entity_tag, is_known, precondition_of
 from app.interface.schemas import Body, RecordBody, VersionedBody
@@ -142,8 +142,10 @@ async def _let_in(request: Request, handle: Handler, trace: Trace) -> Response:
 
 
 async def _record(request: Request, trace: Trace, status: int) -> None:
-    """Keep a refusal in the audit log."""
+    """Keep a refusal in the audit log; of a flood that the limits hold off, one a minute."""
     problem: Problem | None = getattr(request.state, "problem", None)
+    if isinstance(problem, RateLimited) and problem.is_repeated:
+        return
     trace.status, trace.code = status, problem.code if problem else None
     await auditing.record_refusal(request, trace)
 
@@ -176,7 +178,7 @@ def _note_given(request: Request, endpoint: Endpoint, values: Mapping[str, Any])
     trace: Trace = request.state.trace
     for body in values.values():
         if isinstance(body, Body):
-            trace.fields |= body.model_fields_set
+            trace.fields |= body.sent_names()
             if hasattr(endpoint, auditing.BY_EMAIL):
                 key = request.app.state.settings.secret_key.get_secret_value()
                 trace.email_hash = auditing.hash_email(key, getattr(body, "email"))  # noqa: B009

@@ -22,7 +22,7 @@ from app.bulk.models import Import, ImportedRow, ImportKind
 from app.changes.models import Change
 from app.database import Base
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
-from app.interface.models import KeptAnswer
+from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations.models import Membership
 from app.progress.models import Operation
@@ -30,7 +30,7 @@ from app.progress.models import Operation
 # Columns that no export shows: secrets, and what is made of other columns for searching.
 HIDDEN = frozenset(
     {"password_hash", "token_hash", "secret_hash", "code_hash", "search", "content", "body"}
-    | {"secret", "last_step", "fingerprint", "transaction_id"}
+    | {"secret", "last_step", "fingerprint", "transaction_id", "email_hash"}
 )
 
 
@@ -93,6 +93,14 @@ HOLDINGS = (
         table=Change,
         about=lambda p: or_(
             Change.actor_id == p.account_id, Change.subject_id.in_([p.account_id, p.expert_id])
+        ),
+    ),
+    # Ids alone, which erasure leaves: who did what has to stay known for its time.
+    Holding(
+        table=AuditEntry,
+        about=lambda p: or_(
+            AuditEntry.account_id == p.account_id,
+            AuditEntry.record_ids.overlap([i for i in (p.account_id, p.expert_id) if i]),
         ),
     ),
 )

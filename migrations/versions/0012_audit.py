@@ -56,7 +56,6 @@ def upgrade() -> None:
             TransactionId(),
             server_default=sa.text("pg_current_xact_id()"),
             nullable=False,
-            comment="as in changes",
         ),
         sa.Column(
             "happened_at",
@@ -117,6 +116,12 @@ def upgrade() -> None:
     _create_seals()
     op.execute(GUARDS)
     op.execute(DROPPING)
+    op.add_column(
+        "changes",
+        sa.Column(
+            "entry_id", sa.Uuid(), nullable=True, comment="of its transaction in audit_entries"
+        ),
+    )
 
 
 def _create_seals() -> None:
@@ -151,6 +156,7 @@ def _create_seals() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("changes", "entry_id")
     op.drop_table("audit_seals")
     op.drop_table("unsealed_entries")
     op.drop_table("audit_entries")

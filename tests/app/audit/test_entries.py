@@ -19,8 +19,7 @@ from app.changes import operations as changes
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.interface.auditing import network_of
-from app.interface.models import AuditEntry
-from app.jobs import queue
+from app.jobs import observed, queue
 from app.organizations.access import SERVICE
 from app.settings import Settings
 from tests.app.audit.entries import entries_of, entry_of, seal, write
@@ -48,12 +47,8 @@ async def test_a_change_says_who_what_and_which_fields(
     assert entry.fields == ["budget", "problem"]
     assert entry.request_id == answer.headers["x-request-id"]
     assert entry.network == "127.0.0.0/24"
-    (change,) = await session.scalars(
-        select(Change).where(
-            Change.transaction_id
-            == select(AuditEntry.transaction_id).filter_by(id=entry.id).scalar_subquery()
-        )
-    )
+    (change,) = await session.scalars(select(Change).where(Change.entry_id == entry.id))
+    assert change.transaction_id == entry.transaction_id
     assert (change.kind, change.subject_id) == ("demand.updated", UUID(demand["id"]))
 
 
@@ -265,6 +260,7 @@ async def test_a_job_is_named(app: FastAPI, session: AsyncSession) -> None:
         wait=False,
         install_signal_handlers=False,
         additional_context={"sessions": app.state.sessions},
+        worker_middleware=[observed],
     )
     (entry,) = await entries_of(session, action="job run_import")
     kinds = await session.execute(select(Change.kind, Change.subject_id))
@@ -277,16 +273,18 @@ async def test_a_job_is_named(app: FastAPI, session: AsyncSession) -> None:
 
 
 async def test_a_savepoint_leaves_no_entry_of_its_own(app: FastAPI, session: AsyncSession) -> None:
-    """Neither when it is released nor, losing the record, when it is rolled back."""
-    kept, undone = uuid4(), uuid4()
+    """Neither when it is released nor when it is rolled back, which undoes what it touched."""
+    kept, undone, last = uuid4(), uuid4(), uuid4()
     async with app.state.sessions.begin() as own:
         async with own.begin_nested():
             await changes.append(own, "expert.created", kept)
         nested = await own.begin_nested()
         await changes.append(own, "expert.created", undone)
+        await changes.append(own, "expert.updated", kept)
         await nested.rollback()
+        await changes.append(own, "expert.updated", last)
     (entry,) = await entries_of(session)
-    assert kept in entry.record_ids
+    assert entry.record_ids == [kept, last]
     assert entry.action == "service"
 
 
