@@ -55,3 +55,20 @@ async def test_only_the_expert_and_staff_of_the_region_get_a_profiles_data(
 async def test_who_has_little_gets_little(people: People) -> None:
     sections = (await (await people.evaluator()).get("/me/personal-data")).json()["sections"]
     assert [section["name"] for section in sections] == ["accounts", "changes"]
+
+
+async def test_one_gets_what_the_audit_log_says_of_one(
+    people: People, session: AsyncSession
+) -> None:
+    """What one did, and who looked at one's data."""
+    person, staff = await whole_person(people, session), await people.coordinator()
+    assert (await staff.get(f"/experts/{person.expert_id}/contact")).status_code == 200
+    assert (await person.client.patch("/me", json={"display_name": "另名"})).status_code == 200
+    sections = (await person.client.get("/me/personal-data")).json()["sections"]
+    (rows,) = [section["rows"] for section in sections if section["name"] == "audit_entries"]
+    actions = {row["action"] for row in rows}
+    assert {"GET /experts/{expert_id}/contact", "PATCH /me"} <= actions
+    about = {str(person.account.id), str(person.expert_id)}
+    for row in rows:
+        assert row["account_id"] == str(person.account.id) or about & set(row["record_ids"])
+        assert "email_hash" not in row
