@@ -36,7 +36,7 @@ class AuditTrail:
         if request.method not in SAFE and response.status_code not in UNROUTED:
             request_id = response.headers["x-request-id"]
             self.answers.append(
-                (f"{request.method} {request.url}", request_id, response.status_code)
+                (f"{request.method} {request.url.path}", request_id, response.status_code)
             )
             if isinstance(request.stream, ByteStream):
                 self.values |= {v for v in _texts(_parsed(request.content)) if _is_telling(v)}

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.interface.models import AuditEntry
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Moment
+from app.interface.schemas import Body, Moment, opaque_of, text_of
 
-Name = Annotated[str, Field(max_length=200)]
+Name = Annotated[str, text_of(200)]
 
 
 class Outcome(StrEnum):
@@ -32,12 +32,12 @@ class AuditFilters(Body):
         default=None, description="attempts to sign in with this account's e-mail"
     )
     record_id: UUID | None = Field(default=None, description="in the path, changed or shown")
-    action: Annotated[Name | None, Field(examples=["GET /experts/{expert_id}/contact"])] = None
+    action: Annotated[Name, Field(examples=["GET /experts/{expert_id}/contact"])] | None = None
     status: Annotated[int | None, Field(ge=100, le=599)] = None
-    code: Annotated[Name | None, Field(description="of the problem")] = None
+    code: Annotated[Name, Field(description="of the problem")] | None = None
     outcome: Outcome | None = None
-    request_id: Annotated[str | None, Field(max_length=64)] = None
-    network: Annotated[str | None, Field(max_length=50)] = None
+    request_id: Annotated[str, opaque_of(64)] | None = None
+    network: Annotated[str, opaque_of(50)] | None = None
     happened_at_gte: Moment | None = None
     happened_at_lt: Moment | None = None
 
