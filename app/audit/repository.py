@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account
 from app.audit.models import AuditSeal
-from app.audit.schemas import AuditQuery, Outcome
+from app.audit.schemas import AuditOutcome, AuditQuery
 from app.changes.models import Change
 from app.interface.models import AuditEntry, UnsealedEntry
 
@@ -55,7 +55,7 @@ def listed(query: AuditQuery, *, email_hash: bytes | None = None) -> Select[Audi
     if query.record_id is not None:
         statement = statement.where(AuditEntry.record_ids.contains([query.record_id]))
     if query.outcome is not None:
-        is_done = query.outcome is Outcome.DONE
+        is_done = query.outcome is AuditOutcome.DONE
         statement = statement.where(AuditEntry.code.is_(None) == is_done)
     if query.happened_at_gte is not None:
         statement = statement.where(AuditEntry.happened_at >= query.happened_at_gte)

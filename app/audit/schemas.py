@@ -14,7 +14,7 @@ from app.interface.schemas import Body, Moment, opaque_of, text_of
 Name = Annotated[str, text_of(200)]
 
 
-class Outcome(StrEnum):
+class AuditOutcome(StrEnum):
     DONE = "done"
     REFUSED = "refused"
 
@@ -35,7 +35,7 @@ class AuditFilters(Body):
     action: Annotated[Name, Field(examples=["GET /experts/{expert_id}/contact"])] | None = None
     status: Annotated[int | None, Field(ge=100, le=599)] = None
     code: Annotated[Name, Field(description="of the problem")] | None = None
-    outcome: Outcome | None = None
+    outcome: AuditOutcome | None = None
     request_id: Annotated[str, opaque_of(64)] | None = None
     network: Annotated[str, opaque_of(50)] | None = None
     happened_at_gte: Moment | None = None
