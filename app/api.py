@@ -1,9 +1,10 @@
-"""The ordered routers under /api/v1."""
+"""What stands under /api/v1: the domains' routers, in their order."""
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
+from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
@@ -15,8 +16,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
-for domain in (
+ROUTERS = (
     reference,
     accounts,
     organizations,
@@ -27,6 +27,12 @@ for domain in (
     matches,
     bulk,
     personal_data,
+    audit,
     console,
-):
-    router.include_router(domain)
+)
+
+
+def install(app: FastAPI) -> None:
+    """Include each router in the application itself: one in another is searched at both levels."""
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api/v1", responses=PROBLEM_RESPONSES)

@@ -24,6 +24,7 @@ from app.database import create_engine, create_sessions
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
 from app.execution import console, fail, leaving_at_once, run
+from app.interface.auditing import working
 from app.migration import upgrade
 from app.postgres.server import database_server
 from app.settings import Settings
@@ -36,6 +37,14 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="双库 Shuangku：专家与企业技术需求的匹配服务 · experts matched to technical demands",
 )
+audit = typer.Typer(no_args_is_help=True, help="审计 · the audit log")
+cli.add_typer(audit, name="audit")
+
+
+@cli.callback()
+def name_the_work(context: typer.Context) -> None:
+    """What a command changes stands in the audit log under the command's name."""
+    context.with_resource(working(f"command {context.invoked_subcommand}"))
 
 
 @cli.command()
@@ -183,6 +192,25 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     async with _database() as engine, create_sessions(engine).begin() as session:
         await accounts.create(session, None, data)
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
+
+
+@audit.command()
+def verify(
+    anchor: Annotated[
+        str | None,
+        typer.Option(metavar="17:9f86…", help="日志中的封存号与哈希 · a seal noted elsewhere"),
+    ] = None,
+) -> None:
+    """核对审计记录 · Whether the log is what was sealed and, if not, from which entry on."""
+    run(_verify(anchor))
+
+
+async def _verify(anchor: str | None) -> None:
+    from app.audit.terminal import report
+
+    async with _database() as engine:
+        if not await report(create_sessions(engine), anchor, console):
+            raise typer.Exit(1)
 
 
 @cli.command()

@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.types import UserDefinedType
 from uuid_utils.compat import uuid7
 
 from app.interface.errors import Problem
@@ -45,6 +46,15 @@ CONNECTION = {
     "keepalives_idle": 10,
     "tcp_user_timeout": 15_000,
 }
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's xid8: a transaction's number that never wraps around."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: object) -> str:
+        return "xid8"
 
 
 class Base(DeclarativeBase):
@@ -149,8 +159,12 @@ def _refuse_ended(connection: Any, *_: object) -> None:
         raise DisconnectionError("the server has ended the connection")
 
 
+class AuditedSession(Session):
+    """A session whose commits leave their audit entry, see `app.interface.auditing`."""
+
+
 def create_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    return async_sessionmaker(engine, expire_on_commit=False)
+    return async_sessionmaker(engine, expire_on_commit=False, sync_session_class=AuditedSession)
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

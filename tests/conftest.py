@@ -19,6 +19,7 @@ from app.main import create_app, services
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServer
 from app.settings import EncoderKind, Settings
+from tests.audit_trail import AuditTrail
 from tests.people import People
 from tests.servers import start_test_server
 
@@ -93,9 +94,11 @@ def application(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 async def app(application: FastAPI, database: URL) -> AsyncIterator[FastAPI]:
-    """The application on this test's database."""
+    """The application on this test's database; at the end its audit log must tell of it all."""
+    trail = application.state.audit_trail = AuditTrail()
     async with services(application, database):
         yield application
+        await trail.check(application)
 
 
 @pytest.fixture
@@ -109,7 +112,10 @@ async def session(app: FastAPI) -> AsyncIterator[AsyncSession]:
 async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     """An HTTP client that nobody has signed in."""
     transport = ASGITransport(app=app, raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+    hooks = {"response": [app.state.audit_trail.note]}
+    async with AsyncClient(
+        transport=transport, base_url="http://test/api/v1", event_hooks=hooks
+    ) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ from app.accounts import repository
 from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.database import SessionDep, now
+from app.interface import auditing
 from app.interface.errors import Forbidden, NotSignedIn
 from app.interface.language import Text
 from app.settings import SettingsDep
@@ -55,6 +56,7 @@ async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) 
     account = await repository.find(session, claims.account_id) if claims else None
     if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         return None
+    auditing.identify(session, account.id, account.role)
     return account
 
 
@@ -62,6 +64,7 @@ async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Ac
     key = await repository.find_api_key(session, digest(secret))
     if key is None or not is_living(key):
         return None
+    auditing.identify(session, key.account_id, key.account.role, api_key_id=key.id)
     if key.is_read_only and method not in READ_METHODS:
         raise Forbidden(Text("该密钥只能读取", "This key may only read"))
     if key.last_used_at is None or now() - key.last_used_at > USE_NOTED_EVERY:
@@ -145,7 +148,7 @@ SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]
 SignedInAdministratorAccount = Annotated[Account, Depends(get_administrating_person)]
 
 
-def get_moment() -> datetime:
+async def get_moment() -> datetime:
     """The present moment, for what depends on it; tests move it."""
     return now()
 

@@ -21,6 +21,7 @@ from app.bulk import repository
 from app.bulk.models import ImportedRow, ImportKind
 from app.changes.models import Change
 from app.database import Record, now
+from app.interface import auditing
 
 # kind of change, the record it happened to, what else it says
 ChangeValues = tuple[str, UUID, dict[str, Any]]
@@ -40,10 +41,11 @@ async def insert_changes(
 ) -> None:
     """Append to the record of what happened."""
     table: Any = Change.__table__
-    columns = [table.c[name] for name in ("kind", "subject_id", "actor_id", "data")]
-    rows: Iterable[list[object]] = (
-        [kind, subject, actor_id, Jsonb(data)] for kind, subject, data in changes
-    )
+    columns = [table.c[n] for n in ("kind", "subject_id", "actor_id", "data", "entry_id")]
+    rows: list[list[object]] = []
+    for kind, subject, data in changes:
+        entry_id = auditing.touch(session, subject)
+        rows.append([kind, subject, actor_id, Jsonb(data), entry_id])
     await _copy(session, table, columns, rows)
 
 
