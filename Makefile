@@ -7,12 +7,15 @@ UV := $(BIN)/uv
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
 
-.PHONY: help serve test check soak clients openapi sbom audit lock clean
+.PHONY: help serve test faults check soak clients openapi sbom audit lock clean
 .DEFAULT_GOAL := help
+
+ROUNDS := 10
 
 help:
 	@echo 'make serve   启动服务        start the service (HOST=127.0.0.1 PORT=8000)'
 	@echo 'make test    运行测试        run the tests (ARGS="-k embedded")'
+	@echo 'make faults  故障演练        every fault many times; the last line is the account (ROUNDS=10)'
 	@echo 'make check   检查代码        lint, format and types'
 	@echo 'make clients 生成客户端      the Python client and TypeScript types (ARGS=FOLDER)'
 	@echo 'make openapi 更新接口文档    renew the released document (ARGS=--breaking)'
@@ -27,6 +30,10 @@ serve: $(RUNTIME)
 
 test: $(DEV)
 	@$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+
+# Alone on the machine, one after the other: they measure what they disturb.
+faults: $(DEV)
+	@$(BIN)/pytest -q tests/faults tests/acceptance/test_fuzzing.py --rounds=$(ROUNDS) $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ queue = procrastinate.App(
 ATTEMPTS = 5
 # The strategy counts the attempts that went before.
 RETRY = RetryStrategy(max_attempts=ATTEMPTS - 1, exponential_wait=3)
-HEARTBEAT_SECONDS = 4.0
+HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 20  # a worker silent for so long is dead, and its jobs go to others
 LOOK_SECONDS = 5.0
 CUT_OFF_SECONDS = 2.0  # what a running job gets to end in when its worker is told to stop
@@ -175,22 +175,31 @@ async def work(
 
 
 async def _keep_looking(after_look: Look | None) -> None:
+    suspects: set[int] = set()
     while True:
         # Without the database: the worker itself notices, and waits.
         with contextlib.suppress(ConnectorException, DBAPIError, PoolTimeout, OSError):
-            await retry_stalled_jobs()
+            suspects = await retry_stalled_jobs(suspects)
             if after_look is not None:
                 await after_look()
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def retry_stalled_jobs() -> None:
-    """Give the jobs of dead workers back to the queue; after the last attempt they fail."""
-    for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+async def retry_stalled_jobs(suspects: Collection[int] | None = None) -> set[int]:
+    """Give the jobs of dead workers back to the queue; after the last attempt they fail.
+
+    suspects: of the last look. A job is given back only if it is among them: when the clock is
+        set forwards, every worker seems silent until it says something.
+    Returns the ids of all that look stalled now.
+    """
+    found = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+    stalled = {job.id: job for job in found if job.id is not None}
+    for job in [job for job_id, job in stalled.items() if suspects is None or job_id in suspects]:
         if job.attempts + 1 >= ATTEMPTS:
             await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
         else:
             await _retry(job)
+    return set(stalled)
 
 
 async def _retry(job: Job) -> None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from app.health import Condition
 from app.main import create_app
+from app.patience import patient
 from app.settings import Settings
 from app.supervision import DRAIN, READY, REQUEST_SECONDS, RETIRE
 
@@ -60,6 +61,7 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     settings: Settings = app.state.settings
     return uvicorn.Config(
         app,
+        http=patient(settings.client_seconds),
         log_config=None,  # app.logs takes all loggers
         access_log=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,

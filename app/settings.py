@@ -140,6 +140,12 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         default=60.0, gt=0, description="an answer that takes longer is given up with 503"
     )
+    client_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        description="a client that takes longer to send its request, or to take its answer, is cut"
+        " off; it has a second more for every 1,000 bytes",
+    )
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = Field(
         default=LogFormat.AUTO, description="json, text, or auto: text at a terminal, else json"

@@ -168,14 +168,16 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     return kept | {"VAR_FOLDER": str(folder), "RATE_LIMITS": "off"} | settings
 
 
-def launch(environment: Mapping[str, str], *arguments: str, log: Path) -> subprocess.Popen[bytes]:
+def launch(
+    environment: Mapping[str, str], *arguments: str, log: Path, prefix: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """Start `serve` and return at once; what it says goes to the log.
 
     It runs in its own folder: where it was called from there may be an .env of the user's.
     """
     with log.open("wb") as output:
         return subprocess.Popen(
-            [*COMMAND, "serve", *arguments],
+            [*prefix, *COMMAND, "serve", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stderr=output,

@@ -27,6 +27,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here, since a conftest further down may only be read after the command line."""
+    parser.addoption(
+        "--rounds", type=int, default=1, help="how often each fault of tests/faults comes"
+    )
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How often; with one, everything is as short as it can be, and the same each time."""
+    return int(request.config.getoption("--rounds"))
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(

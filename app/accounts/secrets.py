@@ -58,6 +58,10 @@ class AccessClaims:
     issued_at: datetime
 
 
+COUNTS_FROM = "counts_from"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessTokens:
     """Signs and reads access tokens (JWT, HS256)."""
@@ -73,7 +77,18 @@ class AccessTokens:
         """
         return replace(self, audience=SECOND_STEP, lifetime=CHALLENGE_LIFETIME)
 
-    def write(self, account_id: UUID, *, issued_at: datetime | None = None) -> str:
+    def write(
+        self,
+        account_id: UUID,
+        *,
+        valid_from: datetime = LONG_AGO,
+        issued_at: datetime | None = None,
+    ) -> str:
+        """A token for so long as `lifetime` says.
+
+        valid_from: the account's, which is to come if the clock was set back since: the token
+            counts as issued then, or nobody could sign in until the clock has caught up.
+        """
         moment = issued_at or now()
         claims = {
             "sub": str(account_id),
@@ -81,6 +96,8 @@ class AccessTokens:
             "iat": moment.timestamp(),
             "exp": moment + self.lifetime,
         }
+        if valid_from > moment:
+            claims[COUNTS_FROM] = valid_from.timestamp()
         if self.audience:
             claims["aud"] = self.audience
         return jwt.encode(claims, self.key, algorithm=ALGORITHM)
@@ -96,7 +113,7 @@ class AccessTokens:
                 audience=self.audience,
                 options={"require": ["sub", "exp", "iat", "iss"]},
             )
-            issued_at = datetime.fromtimestamp(claims["iat"], UTC)
+            issued_at = datetime.fromtimestamp(claims.get(COUNTS_FROM, claims["iat"]), UTC)
             return AccessClaims(account_id=UUID(claims["sub"]), issued_at=issued_at)
         except (jwt.InvalidTokenError, ValueError):
             return None

@@ -59,7 +59,9 @@ async def enter(
     """
     auditing.identify(session, account.id, account.role)
     if account.has_second_factor:
-        challenge = tokens.challenges().write(account.id, issued_at=began_at)
+        challenge = tokens.challenges().write(
+            account.id, valid_from=account.tokens_valid_from, issued_at=began_at
+        )
         return SecondStep(challenge=challenge, expires_in=int(CHALLENGE_LIFETIME.total_seconds()))
     return await admit(session, tokens, refresh_lifetime, account)
 
@@ -70,7 +72,7 @@ async def admit(
     """Begin a sign-in; refused for an account that was shut or got a new password meanwhile."""
     if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
-    return _issue(session, tokens, account.id, uuid7(), refresh_lifetime)
+    return _issue(session, tokens, account, uuid7(), refresh_lifetime)
 
 
 async def refresh(
@@ -88,7 +90,7 @@ async def refresh(
         await repository.revoke_family(session, link.family_id)
         raise TokenReused(ENDED)
     link.used_at = now()
-    return _issue(session, tokens, link.account_id, link.family_id, refresh_lifetime)
+    return _issue(session, tokens, account, link.family_id, refresh_lifetime)
 
 
 async def sign_out(session: AsyncSession, refresh_token: str) -> None:
@@ -110,7 +112,7 @@ async def change_password(
     if not await is_password(data.current_password.get_secret_value(), account.password_hash):
         raise _wrong_password("/current_password")
     await set_password(session, account, data.new_password.get_secret_value(), account.id)
-    return _issue(session, tokens, account.id, uuid7(), refresh_lifetime)
+    return _issue(session, tokens, account, uuid7(), refresh_lifetime)
 
 
 async def require_password(account: Account, given: GivenPassword | None) -> None:
@@ -146,21 +148,21 @@ async def end_sign_ins(session: AsyncSession, account: Account) -> None:
 def _issue(
     session: AsyncSession,
     tokens: AccessTokens,
-    account_id: UUID,
+    account: Account,
     family_id: UUID,
     refresh_lifetime: timedelta,
 ) -> Tokens:
     secret = new_secret()
     session.add(
         RefreshToken(
-            account_id=account_id,
+            account_id=account.id,
             family_id=family_id,
             token_hash=digest(secret),
             expires_at=now() + refresh_lifetime,
         )
     )
     return Tokens(
-        access_token=tokens.write(account_id),
+        access_token=tokens.write(account.id, valid_from=account.tokens_valid_from),
         expires_in=int(tokens.lifetime.total_seconds()),
         refresh_token=secret,
     )

@@ -192,6 +192,13 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
+class StorageFull(Unavailable):
+    """503 like any moment without the database: what is written meanwhile must come again."""
+
+    code = "storage_full"
+    title = Text("存储空间已满，暂时无法保存", "Storage is full; nothing can be saved for now")
+
+
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     problem.status: {
         "description": f"{problem.title.zh} · {problem.title.en}",

@@ -1,5 +1,6 @@
 """Turn every failure of the application into the problem that its caller reads."""
 
+import errno
 import logging
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.interface.errors import (
     NotFound,
     PayloadTooLarge,
     Problem,
+    StorageFull,
     Unavailable,
     UnsupportedMedia,
     render,
@@ -36,6 +38,9 @@ BROKEN_CONSTRAINT = Text(
     "This repeats or contradicts what is stored; nothing was saved",
 )
 
+DISK_FULL = "53100"  # PostgreSQL's code
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 HTTP_PROBLEMS: dict[int, type[Problem]] = {
     problem.status: problem
     for problem in (
@@ -49,22 +54,34 @@ HTTP_PROBLEMS: dict[int, type[Problem]] = {
 
 
 def from_http(error: HTTPException) -> Problem:
-    """What Starlette and FastAPI raise on their own: no route, wrong method, unreadable body."""
+    """What Starlette and FastAPI raise on their own: no route, wrong method, unreadable body.
+
+    To FastAPI a body that found no room on the disk is unreadable, too.
+    """
+    if _lacks_room(error.__cause__):
+        return StorageFull()
     problem = HTTP_PROBLEMS.get(error.status_code, MalformedRequest)()
     problem.headers = error.headers
     return problem
 
 
 def from_database(error: DBAPIError) -> Problem:
-    """A broken constraint is the caller's conflict; anything else means the database is away."""
+    """A broken constraint is the caller's conflict; else the database is full, or away."""
     if isinstance(error, IntegrityError):
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         logger.warning("constraint %s is broken", constraint)
         return Conflict(BROKEN_CONSTRAINT)
+    if getattr(error.orig, "sqlstate", None) == DISK_FULL:
+        logger.error("the database's disk is full")
+        return StorageFull()
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return Unavailable()
     logger.error("database error", exc_info=error)
     return Problem()
+
+
+def _lacks_room(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
@@ -135,7 +152,8 @@ class FaultMiddleware:
             if has_started or scope["type"] != "http":
                 raise
             logger.error("unexpected fault", exc_info=error)
-            await render(Request(scope), Problem())(scope, receive, send)
+            problem = StorageFull() if _lacks_room(error) else Problem()
+            await render(Request(scope), problem)(scope, receive, send)
 
 
 def from_validation(error: RequestValidationError) -> Problem:

@@ -2,7 +2,8 @@
 
 A counter is one moment: when its whole quota is there again, if nobody asks any more (the
 "theoretical arrival time" of the generic cell rate algorithm, ITU-T I.371). A counter whose moment
-has passed says as much as none.
+has passed says as much as none, and one further ahead than a whole quota, which only a clock that
+was set back leaves behind, as much as that.
 """
 
 from typing import NamedTuple
@@ -19,10 +20,12 @@ TAKE = text("""
         LEAST(:wanted, :quota)
     )
     ON CONFLICT (subject) DO UPDATE SET (full_at, charged) = (
-        SELECT GREATEST(kept.full_at, now()) + n * make_interval(secs => :step), n
-        FROM (SELECT GREATEST(0, LEAST(:wanted, FLOOR(:quota + 0.001 -
-            EXTRACT(EPOCH FROM GREATEST(kept.full_at, now()) - now()) / :step)))::int AS n)
-            AS affordable
+        SELECT base + n * make_interval(secs => :step), n
+        FROM (SELECT LEAST(
+            GREATEST(kept.full_at, now()), now() + :quota * make_interval(secs => :step)
+        )) AS present (base)
+        CROSS JOIN LATERAL (SELECT GREATEST(0, LEAST(:wanted, FLOOR(:quota + 0.001 -
+            EXTRACT(EPOCH FROM base - now()) / :step)))::int) AS affordable (n)
     )
     RETURNING charged, EXTRACT(EPOCH FROM full_at - now())::float8
 """)

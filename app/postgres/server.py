@@ -55,7 +55,8 @@ async def _keep_up(server: EmbeddedServer, folder: Path) -> None:
         logger.warning("内置 PostgreSQL 已停止，重新启动 · embedded PostgreSQL stopped: restarting")
         try:
             await to_thread.run_sync(_wake, folder)
-        except EmbeddedServerError:  # its text holds lines of the server's own log
+        # A full disk fails in many ways. The texts hold lines of the server's own log.
+        except (EmbeddedServerError, psycopg.Error, OSError):
             logger.warning("内置 PostgreSQL 没有启动 · did not start: see %s/server.log", folder)
 
 

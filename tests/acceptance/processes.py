@@ -93,12 +93,15 @@ def run(
     )
 
 
-def start(folder: Path, *arguments: str, port: int = 0, **settings: str) -> Running:
+def start(
+    folder: Path, *arguments: str, port: int = 0, prefix: Sequence[str] = (), **settings: str
+) -> Running:
     """Start `serve` and return at once; the caller stops it."""
     port = port or service.free_port()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"serve-{port}-{time.monotonic_ns()}.log"
-    process = service.launch(environment(folder, PORT=str(port), **settings), *arguments, log=log)
+    own = environment(folder, PORT=str(port), **settings)
+    process = service.launch(own, *arguments, log=log, prefix=prefix)
     return Running(process=process, url=f"http://127.0.0.1:{port}", log=log)
 
 

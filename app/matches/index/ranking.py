@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
+from time import monotonic
 from typing import Annotated
 
 from anyio import to_thread
@@ -30,6 +32,22 @@ from matching import (
 
 logger = logging.getLogger(__name__)
 
+
+@dataclass(eq=False)
+class Silence:
+    """How long an encoder that failed is not asked again by matches; jobs do ask it."""
+
+    seconds: float
+    _ends_at: float = field(default=-inf, init=False)
+
+    def begin(self) -> None:
+        self._ends_at = monotonic() + self.seconds
+
+    @property
+    def lasts(self) -> bool:
+        return monotonic() < self._ends_at
+
+
 EMPTY = Ranking(
     matches=(), exclusions=(), index_version="", encoder="none", pending=0, durations={}
 )
@@ -44,6 +62,8 @@ class Matcher:
     indexes: Mapping[Pool, LiveIndex]
     encoder: Encoder | None
     encodes_by_consent: bool = False
+    encoder_seconds: float = inf
+    silence: Silence = field(default_factory=lambda: Silence(0.0))
     # By `text_key`; an encoder makes the same vector of the same text, whoever asks.
     query_vectors: LRUCache[str, vectors.Vector] = field(
         default_factory=lambda: LRUCache(QUERY_VECTORS), init=False
@@ -115,11 +135,19 @@ class Matcher:
         key = text_key(query.text)
         if key in self.query_vectors:
             return self.query_vectors[key]
+        if self.silence.lasts:
+            return None
         try:
             found = await vectors.encode(
-                session, self.encoder, [query.text], is_query=True, keeps=keeps
+                session,
+                self.encoder,
+                [query.text],
+                is_query=True,
+                keeps=keeps,
+                seconds=self.encoder_seconds,
             )
         except EncoderUnavailable as error:
+            self.silence.begin()
             logger.warning("a match goes without its query's vector: %s", error)
             return None
         self.query_vectors[key] = found[key]
@@ -131,7 +159,14 @@ def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession
     encoder = create_encoder(settings)
     folder = settings.var_folder / "indexes"
     indexes = {pool: LiveIndex(pool=pool, sessions=sessions, folder=folder) for pool in Pool}
-    return Matcher(indexes=indexes, encoder=encoder, encodes_by_consent=settings.encodes_by_consent)
+    seconds = settings.encoder_timeout_seconds
+    return Matcher(
+        indexes=indexes,
+        encoder=encoder,
+        encodes_by_consent=settings.encodes_by_consent,
+        encoder_seconds=seconds,
+        silence=Silence(seconds),
+    )
 
 
 async def get_matcher(request: Request) -> Matcher:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from numpy.typing import NDArray
 from sqlalchemy import ARRAY, Text, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -71,17 +72,19 @@ async def encode(
     *,
     is_query: bool,
     keeps: bool = True,
+    seconds: float = inf,
 ) -> dict[str, Vector]:
     """The texts' vectors by `text_key`: the stored ones, and the rest made in a thread.
 
     A text is missing of which the encoder made nothing usable; `keeps` stores what is new.
+    seconds: how long the caller waits for the encoder, the waiting for others' turns included.
     Raises EncoderUnavailable.
     """
     by_key = {text_key(text): text for text in texts}
     known = await find(session, encoder.name, by_key, is_query=is_query)
     missing = {key: text for key, text in by_key.items() if key not in known}
     if missing:
-        made = await _made(encoder, list(missing.values()), is_query=is_query)
+        made = await _made(encoder, list(missing.values()), is_query=is_query, seconds=seconds)
         stored_length = await _stored_length(session, encoder.name)
         fresh = dict(zip(missing, made, strict=True))
         fresh = usable(fresh, stored_length or len(made[0]))
@@ -91,13 +94,21 @@ async def encode(
     return known
 
 
-async def _made(encoder: Encoder, texts: Sequence[str], *, is_query: bool) -> list[Vector]:
+async def _made(
+    encoder: Encoder, texts: Sequence[str], *, is_query: bool, seconds: float
+) -> list[Vector]:
     """The texts' vectors, made a few at a time: a thread cannot be stopped, only not be begun."""
     make = encoder.encode_queries if is_query else encoder.encode_documents
-    parts = [
-        await to_thread.run_sync(make, texts[at : at + TEXTS_A_CALL], limiter=ENCODING)
-        for at in range(0, len(texts), TEXTS_A_CALL)
-    ]
+    try:
+        with fail_after(seconds):
+            parts = [
+                await to_thread.run_sync(
+                    make, texts[at : at + TEXTS_A_CALL], limiter=ENCODING, abandon_on_cancel=True
+                )
+                for at in range(0, len(texts), TEXTS_A_CALL)
+            ]
+    except TimeoutError:
+        raise EncoderUnavailable(f"no vector within {seconds} s") from None
     return [vector for part in parts for vector in part]
 
 

@@ -293,3 +293,18 @@ async def test_the_moment_of_issue_is_exact(app: FastAPI, account: Account) -> N
     """A second is long: a password change must end what was issued just before it."""
     tokens, moment = app.state.access_tokens, now()
     assert tokens.read(tokens.write(account.id, issued_at=moment)).issued_at == moment
+
+
+async def test_a_clock_set_back_shuts_nobody_out(
+    app: FastAPI, session: AsyncSession, client: AsyncClient, account: Account
+) -> None:
+    """The account's tokens were last ended at a time that is yet to come."""
+    account.tokens_valid_from = now() + timedelta(hours=2)
+    await session.commit()
+    answer = await sign_in(client)
+    assert answer.status_code == 200, answer.text
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await client.get("/me", headers=headers)).status_code == 200
+    old = app.state.access_tokens.write(account.id)
+    headers = {"Authorization": f"Bearer {old}"}
+    assert (await client.get("/me", headers=headers)).status_code == 401

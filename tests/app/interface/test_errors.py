@@ -1,5 +1,6 @@
 """Every failure answers as problem+json, in the caller's language, without internals."""
 
+import errno
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -10,11 +11,13 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
-from sqlalchemy import URL
+from sqlalchemy import URL, text
+from starlette.exceptions import HTTPException
 
-from app.database import create_engine, create_sessions
+from app.database import SessionDep, create_engine, create_sessions
 from app.health import Condition
 from app.interface import errors
+from app.interface.failures import from_http
 from app.main import create_app
 from app.matches.index.ranking import create_matcher
 from app.postgres.embedded import EmbeddedServer
@@ -97,10 +100,10 @@ async def test_other_content_types(client: AsyncClient, content_type: str) -> No
     assert_problem(answer, 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\x00b", "\x1b[31m"])
-async def test_texts_that_postgresql_cannot_store(people: People, text: str) -> None:
+@pytest.mark.parametrize("name", ["\ud800", "a\x00b", "\x1b[31m"])
+async def test_texts_that_postgresql_cannot_store(people: People, name: str) -> None:
     staff = await people.coordinator()
-    raw = json.dumps({"name": text})
+    raw = json.dumps({"name": name})
     headers = {"Content-Type": "application/json"}
     answer = await staff.post("/experts", content=raw, headers=headers)
     assert assert_problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/name"
@@ -209,6 +212,35 @@ async def test_fault_tells_nothing_and_keeps_its_id(
     assert "secret" not in answer.text
     assert answer.headers["access-control-allow-origin"] == "https://pool.test"
     assert "the secret of the house" in caplog.text
+
+
+async def test_a_full_disk_has_a_name(app: FastAPI, settings: Settings) -> None:
+    """PostgreSQL's, the one that uploads are spooled to, and the service's own."""
+    probe = create_app(settings)
+    probe.state.sessions = app.state.sessions
+
+    @probe.get("/database")
+    async def database(session: SessionDep) -> None:
+        await session.execute(text("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$"))
+
+    @probe.get("/own")
+    async def own() -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    @probe.get("/other")
+    async def other() -> None:
+        raise OSError(errno.EIO, "broken")
+
+    full = HTTPException(400)
+    full.__cause__ = OSError(errno.EDQUOT, "no room")
+    assert from_http(full).code == "storage_full"
+    assert from_http(HTTPException(400)).code == "malformed_request"
+    async with _client_of(probe) as client:
+        for path in ("database", "own"):
+            answer = await client.get(f"http://test/{path}")
+            assert_problem(answer, 503, "storage_full")
+            assert int(answer.headers["retry-after"]) > 0
+        assert_problem(await client.get("http://test/other"), 500, "internal_error")
 
 
 async def test_broken_constraint_is_a_conflict(

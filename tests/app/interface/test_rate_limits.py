@@ -143,6 +143,21 @@ async def test_a_used_up_quota_comes_back_evenly(start: Start) -> None:
         assert at_once + came_back <= 21 + time.monotonic() - began_at
 
 
+async def test_a_clock_set_back_shuts_nobody_out(start: Start, session: AsyncSession) -> None:
+    """What a counter says of a time far ahead counts for no more than a whole quota."""
+    app = await start("reads=2/1")
+    async with caller(app) as client:
+        assert (await statuses(client, "/countries", 5))[429]
+        await session.execute(text("UPDATE rate_limits SET full_at = full_at + interval '2 hours'"))
+        await session.commit()
+    async with caller(await start("reads=2/1")) as client:  # a process that remembers nothing
+        answer = await client.get("/countries")
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) <= 1
+        await asyncio.sleep(1.1)
+        assert (await client.get("/countries")).status_code == 200
+
+
 async def test_processes_agree(start: Start) -> None:
     """Three of them let pass what one would, but for the few that each lets pass unasked."""
     quota, apps = 200, [await start("reads=200/36000") for _ in range(3)]

@@ -3,6 +3,7 @@
 `fault` makes it misbehave in one of the ways that services do.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 DIMENSIONS = 64
 HANG_SECONDS = 15.0  # far beyond any timeout: a busy machine is late, too
+DRIP_SECONDS = 0.1
 
 
 def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
@@ -54,11 +56,23 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(HANG_SECONDS)
             return  # by now nobody listens
         status = 500 if fault == "error" else 200 if is_known else 404
+        if fault == "drip":
+            self._drip()
+            return
         body = b"<html>" if fault == "html" else json.dumps(_answer(texts, fault)).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if fault == "half" else body)
+
+    def _drip(self) -> None:
+        """An answer that goes on for ever, a byte at a time."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(DRIP_SECONDS)
 
     def log_message(self, format: str, *args: object) -> None:
         """Tests need no access log."""

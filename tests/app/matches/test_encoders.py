@@ -1,5 +1,6 @@
 """Vectors follow by job, from an endpoint that may be away or wrong; matching goes on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ from tests.people import People
 
 FAULTS = [
     "error",
+    "half",
     "html",
     "no data",
     "list",
@@ -45,6 +47,7 @@ FAULTS = [
     "zero",
 ]
 NAME = "remote/bigrams"
+TIMEOUT_SECONDS = 0.5
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def remote(settings: Settings, endpoint: EmbeddingsServer, tmp_path: Path) -> Se
             "encoder_url": AnyHttpUrl(endpoint.url),
             "encoder_model": "bigrams",
             "encoder_api_key": SecretStr("key"),
-            "encoder_timeout_seconds": 0.5,
+            "encoder_timeout_seconds": TIMEOUT_SECONDS,
             "encoder_needs_consent": False,
         }
     )
@@ -220,19 +223,31 @@ async def test_an_encoder_that_became_another_one_under_its_name_is_refused(
     assert lengths.all() == [4 * DIMENSIONS]
 
 
+@pytest.mark.parametrize("fault", ["hang", "drip"])
 async def test_an_endpoint_that_hangs_is_left_after_the_timeout(
-    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+    people: People,
+    session: AsyncSession,
+    work: MatchingWork,
+    endpoint: EmbeddingsServer,
+    fault: str,
 ) -> None:
     await scenes.pool(session)
     await scenes.demand(session, await people.organization())
     await run_jobs(work)
     other = await scenes.demand(session, await people.organization(), title="锦纶线染色")
     staff = await people.coordinator()
-    endpoint.fault = "hang"
+    endpoint.fault = fault
     began = monotonic()
     run = await scenes.match(staff, other.id)
     assert monotonic() - began < embeddings_server.HANG_SECONDS
     assert (run["encoder"], names(run)[0]) == ("none", "染整")
+    # Those who come after do not wait for it, until it has had time to recover.
+    asked = len(endpoint.texts)
+    assert (await scenes.match(staff, other.id))["encoder"] == "none"
+    assert len(endpoint.texts) == asked
+    endpoint.fault = None
+    await asyncio.sleep(TIMEOUT_SECONDS)
+    assert (await scenes.match(staff, other.id))["encoder"] == NAME
 
 
 async def test_one_bad_vector_does_not_hold_up_the_others() -> None:
