@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -24,12 +25,14 @@ from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.interface.errors import Problem
 from app.interface.validation import field_errors
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServerError
+from app.postgres.roles import RoleError
 from app.postgres.server import database_server
+from app.scopes import Scope, create_sessions
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -151,19 +154,23 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     data = AccountCreate.model_validate(
         {"email": email, "display_name": name, "password": password, "role": Role.ADMINISTRATOR}
     )
-    async with _database() as engine, create_sessions(engine).begin() as session:
+    async with _database() as engine, create_sessions(engine, Scope.SERVICE).begin() as session:
         await accounts.create(session, None, data)
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
 
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[AsyncEngine]:
-    """The database at its present schema, for as long as the command runs."""
+    """The database at its present schema, as the service, for as long as the command runs."""
     settings = Settings()
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
+    async with database_server(settings) as database:
+        owner = create_engine(database.owner, settings)
         try:
-            await upgrade(engine)
+            await upgrade(owner)
+        finally:
+            await owner.dispose()
+        engine = create_engine(await database.service_url(), settings)
+        try:
             yield engine
         finally:
             await engine.dispose()
@@ -185,12 +192,12 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
         _fail("；".join(f"{text.zh} · {text.en}" for text in texts))
     except ValidationError as error:
         _fail("；".join(_fault(e) for e in error.errors()))
-    except EmbeddedServerError as error:
+    except (EmbeddedServerError, RoleError) as error:
         _fail(str(error))
     except ArgumentError:
         _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
+    except (DBAPIError, psycopg.OperationalError) as error:
+        reason = " ".join(str(getattr(error, "orig", error)).split())
         _fail(f"数据库不可用 · the database is not available: {reason}")
     except OSError as error:
         _fail(str(error))

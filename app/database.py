@@ -11,14 +11,9 @@ import psycopg
 from fastapi import Depends, Request
 from sqlalchemy import DateTime, Enum, MetaData, event, func
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -87,12 +82,14 @@ def now() -> datetime:
 def create_engine(url: str | URL, settings: Settings, *, size: int | None = None) -> AsyncEngine:
     """An engine that notices a restarted database before it hands out a connection."""
     size = size or settings.database_pool_size
+    given = make_url(url).query.get("options", "")  # the service's role, see app.postgres.roles
     engine = create_async_engine(
         url,
         pool_size=size,
         max_overflow=size,
         pool_timeout=10,
-        connect_args=CONNECTION,
+        hide_parameters=True,  # they hold personal data, and an error is written to the log
+        connect_args=CONNECTION | {"options": f"{given} {CONNECTION['options']}"},
     )
     event.listen(engine.sync_engine, "checkout", _refuse_ended)
     return engine
@@ -111,10 +108,6 @@ def _refuse_ended(connection: Any, *_: object) -> None:
         raise DisconnectionError("the connection is closed") from None
     if waiting.poll(0):
         raise DisconnectionError("the server has ended the connection")
-
-
-def create_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    return async_sessionmaker(engine, expire_on_commit=False)
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.accounts.models import Account
 from app.background import running
 from app.bulk.terminal import load_with_progress
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.main import create_app
 from app.migration import upgrade
-from app.postgres.server import database_server
+from app.postgres.server import Database, database_server
+from app.scopes import Scope, create_sessions
 from app.settings import Settings
 
 console = Console(stderr=True)
@@ -33,8 +34,8 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
     Raises OSError when the address is taken or not this machine's.
     """
     with _bound(settings.host, settings.port) as listener:
-        async with database_server(settings) as url:
-            await _prepare(url, settings, wants_demo=wants_demo)
+        async with database_server(settings) as database:
+            url = await _prepare(database, settings, wants_demo=wants_demo)
             async with running(_keep_worker()) if has_worker else nullcontext():
                 await _serve(_server(settings, url), listener)
 
@@ -53,18 +54,23 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
-    engine = create_engine(url, settings)
+async def _prepare(database: Database, settings: Settings, *, wants_demo: bool) -> URL:
+    """Migrate as the owner, then load what is asked for as the service, whose address returns."""
+    owner = create_engine(database.owner, settings)
     with console.status("更新数据库结构 · migrating the database"):
-        await upgrade(engine)
-    console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
+        await upgrade(owner)
+    await owner.dispose()
+    console.print(f"[green]✓[/] 数据库就绪 · database ready: {database.owner.database}")
+    url = await database.service_url()
+    engine = create_engine(url, settings)
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
         await load_with_progress(create_sessions(engine), console)
     await engine.dispose()
+    return url
 
 
 async def _is_new(engine: AsyncEngine) -> bool:
-    async with create_sessions(engine)() as session:
+    async with create_sessions(engine, Scope.SERVICE)() as session:
         return await session.scalar(select(Account.id).limit(1)) is None
 
 

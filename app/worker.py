@@ -1,14 +1,20 @@
 """The worker's composition root: jobs with the indexes and the encoder they need."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
 
-from app.jobs import work
+from psycopg import OperationalError
+
+from app.jobs import RECONNECT_SECONDS, work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
+from app.scopes import Scope, within
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
 
@@ -21,15 +27,22 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     """
     if stops_with_stdin:
         _cancel_with_stdin()
-    async with open_process(settings) as process:
-        context = {"sessions": process.sessions, "matching": _matching(process)}
-        await work(process.url, context)
+    while True:
+        try:
+            async with open_process(settings) as process:
+                context = {"sessions": process.sessions, "matching": _matching(process)}
+                await work(process.url, context)
+        except OperationalError as error:
+            logger.warning("the worker waits for its database: %s", type(error).__name__)
+        await asyncio.sleep(RECONNECT_SECONDS)
 
 
 def _matching(process: Process) -> MatchingWork:
     matcher = process.matcher
     return MatchingWork(
-        sessions=process.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+        sessions=within(process.sessions, Scope.INDEX),
+        encoder=matcher.encoder,
+        indexes=dict(matcher.indexes),
     )
 
 

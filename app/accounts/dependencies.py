@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository
 from app.accounts.models import Account, ApiKey, Role
+from app.accounts.repository import Caller
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.database import SessionDep, now
 from app.interface.errors import Forbidden, NotSignedIn
@@ -29,46 +30,57 @@ bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def get_account(
+async def get_caller(
     request: Request,
     session: SessionDep,
     tokens: AccessTokensDep,
     credentials: Credentials,
-) -> Account:
-    """The active account of the caller; 401 without one."""
+) -> Caller:
+    """The caller, whose account is active; 401 without one.
+
+    From here on the transaction sees and writes what this account may, see `app.scopes`.
+    """
     if credentials is None:
         raise NotSignedIn()
     secret = credentials.credentials
     if secret.startswith(API_KEY_PREFIX):
-        account = await _account_of_key(session, secret, request.method)
+        caller = await _caller_of_key(session, secret, request.method)
     else:
-        account = await _account_of_token(session, tokens.read(secret))
-    if account is None or not account.is_active:
+        caller = await _caller_of_token(session, tokens.read(secret))
+    if caller is None or not caller.account.is_active:
         raise NotSignedIn(Text("令牌无效或已过期", "The token is not valid or has expired"))
-    request.state.principal = account.id
-    return account
+    request.state.principal = caller.account.id
+    return caller
 
 
-async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) -> Account | None:
-    account = await repository.find(session, claims.account_id) if claims else None
-    if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
+async def _caller_of_token(session: AsyncSession, claims: AccessClaims | None) -> Caller | None:
+    caller = await repository.enter(session, claims.account_id) if claims else None
+    if caller is None or claims is None or claims.issued_at < caller.account.tokens_valid_from:
         return None
-    return account
+    return caller
 
 
-async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
-    key = await repository.find_api_key(session, digest(secret))
+async def _caller_of_key(session: AsyncSession, secret: str, method: str) -> Caller | None:
+    caller = await repository.enter_by_secret(session, digest(secret))
+    key = await repository.find_api_key(session, digest(secret)) if caller else None
     if key is None or not is_living(key):
         return None
     if key.is_read_only and method not in READ_METHODS:
         raise Forbidden(Text("该密钥只能读取", "This key may only read"))
     if key.last_used_at is None or now() - key.last_used_at > USE_NOTED_EVERY:
         await repository.note_use(session, key.id)
-    return key.account
+    return caller
 
 
 def is_living(key: ApiKey) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
+
+
+CurrentCaller = Annotated[Caller, Depends(get_caller)]
+
+
+async def get_account(caller: CurrentCaller) -> Account:
+    return caller.account
 
 
 CurrentAccount = Annotated[Account, Depends(get_account)]

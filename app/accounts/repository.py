@@ -1,8 +1,11 @@
 """Every SELECT on accounts, tokens, keys and resets."""
 
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, Uuid, column, exists, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -10,6 +13,51 @@ from app.accounts.models import Account, ApiKey, PasswordReset, RefreshToken
 from app.accounts.schemas import AccountQuery
 from app.database import now
 from app.regions import in_region
+from app.scopes import Scope, borrowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An account that has entered, and the organizations it acts for."""
+
+    account: Account
+    organization_ids: frozenset[UUID]
+
+
+COLUMNS: list[Any] = list(Account.__table__.c)
+ORGANIZATIONS = column("organization_ids", ARRAY(Uuid))
+# One statement reads who calls and opens their scope; both functions are PostgreSQL's, see
+# migrations/versions/0020_row_security.py.
+ENTER = "SELECT {}, caller.organization_ids FROM enter({}) AS caller"
+ENTERED = select(Account, ORGANIZATIONS)
+
+
+def _entering(account_id: str) -> Any:
+    names = ", ".join(f"(caller.account).{name.name}" for name in COLUMNS)
+    statement = text(ENTER.format(names, account_id)).columns(*COLUMNS, ORGANIZATIONS)
+    return ENTERED.from_statement(statement)
+
+
+BY_ID = _entering(":account_id")
+BY_SECRET = _entering("account_of_secret(:secret_hash)")
+
+
+async def enter(session: AsyncSession, account_id: UUID) -> Caller | None:
+    """The account, for which the rest of the transaction works; one that is shut opens nothing."""
+    return await _enter(session, BY_ID, {"account_id": account_id})
+
+
+async def enter_by_secret(session: AsyncSession, secret_hash: bytes) -> Caller | None:
+    """The same for whose API key, refresh token or reset code this is, living or not."""
+    return await _enter(session, BY_SECRET, {"secret_hash": secret_hash})
+
+
+async def _enter(session: AsyncSession, statement: Any, named: dict[str, Any]) -> Caller | None:
+    await session.flush()
+    found = (await session.execute(statement, named)).one_or_none()
+    if found is None:
+        return None
+    return Caller(account=found[0], organization_ids=frozenset(found[1] or ()))
 
 
 async def find(session: AsyncSession, account_id: UUID) -> Account | None:
@@ -17,7 +65,9 @@ async def find(session: AsyncSession, account_id: UUID) -> Account | None:
 
 
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
-    return await session.scalar(select(Account).where(Account.email == email.lower()))
+    """The account, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, email.lower()):
+        return await session.scalar(select(Account).where(Account.email == email.lower()))
 
 
 def listed(query: AccountQuery, scope: ColumnElement[bool]) -> Select[Account]:
@@ -97,8 +147,7 @@ async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
 
 
 async def find_api_key(session: AsyncSession, secret_hash: bytes) -> ApiKey | None:
-    statement = select(ApiKey).where(ApiKey.secret_hash == secret_hash)
-    return await session.scalar(statement.options(joinedload(ApiKey.account)))
+    return await session.scalar(select(ApiKey).where(ApiKey.secret_hash == secret_hash))
 
 
 def listed_api_keys(account_id: UUID) -> Select[ApiKey]:

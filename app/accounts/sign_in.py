@@ -32,7 +32,10 @@ async def sign_in(
     account = await repository.find_by_email(session, data.email)
     stored = account.password_hash if account else None
     fits = await is_password(data.password.get_secret_value(), stored)
-    if account is None or not fits or not await repository.note_sign_in(session, account):
+    if account is None or not fits:
+        raise NotSignedIn(WRONG_PASSWORD)
+    await repository.enter(session, account.id)
+    if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
     return _issue(session, tokens, account.id, uuid7(), refresh_lifetime)
 
@@ -41,7 +44,7 @@ async def refresh(
     session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, refresh_token: str
 ) -> Tokens:
     """New tokens for an unused refresh token; a used one ends the chain it belongs to."""
-    link = await repository.find_refresh_token(session, digest(refresh_token))
+    link = await _enter_by_link(session, refresh_token)
     if link is None or link.revoked_at is not None or link.expires_at <= now():
         raise NotSignedIn(ENDED)
     if link.used_at is not None:
@@ -54,9 +57,15 @@ async def refresh(
     return _issue(session, tokens, link.account_id, link.family_id, refresh_lifetime)
 
 
+async def _enter_by_link(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
+    """The token, locked, and the scope of its account, unless that was shut."""
+    await repository.enter_by_secret(session, digest(refresh_token))
+    return await repository.find_refresh_token(session, digest(refresh_token))
+
+
 async def sign_out(session: AsyncSession, refresh_token: str) -> None:
     """End the chain of this token; an unknown token is already out."""
-    link = await repository.find_refresh_token(session, digest(refresh_token))
+    link = await _enter_by_link(session, refresh_token)
     if link is not None:
         await repository.revoke_family(session, link.family_id)
 

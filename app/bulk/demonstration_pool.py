@@ -20,6 +20,7 @@ from app.organizations import memberships
 from app.organizations import repository as organization_repository
 from app.organizations.access import SERVICE
 from app.organizations.schemas import MembershipCreate
+from app.scopes import Scope, within
 
 DATA = Path(__file__).parent / "demonstration"
 PASSWORD = "demo-shuangku"
@@ -46,7 +47,7 @@ async def load_demonstration(sessions: Sessions, progress: Progress = silent) ->
     for number, upload in enumerate(uploads):
         onward = _onward(progress, sum(sizes[:number]), sum(sizes))
         await operations.import_file(sessions, upload, onward)
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         await _add_accounts(session)
 
 

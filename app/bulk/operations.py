@@ -19,6 +19,7 @@ from app.interface.errors import NotFound
 from app.interface.pagination import Page, Pages
 from app.jobs import defer
 from app.organizations.access import SERVICE, Actor
+from app.scopes import Scope, within
 
 SORTS = {"created_at": Import.created_at}
 
@@ -65,10 +66,10 @@ async def import_file(
     sessions: Sessions, upload: Upload, progress: Progress = silent
 ) -> ImportBody:
     """Import a file here and now, as the service itself; for the command line."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         import_id = (await start(session, SERVICE, upload)).id
     await run_import(sessions, import_id, progress)
-    async with sessions() as session:
+    async with within(sessions, Scope.SERVICE)() as session:
         return await get(session, SERVICE, import_id)
 
 

@@ -19,6 +19,7 @@ from app.changes import operations as changes
 from app.database import now
 from app.interface.errors import Forbidden, Problem
 from app.organizations.access import SERVICE, Actor, actor_of
+from app.scopes import Scope, borrowed, open_scope, within
 
 Sessions = async_sessionmaker[AsyncSession]
 Progress = Callable[[int, int], None]
@@ -59,13 +60,13 @@ async def run_import(sessions: Sessions, import_id: UUID, progress: Progress = s
 
 async def fail(sessions: Sessions, import_id: UUID, report: Report) -> None:
     """End an import that could not be run to its end."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.IMPORTS).begin() as session:
         await _finish(session, import_id, ImportState.FAILED, report)
 
 
 async def _begin(sessions: Sessions, import_id: UUID) -> _Work | None:
     """Mark the import as running; None if it is finished already."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.IMPORTS).begin() as session:
         import_ = await repository.find_with_content(session, import_id)
         if import_ is None or import_.content is None:
             return None
@@ -86,13 +87,21 @@ async def _actor_of(session: AsyncSession, import_: Import) -> Actor:
     """With the rights that the account has now, not those of the time of the upload."""
     if import_.account_id is None:
         return SERVICE
-    account = await account_repository.find(session, import_.account_id)
-    if account is None or not account.is_active:
+    async with borrowed(session, Scope.IMPORTS):
+        caller = await account_repository.enter(session, import_.account_id)
+    if caller is None or not caller.account.is_active:
         raise Forbidden()
-    actor = await actor_of(session, account)
+    actor = actor_of(caller)
     if not actor.is_staff:
         raise Forbidden()
     return actor
+
+
+async def _act(session: AsyncSession, actor: Actor) -> None:
+    """Let the transaction read what rows may mean, and write what the actor may write."""
+    if actor.account_id is not None:
+        await account_repository.enter(session, actor.account_id)
+    await open_scope(session, Scope.IMPORT if actor.account_id else Scope.SERVICE)
 
 
 async def _write(sessions: Sessions, work: _Work, report: Report, progress: Progress) -> None:
@@ -118,7 +127,7 @@ class _Follow:
     async def advance(self, size: int) -> None:
         self.done += size
         values = {"read_count": self.done, "row_count": self.total}
-        async with self.sessions.begin() as session:
+        async with within(self.sessions, Scope.IMPORTS).begin() as session:
             await session.execute(_update(self.import_id, **values))
         self.progress(self.done, self.total)
 
@@ -129,10 +138,11 @@ async def _write_partially(
     """Each chunk in a transaction of its own: what is valid stays."""
     while chunk := await to_thread.run_sync(next, chunks, None):
         async with sessions.begin() as session:
+            await _act(session, load.actor)
             results = await write_rows(session, load, chunk.rows)
         report.add(chunk.in_order(results))
         await follow.advance(chunk.size)
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.IMPORTS).begin() as session:
         await _finish(session, load.import_id, ImportState.DONE, report)
 
 
@@ -141,6 +151,7 @@ async def _write_all_or_nothing(
 ) -> None:
     """One transaction, which is rolled back after the last row if one was rejected."""
     async with sessions() as session, session.begin() as transaction:
+        await _act(session, load.actor)
         while chunk := await to_thread.run_sync(next, chunks, None):
             report.add(chunk.in_order(await write_rows(session, load, chunk.rows)))
             await follow.advance(chunk.size)

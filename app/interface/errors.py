@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
+from psycopg.errors import InsufficientPrivilege
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -233,6 +234,9 @@ def from_database(error: DBAPIError) -> Problem:
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         logger.warning("constraint %s is broken", constraint)
         return Conflict(BROKEN_CONSTRAINT)
+    if isinstance(error.orig, InsufficientPrivilege):
+        logger.error("row-level security refused what the application allowed", exc_info=error)
+        return Forbidden()
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return Unavailable()
     logger.error("database error", exc_info=error)

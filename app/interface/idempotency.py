@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import now
 from app.interface.errors import KeyReused, invalid_field
 from app.interface.models import KeptAnswer
+from app.scopes import Scope, open_scope
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -71,6 +72,8 @@ async def find(request: Request, claim: Claim) -> Response | None:
     Raises KeyReused when the key came with another request before.
     """
     session, principal = _session_of(request), _principal_of(request)
+    if principal == NOBODY:
+        await open_scope(session, Scope.LOOKUP)  # of nothing: nobody is known here
     row = {"principal": principal, "key": claim.key, "fingerprint": claim.fingerprint}
     fresh: dict[str, Any] = {"status": None, "headers": {}, "body": b"", "created_at": now()}
     statement = insert(KeptAnswer).values(row | fresh)

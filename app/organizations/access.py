@@ -7,11 +7,10 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from app.accounts.dependencies import CurrentAccount
-from app.accounts.models import Account, Role
-from app.database import SessionDep
+from app.accounts.dependencies import CurrentCaller
+from app.accounts.models import Role
+from app.accounts.repository import Caller
 from app.interface.errors import Forbidden
-from app.organizations import repository
 from app.regions import covers
 
 # Who may act for an organization. Staff judge what organizations hand in, so they act for none.
@@ -46,21 +45,18 @@ class Actor:
         return None if self.role is Role.ADMINISTRATOR else self.region_code
 
 
-async def actor_of(session: SessionDep, account: Account) -> Actor:
-    """The account with the memberships that were approved."""
-    found: frozenset[UUID] = frozenset()
-    if account.role in ORGANIZATION_ROLES:
-        found = await repository.organization_ids_of(session, account.id)
+def actor_of(caller: Caller) -> Actor:
+    """The account that has entered, with the memberships that were approved."""
     return Actor(
-        account_id=account.id,
-        role=account.role,
-        region_code=account.region_code,
-        organization_ids=found,
+        account_id=caller.account.id,
+        role=caller.account.role,
+        region_code=caller.account.region_code,
+        organization_ids=caller.organization_ids,
     )
 
 
-async def get_actor(session: SessionDep, account: CurrentAccount) -> Actor:
-    return await actor_of(session, account)
+async def get_actor(caller: CurrentCaller) -> Actor:
+    return actor_of(caller)
 
 
 CurrentActor = Annotated[Actor, Depends(get_actor)]

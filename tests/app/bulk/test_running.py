@@ -19,6 +19,7 @@ from app.experts import repository
 from app.experts.models import Expert, ExpertContact, ExpertKind
 from app.organizations.access import SERVICE
 from app.organizations.models import Organization, OrganizationState
+from app.scopes import Scope, within
 from tests.app.bulk.files import (
     CREDIT_CODE,
     Sessions,
@@ -386,11 +387,11 @@ async def test_achievements_from_a_chinese_sheet(
 async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> ImportState:
     """The state in which an account's partial import of experts ends."""
     upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=PARTIAL)
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         import_ = await operations.start(session, SERVICE, upload)
         import_.account_id = account_id
     await running.run_import(sessions, import_.id)
-    async with sessions() as session:
+    async with within(sessions, Scope.SERVICE)() as session:
         body = await operations.get(session, SERVICE, import_.id)
     return body.state
 
@@ -435,7 +436,7 @@ async def test_a_killed_run_is_safe_to_repeat(
         content=json_lines(*(expert(n) for n in range(450))),
         mode=mode,
     )
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         import_id = (await operations.start(own, SERVICE, upload)).id
 
     class Killed(BaseException):

@@ -13,13 +13,14 @@ from app.bulk.operations import Upload
 from app.bulk.tasks import run_import_task
 from app.jobs import ATTEMPTS, queue
 from app.organizations.access import SERVICE
+from app.scopes import Scope, within
 from tests.app.bulk.files import Sessions, codes, expert, json_lines
 
 UPLOAD = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=json_lines(expert()))
 
 
 async def test_a_worker_runs_what_was_received(sessions: Sessions, session: AsyncSession) -> None:
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         received = await operations.receive(own, SERVICE, UPLOAD)
     await queue.run_worker_async(
         wait=False,
@@ -34,9 +35,10 @@ async def test_a_worker_runs_what_was_received(sessions: Sessions, session: Asyn
 async def test_a_fault_that_stays_ends_the_import_at_the_last_attempt(
     sessions: Sessions, session: AsyncSession, attempts: int, state: str
 ) -> None:
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         import_id = (await operations.start(own, SERVICE, UPLOAD)).id
-        await own.execute(text("ALTER TABLE imported_rows RENAME TO lost"))
+    await session.execute(text("ALTER TABLE imported_rows RENAME TO lost"))
+    await session.commit()
     job = Job(
         queue="default", lock=None, queueing_lock=None, task_name="run_import", attempts=attempts
     )

