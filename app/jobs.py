@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.background import running
 from app.database import now
 from app.interface.errors import Unavailable
+from app.postgres.roles import conninfo
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +73,8 @@ async def defer_once(task_name: str) -> None:
 async def open_queue(url: URL) -> AsyncIterator[None]:
     """Connect the process's queue to a database."""
     queue.perform_import_paths()  # type: ignore[no-untyped-call]
-    conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
     connector = procrastinate.PsycopgConnector(
-        conninfo=conninfo,
+        conninfo=conninfo(url),
         min_size=1,
         max_size=4,
         timeout=POOL_SECONDS,

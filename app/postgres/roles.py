@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import psycopg
 from psycopg import AsyncConnection, sql
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -73,13 +74,19 @@ class RoleError(RuntimeError):
         super().__init__(f"{chinese} · {english}")
 
 
+def conninfo(url: URL) -> str:
+    """The address for libpq, which would not read `+` as the space that SQLAlchemy means by it."""
+    return make_conninfo(
+        **url.translate_connect_args(username="user", database="dbname"), **url.query
+    )
+
+
 async def service_url(owner: URL) -> URL:
     """The address under which the service works on a database of DATABASE_URL.
 
     Raises RoleError for a login that row-level security would not bind.
     """
-    address = owner.set(drivername="postgresql").render_as_string(hide_password=False)
-    async with await AsyncConnection.connect(address, connect_timeout=5) as connection:
+    async with await AsyncConnection.connect(conninfo(owner), connect_timeout=5) as connection:
         if await _may_step_down(connection):
             options = str(owner.query.get("options", ""))
             return owner.update_query_dict({"options": f"{options} -c role={SERVICE_ROLE}".strip()})
