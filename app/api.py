@@ -11,6 +11,7 @@ from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.organizations.endpoints import router as organizations
+from app.personal_data.endpoints import router as personal_data
 from app.reference.endpoints import router as reference
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -23,6 +24,7 @@ for domain in (
     demands,
     matches,
     bulk,
+    personal_data,
     console,
 ):
     router.include_router(domain)

@@ -26,6 +26,8 @@ from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine
+from app.encryption.rotation import MissingKeys, require_keys
+from app.encryption.sealed import unlock
 from app.interface.errors import Problem
 from app.interface.validation import field_errors
 from app.migration import upgrade
@@ -159,6 +161,28 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
 
 
+@cli.command(name="rotate-keys")
+def rotate_keys() -> None:
+    """更换加密密钥 · Seal all contacts with the first of ENCRYPTION_KEYS, beside the service."""
+    _run(_rotate_keys())
+
+
+async def _rotate_keys() -> None:
+    import app.models  # noqa: F401  every table with sealed columns
+    from app.encryption.rotation import reseal
+
+    async with _database() as engine:
+        with console.status("重新加密 · sealing") as status:
+            rotation = await reseal(
+                create_sessions(engine), lambda table, done: status.update(f"{table}: {done}")
+            )
+    console.print(f"[green]✓[/] 已重新加密 · sealed again: {rotation.resealed}")
+    if rotation.left:
+        _fail(f"无法解密 · cannot be read with these keys: {rotation.left}")
+    # By then the answers kept for repeated requests, which are sealed as well, have gone.
+    console.print("  一天后可移除其他密钥 · the other keys may be removed in a day's time")
+
+
 @asynccontextmanager
 async def _database() -> AsyncIterator[AsyncEngine]:
     """The database at its present schema, as the service, for as long as the command runs."""
@@ -171,6 +195,8 @@ async def _database() -> AsyncIterator[AsyncEngine]:
             await owner.dispose()
         engine = create_engine(await database.service_url(), settings)
         try:
+            unlock(settings.key_ring())
+            await require_keys(create_sessions(engine))
             yield engine
         finally:
             await engine.dispose()
@@ -192,7 +218,7 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
         _fail("；".join(f"{text.zh} · {text.en}" for text in texts))
     except ValidationError as error:
         _fail("；".join(_fault(e) for e in error.errors()))
-    except (EmbeddedServerError, RoleError) as error:
+    except (EmbeddedServerError, MissingKeys, RoleError) as error:
         _fail(str(error))
     except ArgumentError:
         _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")

@@ -1,13 +1,22 @@
 """Whether the process lives, and whether it can serve."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.database import SessionDep
 from app.interface.errors import PROBLEM_RESPONSES
 
-router = APIRouter(tags=["health"], responses={503: PROBLEM_RESPONSES[503]})
+
+def forbid_storing(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+router = APIRouter(
+    tags=["health"],
+    responses={503: PROBLEM_RESPONSES[503]},
+    dependencies=[Depends(forbid_storing)],
+)
 
 
 class Health(BaseModel):

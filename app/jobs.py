@@ -29,7 +29,13 @@ logger = logging.getLogger(__name__)
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
-    import_paths=["app.interface.tasks", "app.matches.index.tasks", "app.bulk.tasks"],
+    import_paths=[
+        "app.interface.tasks",
+        "app.encryption.tasks",
+        "app.matches.index.tasks",
+        "app.bulk.tasks",
+        "app.personal_data.tasks",
+    ],
 )
 
 ATTEMPTS = 5
@@ -61,6 +67,12 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
         if isinstance(error.__cause__, OperationalError):
             raise Unavailable() from error
         raise
+
+
+async def defer_unless_waiting(session: AsyncSession, task_name: str) -> None:
+    """Put a job that looks for its own work into the queue, unless its like waits already."""
+    with contextlib.suppress(AlreadyEnqueued):
+        await defer(session, task_name)
 
 
 async def defer_once(task_name: str) -> None:

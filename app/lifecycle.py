@@ -15,7 +15,8 @@ class Party(StrEnum):
 
     PERSON = "person"  # whom the record is about
     ORGANIZATION = "organization"  # a member of the one whose record it is
-    STAFF = "staff"  # of the record's region
+    STAFF = "staff"  # of the record's region, or of the one it was handed to
+    PARTNER = "partner"  # staff of a region that it is shared with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

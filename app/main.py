@@ -10,11 +10,16 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, start_page
+from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
+from app.encryption.rotation import require_keys
 from app.interface import errors, openapi
+from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
+from app.interface.head import HeadMiddleware
 from app.interface.pagination import Cursors
+from app.interface.rate_limits import Limiter
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import open_queue
 from app.matches.index.following import follow
@@ -22,7 +27,18 @@ from app.process import Process, connect, open_process
 from app.settings import Settings
 
 # What a browser's client may read of an answer besides its body.
-EXPOSED_HEADERS = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Request-ID"]
+EXPOSED_HEADERS = [
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -40,10 +56,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.access_tokens = AccessTokens(
         key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime
     )
+    app.state.limiter = Limiter(settings)
+    app.state.callers = Callers(app.state.access_tokens.account_of)
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(api.router)
     errors.install(app)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         CORSMiddleware,
@@ -61,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings) as process, _shared(app, process):
+        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)):
             yield
@@ -80,5 +100,10 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
-    async with open_queue(process.url):
+    async with (
+        open_queue(process.url),
+        app.state.limiter.sharing(process.url),
+        open_providers(app.state.settings) as providers,
+    ):
+        app.state.providers = providers
         yield

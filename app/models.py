@@ -8,6 +8,7 @@ import app.achievements.models
 import app.bulk.models
 import app.changes.models
 import app.demands.models
+import app.encryption.models
 import app.experts.models
 import app.interface.models
 import app.matches.models

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app.database import create_engine
+from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
 from app.postgres.server import database_server
@@ -42,7 +43,8 @@ async def open_process(settings: Settings) -> AsyncIterator[Process]:
 
 @asynccontextmanager
 async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
-    """Sessions and live indexes on a database whose server is up."""
+    """Sessions and live indexes on a database whose server is up, and the keys to its secrets."""
+    unlock(settings.key_ring())
     engine = create_engine(url, settings)
     following = create_engine(url, settings, size=len(Pool))
     matcher = create_matcher(settings, create_sessions(following, Scope.INDEX))

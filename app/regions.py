@@ -1,7 +1,10 @@
 """Regions as scopes: a GB/T 2260 code covers every code that begins with its significant pairs."""
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, exists, func, true
 from sqlalchemy.orm import InstrumentedAttribute
+
+RegionColumn = InstrumentedAttribute[str | None]
+Condition = ColumnElement[bool]
 
 
 def prefix(region_code: str) -> str:
@@ -15,6 +18,19 @@ def prefix(region_code: str) -> str:
     return region_code
 
 
+COUNTRY = "000000"
+
+
+def parent(region_code: str) -> str:
+    """The region one level up; the country's code above a province.
+
+    >>> [parent(code) for code in ("330782", "330700", "330000")]
+    ['330700', '330000', '000000']
+    """
+    significant = prefix(region_code)
+    return significant[:-2].ljust(6, "0") if len(significant) > 2 else COUNTRY
+
+
 def covers(scope: str | None, region_code: str | None) -> bool:
     """Whether `scope` (None: the whole country) includes a region; no region belongs to all."""
     if scope is None or region_code is None:
@@ -22,12 +38,18 @@ def covers(scope: str | None, region_code: str | None) -> bool:
     return region_code.startswith(prefix(scope))
 
 
-def in_region(column: InstrumentedAttribute[str | None], region_code: str) -> ColumnElement[bool]:
+def in_region(column: ColumnElement[str | None] | RegionColumn, region_code: str) -> Condition:
     """Rows whose region lies in `region_code`."""
     return column.startswith(prefix(region_code), autoescape=True)
 
 
-def in_scope(column: InstrumentedAttribute[str | None], scope: str | None) -> ColumnElement[bool]:
+def any_in_scope(column: InstrumentedAttribute[list[str]], scope: str | None) -> Condition:
+    """Rows of whose regions one lies in `scope`."""
+    code = func.unnest(column).column_valued("code")
+    return exists().where(in_region(code, scope)) if scope else column != []
+
+
+def in_scope(column: ColumnElement[str | None] | RegionColumn, scope: str | None) -> Condition:
     """The same rule as `covers`, in SQL."""
     if scope is None:
         return true()

@@ -34,11 +34,19 @@ class Scope(StrEnum):
     INDEX = "index"
     # Lock an expert of the pool, of whichever region.
     JUDGING = "judging"
-    # Read the matches of one demand and the experts recommended in them; the key is its id.
+    # Read the matches of one demand and the experts in them, also those who have left the pool
+    # since; the key is its id.
+    MATCHES = "matches"
+    # The same, but only the experts who were recommended.
     RECOMMENDATIONS = "recommendations"
+    # Hand one demand, which the key names, to a level that the account may not be of.
+    HANDOVER = "handover"
+    # Put sealed values under the present key.
+    SEALING = "sealing"
     # Delete answers that are too old to be given again.
     RETENTION = "retention"
-    # Everything: for the commands of whoever owns the machine.
+    # Everything: the commands of whoever owns the machine, what is held on a person, all of which
+    # is shown to them and forgotten at their wish, and the nightly job that forgets what is old.
     SERVICE = "service"
 
 
@@ -107,6 +115,7 @@ async def borrowed(session: AsyncSession, scope: Scope, key: str = "") -> AsyncI
     except BaseException:
         await _give_back(session, before.scope, before.key)
         raise
+    await session.flush()
     await _give_back(session, before.scope, before.key)
 
 

@@ -15,6 +15,8 @@ from app.accounts.models import Account
 from app.background import running
 from app.bulk.terminal import load_with_progress
 from app.database import create_engine
+from app.encryption.rotation import require_keys
+from app.encryption.sealed import unlock
 from app.main import create_app
 from app.migration import upgrade
 from app.postgres.server import Database, database_server
@@ -60,9 +62,11 @@ async def _prepare(database: Database, settings: Settings, *, wants_demo: bool) 
     with console.status("更新数据库结构 · migrating the database"):
         await upgrade(owner)
     await owner.dispose()
-    console.print(f"[green]✓[/] 数据库就绪 · database ready: {database.owner.database}")
     url = await database.service_url()
     engine = create_engine(url, settings)
+    unlock(settings.key_ring())
+    await require_keys(create_sessions(engine))
+    console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
         await load_with_progress(create_sessions(engine), console)
     await engine.dispose()
@@ -92,7 +96,11 @@ def _server(settings: Settings, url: URL) -> uvicorn.Server:
     # The database server is up already; the application need not start it a second time.
     app = create_app(settings.model_copy(update={"database_url": address}))
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=REQUEST_SECONDS, lifespan="on"
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=REQUEST_SECONDS,
+        lifespan="on",
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
     )
     return _Server(config)
 

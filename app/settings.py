@@ -4,18 +4,58 @@ import os
 import secrets
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.encryption.keys import KeyRing, key_bytes, new_key
+from app.interface.policies import policies_of
 
 
 class EncoderKind(StrEnum):
     LOCAL = "local"
     REMOTE = "remote"
     NONE = "none"
+
+
+class SignInProvider(BaseModel):
+    """An OpenID Connect provider that people may sign in with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,50}$", description="what clients call it")
+    label: str = Field(min_length=1, description="what people read on the button")
+    issuer: str = Field(pattern=r"^https?://\S+$", max_length=300)
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = Field(default=SecretStr(""), description="empty: a public client")
+    scopes: str = Field(default="openid email profile", pattern=r"^(.* )?openid( .*)?$")
+    redirect_uris: tuple[str, ...] = Field(
+        min_length=1, description="where clients may have the provider send people back to"
+    )
+    new_accounts: Literal["enterprise", "expert"] | None = Field(
+        default=None, description="the role of an account made for somebody unknown; null: none is"
+    )
+
+    @model_validator(mode="after")
+    def require_tls(self) -> "SignInProvider":
+        """Whoever can change what an issuer says can be anybody; loopback alone is near enough."""
+        address = urlsplit(self.issuer)
+        if address.scheme != "https" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("an issuer should be https")
+        return self
 
 
 class Settings(BaseSettings):
@@ -33,12 +73,34 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="signs tokens and cursors; made and kept under var_folder when empty",
     )
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="comma separated base64 keys of 32 bytes: the first seals contacts, all open;"
+        " made and kept under var_folder when empty",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="comma separated origins of browser clients"
     )
     access_token_minutes: int = Field(default=15, ge=1)
     refresh_token_days: int = Field(default=30, ge=1)
     reset_code_hours: int = Field(default=24, ge=1)
+    rate_limits: str = Field(
+        default="",
+        description="changes to the limits of app/interface/policies.py, as in"
+        " reads=6000/60,sign-in=100/300 (requests/seconds); all=… for every one, or off",
+    )
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="comma separated addresses and networks of the proxies whose X-Forwarded-For"
+        " and X-Forwarded-Proto are believed",
+    )
+    staff_need_second_factor: bool = Field(
+        default=False, description="administrators and coordinators must set one up first"
+    )
+    sign_in_providers: tuple[SignInProvider, ...] = Field(
+        default=(), description="JSON list of OpenID Connect providers, see SignInProvider"
+    )
+    provider_timeout_seconds: float = Field(default=5.0, gt=0)
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
@@ -48,22 +110,73 @@ class Settings(BaseSettings):
     )
     encoder_model: str = ""
     encoder_api_key: SecretStr = SecretStr("")
+    encoder_needs_consent: bool = Field(
+        default=True,
+        description="a remote encoder is another's: only experts who consented go there",
+    )
     encoder_timeout_seconds: float = Field(default=30.0, gt=0)
 
-    @model_validator(mode="before")
+    retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
+    retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
+    retention_days_unverified: int = Field(
+        default=365, ge=1, description="contacts of organizations nobody verified"
+    )
+    retention_days_match_runs: int = Field(
+        default=1095, ge=1, description="runs in which nobody was judged"
+    )
+    retention_days_removed: int = Field(
+        default=730, ge=1, description="removed experts and closed accounts, then erased"
+    )
+
+    @field_validator("cors_origins", "encryption_keys", "forwarded_allow_ips", mode="before")
     @classmethod
-    def split_origins(cls, values: dict[str, object]) -> dict[str, object]:
+    def split(cls, value: object) -> object:
         """Read `CORS_ORIGINS=https://a,https://b`."""
-        origins = values.get("cors_origins")
-        if isinstance(origins, str):
-            values["cors_origins"] = tuple(o.strip() for o in origins.split(",") if o.strip())
-        return values
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def require_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part)
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def require_policies(cls, value: str) -> str:
+        policies_of(value)
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def require_whole_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            key_bytes(key.get_secret_value())
+        return keys
+
+    @model_validator(mode="after")
+    def require_different_providers(self) -> "Settings":
+        for names in ([p.name for p in self.sign_in_providers], self.issuers):
+            if len(set(names)) < len(names):
+                raise ValueError("SIGN_IN_PROVIDERS names one provider twice")
+        return self
 
     @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
         return self
+
+    @property
+    def encodes_by_consent(self) -> bool:
+        """Whether an expert's texts leave for the encoder only with their consent."""
+        return self.encoder is EncoderKind.REMOTE and self.encoder_needs_consent
+
+    @property
+    def issuers(self) -> list[str]:
+        return [provider.issuer for provider in self.sign_in_providers]
 
     @property
     def access_lifetime(self) -> timedelta:
@@ -84,17 +197,26 @@ class Settings(BaseSettings):
         """
         if self.secret_key.get_secret_value():
             return self
-        return self.model_copy(update={"secret_key": SecretStr(_kept_key(self.var_folder))})
+        key = _kept(self.var_folder, "secret_key", secrets.token_urlsafe(48))
+        return self.model_copy(update={"secret_key": SecretStr(key)})
+
+    def key_ring(self) -> KeyRing:
+        """The keys that seal contacts: the given ones, or those kept under var_folder, one a line.
+
+        Several hosts on one database must be given the same ENCRYPTION_KEYS.
+        """
+        given = [key.get_secret_value() for key in self.encryption_keys]
+        return KeyRing.of(given or _kept(self.var_folder, "encryption_keys", new_key()).split())
 
 
-def _kept_key(folder: Path) -> str:
-    """Read the folder's key; the first process to come makes it, all others read that one."""
+def _kept(folder: Path, name: str, new: str) -> str:
+    """Read the folder's file; the first process to come makes it, all others read that one."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "secret_key"
-    draft = folder / f".secret_key.{secrets.token_hex(8)}"
+    path = folder / name
+    draft = folder / f".{name}.{secrets.token_hex(8)}"
     if not path.exists():
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        draft.write_text(new, encoding="ascii")
         try:
             os.link(draft, path)
         except FileExistsError:

@@ -6,8 +6,11 @@ import os
 import sys
 import threading
 
-from psycopg import OperationalError
+import psycopg
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.encryption.rotation import require_keys
 from app.jobs import RECONNECT_SECONDS, work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
@@ -29,12 +32,22 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
         _cancel_with_stdin()
     while True:
         try:
-            async with open_process(settings) as process:
-                context = {"sessions": process.sessions, "matching": _matching(process)}
-                await work(process.url, context)
-        except OperationalError as error:
+            await _work(settings)
+        except (OperationalError, PoolTimeout, psycopg.OperationalError, OSError) as error:
             logger.warning("the worker waits for its database: %s", type(error).__name__)
         await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _work(settings: Settings) -> None:
+    """Raises MissingKeys."""
+    async with open_process(settings) as process:
+        await require_keys(process.sessions)
+        context = {
+            "sessions": process.sessions,
+            "matching": _matching(process),
+            "settings": settings,
+        }
+        await work(process.url, context)
 
 
 def _matching(process: Process) -> MatchingWork:
@@ -42,6 +55,7 @@ def _matching(process: Process) -> MatchingWork:
     return MatchingWork(
         sessions=within(process.sessions, Scope.INDEX),
         encoder=matcher.encoder,
+        encodes_by_consent=matcher.encodes_by_consent,
         indexes=dict(matcher.indexes),
     )
 

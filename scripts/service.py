@@ -150,10 +150,13 @@ def own_service(console: Console) -> Iterator[Service]:
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """The environment of a process that keeps everything in the folder; no setting is inherited."""
+    """The environment of a process that keeps everything in the folder and counts no requests.
+
+    No setting is inherited.
+    """
     names = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in names}
-    return kept | {"VAR_FOLDER": str(folder)} | settings
+    return kept | {"VAR_FOLDER": str(folder), "RATE_LIMITS": "off"} | settings
 
 
 def launch(environment: Mapping[str, str], *arguments: str, log: Path) -> subprocess.Popen[bytes]:

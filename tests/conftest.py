@@ -35,6 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         var_folder=tmp_path_factory.mktemp("var"),
         secret_key="a secret of the tests, long enough",
         encoder=EncoderKind.NONE,
+        rate_limits="all=1000000/60",
     )
 
 

@@ -1,7 +1,7 @@
 """Who is calling: the account behind a bearer token or an API key."""
 
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -15,8 +15,10 @@ from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.database import SessionDep, now
 from app.interface.errors import Forbidden, NotSignedIn
 from app.interface.language import Text
+from app.settings import SettingsDep
 
 API_KEY_PREFIX = "sk_"
+STAFF = frozenset({Role.ADMINISTRATOR, Role.COORDINATOR})
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -79,20 +81,49 @@ def is_living(key: ApiKey) -> bool:
 CurrentCaller = Annotated[Caller, Depends(get_caller)]
 
 
-async def get_account(caller: CurrentCaller) -> Account:
+async def get_entered(caller: CurrentCaller) -> Account:
     return caller.account
+
+
+# Also staff who have yet to set up the second factor that they need: use it where they do that.
+EnteredAccount = Annotated[Account, Depends(get_entered)]
+
+
+class SecondFactorNeeded(Forbidden):
+    code = "second_factor_needed"
+
+
+async def get_account(account: EnteredAccount, settings: SettingsDep) -> Account:
+    """The caller, who has the second factor that the settings ask of staff; else 403."""
+    is_needed = settings.staff_need_second_factor and account.role in STAFF
+    if is_needed and not account.has_second_factor:
+        raise SecondFactorNeeded(Text("请先启用两步验证", "Set up a second factor first"))
+    return account
 
 
 CurrentAccount = Annotated[Account, Depends(get_account)]
 
 
-async def get_person(account: CurrentAccount, credentials: Credentials) -> Account:
-    """The caller, who signed in; 403 for a key, or a leaked one could outlive its end."""
+async def refuse_keys(credentials: Credentials) -> None:
+    """403 for an API key: a leaked one could outlive its end."""
     if credentials is not None and credentials.credentials.startswith(API_KEY_PREFIX):
         raise Forbidden(Text("请登录后操作，不能使用 API 密钥", "Sign in; a key may not do this"))
+
+
+NoKey = Annotated[None, Depends(refuse_keys)]
+
+
+async def get_person(account: CurrentAccount, _: NoKey) -> Account:
+    """The caller, who signed in."""
     return account
 
 
+async def get_enrolling_person(account: EnteredAccount, _: NoKey) -> Account:
+    """The caller, who signed in, also before the second factor that they need."""
+    return account
+
+
+EnrollingAccount = Annotated[Account, Depends(get_enrolling_person)]
 SignedInAccount = Annotated[Account, Depends(get_person)]
 
 
@@ -115,5 +146,20 @@ async def get_staff_person(
     return person
 
 
+async def get_administrating_person(
+    account: Annotated[Account, Depends(with_role(Role.ADMINISTRATOR))], person: SignedInAccount
+) -> Account:
+    return person
+
+
 StaffAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))]
 SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]
+SignedInAdministratorAccount = Annotated[Account, Depends(get_administrating_person)]
+
+
+def get_moment() -> datetime:
+    """The present moment, for what depends on it; tests move it."""
+    return now()
+
+
+MomentDep = Annotated[datetime, Depends(get_moment)]

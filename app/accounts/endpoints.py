@@ -5,13 +5,26 @@ from uuid import UUID
 
 from fastapi import Query, status
 
-from app.accounts import api_keys, operations, password_reset, sign_in
+from app.accounts import (
+    api_keys,
+    flows,
+    identities,
+    operations,
+    password_reset,
+    second_factor,
+    sign_in,
+)
 from app.accounts.dependencies import (
     CurrentAccount,
+    EnrollingAccount,
+    EnteredAccount,
+    MomentDep,
     SignedInAccount,
+    SignedInAdministratorAccount,
     SignedInStaffAccount,
     StaffAccount,
 )
+from app.accounts.providers import ProviderClientsDep
 from app.accounts.schemas import (
     AccountBody,
     AccountCreate,
@@ -20,20 +33,37 @@ from app.accounts.schemas import (
     ApiKeyBody,
     ApiKeyCreate,
     ApiKeyQuery,
+    Authorization,
+    Enrolment,
+    IdentityBody,
+    IdentityQuery,
+    LinkStart,
     MeUpdate,
     NewApiKey,
     PasswordChange,
     PasswordResetCode,
     PasswordResetRequest,
     PasswordResetUse,
+    ProviderFinish,
+    Providers,
+    ProviderStart,
+    RecoveryCodes,
     Refresh,
+    SecondFactorBody,
+    SecondFactorCode,
+    SecondFactorDisabling,
+    SecondFactorEnrolment,
+    SecondStep,
     SignIn,
+    SignInFinish,
     Tokens,
 )
 from app.accounts.secrets import AccessTokensDep
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.settings import SettingsDep
 
@@ -42,15 +72,58 @@ router = conventional_router("accounts")
 
 @router.post("/auth:sign-in")
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["data"].email)
 async def sign_in_with_password(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: SignIn
-) -> Tokens:
-    """登录 · Exchange e-mail and password for an access token and a refresh token."""
+) -> Tokens | SecondStep:
+    """登录 · Exchange e-mail and password for tokens, or for a challenge to the second step."""
     return await sign_in.sign_in(session, tokens, settings.refresh_lifetime, data)
+
+
+@router.post("/auth:finish-sign-in")
+@unkept
+async def finish_sign_in(
+    session: SessionDep,
+    tokens: AccessTokensDep,
+    settings: SettingsDep,
+    moment: MomentDep,
+    data: SignInFinish,
+) -> Tokens:
+    """登录第二步 · Exchange a challenge and a code of the authenticator, once, for tokens."""
+    lifetime = settings.refresh_lifetime
+    return await second_factor.finish_sign_in(session, tokens, lifetime, moment, data)
+
+
+@router.get("/auth/providers")
+async def list_providers(providers: ProviderClientsDep) -> Providers:
+    """登录服务方 · The OpenID Connect providers that people may sign in with."""
+    return identities.listed_providers(providers)
+
+
+@router.post("/auth:start-with-provider")
+@unkept
+async def start_with_provider(providers: ProviderClientsDep, data: ProviderStart) -> Authorization:
+    """转到登录服务方 · Where to send somebody who signs in there; keep `flow` for the finish."""
+    return await flows.begin(providers, data)
+
+
+@router.post("/auth:finish-with-provider")
+@unkept
+async def finish_with_provider(
+    session: SessionDep,
+    providers: ProviderClientsDep,
+    tokens: AccessTokensDep,
+    settings: SettingsDep,
+    data: ProviderFinish,
+) -> Tokens | SecondStep:
+    """自登录服务方返回 · Exchange the provider's code for tokens, or for a challenge."""
+    lifetime = settings.refresh_lifetime
+    return await identities.sign_in(session, providers, tokens, lifetime, data)
 
 
 @router.post("/auth:refresh")
 @unkept
+@limited(RateClass.REFRESH)
 async def refresh_tokens(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: Refresh
 ) -> Tokens:
@@ -60,12 +133,14 @@ async def refresh_tokens(
 
 @router.post("/auth:sign-out", status_code=status.HTTP_204_NO_CONTENT)
 @unkept
+@limited(RateClass.REFRESH)
 async def sign_out(session: SessionDep, data: Refresh) -> None:
     """退出 · End the sign-in that this refresh token belongs to."""
     await sign_in.sign_out(session, data.refresh_token)
 
 
 @router.post("/auth:request-password-reset", status_code=status.HTTP_202_ACCEPTED)
+@limited(RateClass.PASSWORD_RESET, email_of=lambda values: values["data"].email)
 async def request_password_reset(session: SessionDep, data: PasswordResetRequest) -> None:
     """申请重置密码 · Ask the staff for a reset code; the answer is the same for every e-mail."""
     await password_reset.request(session, data.email)
@@ -73,13 +148,14 @@ async def request_password_reset(session: SessionDep, data: PasswordResetRequest
 
 @router.post("/auth:reset-password", status_code=status.HTTP_204_NO_CONTENT)
 @unkept
+@limited(RateClass.PASSWORD_RESET)
 async def reset_password(session: SessionDep, data: PasswordResetUse) -> None:
     """重置密码 · Set a new password with a one-time code from the staff."""
     await password_reset.use(session, data)
 
 
 @router.get("/me")
-async def read_me(account: CurrentAccount) -> AccountBody:
+async def read_me(account: EnteredAccount) -> AccountBody:
     """我的账号 · The account behind this token."""
     return operations.show(account, account)
 
@@ -92,6 +168,7 @@ async def update_me(session: SessionDep, account: CurrentAccount, data: MeUpdate
 
 @router.post("/me:change-password")
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def change_password(
     session: SessionDep,
     tokens: AccessTokensDep,
@@ -101,6 +178,76 @@ async def change_password(
 ) -> Tokens:
     """修改密码 · Set a new password; all tokens of the account end but the new ones."""
     return await sign_in.change_password(session, tokens, settings.refresh_lifetime, account, data)
+
+
+@router.get("/me/second-factor")
+async def read_second_factor(session: SessionDep, account: EnteredAccount) -> SecondFactorBody:
+    """两步验证 · Whether the caller has a second factor, and how many recovery codes are left."""
+    return await second_factor.show(session, account)
+
+
+@router.post("/me/second-factor:enrol")
+@unkept
+async def enrol_second_factor(
+    session: SessionDep, account: EnrollingAccount, data: SecondFactorEnrolment
+) -> Enrolment:
+    """设置两步验证 · A secret for an authenticator, shown once; confirm it with a code."""
+    return await second_factor.enrol(session, account, data)
+
+
+@router.post("/me/second-factor:confirm")
+@unkept
+async def confirm_second_factor(
+    session: SessionDep, account: EnrollingAccount, moment: MomentDep, data: SecondFactorCode
+) -> RecoveryCodes:
+    """启用两步验证 · From now on a sign-in asks for a code; recovery codes are shown once."""
+    return await second_factor.confirm(session, account, moment, data.code)
+
+
+@router.post("/me/second-factor:disable", status_code=status.HTTP_204_NO_CONTENT)
+@unkept
+async def disable_second_factor(
+    session: SessionDep, account: EnrollingAccount, moment: MomentDep, data: SecondFactorDisabling
+) -> None:
+    """停用两步验证 · With the password and a code."""
+    await second_factor.disable(session, account, moment, data)
+
+
+@router.get("/me/identities")
+async def list_identities(
+    pages: PagesDep,
+    providers: ProviderClientsDep,
+    account: CurrentAccount,
+    query: Annotated[IdentityQuery, Query()],
+) -> Page[IdentityBody]:
+    """我的外部身份 · The identities that the caller may sign in with."""
+    return await identities.search(pages, providers, account, query)
+
+
+@router.post("/me/identities:start")
+@unkept
+async def start_link(
+    providers: ProviderClientsDep, account: SignedInAccount, data: LinkStart
+) -> Authorization:
+    """开始关联 · Where to send the caller to link an identity; keep `flow` for the finish."""
+    return await identities.begin_link(providers, account, data)
+
+
+@router.post("/me/identities", status_code=status.HTTP_201_CREATED)
+async def link_identity(
+    session: SessionDep,
+    providers: ProviderClientsDep,
+    account: SignedInAccount,
+    data: ProviderFinish,
+) -> IdentityBody:
+    """关联外部身份 · Link the identity that the provider attests to the caller's account."""
+    return await identities.link(session, providers, account, data)
+
+
+@router.delete("/me/identities/{identity_id:uuid}", status_code=status.HTTP_204_NO_CONTENT)
+async def unlink_identity(session: SessionDep, account: SignedInAccount, identity_id: UUID) -> None:
+    """解除关联 · The identity signs in no more."""
+    await identities.unlink(session, account, identity_id)
 
 
 @router.post("/accounts", status_code=status.HTTP_201_CREATED)
@@ -145,6 +292,17 @@ async def issue_password_reset(
     """签发重置码 · A one-time code, shown once, to hand to the account's owner."""
     managed = await operations.get(session, account, account_id)
     return await password_reset.issue(session, account, managed, settings.reset_lifetime)
+
+
+@router.post(
+    "/accounts/{account_id:uuid}:reset-second-factor", status_code=status.HTTP_204_NO_CONTENT
+)
+async def reset_second_factor(
+    session: SessionDep, account: SignedInAdministratorAccount, account_id: UUID
+) -> None:
+    """重置两步验证 · Take the second factor from somebody who lost it; their sign-ins end."""
+    managed = await operations.get(session, account, account_id)
+    await second_factor.reset(session, account, managed)
 
 
 @router.post("/api-keys", status_code=status.HTTP_201_CREATED)

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Record, now
+from app.encryption.sealed import Sealed
 
 
 class Role(StrEnum):
@@ -30,12 +31,18 @@ class Account(Record):
     display_name: Mapped[str] = mapped_column(String(100))
     role: Mapped[Role]
     region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
-    password_hash: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200), comment="empty for no password")
     is_active: Mapped[bool] = mapped_column(default=True)
     signed_in_at: Mapped[datetime | None]
     tokens_valid_from: Mapped[datetime] = mapped_column(
         default=now, comment="access tokens issued before this have ended"
     )
+    has_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    @property
+    def has_password(self) -> bool:
+        """False for somebody who came through a provider and has set none."""
+        return self.password_hash != ""
 
 
 class RefreshToken(Record):
@@ -78,3 +85,42 @@ class PasswordReset(Record):
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None] = mapped_column(comment="used, or replaced by a later one")
     account: Mapped[Account] = relationship(lazy="raise", foreign_keys=[account_id])
+
+
+class SecondFactor(Record):
+    """The authenticator of one account (RFC 6238); it counts once it was confirmed."""
+
+    __tablename__ = "second_factors"
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), unique=True)
+    secret_sealed: Mapped[str] = mapped_column("secret", default="")
+    secret = Sealed()
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(
+        BigInteger, default=0, comment="of the last code that was used: none is used twice"
+    )
+    failed_count: Mapped[int] = mapped_column(default=0, comment="wrong codes since a right one")
+    locked_until: Mapped[datetime | None]
+
+
+class RecoveryCode(Record):
+    """A code for the day when the authenticator is lost: shown once, kept as a hash, used once."""
+
+    __tablename__ = "recovery_codes"
+
+    factor_id: Mapped[UUID] = mapped_column(
+        ForeignKey("second_factors.id", ondelete="CASCADE"), index=True
+    )
+    code_hash: Mapped[bytes] = mapped_column(unique=True, comment="SHA-256")
+    used_at: Mapped[datetime | None]
+
+
+class Identity(Record):
+    """Somebody as a sign-in provider knows them, linked to the account that they sign in to."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))

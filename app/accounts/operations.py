@@ -49,6 +49,8 @@ def show(actor: Account, account: Account) -> AccountBody:
 def allowed_actions(actor: Account, account: Account) -> list[str]:
     """What the actor may do with this account now."""
     actions = ["update", "issue-password-reset"] if may_manage(actor, account) else []
+    if account.has_second_factor and actor.role is Role.ADMINISTRATOR and actor.id != account.id:
+        actions.append("reset-second-factor")
     return actions + (["change-password"] if actor.id == account.id else [])
 
 

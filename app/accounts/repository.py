@@ -1,15 +1,35 @@
-"""Every SELECT on accounts, tokens, keys and resets."""
+"""Every SELECT on accounts and on what lets people into them."""
 
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, column, exists, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    column,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from app.accounts.models import Account, ApiKey, PasswordReset, RefreshToken
+from app.accounts.models import (
+    Account,
+    ApiKey,
+    Identity,
+    PasswordReset,
+    RecoveryCode,
+    RefreshToken,
+    SecondFactor,
+)
 from app.accounts.schemas import AccountQuery
 from app.database import now
 from app.regions import in_region
@@ -199,3 +219,57 @@ async def note_use(session: AsyncSession, key_id: UUID) -> None:
         .values(last_used_at=now())
         .execution_options(synchronize_session=False)
     )
+
+
+async def find_second_factor(
+    session: AsyncSession, account_id: UUID, *, is_for_update: bool = False
+) -> SecondFactor | None:
+    statement = select(SecondFactor).where(SecondFactor.account_id == account_id)
+    if is_for_update:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return await session.scalar(statement)
+
+
+async def delete_second_factor(session: AsyncSession, account_id: UUID) -> None:
+    """With its recovery codes."""
+    await session.execute(delete(SecondFactor).where(SecondFactor.account_id == account_id))
+
+
+async def find_recovery_code(
+    session: AsyncSession, factor_id: UUID, code_hash: bytes
+) -> RecoveryCode | None:
+    return await session.scalar(
+        select(RecoveryCode).where(
+            RecoveryCode.factor_id == factor_id, RecoveryCode.code_hash == code_hash
+        )
+    )
+
+
+async def count_recovery_codes(session: AsyncSession, factor_id: UUID) -> int:
+    """Those that are not used yet."""
+    statement = select(func.count()).select_from(RecoveryCode)
+    unused = RecoveryCode.used_at.is_(None)
+    return await session.scalar(statement.where(RecoveryCode.factor_id == factor_id, unused)) or 0
+
+
+async def find_identity(session: AsyncSession, issuer: str, subject: str) -> Identity | None:
+    """The identity, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, f"{issuer} {subject}"):
+        return await session.scalar(
+            select(Identity).where(Identity.issuer == issuer, Identity.subject == subject)
+        )
+
+
+def listed_identities(account_id: UUID) -> Select[Identity]:
+    return select(Identity).where(Identity.account_id == account_id)
+
+
+async def find_own_identity(
+    session: AsyncSession, account_id: UUID, identity_id: UUID
+) -> Identity | None:
+    return await session.scalar(listed_identities(account_id).where(Identity.id == identity_id))
+
+
+async def count_identities(session: AsyncSession, account_id: UUID) -> int:
+    statement = select(func.count()).select_from(Identity)
+    return await session.scalar(statement.where(Identity.account_id == account_id)) or 0

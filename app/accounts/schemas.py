@@ -55,6 +55,11 @@ OneTimeCode = Annotated[
 ]
 
 
+Code = Annotated[
+    str, text_of(40, min_length=6), Field(examples=["492039"], description="or a recovery code")
+]
+
+
 class SignIn(Body):
     email: Email
     password: GivenPassword
@@ -67,6 +72,122 @@ class Tokens(BaseModel):
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int = Field(description="seconds")
     refresh_token: str
+
+
+class SecondStep(BaseModel):
+    """The first step is done; `challenge` and a code of the authenticator give the tokens."""
+
+    challenge: str = Field(examples=["eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJzZWNvbmQtc3RlcCJ9.k3J9xT0q"])
+    expires_in: int = Field(description="seconds", examples=[300])
+
+
+class SignInFinish(Body):
+    challenge: Annotated[
+        str,
+        Field(max_length=1000, examples=["eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJzZWNvbmQtc3RlcCJ9.k3J9"]),
+    ]
+    code: Code
+
+
+class SecondFactorBody(BaseModel):
+    is_active: bool
+    confirmed_at: datetime | None
+    recovery_codes_left: int = Field(examples=[10])
+
+
+class SecondFactorEnrolment(Body):
+    password: GivenPassword | None = Field(
+        default=None, description="null only for accounts without one"
+    )
+
+
+class Enrolment(BaseModel):
+    """The secret of the authenticator, shown once; `uri` is for its QR code."""
+
+    secret: str = Field(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
+    uri: str = Field(
+        examples=[
+            "otpauth://totp/Shuangku:li%40demo.invalid?secret=JBSWY3DPEHPK3PXP&issuer=Shuangku"
+        ]
+    )
+
+
+class SecondFactorCode(Body):
+    code: Code
+
+
+class SecondFactorDisabling(SecondFactorEnrolment):
+    code: Code
+
+
+class RecoveryCodes(BaseModel):
+    """Each signs in once when the authenticator is lost; shown this once."""
+
+    codes: list[str] = Field(examples=[["k3j9-xt0q-2bvn-w8lr"]])
+
+
+class Provider(BaseModel):
+    name: str = Field(examples=["kexie"])
+    label: str = Field(examples=["科协统一身份认证"])
+
+
+class Providers(BaseModel):
+    """Where people may sign in."""
+
+    items: list[Provider]
+
+
+class ProviderStart(Body):
+    provider: Annotated[str, Field(max_length=50, examples=["kexie"])]
+    redirect_uri: Annotated[str, Field(max_length=2000, examples=["https://app.demo.invalid/back"])]
+
+
+class LinkStart(ProviderStart):
+    password: GivenPassword | None = Field(
+        default=None, description="null only for accounts without one"
+    )
+
+
+class Authorization(BaseModel):
+    """Send the person to the URL; keep `flow` where only this client reads it, for the finish."""
+
+    authorization_url: str = Field(
+        examples=[
+            "https://id.demo.invalid/authorize?response_type=code&client_id=shuangku&state=k3J9"
+        ]
+    )
+    flow: str = Field(examples=["0a1b2c3dk3J9xT0q2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"])
+    expires_in: int = Field(description="seconds", examples=[600])
+
+
+class ProviderFinish(Body):
+    """What the provider sent back with the person, and the flow from the start."""
+
+    flow: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_=-]{20,4000}$",
+            examples=["0a1b2c3dk3J9xT0q2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"],
+        ),
+    ]
+    state: Annotated[str, Field(max_length=200, examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1g"])]
+    code: Annotated[str, Field(min_length=1, max_length=4000, examples=["SplxlOBeZQQYbYS6WxSbIA"])]
+    iss: Annotated[str | None, Field(max_length=300, examples=["https://id.demo.invalid"])] = Field(
+        default=None, description="as the provider sent it, if it did (RFC 9207)"
+    )
+
+
+class IdentityBody(VersionedBody):
+    id: UUID
+    provider: str | None = Field(
+        description="null when it is not configured any more", examples=["kexie"]
+    )
+    issuer: str = Field(examples=["https://id.demo.invalid"])
+    created_at: datetime
+
+
+class IdentityQuery(PageQuery):
+    sort: Literal["created_at", "-created_at"] = "-created_at"
 
 
 class Refresh(Body):
@@ -121,6 +242,7 @@ class AccountBody(RecordBody):
     region_code: str | None
     is_active: bool
     signed_in_at: datetime | None
+    has_second_factor: bool
     allowed_actions: list[str] = Field(examples=[["update", "issue-password-reset"]])
 
 

@@ -1,6 +1,6 @@
 """Sign-in with a password, and the rotating chain of refresh tokens."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,11 +8,18 @@ from uuid_utils.compat import uuid7
 
 from app.accounts import repository
 from app.accounts.models import Account, RefreshToken
-from app.accounts.schemas import PasswordChange, SignIn, Tokens
-from app.accounts.secrets import AccessTokens, digest, hash_password, is_password, new_secret
+from app.accounts.schemas import GivenPassword, PasswordChange, SecondStep, SignIn, Tokens
+from app.accounts.secrets import (
+    CHALLENGE_LIFETIME,
+    AccessTokens,
+    digest,
+    hash_password,
+    is_password,
+    new_secret,
+)
 from app.changes import operations as changes
 from app.database import now
-from app.interface.errors import NotSignedIn, invalid_field
+from app.interface.errors import Invalid, NotSignedIn, invalid_field
 from app.interface.language import Text
 
 WRONG_PASSWORD = Text("邮箱或密码不正确", "The e-mail or the password is not right")
@@ -28,12 +35,37 @@ class TokenReused(NotSignedIn):
 
 async def sign_in(
     session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, data: SignIn
-) -> Tokens:
+) -> Tokens | SecondStep:
+    began_at = now()
     account = await repository.find_by_email(session, data.email)
     stored = account.password_hash if account else None
     fits = await is_password(data.password.get_secret_value(), stored)
-    if account is None or not fits:
+    if account is None or not fits or not account.is_active:
         raise NotSignedIn(WRONG_PASSWORD)
+    return await enter(session, tokens, refresh_lifetime, account, began_at)
+
+
+async def enter(
+    session: AsyncSession,
+    tokens: AccessTokens,
+    refresh_lifetime: timedelta,
+    account: Account,
+    began_at: datetime,
+) -> Tokens | SecondStep:
+    """What somebody gets who has proved who they are: tokens, or the question for their code.
+
+    began_at: before the proof was looked at, so that a password change beside it ends this, too.
+    """
+    if account.has_second_factor:
+        challenge = tokens.challenges().write(account.id, issued_at=began_at)
+        return SecondStep(challenge=challenge, expires_in=int(CHALLENGE_LIFETIME.total_seconds()))
+    return await admit(session, tokens, refresh_lifetime, account)
+
+
+async def admit(
+    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, account: Account
+) -> Tokens:
+    """Begin a sign-in; refused for an account that was shut or got a new password meanwhile."""
     await repository.enter(session, account.id)
     if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
@@ -79,14 +111,25 @@ async def change_password(
 ) -> Tokens:
     """Set a new password and end every other sign-in; the caller goes on with new tokens."""
     if not await is_password(data.current_password.get_secret_value(), account.password_hash):
-        raise invalid_field(
-            "/current_password",
-            "wrong_password",
-            "当前密码不正确",
-            "The current password is not right",
-        )
+        raise _wrong_password("/current_password")
     await set_password(session, account, data.new_password.get_secret_value(), account.id)
     return _issue(session, tokens, account.id, uuid7(), refresh_lifetime)
+
+
+async def require_password(account: Account, given: GivenPassword | None) -> None:
+    """Before a way into the account changes; somebody without a password has signed in, no more.
+
+    Raises Invalid.
+    """
+    if not account.has_password:
+        return
+    if given is None or not await is_password(given.get_secret_value(), account.password_hash):
+        raise _wrong_password("/password")
+
+
+def _wrong_password(pointer: str) -> Invalid:
+    message = ("当前密码不正确", "The current password is not right")
+    return invalid_field(pointer, "wrong_password", *message)
 
 
 async def set_password(

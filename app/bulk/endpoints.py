@@ -10,7 +10,9 @@ from app.bulk.models import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.organizations.access import StaffActor
 
@@ -40,6 +42,7 @@ UploadDep = Annotated[Upload, Depends(get_upload)]
 
 
 @router.post("/imports", status_code=status.HTTP_202_ACCEPTED)
+@limited(RateClass.EXPENSIVE)
 async def create_import(
     session: SessionDep, actor: StaffActor, upload: UploadDep, response: Response
 ) -> ImportBody:
@@ -68,6 +71,7 @@ async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
+@limited(RateClass.EXPENSIVE)
 async def download_rejected_rows(
     session: SessionDep, actor: StaffActor, import_id: UUID
 ) -> Response:

@@ -14,7 +14,7 @@ from app.organizations.access import Actor
 async def read_queue(session: AsyncSession, actor: Actor, query: QueueQuery) -> Queue:
     rows = await repository.waiting(session, actor, query)
     return Queue(
-        counts=await repository.counts(session, actor),
+        counts=await repository.counts(session, actor, query.level),
         items=[
             QueueItem(**row._mapping, path=repository.path_of(TaskKind(row.kind), row.record_id))
             for row in rows

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, func, literal, select, text, union_all
+from sqlalchemy import ColumnElement, Select, String, cast, func, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, PasswordReset, Role
 from app.accounts.operations import COORDINATOR_MANAGES
 from app.achievements.models import Achievement, AchievementState
-from app.console.schemas import JobQuery, QueueQuery, TaskKind
+from app.console.schemas import JobQuery, Level, QueueQuery, TaskKind
+from app.demands.access import CARRIED_BY, in_staffs_scope
 from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
 from app.experts.models import Expert, ExpertState
+from app.matches.models import Match, MatchReview, MatchRun, ReviewState
 from app.organizations.access import Actor
 from app.organizations.models import (
     Membership,
@@ -21,35 +23,36 @@ from app.organizations.models import (
     Organization,
     OrganizationState,
 )
-from app.regions import in_scope
+from app.regions import COUNTRY, RegionColumn, in_scope
 
 EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
 
 
 async def waiting(session: AsyncSession, actor: Actor, query: QueueQuery) -> Sequence[Any]:
     """Rows of (kind, record_id, title, state, waiting_since), oldest first."""
-    everything = _everything(actor)
+    everything = _everything(actor, query.level)
     statement = select(everything).order_by(everything.c.waiting_since, everything.c.record_id)
     if query.kind is not None:
         statement = statement.where(everything.c.kind == query.kind.value)
     return (await session.execute(statement.limit(query.limit))).all()
 
 
-async def counts(session: AsyncSession, actor: Actor) -> dict[TaskKind, int]:
-    everything = _everything(actor)
+async def counts(session: AsyncSession, actor: Actor, level: Level) -> dict[TaskKind, int]:
+    everything = _everything(actor, level)
     statement = select(everything.c.kind, func.count()).group_by(everything.c.kind)
     return {TaskKind(row[0]): row[1] for row in await session.execute(statement)}
 
 
-def _everything(actor: Actor) -> Any:
+def _everything(actor: Actor, level: Level) -> Any:
     """All that waits for staff of the actor's region, as one relation."""
     parts = (
-        _organizations(actor),
-        _memberships(actor),
-        _password_resets(actor),
-        _experts(actor),
-        _achievements(actor),
-        _demands(actor),
+        _organizations(actor, level),
+        _memberships(actor, level),
+        _password_resets(actor, level),
+        _experts(actor, level),
+        _achievements(actor, level),
+        _demands(actor, level),
+        _match_reviews(actor, level),
     )
     return union_all(*parts).subquery()
 
@@ -64,25 +67,39 @@ def _row(kind: TaskKind, record_id: Any, title: Any, state: Any, since: Any) -> 
     )
 
 
-def _organizations(actor: Actor) -> Select[Any]:
+def _reaches(column: RegionColumn, actor: Actor, level: Level) -> ColumnElement[bool]:
+    """Whether a record's region is the actor's, or lies in it."""
+    if level == "own":
+        return column.in_([actor.scope or COUNTRY])
+    return in_scope(column, actor.scope)
+
+
+def _carries(actor: Actor, level: Level) -> ColumnElement[bool]:
+    """Whether a demand waits for the actor's level, or for one below it."""
+    if level == "own":
+        return CARRIED_BY.in_([actor.scope or COUNTRY])
+    return in_staffs_scope(actor)
+
+
+def _organizations(actor: Actor, level: Level) -> Select[Any]:
     o = Organization
     return _row(TaskKind.VERIFY_ORGANIZATION, o.id, o.name, o.state, o.created_at).where(
-        o.state == OrganizationState.REGISTERED, in_scope(o.region_code, actor.scope)
+        o.state == OrganizationState.REGISTERED, _reaches(o.region_code, actor, level)
     )
 
 
-def _memberships(actor: Actor) -> Select[Any]:
+def _memberships(actor: Actor, level: Level) -> Select[Any]:
     m, o = Membership, Organization
     title = func.concat(Account.display_name, " → ", o.name)
     return (
         _row(TaskKind.DECIDE_MEMBERSHIP, m.id, title, m.state, m.created_at)
         .join(o, m.organization_id == o.id)
         .join(Account, m.account_id == Account.id)
-        .where(m.state == MembershipState.REQUESTED, in_scope(o.region_code, actor.scope))
+        .where(m.state == MembershipState.REQUESTED, _reaches(o.region_code, actor, level))
     )
 
 
-def _password_resets(actor: Actor) -> Select[Any]:
+def _password_resets(actor: Actor, level: Level) -> Select[Any]:
     r, a = PasswordReset, Account
     statement = (
         _row(
@@ -90,32 +107,43 @@ def _password_resets(actor: Actor) -> Select[Any]:
         )
         .select_from(r)
         .join(a, r.account_id == a.id)
-        .where(r.code_hash.is_(None), r.used_at.is_(None), in_scope(a.region_code, actor.scope))
+        .where(r.code_hash.is_(None), r.used_at.is_(None), _reaches(a.region_code, actor, level))
     )
     if actor.role is Role.ADMINISTRATOR:
         return statement
     return statement.where(a.role.in_(COORDINATOR_MANAGES))
 
 
-def _experts(actor: Actor) -> Select[Any]:
+def _experts(actor: Actor, level: Level) -> Select[Any]:
     e = Expert
     return _row(TaskKind.REVIEW_EXPERT, e.id, e.name, e.state, e.updated_at).where(
-        e.state.in_(EXPERT_REVIEW), in_scope(e.region_code, actor.scope)
+        e.state.in_(EXPERT_REVIEW), _reaches(e.region_code, actor, level)
     )
 
 
-def _achievements(actor: Actor) -> Select[Any]:
+def _achievements(actor: Actor, level: Level) -> Select[Any]:
     a = Achievement
     waiting_states = (AchievementState.REGISTERED, AchievementState.REVIEWED)
     return _row(TaskKind.REVIEW_ACHIEVEMENT, a.id, a.name, a.state, a.updated_at).where(
-        a.state.in_(waiting_states), in_scope(a.region_code, actor.scope)
+        a.state.in_(waiting_states), _reaches(a.region_code, actor, level)
     )
 
 
-def _demands(actor: Actor) -> Select[Any]:
+def _demands(actor: Actor, level: Level) -> Select[Any]:
     d = Demand
     return _row(TaskKind.REVIEW_DEMAND, d.id, d.title, d.state, d.updated_at).where(
-        d.state.in_(UNDER_REVIEW), in_scope(d.region_code, actor.scope)
+        d.state.in_(UNDER_REVIEW), _carries(actor, level)
+    )
+
+
+def _match_reviews(actor: Actor, level: Level) -> Select[Any]:
+    r, d = MatchReview, Demand
+    return (
+        _row(TaskKind.ANSWER_MATCH_REVIEW, r.id, d.title, r.state, r.created_at)
+        .join(r.match)
+        .join(Match.run)
+        .join(MatchRun.demand)
+        .where(r.state == ReviewState.REQUESTED, _carries(actor, level))
     )
 
 
@@ -147,6 +175,7 @@ PATHS = {
     TaskKind.REVIEW_EXPERT: "/api/v1/experts/{}",
     TaskKind.REVIEW_ACHIEVEMENT: "/api/v1/achievements/{}",
     TaskKind.REVIEW_DEMAND: "/api/v1/demands/{}",
+    TaskKind.ANSWER_MATCH_REVIEW: "/api/v1/match-reviews/{}",
 }
 
 

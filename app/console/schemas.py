@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,7 @@ class TaskKind(StrEnum):
     REVIEW_EXPERT = "review_expert"
     REVIEW_ACHIEVEMENT = "review_achievement"
     REVIEW_DEMAND = "review_demand"
+    ANSWER_MATCH_REVIEW = "answer_match_review"
 
 
 class QueueItem(BaseModel):
@@ -37,7 +38,11 @@ class Queue(BaseModel):
     items: list[QueueItem]
 
 
+Level = Literal["all", "own"]
+
+
 class QueueQuery(Body):
+    level: Level = Field(default="all", description="own: only what the caller's own level carries")
     kind: TaskKind | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 

@@ -1,19 +1,32 @@
 """Who may see and touch a demand."""
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, func, or_
 
 from app.demands.models import Demand, DemandState
-from app.demands.workflow import EDITABLE, TRANSITIONS
+from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
 from app.lifecycle import Party, possible_verbs
 from app.organizations.access import POOL_READERS, Actor
-from app.regions import in_scope
+from app.regions import any_in_scope, in_scope
+
+# Who may change it; a partner reads it in full and looks for experts.
+MANAGING = frozenset({Party.ORGANIZATION, Party.STAFF})
+CARRIED_BY: ColumnElement[str | None] = func.coalesce(
+    Demand.handed_to_region_code, Demand.region_code
+)
+
+
+def carried_by(demand: Demand) -> str | None:
+    """The region whose staff carry the demand now."""
+    return demand.handed_to_region_code or demand.region_code
 
 
 def parties_of(actor: Actor, demand: Demand) -> set[Party]:
     """In which capacities the actor touches this demand."""
     held = {
         Party.ORGANIZATION: actor.acts_for(demand.organization_id),
-        Party.STAFF: actor.manages_region(demand.region_code),
+        Party.STAFF: actor.manages_region(demand.region_code)
+        or actor.manages_region(carried_by(demand)),
+        Party.PARTNER: any(actor.manages_region(code) for code in demand.shared_region_codes),
     }
     return {party for party, is_held in held.items() if is_held}
 
@@ -25,7 +38,7 @@ def may_read(actor: Actor, demand: Demand) -> bool:
 
 
 def may_read_in_full(actor: Actor, demand: Demand) -> bool:
-    """The enterprise, and the staff of the demand's region."""
+    """The enterprise, the staff who carry the demand, and those it is shared with."""
     return bool(parties_of(actor, demand))
 
 
@@ -40,11 +53,21 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 def readable_in_full(actor: Actor) -> ColumnElement[bool]:
     """The same rule as `may_read_in_full`, in SQL."""
     own = Demand.organization_id.in_(actor.organization_ids)
-    return or_(own, in_scope(Demand.region_code, actor.scope)) if actor.is_staff else own
+    if not actor.is_staff:
+        return own
+    shared = any_in_scope(Demand.shared_region_codes, actor.scope)
+    return or_(own, in_staffs_scope(actor), shared)
+
+
+def in_staffs_scope(actor: Actor) -> ColumnElement[bool]:
+    """Demands that the actor, who is staff, manages."""
+    return or_(in_scope(Demand.region_code, actor.scope), in_scope(CARRIED_BY, actor.scope))
 
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """What the actor may do with this demand now."""
     parties = parties_of(actor, demand)
-    actions = ["update"] if parties and demand.state in EDITABLE else []
-    return actions + possible_verbs(TRANSITIONS, demand.state, parties)
+    actions = ["update"] if parties & MANAGING and demand.state in EDITABLE else []
+    verbs = possible_verbs(TRANSITIONS, demand.state, parties)
+    is_handed_on = Party.STAFF in parties and demand.state in HANDED_ON
+    return actions + verbs + (["submit-up", "dispatch", "share"] if is_handed_on else [])

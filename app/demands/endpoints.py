@@ -6,8 +6,16 @@ from uuid import UUID
 from fastapi import Query, status
 
 from app.database import SessionDep
-from app.demands import operations
-from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate
+from app.demands import handovers, operations
+from app.demands.schemas import (
+    DemandBody,
+    DemandCreate,
+    DemandQuery,
+    DemandUpdate,
+    HandoverBody,
+    HandoverQuery,
+    HandoverTo,
+)
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -96,3 +104,46 @@ async def withdraw_demand(
     """撤回 · The enterprise takes its demand back, unless it was refused."""
     moved = await operations.move(session, actor, demand_id, "withdraw", data.reason)
     return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:submit-up")
+async def submit_demand_up(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """上报 · Hand the demand to the level above the one that carries it."""
+    return operations.show(actor, await handovers.submit_up(session, actor, demand_id, data.reason))
+
+
+@router.post("/demands/{demand_id:uuid}:dispatch")
+async def dispatch_demand(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: HandoverTo
+) -> DemandBody:
+    """下派 · Hand the demand to a region below the caller's own."""
+    return operations.show(actor, await handovers.dispatch(session, actor, demand_id, data))
+
+
+@router.post("/demands/{demand_id:uuid}:share")
+async def share_demand(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: HandoverTo
+) -> DemandBody:
+    """共享 · Let another region's staff read the demand in full and look for experts."""
+    return operations.show(actor, await handovers.share(session, actor, demand_id, data))
+
+
+@router.post("/demands/{demand_id:uuid}:end-share")
+async def end_demand_share(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: HandoverTo
+) -> DemandBody:
+    """结束共享 · Take the demand back from a region that it was shared with."""
+    return operations.show(actor, await handovers.end_share(session, actor, demand_id, data))
+
+
+@router.get("/demands/{demand_id:uuid}/handovers")
+async def list_demand_handovers(
+    pages: PagesDep,
+    actor: CurrentActor,
+    demand_id: UUID,
+    query: Annotated[HandoverQuery, Query()],
+) -> Page[HandoverBody]:
+    """上报、下派与共享记录 · Every step between levels, latest first."""
+    return await handovers.search(pages, actor, demand_id, query)

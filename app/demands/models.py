@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String
@@ -10,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Record
+from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
 
@@ -38,6 +40,15 @@ class ActivityType(StrEnum):
     RESULT_APPLICATION = "result_application"
     EXTENSION_SERVICE = "extension_service"
     PRODUCTION = "production"
+
+
+class HandoverKind(StrEnum):
+    """上报 / 下派 / 共享 / 结束共享."""
+
+    SUBMITTED_UP = "submitted_up"
+    DISPATCHED = "dispatched"
+    SHARED = "shared"
+    SHARE_ENDED = "share_ended"
 
 
 class Demand(Record):
@@ -75,10 +86,18 @@ class Demand(Record):
     technology_field: Mapped[str | None] = mapped_column(ForeignKey("technology_fields.code"))
     industry_code: Mapped[str | None] = mapped_column(ForeignKey("industries.code"))
     region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
+    # Which level carries it: its region's until it is handed up or down; 000000 is the country.
+    handed_to_region_code: Mapped[str | None] = mapped_column(String(6))
+    shared_region_codes: Mapped[list[str]] = mapped_column(
+        ARRAY(String(6)), default=list, server_default="{}"
+    )
     public_summary: Mapped[str] = mapped_column(default="")
-    contact_name: Mapped[str] = mapped_column(default="")
-    contact_phone: Mapped[str] = mapped_column(default="")
-    contact_email: Mapped[str] = mapped_column(default="")
+    contact_name_sealed: Mapped[str] = mapped_column("contact_name", default="")
+    contact_phone_sealed: Mapped[str] = mapped_column("contact_phone", default="")
+    contact_email_sealed: Mapped[str] = mapped_column("contact_email", default="")
+    contact_name = Sealed()
+    contact_phone = Sealed()
+    contact_email = Sealed()
     is_open_bid: Mapped[bool] = mapped_column(default=False, comment="揭榜挂帅")
     assessment_indicators: Mapped[str] = mapped_column(default="", comment="考核指标")
     time_limit_months: Mapped[int | None]
@@ -91,3 +110,21 @@ class Demand(Record):
 
     # Whose it is decides who may read it, so no demand comes without.
     organization: Mapped[Organization] = relationship(lazy="joined", innerjoin=True)
+
+    def __init__(self, **values: Any) -> None:
+        """Shared with nobody, which is known before the row is written."""
+        super().__init__(**{"shared_region_codes": [], **values})
+
+
+class Handover(Record):
+    """One step of a demand between the four levels, or sideways."""
+
+    __tablename__ = "demand_handovers"
+    __table_args__ = (Index(None, "demand_id", "created_at"),)
+
+    demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"))
+    kind: Mapped[HandoverKind]
+    from_region_code: Mapped[str | None] = mapped_column(String(6))
+    to_region_code: Mapped[str] = mapped_column(String(6))
+    reason: Mapped[str]
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))

@@ -8,6 +8,7 @@ from app.changes import operations as changes
 from app.database import now
 from app.demands import repository
 from app.demands.access import (
+    MANAGING,
     allowed_actions,
     may_read,
     may_read_in_full,
@@ -81,7 +82,7 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
     demand = await repository.find(session, demand_id, is_for_update=True)
     if demand is None or not may_read(actor, demand):
         raise NotFound()
-    if not parties_of(actor, demand):
+    if not parties_of(actor, demand) & MANAGING:
         raise Forbidden()
     meet(session, demand)
     return demand

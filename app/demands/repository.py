@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.demands.models import Demand
+from app.demands.models import Demand, Handover
 from app.demands.schemas import DemandQuery
 from app.reference.codes import branches
 from app.regions import in_region
@@ -61,3 +61,7 @@ def listed(query: DemandQuery, scope: ColumnElement[bool]) -> Select[Demand]:
     if query.text is not None:
         statement = statement.where(matches_text(Demand.search, query.text))
     return statement
+
+
+def listed_handovers(demand_id: UUID) -> Select[Handover]:
+    return select(Handover).where(Handover.demand_id == demand_id)

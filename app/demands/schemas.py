@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from app.demands.models import ActivityType, CooperationMode, DemandState
+from app.demands.models import ActivityType, CooperationMode, DemandState, HandoverKind
 from app.interface.pagination import PageQuery
 from app.interface.schemas import (
     Body,
@@ -18,6 +18,7 @@ from app.interface.schemas import (
     Line,
     Moment,
     Phone,
+    Reason,
     RecordBody,
     Whole,
     text_of,
@@ -109,6 +110,10 @@ class DemandBody(PublicDemand):
     organization_id: UUID | None = None
     organization_name: str | None = None
     state_reason: str | None = None
+    handed_to_region_code: str | None = Field(
+        default=None, description="the level that carries it; null: its own region's"
+    )
+    shared_region_codes: list[str] | None = None
     problem: str | None = None
     key_indicators: str | None = None
     expected_outcome: str | None = None
@@ -130,6 +135,25 @@ class DemandBody(PublicDemand):
     is_confidential: bool | None = None
     submitted_at: datetime | None = None
     missing: list[str] | None = Field(default=None, description="what `:submit` will ask for")
+
+
+class HandoverTo(Reason):
+    """The region that the demand goes to, and why."""
+
+    region_code: RegionCode
+
+
+class HandoverBody(RecordBody):
+    demand_id: UUID
+    kind: HandoverKind
+    from_region_code: str | None = Field(examples=["330782"])
+    to_region_code: str = Field(description="000000: the country", examples=["330700"])
+    reason: str = Field(examples=["本县无对口专家，请上级协调"])
+    account_id: UUID | None
+
+
+class HandoverQuery(PageQuery):
+    sort: Literal["created_at", "-created_at"] = "-created_at"
 
 
 class DemandQuery(PageQuery):

@@ -30,3 +30,6 @@ TRANSITIONS = {
 
 # A submitted demand is locked: reviewers and readers must all see the same text.
 EDITABLE = frozenset({S.DRAFT, S.RETURNED})
+
+# What passes between the levels: a draft is still the enterprise's own.
+HANDED_ON = UNDER_REVIEW | {S.PUBLISHED}

@@ -6,9 +6,12 @@ from uuid import UUID
 from fastapi import Query, status
 
 from app.database import SessionDep
-from app.experts import contacts, evidence, operations
+from app.experts import consents, contacts, evidence, operations
 from app.experts.schemas import (
     AccountLink,
+    ConsentBody,
+    ConsentDeclaration,
+    ConsentQuery,
     ContactBody,
     ContactFields,
     EvidenceBody,
@@ -20,6 +23,7 @@ from app.experts.schemas import (
     ExpertQuery,
     ExpertSummary,
     ExpertUpdate,
+    PurposeBody,
     Removal,
 )
 from app.interface.pagination import Page, PagesDep
@@ -123,6 +127,31 @@ async def link_expert_account(
     """关联账号 · Give an expert's account the profile that staff entered."""
     linked = await operations.link_account(session, actor, expert_id, data.account_id)
     return operations.show(actor, linked)
+
+
+@router.get("/consent-purposes")
+async def list_consent_purposes() -> list[PurposeBody]:
+    """同意事项 · What an expert may allow or refuse, in the words to ask with."""
+    return consents.purposes()
+
+
+@router.post("/experts/{expert_id:uuid}:declare-consent", status_code=status.HTTP_201_CREATED)
+async def declare_consent(
+    session: SessionDep, actor: CurrentActor, expert_id: UUID, data: ConsentDeclaration
+) -> ConsentBody:
+    """表示同意或撤回 · The expert allows or refuses a purpose; staff enter what is in writing."""
+    return await consents.declare(session, actor, expert_id, data)
+
+
+@router.get("/experts/{expert_id:uuid}/consents")
+async def list_consents(
+    pages: PagesDep,
+    actor: CurrentActor,
+    expert_id: UUID,
+    query: Annotated[ConsentQuery, Query()],
+) -> Page[ConsentBody]:
+    """同意记录 · Every declaration, latest first; the latest about a purpose is in force."""
+    return await consents.search(pages, actor, expert_id, query)
 
 
 @router.get("/experts/{expert_id:uuid}/contact")

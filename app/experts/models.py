@@ -3,11 +3,12 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid, false
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import JsonObject, Record
+from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
 
@@ -37,6 +38,20 @@ class RemovalCause(StrEnum):
     MISCONDUCT = "misconduct"
     MERGED = "merged"
     REQUESTED = "requested"
+
+
+class ConsentPurpose(StrEnum):
+    """What an expert may allow or refuse: 参与匹配推荐 / 由外部向量服务处理."""
+
+    MATCHING = "matching"
+    EXTERNAL_ENCODING = "external_encoding"
+
+
+class ConsentSource(StrEnum):
+    """本人在线表示 / 工作人员持有书面材料."""
+
+    ONLINE = "online"
+    WRITTEN = "written"
 
 
 class ServiceMode(StrEnum):
@@ -70,6 +85,9 @@ class Expert(Record):
 
     __tablename__ = "experts"
     __table_args__ = (
+        CheckConstraint(
+            "NOT (is_matching_refused AND state = 'in_pool')", name="refusals_stay_out_of_the_pool"
+        ),
         Index("ix_experts_search", "search", postgresql_using="gin"),
         Index("ix_experts_disciplines", "disciplines", postgresql_using="gin"),
         Index("ix_experts_technology_fields", "technology_fields", postgresql_using="gin"),
@@ -107,6 +125,11 @@ class Expert(Record):
     conflicting_organization_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
     societies: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
     orcid: Mapped[str | None] = mapped_column(String(19), unique=True)
+    # What the consents in force say, so that every rule that needs it has it at hand.
+    is_matching_refused: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_external_encoding_allowed: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )
     search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
 
     organization: Mapped[Organization | None] = relationship(lazy="raise")
@@ -141,5 +164,21 @@ class ExpertContact(Record):
     expert_id: Mapped[UUID] = mapped_column(
         ForeignKey("experts.id", ondelete="CASCADE"), unique=True
     )
-    phone: Mapped[str] = mapped_column(default="")
-    email: Mapped[str] = mapped_column(default="")
+    phone_sealed: Mapped[str] = mapped_column("phone", default="")
+    email_sealed: Mapped[str] = mapped_column("email", default="")
+    phone = Sealed()
+    email = Sealed()
+
+
+class Consent(Record):
+    """One declaration of an expert's will about one purpose; the latest one is in force."""
+
+    __tablename__ = "consents"
+    __table_args__ = (Index(None, "expert_id", "created_at"),)
+
+    expert_id: Mapped[UUID] = mapped_column(ForeignKey("experts.id", ondelete="CASCADE"))
+    purpose: Mapped[ConsentPurpose]
+    is_given: Mapped[bool]
+    source: Mapped[ConsentSource]
+    text_version: Mapped[str] = mapped_column(String(20), comment="of the text that was shown")
+    declared_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))

@@ -155,6 +155,8 @@ async def move(
     target = next_state(TRANSITIONS, verb, expert.state, parties_of(actor, expert))
     if verb == "submit" and (missing := missing_fields(expert)):
         raise Invalid(errors=missing)
+    if target is ExpertState.IN_POOL and expert.is_matching_refused:
+        raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))
     expert.state, expert.state_reason = target, reason
     await changes.append(
         session, f"expert.{target}", expert.id, actor_id=actor.account_id, data={"verb": verb}

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from app.experts.models import Expert, ExpertContact
-from app.experts.schemas import ExpertQuery
+from app.experts.models import Consent, Expert, ExpertContact
+from app.experts.schemas import ConsentQuery, ExpertQuery
 from app.reference.codes import branches
 from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
@@ -69,3 +69,16 @@ def listed(query: ExpertQuery, scope: ColumnElement[bool]) -> Select[Expert]:
 
 async def find_contact(session: AsyncSession, expert_id: UUID) -> ExpertContact | None:
     return await session.scalar(select(ExpertContact).where(ExpertContact.expert_id == expert_id))
+
+
+def listed_consents(expert_id: UUID, query: ConsentQuery) -> Select[Consent]:
+    statement = select(Consent).where(Consent.expert_id == expert_id)
+    return statement if query.purpose is None else statement.where(Consent.purpose == query.purpose)
+
+
+async def encodable(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Those of the experts whose texts may go to an external encoder."""
+    may_leave = Expert.is_external_encoding_allowed
+    return (
+        await session.scalars(select(Expert.id).where(Expert.id.in_(expert_ids), may_leave))
+    ).all()

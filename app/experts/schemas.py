@@ -3,12 +3,14 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 from stdnum import isni
 from stdnum.exceptions import ValidationError
 
 from app.experts.models import (
+    ConsentPurpose,
+    ConsentSource,
     EvidenceKind,
     ExpertKind,
     ExpertState,
@@ -213,6 +215,37 @@ class ContactBody(VersionedBody):
 class Removal(Body):
     cause: RemovalCause
     reason: Annotated[str, text_of(500)] = ""
+
+
+class ConsentDeclaration(Body):
+    """What the expert wants; `text_version` names the text they saw (`GET /consent-purposes`)."""
+
+    purpose: Annotated[ConsentPurpose, Field(examples=[ConsentPurpose.EXTERNAL_ENCODING])]
+    is_given: Annotated[Flag, Field(examples=[True])]
+    text_version: Annotated[str, text_of(20, min_length=1), Field(examples=["2026-11"])]
+
+
+class ConsentBody(RecordBody):
+    expert_id: UUID
+    purpose: ConsentPurpose = Field(examples=[ConsentPurpose.EXTERNAL_ENCODING])
+    is_given: bool = Field(examples=[True])
+    source: ConsentSource
+    text_version: str = Field(examples=["2026-11"])
+    declared_by_id: UUID | None
+
+
+class ConsentQuery(PageQuery):
+    purpose: ConsentPurpose | None = None
+    sort: Literal["created_at", "-created_at"] = "-created_at"
+
+
+class PurposeBody(BaseModel):
+    """A purpose, in the words that people are asked with."""
+
+    purpose: ConsentPurpose
+    text: str = Field(examples=["同意将本人专业资料入库，用于企业技术需求的匹配和推荐。"])
+    text_en: str = Field(examples=["My professional profile may be matched to demands."])
+    text_version: str = Field(examples=["2026-11"])
 
 
 class AccountLink(Body):

@@ -150,6 +150,22 @@ class PreconditionRequired(Problem):
     title = Text("请在 If-Match 中给出所见版本", "Name the version you saw in If-Match")
 
 
+class TooManyRequests(Problem):
+    status, code = 429, "too_many_requests"
+    title = Text("请求过于频繁，请稍后再试", "Too many requests; try again later")
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
+    title = Text("请求过于频繁", "Too many requests")
+
+    def __init__(self, seconds: int, headers: Mapping[str, str]) -> None:
+        text = Text("请在 {seconds} 秒后重试", "Try again in {seconds} seconds")
+        super().__init__(
+            text.format(seconds=seconds), headers={**headers, "Retry-After": str(seconds)}
+        )
+
+
 class Unavailable(Problem):
     status, code = 503, "unavailable"
     title = Text("服务暂不可用，请稍后重试", "Unavailable for the moment; try again")
@@ -175,6 +191,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         UnsupportedMedia,
         Invalid,
         PreconditionRequired,
+        TooManyRequests,
         Problem,
         Unavailable,
     )
@@ -246,7 +263,8 @@ def from_database(error: DBAPIError) -> Problem:
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
     """All methods that some route of this path serves; Starlette names only the first route's."""
     contexts = [c for c in iter_route_contexts(app.routes) if c.methods]
-    return sorted({m for c in contexts if c.path_regex.match(path) for m in c.methods or ()})
+    methods = {m for c in contexts if c.path_regex.match(path) for m in c.methods or ()}
+    return sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
 
 
 def install(app: FastAPI) -> None:
@@ -257,8 +275,11 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Any) -> Response:
         problem = from_http(error)
-        if isinstance(problem, MethodNotAllowed):
-            problem.headers = {"Allow": ", ".join(allowed_methods(app, request.url.path))}
+        if not isinstance(problem, MethodNotAllowed):
+            return render(request, problem)
+        problem.headers = {"Allow": ", ".join(allowed_methods(app, request.url.path))}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=problem.headers)
         return render(request, problem)
 
     async def on_validation(request: Request, error: Any) -> Response:

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import now
+from app.encryption.sealed import ring
 from app.interface.errors import KeyReused, invalid_field
 from app.interface.models import KeptAnswer
 from app.scopes import Scope, open_scope
@@ -42,7 +43,7 @@ class Claim:
 
 
 def unkept(endpoint: EndpointT) -> EndpointT:
-    """Mark an endpoint whose answers hold secrets, or change nothing, and are never kept."""
+    """Mark an endpoint that shows or is sent secrets, or changes nothing: no answer is kept."""
     setattr(endpoint, UNKEPT, True)
     return endpoint
 
@@ -93,24 +94,45 @@ async def find(request: Request, claim: Claim) -> Response | None:
     if kept.fingerprint != claim.fingerprint:
         raise KeyReused()
     headers = kept.headers | {REPLAYED: "true"}
-    return Response(kept.body, status_code=kept.status or 200, headers=headers)
+    body = ring().open(kept.body.decode("latin-1"), _place(principal, claim.key))
+    return Response(body.encode("latin-1"), status_code=kept.status or 200, headers=headers)
 
 
 async def keep(request: Request, claim: Claim, response: Response) -> None:
     """Keep the answer beside the work; a replayed one is kept already."""
     if REPLAYED in response.headers or not 200 <= response.status_code < 300:
         return
+    principal = _principal_of(request)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    # The answer shows contacts, which the database is not to hold in the open.
+    body = ring().seal(bytes(response.body).decode("latin-1"), _place(principal, claim.key))
     await _session_of(request).execute(
         update(KeptAnswer)
-        .where(KeptAnswer.principal == _principal_of(request), KeptAnswer.key == claim.key)
-        .values(status=response.status_code, headers=headers, body=bytes(response.body))
+        .where(KeptAnswer.principal == principal, KeptAnswer.key == claim.key)
+        .values(status=response.status_code, headers=headers, body=body.encode("latin-1"))
     )
 
 
 async def forget_old(session: AsyncSession) -> None:
     """Delete the answers that are too old to be given again."""
     await session.execute(delete(KeptAnswer).where(KeptAnswer.created_at < now() - KEPT_FOR))
+
+
+async def forget_about(session: AsyncSession, record_id: UUID) -> None:
+    """Delete the answers that show a record; they are sealed, so each has to be opened."""
+    shown = str(record_id)
+    kept = await session.stream(select(KeptAnswer.principal, KeptAnswer.key, KeptAnswer.body))
+    found = [
+        (principal, key)
+        async for principal, key, body in kept
+        if shown in ring().open(body.decode("latin-1"), _place(principal, key))
+    ]
+    which = tuple_(KeptAnswer.principal, KeptAnswer.key).in_(found)
+    await session.execute(delete(KeptAnswer).where(which))
+
+
+def _place(principal: UUID, key: str) -> str:
+    return f"kept_answers.body.{principal}.{key}"
 
 
 def _session_of(request: Request) -> AsyncSession:

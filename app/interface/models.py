@@ -1,4 +1,4 @@
-"""What the interface itself keeps: the answers to requests that may come twice."""
+"""What the interface itself keeps: answers to requests that may come twice, and counters."""
 
 from datetime import datetime
 from uuid import UUID
@@ -20,5 +20,18 @@ class KeptAnswer(Base):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary, comment="of path and body")
     status: Mapped[int | None]
     headers: Mapped[JsonObject] = mapped_column(default=dict)
-    body: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    body: Mapped[bytes] = mapped_column(LargeBinary, default=b"", comment="sealed")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RateLimit(Base):
+    """One shared counter, see `app.interface.repository`; lost in a crash, which harms nobody."""
+
+    __tablename__ = "rate_limits"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+    subject: Mapped[bytes] = mapped_column(
+        LargeBinary, primary_key=True, comment="keyed hash of the policy and of whom it counts"
+    )
+    full_at: Mapped[datetime] = mapped_column(comment="when its whole quota is there again")
+    charged: Mapped[int] = mapped_column(comment="requests of the latest charge")

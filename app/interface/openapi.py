@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from app.interface import idempotency
 from app.interface.errors import ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
+from app.interface.routing import ConventionalRoute
 
 Schema = dict[str, Any]
 
@@ -22,7 +23,9 @@ and send `Authorization: Bearer <access_token>`. Errors are `application/problem
 (RFC 9457) in the language of `Accept-Language` (zh-CN by default, or en); `code` is the contract.
 Lists are pages: `limit`, `cursor`, `sort`, `count=exact`. A record's answer has an `ETag`; `PUT`,
 `PATCH` and `DELETE` need it in `If-Match`. A `POST` with an `Idempotency-Key` that comes twice
-within 24 hours is done once and answered twice.
+within 24 hours is done once and answered twice. `HEAD` is answered wherever `GET` is, `OPTIONS`
+names the methods. Every answer says how its caller stands (`RateLimit-Policy`, `RateLimit`);
+whoever asks too often gets 429 and `Retry-After`.
 """
 
 PARAMETERS: dict[str, Schema] = {
@@ -49,10 +52,40 @@ PARAMETERS: dict[str, Schema] = {
         "schema": {"type": "string", "pattern": f"^{idempotency.ACCEPTED.pattern}$"},
     },
 }
-ENTITY_TAG: Schema = {
-    "description": "版本与内容的标识 · names the version and this representation of it",
-    "schema": {"type": "string"},
+HEADERS: dict[str, Schema] = {
+    "ETag": {
+        "description": "版本与内容的标识 · names the version and this representation of it",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "限流策略：每 w 秒 q 次 · the limit here: q requests in w seconds",
+        "schema": {"type": "string"},
+        "example": '"reads";q=1200;w=60',
+    },
+    "RateLimit": {
+        "description": "剩余 r 次，t 秒后恢复 · r requests are left, all again in t seconds",
+        "schema": {"type": "string"},
+        "example": '"reads";r=1187;t=1',
+    },
+    "Retry-After": {
+        "description": "可重试前的秒数 · seconds until it is worth trying again",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "Deprecation": {
+        "description": "自何时起不建议使用 · since when this is not to be used any more (RFC 9745)",
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+    },
+    "Sunset": {
+        "description": "何时可能停用 · when this may be gone (RFC 8594)",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": "替代方式的说明 · leads to what stands in its place",
+        "schema": {"type": "string"},
+    },
 }
+ALWAYS = ("RateLimit-Policy", "RateLimit")
+RETRIED = ("429", "503")
 
 TAGS = [
     {"name": "reference", "description": "标准代码 · regions, industries, disciplines, fields"},
@@ -63,6 +96,7 @@ TAGS = [
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
+    {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
     {"name": "console", "description": "工作台 · the staff's queue, background jobs"},
     {"name": "health", "description": "运行状态 · liveness and readiness"},
 ]
@@ -93,40 +127,59 @@ def _document(app: FastAPI) -> Schema:
     )[1]["$defs"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    document["components"]["parameters"] = PARAMETERS
-    keeping = _routes_that_keep_answers(app)
+    document["components"] |= {"parameters": PARAMETERS, "headers": HEADERS}
+    routes = _conventional_routes(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _add_headers(operation, method, schemas, keeps_answers=(method, path) in keeping)
+            if route := routes.get((method, path)):
+                _add_parameters(operation, method, route, schemas)
+                _add_headers(operation, route, schemas)
             _add_examples(operation, schemas)
     return document
 
 
-def _routes_that_keep_answers(app: FastAPI) -> set[tuple[str, str]]:
+def _conventional_routes(app: FastAPI) -> dict[tuple[str, str], ConventionalRoute]:
     return {
-        (method.lower(), str(context.path_format))
+        (method.lower(), str(context.path_format)): context.original_route
         for context in iter_route_contexts(app.routes)
         for method in context.methods or ()
-        if getattr(context.original_route, "keeps_answers", False)
+        if isinstance(context.original_route, ConventionalRoute)
     }
 
 
-def _add_headers(operation: Schema, method: str, schemas: Schema, *, keeps_answers: bool) -> None:
-    """Name the headers that all routes share, where they apply."""
+def _add_parameters(
+    operation: Schema, method: str, route: ConventionalRoute, schemas: Schema
+) -> None:
+    """Name the request's fields that all routes share, where they apply."""
     wanted = []
     if method in ("put", "patch", "delete"):
         wanted.append("IfMatch")
-    if method == "post" and keeps_answers:
+    if method == "post" and route.keeps_answers:
         wanted.append("IdempotencyKey")
-    for answer in (r for code, r in operation["responses"].items() if code.startswith("2")):
-        if _is_versioned(answer, schemas):
-            answer["headers"] = {"ETag": ENTITY_TAG}
-            if method == "get":
-                wanted.append("IfNoneMatch")
-                operation["responses"]["304"] = {"description": "未变 · Not modified"}
-                break
+    if method == "get" and any(_is_versioned(r, schemas) for r in _good(operation)):
+        wanted.append("IfNoneMatch")
+        operation["responses"]["304"] = {"description": "未变 · Not modified"}
     found = operation.setdefault("parameters", [])
+    for parameter in found:
+        if route.deprecation and parameter["name"] == route.deprecation.parameter:
+            parameter["deprecated"] = True
     found += [{"$ref": f"#/components/parameters/{name}"} for name in wanted]
+
+
+def _add_headers(operation: Schema, route: ConventionalRoute, schemas: Schema) -> None:
+    """Name the answers' fields that all routes share."""
+    for status, answer in operation["responses"].items():
+        names = [*ALWAYS, *(route.deprecation.headers if route.deprecation else ())]
+        if status in RETRIED:
+            names.append("Retry-After")
+        if status == "304" or (status.startswith("2") and _is_versioned(answer, schemas)):
+            names.append("ETag")
+        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        operation["responses"][status] = {**answer, "headers": headers}
+
+
+def _good(operation: Schema) -> list[Schema]:
+    return [answer for code, answer in operation["responses"].items() if code.startswith("2")]
 
 
 def _is_versioned(answer: Schema, schemas: Schema) -> bool:
@@ -138,7 +191,7 @@ def _is_versioned(answer: Schema, schemas: Schema) -> bool:
 def _add_examples(operation: Schema, schemas: Schema) -> None:
     """Give the request body and the good answer an example made of their fields' examples."""
     bodies = [operation.get("requestBody", {})]
-    bodies += [r for code, r in operation["responses"].items() if code.startswith("2")]
+    bodies += _good(operation)
     for body in bodies:
         for media in body.get("content", {}).values():
             if "schema" in media and "example" not in media:

@@ -39,6 +39,7 @@ async def demands_for_expert(
         query_of_expert(expert),
         constraints=Constraints(organizations=conflicting),
         limit=limit,
+        may_encode=expert.is_external_encoding_allowed or not matcher.encodes_by_consent,
     )
     return await _show_demands(session, actor, ranking)
 

@@ -6,10 +6,12 @@ from uuid import UUID
 from fastapi import Body, Query, status
 
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.matches import directions, judging, operations, presentation
+from app.matches import directions, judging, operations, presentation, reviews
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
 from app.matches.schemas import (
@@ -24,10 +26,16 @@ from app.matches.schemas import (
     MatchQuery,
     MatchRunBody,
     MatchRunWithMatches,
+    OwnMatch,
+    OwnMatchQuery,
     Preview,
     PreviewBody,
     RankQuery,
     RecommendationQuery,
+    ReviewAnswer,
+    ReviewBody,
+    ReviewQuery,
+    ReviewRequest,
     RunQuery,
 )
 from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
@@ -38,6 +46,7 @@ RankQueryDep = Annotated[RankQuery, Query()]
 
 
 @router.post("/demands/{demand_id:uuid}:match", status_code=status.HTTP_201_CREATED)
+@limited(RateClass.EXPENSIVE)
 async def match_demand(
     session: SessionDep,
     actor: StaffActor,
@@ -52,6 +61,7 @@ async def match_demand(
 
 @router.post("/matches:preview")
 @unkept
+@limited(RateClass.EXPENSIVE)
 async def preview_match(
     session: SessionDep, actor: StaffActor, matcher: MatcherDep, data: Preview
 ) -> PreviewBody:
@@ -115,6 +125,7 @@ async def list_recommendations(
 
 
 @router.get("/experts/{expert_id:uuid}/matching-demands")
+@limited(RateClass.EXPENSIVE)
 async def list_matching_demands(
     session: SessionDep,
     actor: CurrentActor,
@@ -127,6 +138,7 @@ async def list_matching_demands(
 
 
 @router.get("/demands/{demand_id:uuid}/similar-demands")
+@limited(RateClass.EXPENSIVE)
 async def list_similar_demands(
     session: SessionDep,
     actor: StaffActor,
@@ -139,6 +151,7 @@ async def list_similar_demands(
 
 
 @router.get("/demands/{demand_id:uuid}/matching-achievements")
+@limited(RateClass.EXPENSIVE)
 async def list_matching_achievements(
     session: SessionDep,
     actor: CurrentActor,
@@ -150,6 +163,49 @@ async def list_matching_achievements(
     return await directions.achievements_for_demand(session, actor, matcher, demand_id, query.limit)
 
 
+@router.get("/experts/{expert_id:uuid}/matches")
+async def list_own_matches(
+    pages: PagesDep,
+    actor: CurrentActor,
+    expert_id: UUID,
+    query: Annotated[OwnMatchQuery, Query()],
+) -> Page[OwnMatch]:
+    """我的匹配 · Where the expert stood for published demands, and why; for the expert alone."""
+    return await reviews.list_own_matches(pages, actor, expert_id, query)
+
+
+@router.post("/matches/{match_id:uuid}:request-review", status_code=status.HTTP_201_CREATED)
+async def request_match_review(
+    session: SessionDep, actor: CurrentActor, match_id: UUID, data: ReviewRequest
+) -> ReviewBody:
+    """申请人工复核 · The candidate asks that a person look at this match."""
+    return await reviews.request(session, actor, match_id, data)
+
+
+@router.get("/match-reviews")
+async def list_match_reviews(
+    pages: PagesDep, actor: CurrentActor, query: Annotated[ReviewQuery, Query()]
+) -> Page[ReviewBody]:
+    """人工复核列表 · One's own, and for staff those about demands of their region."""
+    return await reviews.search(pages, actor, query)
+
+
+@router.get("/match-reviews/{review_id:uuid}")
+async def read_match_review(
+    session: SessionDep, actor: CurrentActor, review_id: UUID
+) -> ReviewBody:
+    """人工复核详情 · What was asked, and what a person answered."""
+    return await reviews.get(session, actor, review_id)
+
+
+@router.post("/match-reviews/{review_id:uuid}:answer")
+async def answer_match_review(
+    session: SessionDep, actor: StaffActor, review_id: UUID, data: ReviewAnswer
+) -> ReviewBody:
+    """答复复核 · Staff of the demand's region say what they found."""
+    return await reviews.answer(session, actor, review_id, data)
+
+
 @router.get("/match-indexes")
 async def list_indexes(
     session: SessionDep, actor: StaffActor, matcher: MatcherDep
@@ -159,6 +215,7 @@ async def list_indexes(
 
 
 @router.post("/match-indexes:refit", status_code=status.HTTP_202_ACCEPTED)
+@limited(RateClass.EXPENSIVE)
 async def refit_indexes(session: SessionDep, actor: AdministratorActor) -> None:
     """重建索引 · Ask the worker for new statistics of every pool."""
     await index_state.ask_for_refit(session)

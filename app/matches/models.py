@@ -1,9 +1,10 @@
 """Match runs, their candidates, verdicts, and what the live index keeps in the database."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -83,6 +84,30 @@ class Judgment(Record):
     score: Mapped[float]
     features: Mapped[JsonObject]
     index_version: Mapped[str] = mapped_column(String(16))
+
+
+class ReviewState(StrEnum):
+    REQUESTED = "requested"
+    ANSWERED = "answered"
+
+
+class MatchReview(Record):
+    """A candidate asked that a person look at their rank; staff of the demand's region answer."""
+
+    __tablename__ = "match_reviews"
+    __table_args__ = (
+        Index("ix_match_reviews_open", "created_at", postgresql_where=text("state = 'requested'")),
+    )
+
+    match_id: Mapped[UUID] = mapped_column(ForeignKey("matches.id"), index=True)
+    state: Mapped[ReviewState] = mapped_column(default=ReviewState.REQUESTED)
+    reason: Mapped[str]
+    answer: Mapped[str] = mapped_column(default="")
+    requested_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    answered_at: Mapped[datetime | None]
+
+    match: Mapped[Match] = relationship(lazy="raise")
 
 
 class StoredModel(Record):

@@ -32,7 +32,11 @@ from app.matches.schemas import (
     RunQuery,
 )
 from app.organizations.access import Actor
+from app.scopes import Scope, borrowed
 from matching import Constraints, Preferences, Query, Ranking
+
+# Who looks for experts; a verdict is left to those who carry the demand.
+MATCHING = frozenset({Party.STAFF, Party.PARTNER})
 
 
 async def run(
@@ -134,7 +138,7 @@ async def list_runs(
 async def get_run(session: AsyncSession, actor: Actor, run_id: UUID) -> MatchRun:
     """A run of a demand that the actor manages as staff."""
     found = await repository.find_run(session, run_id)
-    if found is None or Party.STAFF not in demand_access.parties_of(actor, found.demand):
+    if found is None or not demand_access.parties_of(actor, found.demand) & MATCHING:
         raise NotFound()
     return found
 
@@ -144,18 +148,19 @@ async def list_matches(
 ) -> Page[MatchBody]:
     """The candidates of a run, best first."""
     found = await get_run(pages.session, actor, run_id)
-    return await pages.read(
-        repository.listed_matches(run_id, query),
-        query=query,
-        columns={"rank": Match.rank},
-        show=lambda m: presentation.show_match(m, allowed_actions(actor, found.demand)),
-    )
+    async with borrowed(pages.session, Scope.MATCHES, str(found.demand_id)):
+        return await pages.read(
+            repository.listed_matches(run_id, query),
+            query=query,
+            columns={"rank": Match.rank},
+            show=lambda m: presentation.show_match(m, allowed_actions(actor, found.demand)),
+        )
 
 
 async def demand_of_staff(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
-    """The demand, if the actor is staff of its region."""
+    """The demand, if the actor is staff who carry it or share it."""
     demand = await demand_operations.get(session, actor, demand_id)
-    if Party.STAFF not in demand_access.parties_of(actor, demand):
+    if not demand_access.parties_of(actor, demand) & MATCHING:
         raise Forbidden()
     return demand
 

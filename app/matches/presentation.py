@@ -10,6 +10,7 @@ from app.matches.models import Match, MatchRun
 from app.matches.schemas import (
     ExclusionBody,
     ExpertMatch,
+    Explained,
     MatchBody,
     MatchedExpert,
     MatchRunBody,
@@ -64,17 +65,16 @@ def show_new(match: ExpertMatch, run: MatchRunBody, allowed_actions: list[str]) 
     )
 
 
+def stored_reasons(match: Match) -> dict[str, Any]:
+    """Rank, score and reasons of a stored match, as `explained` made them."""
+    return {name: getattr(match, name) for name in Explained.model_fields}
+
+
 def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:
     return MatchBody(
+        **stored_reasons(match),
         id=match.id,
         run_id=match.run_id,
-        rank=match.rank,
-        score=match.score,
-        contributions=match.contributions,
-        terms=match.terms,
-        evidence=match.evidence,
-        uncovered_keywords=match.uncovered_keywords,
-        is_pending=match.is_pending,
         verdict=match.verdict,
         expert=MatchedExpert.model_validate(match.expert),
         allowed_actions=allowed_actions,

@@ -9,14 +9,22 @@ from pydantic_core import to_json
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload, selectinload
 
 from app.achievements.models import Achievement, AchievementState
 from app.database import Record
 from app.demands.models import Demand, DemandState
 from app.experts.models import Evidence, Expert, ExpertState
-from app.matches.models import Judgment, Match, MatchRun, Pool, Verdict
-from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody
+from app.matches.models import (
+    Judgment,
+    Match,
+    MatchReview,
+    MatchRun,
+    Pool,
+    ReviewState,
+    Verdict,
+)
+from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
 
 
 def _is_one_of(column: InstrumentedAttribute[UUID], name: str) -> ColumnElement[bool]:
@@ -66,6 +74,13 @@ async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
 async def member_count(session: AsyncSession, pool: Pool) -> int:
     table, is_member = MEMBERS[pool]
     return await session.scalar(select(func.count(table.id)).where(is_member)) or 0
+
+
+async def encodable_count(session: AsyncSession) -> int:
+    """How many experts of the pool let an external encoder have their texts."""
+    _, is_member = MEMBERS[Pool.EXPERTS]
+    counted = select(func.count(Expert.id)).where(is_member, Expert.is_external_encoding_allowed)
+    return await session.scalar(counted) or 0
 
 
 async def find_run(session: AsyncSession, run_id: UUID) -> MatchRun | None:
@@ -136,6 +151,61 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
     scope = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
     latest = standing_judgments(scope).subquery()
     return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
+
+
+def listed_of_expert(expert_id: UUID) -> Select[Match]:
+    """The expert's matches for demands that are published, with their runs and demands."""
+    return _with_demand(select(Match)).where(
+        Match.expert_id == expert_id, Demand.state == DemandState.PUBLISHED
+    )
+
+
+def _with_demand(statement: Select[Any]) -> Select[Any]:
+    """Join a match's run and demand, and load them with it."""
+    return (
+        statement.join(MatchRun, Match.run_id == MatchRun.id)
+        .join(MatchRun.demand)
+        .options(contains_eager(Match.run).contains_eager(MatchRun.demand))
+    )
+
+
+def _reviews() -> Select[MatchReview]:
+    """Reviews with the expert, run and demand of their matches."""
+    match = contains_eager(MatchReview.match)
+    return (
+        select(MatchReview)
+        .join(MatchReview.match)
+        .outerjoin(Match.expert)
+        .join(Match.run)
+        .join(MatchRun.demand)
+        .options(
+            match.contains_eager(Match.expert),
+            match.contains_eager(Match.run).contains_eager(MatchRun.demand),
+        )
+    )
+
+
+async def find_review(
+    session: AsyncSession, review_id: UUID, *, is_for_update: bool = False
+) -> MatchReview | None:
+    statement = _reviews().where(MatchReview.id == review_id)
+    if is_for_update:
+        statement = statement.with_for_update(of=MatchReview)
+    return await session.scalar(statement)
+
+
+def listed_reviews(query: ReviewQuery, scope: ColumnElement[bool]) -> Select[MatchReview]:
+    statement = _reviews().where(scope)
+    return statement if query.state is None else statement.where(MatchReview.state == query.state)
+
+
+async def has_open_review(session: AsyncSession, match_id: UUID) -> bool:
+    found = await session.scalar(
+        select(MatchReview.id).where(
+            MatchReview.match_id == match_id, MatchReview.state == ReviewState.REQUESTED
+        )
+    )
+    return found is not None
 
 
 async def engagements_of(

@@ -11,7 +11,7 @@ from app.demands.schemas import PublicDemand
 from app.experts.models import EvidenceKind, ExpertKind, Grade
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, Day, FormText, Real, RecordBody, Whole, text_of
-from app.matches.models import Pool, Trigger, Verdict
+from app.matches.models import Pool, ReviewState, Trigger, Verdict
 from app.reference.codes import RegionCode
 
 Limit = Field(ge=1, le=100)
@@ -202,6 +202,46 @@ class RecommendationQuery(PageQuery):
 
 class JudgmentQuery(PageQuery):
     sort: Literal["created_at", "-created_at"] = "-created_at"
+
+
+class OwnMatch(Explained):
+    """Where an expert stood for a demand, and why, as the expert may know it."""
+
+    id: UUID
+    created_at: datetime
+    demand: PublicDemand
+    is_recommended: bool = Field(description="a coordinator recommends the expert")
+    allowed_actions: list[str] = Field(examples=[["request-review"]])
+
+
+class OwnMatchQuery(PageQuery):
+    sort: Literal["created_at", "-created_at"] = "-created_at"
+
+
+class ReviewRequest(Body):
+    reason: Annotated[str, text_of(1_000, min_length=1), Field(examples=["我有三项相关专利未计入"])]
+
+
+class ReviewAnswer(Body):
+    answer: Annotated[
+        str, text_of(2_000, min_length=1), Field(examples=["已核对：两项专利补录后将重新匹配。"])
+    ]
+
+
+class ReviewBody(RecordBody):
+    match_id: UUID
+    demand_id: UUID
+    expert_id: UUID
+    state: ReviewState
+    reason: str = Field(examples=["我有三项相关专利未计入"])
+    answer: str = Field(examples=[""])
+    answered_at: datetime | None = Field(examples=[None])
+    allowed_actions: list[str] = Field(examples=[["answer"]])
+
+
+class ReviewQuery(PageQuery):
+    state: ReviewState | None = None
+    sort: Literal["created_at", "-created_at"] = "created_at"
 
 
 class RankQuery(Body):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from app.accounts.dependencies import CurrentCaller
+from app.accounts.dependencies import CurrentAccount, CurrentCaller
 from app.accounts.models import Role
 from app.accounts.repository import Caller
 from app.interface.errors import Forbidden
@@ -55,7 +55,7 @@ def actor_of(caller: Caller) -> Actor:
     )
 
 
-async def get_actor(caller: CurrentCaller) -> Actor:
+async def get_actor(caller: CurrentCaller, _: CurrentAccount) -> Actor:
     return actor_of(caller)
 
 

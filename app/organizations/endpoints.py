@@ -6,7 +6,9 @@ from uuid import UUID
 from fastapi import Query, status
 
 from app.database import SessionDep
+from app.interface.admission import limited
 from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations import memberships, operations
@@ -27,6 +29,7 @@ router = conventional_router("organizations")
 
 
 @router.post("/organizations:register", status_code=status.HTTP_201_CREATED)
+@limited(RateClass.REGISTRATION, email_of=lambda values: values["data"].account.email)
 async def register_enterprise(session: SessionDep, data: Registration) -> Registered:
     """企业注册 · An enterprise introduces itself by its credit code; a coordinator verifies it."""
     return await memberships.register(session, data)

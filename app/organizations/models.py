@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import Account
 from app.database import Record
+from app.encryption.sealed import Sealed
 
 
 class OrganizationKind(StrEnum):
@@ -60,9 +61,12 @@ class Organization(Record):
     supervising_department: Mapped[str] = mapped_column(default="", comment="归口管理部门")
     attribute: Mapped[Attribute | None]
     introduction: Mapped[str] = mapped_column(default="")
-    contact_name: Mapped[str] = mapped_column(default="")
-    contact_phone: Mapped[str] = mapped_column(default="")
-    contact_email: Mapped[str] = mapped_column(default="")
+    contact_name_sealed: Mapped[str] = mapped_column("contact_name", default="")
+    contact_phone_sealed: Mapped[str] = mapped_column("contact_phone", default="")
+    contact_email_sealed: Mapped[str] = mapped_column("contact_email", default="")
+    contact_name = Sealed()
+    contact_phone = Sealed()
+    contact_email = Sealed()
     search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
 
 

@@ -76,9 +76,9 @@ class RoleError(RuntimeError):
 
 def conninfo(url: URL) -> str:
     """The address for libpq, which would not read `+` as the space that SQLAlchemy means by it."""
-    return make_conninfo(
-        **url.translate_connect_args(username="user", database="dbname"), **url.query
-    )
+    parts = url.translate_connect_args(username="user", database="dbname")
+    query = {n: v if isinstance(v, str) else ",".join(v) for n, v in url.query.items()}
+    return make_conninfo("", **(parts | query))
 
 
 async def service_url(owner: URL) -> URL:

@@ -10,24 +10,26 @@ from dataclasses import dataclass
 from alembic import op
 
 revision = "0020"
-down_revision = "0005"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
 # The settings of a transaction, as the rules read them. Only a scope of somebody signed in has an
 # account, a role and organizations. `(SELECT f())` in a rule is computed once for a statement.
+# None of the conditions is null, or AND would look at what stands behind it as well.
 SETTINGS = """
 CREATE FUNCTION scope_name() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(current_setting('shuangku.scope', true), '');
 CREATE FUNCTION scope_key() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(current_setting('shuangku.key', true), '');
 CREATE FUNCTION is_signed_in() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN scope_name() IN ('account', 'import');
+    RETURN scope_name() IN ('account', 'import')
+        AND coalesce(current_setting('shuangku.account', true), '') <> '';
 CREATE FUNCTION scope_account() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN is_signed_in()
         THEN nullif(current_setting('shuangku.account', true), '')::uuid END;
 CREATE FUNCTION scope_role() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN is_signed_in() THEN current_setting('shuangku.role', true) END;
+    RETURN CASE WHEN is_signed_in() THEN current_setting('shuangku.role', true) ELSE '' END;
 CREATE FUNCTION scope_region() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(current_setting('shuangku.region', true), '');
 CREATE FUNCTION scope_organizations() RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
@@ -37,9 +39,9 @@ CREATE FUNCTION scope_asked_organizations() RETURNS uuid[] LANGUAGE sql STABLE P
     RETURN CASE WHEN is_signed_in()
         THEN nullif(current_setting('shuangku.asked_organizations', true), '')::uuid[] END;
 CREATE FUNCTION is_staff() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(scope_role() IN ('coordinator', 'administrator'), false);
+    RETURN scope_role() IN ('coordinator', 'administrator');
 CREATE FUNCTION reads_pool() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(scope_role() IN ('coordinator', 'administrator', 'evaluator'), false);
+    RETURN scope_role() IN ('coordinator', 'administrator', 'evaluator');
 CREATE FUNCTION staff_prefix() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE scope_role()
         WHEN 'administrator' THEN ''
@@ -101,6 +103,16 @@ CREATE FUNCTION has_readable_membership(wanted uuid) RETURNS boolean LANGUAGE pl
 BEGIN RETURN EXISTS (SELECT FROM memberships AS m WHERE m.account_id = wanted); END $$;
 CREATE FUNCTION has_readable_demand(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN RETURN EXISTS (SELECT FROM demands AS d WHERE d.organization_id = wanted); END $$;
+CREATE FUNCTION has_readable_run(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (SELECT FROM match_runs AS r WHERE r.demand_id = wanted); END $$;
+CREATE FUNCTION has_readable_match(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (SELECT FROM matches AS m WHERE m.run_id = wanted); END $$;
+CREATE FUNCTION is_me(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (
+    SELECT FROM experts AS e WHERE e.id = wanted AND e.account_id = scope_account()
+); END $$;
+CREATE FUNCTION is_matched_here(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (SELECT FROM matches AS m WHERE m.expert_id = wanted); END $$;
 CREATE FUNCTION is_recommended_here(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN RETURN EXISTS (
     SELECT FROM matches AS m WHERE m.expert_id = wanted AND m.verdict = 'recommended'
@@ -123,12 +135,40 @@ OF_STAFF_ORGANIZATION = (
     "((SELECT is_staff()) AND EXISTS"
     f" (SELECT FROM organizations AS o WHERE o.id = organization_id AND {IN_REGION}))"
 )
-OF_STAFF_DEMAND = (
-    "((SELECT is_staff()) AND EXISTS"
-    f" (SELECT FROM demands AS d WHERE d.id = demand_id AND {IN_REGION}))"
+# Demands pass between levels: whoever had one before, and whoever has it now, carries it.
+CARRIED = (
+    "((SELECT is_staff()) AND (region_code IS NULL"
+    " OR starts_with(region_code, (SELECT staff_prefix()))"
+    " OR starts_with(handed_to_region_code, (SELECT staff_prefix()))))"
+)
+SHARED = (
+    "((SELECT is_staff()) AND EXISTS (SELECT FROM unnest(shared_region_codes) AS shared(code)"
+    " WHERE starts_with(shared.code, (SELECT staff_prefix()))))"
+)
+DEMAND = "SELECT FROM demands AS d WHERE d.id = demand_id AND"
+OF_STAFF_DEMAND = f"((SELECT is_staff()) AND EXISTS ({DEMAND} ({CARRIED} OR {SHARED})))"
+OF_CARRIED_RUN = (
+    "((SELECT is_staff()) AND EXISTS (SELECT FROM match_runs AS r"
+    f" JOIN demands AS d ON d.id = r.demand_id WHERE r.id = run_id AND {CARRIED}))"
+)
+OF_CARRIED_MATCH = (
+    "((SELECT is_staff()) AND EXISTS (SELECT FROM matches AS m"
+    " JOIN match_runs AS r ON r.id = m.run_id JOIN demands AS d ON d.id = r.demand_id"
+    f" WHERE m.id = match_id AND {CARRIED}))"
+)
+AS_EXPERT = "(SELECT scope_role()) = 'expert' AND"
+OF_MY_MATCH = (
+    f"({AS_EXPERT} EXISTS (SELECT FROM matches AS m WHERE m.id = match_id AND is_me(m.expert_id)))"
 )
 PERSON_OR_STAFF = f"(account_id = {ME} OR {IN_REGION})"
 EXPERT_PARTIES = f"(account_id = {ME} OR {OURS} OR {IN_REGION})"
+OF_MY_OR_STAFFS_EXPERT = (
+    f"EXISTS (SELECT FROM experts AS e WHERE e.id = expert_id AND {PERSON_OR_STAFF})"
+)
+ADMINISTRATOR = "(SELECT scope_role()) = 'administrator'"
+OF_MY_FACTOR = (
+    f"EXISTS (SELECT FROM second_factors AS f WHERE f.id = factor_id AND f.account_id = {ME})"
+)
 OF_MANAGED_EXPERT = f"EXISTS (SELECT FROM experts AS e WHERE e.id = expert_id AND {EXPERT_PARTIES})"
 
 
@@ -139,6 +179,10 @@ def in_scope(*names: str) -> str:
 def named(*values: str) -> str:
     """The row that somebody named by something only it has."""
     return f"({in_scope('lookup')} AND (SELECT scope_key()) IN ({', '.join(values)}))"
+
+
+IMPORTING = f"({in_scope('import')} AND (SELECT is_signed_in()))"
+HANDED_ON = f"({in_scope('handover')} AND id::text = (SELECT scope_key()))"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +201,8 @@ RULES = {
         reads=f"""
             id = {ME} OR {MANAGED_ACCOUNT} OR {named("email", "id::text")}
             OR {ME} IS NOT NULL AND has_readable_membership(id)""",
-        inserts=f"{MANAGED_ACCOUNT} OR {in_scope('registration')} AND role = 'enterprise'",
+        inserts=f"""
+            {MANAGED_ACCOUNT} OR {in_scope("registration")} AND role IN ('enterprise', 'expert')""",
         meets=f"id = {ME} OR {MANAGED_ACCOUNT}",
         writes=f"""
             {MANAGED_ACCOUNT} OR id = {ME} AND role = (SELECT scope_role())
@@ -183,15 +228,31 @@ RULES = {
             AND EXISTS (SELECT FROM accounts AS a WHERE a.id = account_id)""",
         writes=f"account_id = {ME} OR {OF_MANAGED_ACCOUNT}",
     ),
+    "identities": Rules(
+        reads=f"""account_id = {ME} OR {named("issuer || ' ' || subject")}""",
+        inserts=f"account_id = {ME} OR {in_scope('registration')}",
+        deletes=f"account_id = {ME}",
+    ),
+    # Whoever has lost theirs asks an administrator.
+    "second_factors": Rules(
+        reads=f"account_id = {ME} OR {ADMINISTRATOR} OR {in_scope('sealing')}",
+        inserts=f"account_id = {ME}",
+        writes=f"account_id = {ME} OR {ADMINISTRATOR} OR {in_scope('sealing')}",
+        deletes=f"account_id = {ME} OR {ADMINISTRATOR}",
+    ),
+    "recovery_codes": Rules(reads=OF_MY_FACTOR, writes=OF_MY_FACTOR),
     "organizations": Rules(
         reads=f"""
             (SELECT is_signed_in()) AND state = 'verified'
             OR id = ANY ((SELECT scope_organizations())::uuid[])
             OR id = ANY ((SELECT scope_asked_organizations())::uuid[])
-            OR {IN_REGION} OR {named("unified_social_credit_code")} OR {in_scope("import")}
+            OR {IN_REGION} OR {named("unified_social_credit_code")}
+            OR {IMPORTING} OR {in_scope("sealing")}
             OR {in_scope("account", "index")} AND has_readable_demand(id)""",
         inserts=f"{IN_REGION} OR {in_scope('registration')} AND state = 'registered'",
-        writes=f"id = ANY ((SELECT scope_organizations())::uuid[]) OR {IN_REGION}",
+        writes=f"""
+            id = ANY ((SELECT scope_organizations())::uuid[]) OR {IN_REGION}
+            OR {in_scope("sealing")}""",
     ),
     "memberships": Rules(
         reads=f"""
@@ -205,8 +266,9 @@ RULES = {
     ),
     "experts": Rules(
         reads=f"""
-            {EXPERT_PARTIES} OR {named("external_id", "account_id::text")} OR {in_scope("import")}
+            {EXPERT_PARTIES} OR {named("external_id", "account_id::text")} OR {IMPORTING}
             OR state = 'in_pool' AND ((SELECT reads_pool()) OR {in_scope("index", "judging")})
+            OR {in_scope("matches")} AND is_matched_here(id)
             OR {in_scope("recommendations")} AND is_recommended_here(id)""",
         meets=f"{EXPERT_PARTIES} OR {in_scope('judging')} AND state = 'in_pool'",
         writes=EXPERT_PARTIES,
@@ -217,34 +279,56 @@ RULES = {
         deletes=OF_MANAGED_EXPERT,
     ),
     "expert_contacts": Rules(
-        reads=f"EXISTS (SELECT FROM experts AS e WHERE e.id = expert_id AND {PERSON_OR_STAFF})",
-        writes=f"EXISTS (SELECT FROM experts AS e WHERE e.id = expert_id AND {PERSON_OR_STAFF})",
+        reads=f"{OF_MY_OR_STAFFS_EXPERT} OR {in_scope('sealing')}",
+        writes=f"{OF_MY_OR_STAFFS_EXPERT} OR {in_scope('sealing')}",
     ),
+    "consents": Rules(reads=OF_MY_OR_STAFFS_EXPERT, inserts=OF_MY_OR_STAFFS_EXPERT),
     "achievements": Rules(
         reads=f"""
             state = 'published' AND ((SELECT is_signed_in()) OR {in_scope("index")})
-            OR {OURS} OR {IN_REGION} OR {named("external_id")} OR {in_scope("import")}""",
+            OR {OURS} OR {IN_REGION} OR {named("external_id")} OR {IMPORTING}""",
         writes=f"{OURS} OR {IN_REGION}",
     ),
     "demands": Rules(
         reads=f"""
             state = 'published' AND ((SELECT reads_pool()) OR {in_scope("index")})
-            OR {OURS} OR {IN_REGION} OR {named("external_id")} OR {in_scope("import")}""",
-        writes=f"{OURS} OR {IN_REGION}",
+            OR {OURS} OR {CARRIED} OR {SHARED} OR {named("external_id")}
+            OR {IMPORTING} OR {in_scope("sealing")} OR {HANDED_ON}
+            OR {AS_EXPERT} has_readable_run(id)""",
+        writes=f"{OURS} OR {CARRIED} OR {in_scope('sealing')} OR {HANDED_ON}",
     ),
+    "demand_handovers": Rules(
+        reads=f"EXISTS ({DEMAND} ({OURS} OR {CARRIED} OR {SHARED}))",
+        inserts=f"EXISTS ({DEMAND} {CARRIED})",
+    ),
+    # An expert sees where they stood themself, and nobody else.
     "match_runs": Rules(
         reads=f"""
             {in_scope("index")} OR {OF_STAFF_DEMAND}
-            OR {in_scope("recommendations")} AND demand_id::text = (SELECT scope_key())""",
-        writes=OF_STAFF_DEMAND,
+            OR {in_scope("matches", "recommendations")} AND demand_id::text = (SELECT scope_key())
+            OR {AS_EXPERT} has_readable_match(id)""",
+        inserts=OF_STAFF_DEMAND,
     ),
     "matches": Rules(
-        reads=f"{in_scope('index')} OR EXISTS (SELECT FROM match_runs AS r WHERE r.id = run_id)",
-        writes="(SELECT is_staff()) AND EXISTS (SELECT FROM match_runs AS r WHERE r.id = run_id)",
+        reads=f"""
+            {in_scope("index")} OR {AS_EXPERT} is_me(expert_id)
+            OR ((SELECT is_staff()) OR {in_scope("matches", "recommendations")})
+            AND EXISTS (SELECT FROM match_runs AS r WHERE r.id = run_id)""",
+        inserts="(SELECT is_staff()) AND EXISTS (SELECT FROM match_runs AS r WHERE r.id = run_id)",
+        meets=f"{OF_CARRIED_RUN} OR {AS_EXPERT} is_me(expert_id)",
+        writes=OF_CARRIED_RUN,
     ),
     "judgments": Rules(
-        reads=f"{in_scope('index')} OR EXISTS (SELECT FROM matches AS m WHERE m.id = match_id)",
-        inserts="(SELECT is_staff()) AND EXISTS (SELECT FROM matches AS m WHERE m.id = match_id)",
+        reads=f"""
+            {in_scope("index")} OR {OF_CARRIED_MATCH} OR {in_scope("recommendations")}
+            AND EXISTS (SELECT FROM matches AS m WHERE m.id = match_id)""",
+        inserts=OF_CARRIED_MATCH,
+    ),
+    "match_reviews": Rules(
+        reads=f"{OF_MY_MATCH} OR {OF_CARRIED_MATCH}",
+        inserts=f"{OF_MY_MATCH} AND state = 'requested'",
+        writes=OF_CARRIED_MATCH,
+        meets=f"{OF_MY_MATCH} OR {OF_CARRIED_MATCH}",
     ),
     "imports": Rules(
         reads=f"""
@@ -253,7 +337,7 @@ RULES = {
         inserts=f"account_id = {ME}",
         writes=f"{in_scope('imports')} OR {in_scope('import')} AND account_id = {ME}",
     ),
-    "imported_rows": Rules(reads=in_scope("import"), writes=in_scope("import")),
+    "imported_rows": Rules(reads=IMPORTING, writes=IMPORTING),
     "kept_answers": Rules(
         reads=f"principal = (SELECT scope_principal()) OR {in_scope('retention')}",
         writes="principal = (SELECT scope_principal())",
@@ -296,7 +380,8 @@ def downgrade() -> None:
         for name in ("reading", "inserting", "updating", "deleting"):
             op.execute(f"DROP POLICY {name} ON {table}")
     for name in (
-        *("has_readable_membership", "has_readable_demand", "is_recommended_here"),
+        *("has_readable_membership", "has_readable_demand", "has_readable_run"),
+        *("has_readable_match", "is_me", "is_matched_here", "is_recommended_here"),
         *("enter", "account_of_secret", "scope_principal", "staff_prefix", "reads_pool"),
         *("is_staff", "scope_asked_organizations", "scope_organizations", "scope_region"),
         *("scope_role", "scope_account", "is_signed_in", "scope_key", "scope_name"),

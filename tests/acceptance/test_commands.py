@@ -1,5 +1,6 @@
 """The command line: what it asks, what it refuses, and where it runs."""
 
+import json
 import os
 import pty
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run
 
@@ -61,6 +63,32 @@ def test_the_administrators_password_is_asked_for(
     with psycopg.connect(database_url) as connection:
         found = connection.execute("SELECT email, role FROM accounts").fetchall()
     assert found == [(EMAIL, "administrator")]
+
+
+def test_keys_are_changed_one_after_the_other(
+    settings: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    old, new = new_key(), new_key()
+    row = {"name": "义乌某厂", "kind": "enterprise", "contact_phone": "000-1"}
+    file = tmp_path / "organizations.jsonl"
+    file.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    given = {**settings, "ENCRYPTION_KEYS": old}
+    first = KeyRing.of([old]).first
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM encryption_keys")
+        assert run(given, "import", "organizations", str(file)).returncode == 0
+
+        alone = run({**settings, "ENCRYPTION_KEYS": new}, "rotate-keys")
+        assert alone.returncode == 1
+        [line] = alone.stderr.splitlines()
+        assert f"the database needs the keys ['{first}']" in line
+
+        both = run({**settings, "ENCRYPTION_KEYS": f"{new},{old}"}, "rotate-keys")
+        assert (both.returncode, "sealed again: 1" in both.stderr) == (0, True), both.stderr
+        again = run({**settings, "ENCRYPTION_KEYS": new}, "rotate-keys")
+        assert (again.returncode, "sealed again: 0" in again.stderr) == (0, True), again.stderr
+        connection.execute("DELETE FROM encryption_keys")
+        connection.execute("DELETE FROM organizations")
 
 
 def typed_at_a_terminal(

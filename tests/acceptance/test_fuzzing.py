@@ -17,7 +17,8 @@ SECONDS = 45
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("fuzzing"), "--no-worker") as running:
+    folder = tmp_path_factory.mktemp("fuzzing")
+    with serving(folder, "--no-worker", RATE_LIMITS="all=1000000/60") as running:
         yield running
 
 

@@ -20,6 +20,7 @@ from tests.acceptance.processes import (
 )
 
 LONGEST = 1.0  # seconds from the answer of a write to the answer of a match that knows it
+LIMITS = "all=1000000/60,registration=10/36000"
 VERBS = ("submit", "begin-review", "recommend", "admit")
 
 
@@ -35,8 +36,9 @@ class Pair:
 def pair(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Pair]:
     """Started at the same moment on an empty database, so that both want to migrate it."""
     folder = tmp_path_factory.mktemp("pair")
-    first = start(folder / "first", "--no-worker", "--demo", DATABASE_URL=database_url)
-    second = start(folder / "second", "--no-worker", DATABASE_URL=database_url)
+    shared = {"DATABASE_URL": database_url, "RATE_LIMITS": LIMITS}
+    first = start(folder / "first", "--no-worker", "--demo", port=0, **shared)
+    second = start(folder / "second", "--no-worker", port=0, **shared)
     try:
         for running in (first, second):
             wait_until_ready(running)
@@ -93,6 +95,13 @@ def test_both_rank_and_score_alike(pair: Pair) -> None:
         assert one["index_version"] == other["index_version"] != ""
         assert len(one["matches"]) == 20
         assert essence(one) == essence(other)
+
+
+def test_both_count_the_same_callers_requests(pair: Pair) -> None:
+    asked = [pair.first, pair.second] * 10
+    answers = [http.post("/api/v1/organizations:register", json={}) for http in asked]
+    assert [answer.status_code for answer in answers] == [422] * 10 + [429] * 10
+    assert answers[9].headers["ratelimit"] == '"registration";r=0;t=36000'
 
 
 def essence(run: dict[str, Any]) -> list[tuple[Any, ...]]:

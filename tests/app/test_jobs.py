@@ -169,6 +169,7 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         ("fit_indexes", "* * * * *"),
         ("forget_old_answers", "29 * * * *"),
         ("save_indexes", "*/10 * * * *"),
+        ("seal_values", "41 3 * * *"),
     ]
     for name, _ in periodic:
         task = queue.tasks[name]

@@ -1,7 +1,7 @@
 """A region's code covers exactly what the tree of regions puts below it."""
 
 from app.reference.codes import names, rows
-from app.regions import covers, prefix
+from app.regions import COUNTRY, covers, parent, prefix
 
 PARENTS = {row["code"]: row["parent_code"] for row in rows("regions")}
 
@@ -39,3 +39,11 @@ def test_prefix() -> None:
         "3301",
         "330782",
     ]
+
+
+def test_the_level_above_is_the_parent_in_the_tree() -> None:
+    """But for counties that a province governs itself: their group is no level with staff."""
+    for code, above in PARENTS.items():
+        assert covers(parent(code), code)
+        if parent(code) in PARENTS or above == "":
+            assert parent(code) == (above or COUNTRY)

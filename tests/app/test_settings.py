@@ -1,5 +1,6 @@
 """Settings come from the environment, once; a secret key is made where none is given."""
 
+import base64
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from app.encryption.keys import KeyRing
 from app.settings import EncoderKind, Settings
+
+KEY = base64.b64encode(bytes(32)).decode()
 
 
 def _settings(**values: object) -> Settings:
@@ -17,10 +21,12 @@ def _settings(**values: object) -> Settings:
 
 def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", "https://a.test, https://b.test,")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8, ::1")
     monkeypatch.setenv("ACCESS_TOKEN_MINUTES", "5")
     monkeypatch.setenv("DATABASE_URL", "postgres://somebody:hunter2@host/pool")
     settings = Settings(_env_file=None)
     assert settings.cors_origins == ("https://a.test", "https://b.test")
+    assert settings.forwarded_allow_ips == ("10.0.0.0/8", "::1")
     assert settings.access_lifetime == timedelta(minutes=5)
     assert "hunter2" not in repr(settings)
 
@@ -39,6 +45,10 @@ def test_settings_are_frozen() -> None:
         ("max_body_bytes", 1),
         ("encoder_timeout_seconds", 0),
         ("encoder", "magic"),
+        ("rate_limits", "dreams=1/1"),
+        ("forwarded_allow_ips", "10.0.0.0/8, proxy.test"),
+        ("encryption_keys", "c2hvcnQ="),
+        ("encryption_keys", f"{KEY},no key"),
     ],
 )
 def test_nonsense_is_refused(name: str, value: object) -> None:
@@ -67,3 +77,26 @@ def test_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> 
     assert len(key.get_secret_value()) >= 32
     [path] = (tmp_path / "new").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_encryption_keys_are_read_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = base64.b64encode(bytes([1] * 32)).decode()
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{other}, {KEY},")
+    settings = Settings(_env_file=None, var_folder=tmp_path)
+    assert list(settings.key_ring().keys) == [
+        KeyRing.of([other]).first,
+        KeyRing.of([KEY]).first,
+    ]
+    assert KEY not in repr(settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encryption_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    settings = _settings(var_folder=tmp_path / "new")
+    with ThreadPoolExecutor(8) as pool:
+        [made] = set(pool.map(lambda _: settings.key_ring().first, range(8)))
+    [path] = (tmp_path / "new").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with path.open("a") as keys:  # the way to a new key: after the old one, then before it
+        keys.write(f"\n{KEY}\n")
+    assert list(settings.key_ring().keys) == [made, KeyRing.of([KEY]).first]

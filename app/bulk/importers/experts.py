@@ -16,10 +16,16 @@ from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
 from app.experts.schemas import ContactFields, ExpertCreate
 from app.experts.workflow import EDITABLE
+from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.access import Actor
 from app.organizations.models import Organization
 
+MATCHING_REFUSED = FieldError(
+    pointer="",
+    code="matching_refused",
+    message=Text("本人不同意参与匹配推荐", "The expert refuses to be matched"),
+)
 NOT_COLUMNS = frozenset({"evidence", "absences", "organization_name", "organization_id"})
 UNSAID = ExpertCreate(name="-").model_dump(exclude={"evidence"})
 
@@ -68,7 +74,8 @@ class ExpertImporter:
         await self._store_contact(record, row)
 
     def faults(self, record: Expert) -> Sequence[FieldError]:
-        return missing_fields(record)
+        refusals = [MATCHING_REFUSED] if record.is_matching_refused else []
+        return [*missing_fields(record), *refusals]
 
     def admit(self, record: Expert) -> None:
         record.state = ExpertState.IN_POOL

@@ -17,6 +17,7 @@ from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text
 LATENT = "lsa"
 RECORD = "index_model"
 FITTED = f"{RECORD}.fitted"
+REBUILT = f"{RECORD}.rebuilt"
 # A pool that has grown by this much gets new statistics: a few versions on the way to any size.
 GROWTH = 1.25
 # Below this share of encoded candidates the latent space serves all of them alike.

@@ -16,6 +16,7 @@ from uuid import UUID
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, Position
 from app.matches.calendar import today
@@ -43,6 +44,7 @@ class LiveIndex:
     _position: Position = field(default_factory=Position, init=False)
     _version_id: UUID | None = field(default=None, init=False)
     _year: int = field(default=0, init=False)
+    _rebuilt_at: int = field(default=0, init=False)  # the last change that asked for it
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -74,7 +76,19 @@ class LiveIndex:
             position = self._position
             await to_thread.run_sync(snapshots.save, self.folder, of, index, position)
 
-    async def _load(self, session: AsyncSession) -> None:
+    async def rebuild(self) -> None:
+        """Have every process make its index anew from the records, and write this one down.
+
+        What was removed is only marked as such in an index that lives on.
+        """
+        async with self.sessions.begin() as session:
+            version_id = await fitting.newest_id(session, self.pool)
+            if version_id is None:
+                return
+            await change_log.append(session, fitting.REBUILT, version_id)
+        await self.save()
+
+    async def _load(self, session: AsyncSession, *, takes_saved: bool = True) -> None:
         """Take the saved index of the version in force, or build it; fit a first one if need be.
 
         Capacities are counted by the year, so that an index of another year is no use.
@@ -82,7 +96,7 @@ class LiveIndex:
         year, position = today().year, await changes.position_now(session)
         version_id = await fitting.newest_id(session, self.pool)
         saved = None
-        if version_id is not None:
+        if version_id is not None and takes_saved:
             of = Origin(pool=self.pool, version_id=version_id, year=year)
             saved = await to_thread.run_sync(snapshots.load, self.folder, of)
         if saved is not None and saved[1].oldest <= position.oldest:
@@ -115,8 +129,13 @@ class LiveIndex:
             rows, position = await self._read_changes(session)
             has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
-            if await self._is_superseded(session, rows) or (ids and self._index is None):
-                await self._load(session)
+            is_rebuilt = self._is_rebuilt(rows)
+            if (
+                is_rebuilt
+                or await self._is_superseded(session, rows)
+                or (ids and self._index is None)
+            ):
+                await self._load(session, takes_saved=not is_rebuilt)
                 if self._index is not None:
                     has_more = True  # it stands where it was saved, or where its reading began
                     continue
@@ -127,6 +146,13 @@ class LiveIndex:
     async def _read_changes(self, session: AsyncSession) -> tuple[Sequence[ChangeRow], Position]:
         records = (pools.SUBJECT_OF_POOL[self.pool], fitting.RECORD)
         return await changes.read_since(session, self._position, records=records)
+
+    def _is_rebuilt(self, rows: Sequence[ChangeRow]) -> bool:
+        """Whether the changes ask for an index made anew, for the first time."""
+        asked = max((row.id for row in rows if row.kind == fitting.REBUILT), default=0)
+        is_news = asked > self._rebuilt_at
+        self._rebuilt_at = max(asked, self._rebuilt_at)
+        return is_news
 
     async def _is_superseded(self, session: AsyncSession, rows: Sequence[ChangeRow]) -> bool:
         """Whether the changes tell of statistics, and other ones than ours are in force."""

@@ -42,6 +42,7 @@ class Matcher:
 
     indexes: Mapping[Pool, LiveIndex]
     encoder: Encoder | None
+    encodes_by_consent: bool = False
     # By `text_key`; an encoder makes the same vector of the same text, whoever asks.
     query_vectors: LRUCache[str, vectors.Vector] = field(
         default_factory=lambda: LRUCache(QUERY_VECTORS), init=False
@@ -57,14 +58,20 @@ class Matcher:
         preferences: Preferences = NO_PREFERENCES,
         limit: int = 20,
         keeps_vector: bool = True,
+        may_encode: bool = True,
     ) -> Ranking:
-        """The best of the pool as it is committed now; empty when it is, or the query is."""
+        """The best of the pool as it is committed now; empty when it is, or the query is.
+
+        may_encode: False for a text that must not go to the encoder.
+        """
         index = await self.indexes[pool].refresh(session)
         if index is None:
             return EMPTY
         if not len(index) or not query.text.strip():
             return replace(EMPTY, index_version=index.version)
-        vector = await self._query_vector(session, index, query, keeps_vector)
+        vector = None
+        if may_encode:
+            vector = await self._query_vector(session, index, query, keeps_vector)
         ranking = await to_thread.run_sync(
             lambda: match(
                 query,
@@ -116,7 +123,7 @@ def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession
     encoder = create_encoder(settings)
     folder = settings.var_folder / "indexes"
     indexes = {pool: LiveIndex(pool=pool, sessions=sessions, folder=folder) for pool in Pool}
-    return Matcher(indexes=indexes, encoder=encoder)
+    return Matcher(indexes=indexes, encoder=encoder, encodes_by_consent=settings.encodes_by_consent)
 
 
 def get_matcher(request: Request) -> Matcher:

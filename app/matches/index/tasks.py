@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import Position
+from app.experts import repository as experts
 from app.jobs import RETRY, defer_once, queue
 from app.matches import repository
 from app.matches.index import fitting, pools, vectors
@@ -36,10 +37,14 @@ class MatchingWork:
     sessions: async_sessionmaker[AsyncSession]
     encoder: Encoder | None
     indexes: dict[Pool, LiveIndex]
+    encodes_by_consent: bool = False
     # How far each pool has been encoded; absent until the first pass over all of it is through.
     positions: dict[Pool, Position] = field(default_factory=dict)
     # The pools all of whose texts had vectors when this worker last looked.
     settled: set[Pool] = field(default_factory=set)
+
+    def asks_for_consent(self, pool: Pool) -> bool:
+        return self.encodes_by_consent and pool is Pool.EXPERTS
 
 
 @queue.periodic(cron="* * * * *")
@@ -86,6 +91,41 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
         await index.save()
 
 
+@queue.periodic(cron="11 4 * * *")
+@queue.task(
+    name="forget_vectors",
+    queueing_lock="forget_vectors",
+    lock="encode",
+    retry=RETRY,
+    pass_context=True,
+)
+async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
+    """Delete the vectors of texts that stand in no pool any more."""
+    work: MatchingWork = context.additional_context["matching"]
+    async with work.sessions.begin() as session:
+        documents: set[str] = set()
+        for pool in Pool:
+            for candidate in await pools.load_all(session, pool):
+                documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
+        queries = {text_key(text) for text in await pools.query_texts(session)}
+        await vectors.keep_only(session, documents, is_query=False)
+        await vectors.keep_only(session, queries, is_query=True)
+
+
+@queue.task(
+    name="rebuild_indexes",
+    queueing_lock="rebuild_indexes",
+    lock="index",
+    retry=RETRY,
+    pass_context=True,
+)
+async def rebuild_indexes(context: JobContext) -> None:
+    """Make the indexes anew from the records: a removed one leaves its copy in what stood there."""
+    work: MatchingWork = context.additional_context["matching"]
+    for index in work.indexes.values():
+        await index.rebuild()
+
+
 async def _fit(work: MatchingWork, pool: Pool) -> None:
     async with work.sessions.begin() as session:
         await fitting.fit(session, pool, work.encoder)
@@ -100,7 +140,7 @@ async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None
         if ids:
             work.settled.discard(pool)
         for start in range(0, len(ids), ENCODED_AT_ONCE):
-            await _encode_batch(work.sessions, encoder, pool, ids[start : start + ENCODED_AT_ONCE])
+            await _encode_batch(work, encoder, pool, ids[start : start + ENCODED_AT_ONCE])
         work.positions[pool] = position
     work.settled.add(pool)
 
@@ -118,13 +158,12 @@ async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, b
 
 
 async def _encode_batch(
-    sessions: async_sessionmaker[AsyncSession],
-    encoder: Encoder,
-    pool: Pool,
-    ids: Sequence[UUID],
+    work: MatchingWork, encoder: Encoder, pool: Pool, ids: Sequence[UUID]
 ) -> None:
     """Encode and commit one batch, so that a killed worker loses little."""
-    async with sessions.begin() as session:
+    async with work.sessions.begin() as session:
+        if work.asks_for_consent(pool):
+            ids = await experts.encodable(session, ids)
         candidates = await pools.load(session, pool, ids)
         known = await fitting.known_vectors(session, encoder.name, candidates)
         fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
@@ -152,6 +191,8 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             stored = await fitting.newest(session, pool)
             known = stored.encoded if stored else 0
             encoded = candidates if pool in work.settled else known
+            if work.asks_for_consent(pool):
+                encoded = min(encoded, await repository.encodable_count(session))
             size = PoolSize(candidates=candidates, encoded=encoded)
             if fitting.is_outgrown(stored, size, work.encoder):
                 found.append(pool)

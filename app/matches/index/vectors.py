@@ -1,12 +1,12 @@
 """Stored vectors: each text is encoded once, by a job or by the first match that needs it."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from anyio import CapacityLimiter, to_thread
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Text, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -52,6 +52,16 @@ async def store(
         for key, vector in sorted(vectors.items())
     ]
     await session.execute(insert(StoredVector).on_conflict_do_nothing(), rows)
+
+
+async def keep_only(session: AsyncSession, keys: Collection[str], *, is_query: bool) -> None:
+    """Delete all other vectors of this side, of every encoder."""
+    is_used = StoredVector.key == any_(bindparam("keys", type_=ARRAY(Text)))
+    await session.execute(
+        delete(StoredVector).where(StoredVector.is_query == is_query, ~is_used),
+        {"keys": list(keys)},
+        execution_options={"synchronize_session": False},
+    )
 
 
 async def encode(

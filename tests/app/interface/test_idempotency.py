@@ -21,11 +21,19 @@ EXPERT: dict[str, Any] = {"name": "甲", "region_code": YIWU, "organization_name
 KEY = {"Idempotency-Key": "b0a7f1d2"}
 # Their answers hold secrets or change nothing.
 UNKEPT = {
+    "/auth:finish-sign-in",
+    "/auth:finish-with-provider",
+    "/auth:start-with-provider",
+    "/me/identities:start",
+    "/me/second-factor:confirm",
+    "/me/second-factor:disable",
+    "/me/second-factor:enrol",
     "/auth:sign-in",
     "/auth:refresh",
     "/auth:sign-out",
     "/auth:reset-password",
     "/me:change-password",
+    "/me:erase",
     "/accounts/{account_id}:issue-password-reset",
     "/api-keys",
     "/matches:preview",

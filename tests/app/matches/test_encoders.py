@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.changes import repository as changes
 from app.demands.models import DemandState
+from app.experts.consents import TEXT_VERSION
 from app.jobs import queue
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.index.tasks import MatchingWork
@@ -63,6 +64,7 @@ def remote(settings: Settings, endpoint: EmbeddingsServer, tmp_path: Path) -> Se
             "encoder_model": "bigrams",
             "encoder_api_key": SecretStr("key"),
             "encoder_timeout_seconds": 0.5,
+            "encoder_needs_consent": False,
         }
     )
 
@@ -326,3 +328,34 @@ async def test_the_local_encoder(
         assert names(run)[0] == "染整"
         assert await count(session, encoder=LocalEncoder.name, is_query=True) >= 1
         assert matcher.indexes[Pool.EXPERTS].current.model.dimensions == LocalEncoder.dimensions
+
+
+async def test_to_a_foreign_encoder_go_only_texts_of_experts_who_consented(
+    people: People,
+    session: AsyncSession,
+    remote: Settings,
+    service_database: URL,
+    endpoint: EmbeddingsServer,
+) -> None:
+    guarded = remote.model_copy(update={"encoder_needs_consent": True})
+    await scenes.expert(session, "同意者", "锦纶染色工艺", is_external_encoding_allowed=True)
+    person = await people.account(Role.EXPERT)
+    silent = await scenes.expert(session, "未表示者", "永磁电机控制", account_id=person.id)
+    await scenes.demand(session, await people.organization())
+    async with another_process(guarded, service_database) as app:
+        matcher = app.state.matcher
+        work = MatchingWork(
+            sessions=within(app.state.sessions, Scope.INDEX),
+            encoder=matcher.encoder,
+            encodes_by_consent=matcher.encodes_by_consent,
+            indexes=dict(matcher.indexes),
+        )
+        await run_jobs(work)
+        assert any("锦纶染色工艺" in text for text in endpoint.texts)
+        asking = await People(app, session).client(person)
+        assert (await asking.get(f"/experts/{silent.id}/matching-demands")).status_code == 200
+        assert not [text for text in endpoint.texts if "永磁电机" in text]
+        body = {"purpose": "external_encoding", "is_given": True, "text_version": TEXT_VERSION}
+        await asking.post(f"/experts/{silent.id}:declare-consent", json=body)
+        await run_jobs(work)
+    assert any("永磁电机控制" in text for text in endpoint.texts)

@@ -1,0 +1,149 @@
+"""Four levels work as one (四级联动): up to the next level, down to another, sideways to share.
+
+Whoever may carry a demand follows from its region (every level above it) and from the region it
+was handed to; a region that it is shared with reads it in full and looks for experts.
+"""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.demands import operations, repository
+from app.demands.access import carried_by, may_read_in_full
+from app.demands.models import Demand, Handover, HandoverKind
+from app.demands.schemas import HandoverBody, HandoverQuery, HandoverTo
+from app.demands.workflow import HANDED_ON
+from app.interface.errors import Conflict, Forbidden, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
+from app.organizations.access import Actor
+from app.regions import COUNTRY, parent
+from app.scopes import Scope, borrowed
+
+MAX_SHARES = 20
+
+
+async def submit_up(session: AsyncSession, actor: Actor, demand_id: UUID, reason: str) -> Demand:
+    """Hand the demand to the level above the one that carries it."""
+    demand = await _carried(session, actor, demand_id, "submit-up")
+    present = carried_by(demand)
+    if present in (None, COUNTRY):
+        raise Conflict(Text("已在最高层级", "It is at the highest level already"))
+    return await _hand_to(
+        session, actor, demand, HandoverKind.SUBMITTED_UP, parent(present), reason
+    )
+
+
+async def dispatch(
+    session: AsyncSession, actor: Actor, demand_id: UUID, data: HandoverTo
+) -> Demand:
+    """Hand the demand to a region below the caller's own."""
+    demand = await _carried(session, actor, demand_id, "dispatch")
+    if not actor.manages_region(data.region_code) or data.region_code == carried_by(demand):
+        raise invalid_field(
+            "/region_code",
+            "not_below",
+            "应为您管辖范围内的其他地区",
+            "Should be another region inside your own",
+        )
+    return await _hand_to(
+        session, actor, demand, HandoverKind.DISPATCHED, data.region_code, data.reason
+    )
+
+
+async def share(session: AsyncSession, actor: Actor, demand_id: UUID, data: HandoverTo) -> Demand:
+    """Let the staff of another region read the demand in full and look for experts."""
+    demand = await _carried(session, actor, demand_id, "share")
+    if data.region_code in demand.shared_region_codes:
+        raise Conflict(Text("已与该地区共享", "It is shared with this region already"))
+    if len(demand.shared_region_codes) >= MAX_SHARES:
+        raise Conflict(Text(f"最多与 {MAX_SHARES} 个地区共享", f"At most {MAX_SHARES} regions"))
+    demand.shared_region_codes = [*demand.shared_region_codes, data.region_code]
+    return await _keep(session, actor, demand, HandoverKind.SHARED, data.region_code, data.reason)
+
+
+async def end_share(
+    session: AsyncSession, actor: Actor, demand_id: UUID, data: HandoverTo
+) -> Demand:
+    """Take the demand back from a region that it was shared with, in any state."""
+    demand = await operations.get_managed(session, actor, demand_id)
+    _require_carrier(actor, demand)
+    if data.region_code not in demand.shared_region_codes:
+        raise Conflict(Text("未与该地区共享", "It is not shared with this region"))
+    left = [code for code in demand.shared_region_codes if code != data.region_code]
+    demand.shared_region_codes = left
+    return await _keep(
+        session, actor, demand, HandoverKind.SHARE_ENDED, data.region_code, data.reason
+    )
+
+
+async def search(
+    pages: Pages, actor: Actor, demand_id: UUID, query: HandoverQuery
+) -> Page[HandoverBody]:
+    """Every step between levels, latest first, for whoever reads the demand in full."""
+    demand = await operations.get(pages.session, actor, demand_id)
+    if not may_read_in_full(actor, demand):
+        raise Forbidden()
+    return await pages.read(
+        repository.listed_handovers(demand_id),
+        query=query,
+        columns={"created_at": Handover.created_at},
+        show=HandoverBody.of,
+    )
+
+
+async def _carried(session: AsyncSession, actor: Actor, demand_id: UUID, verb: str) -> Demand:
+    demand = await operations.get_managed(session, actor, demand_id)
+    _require_carrier(actor, demand)
+    if demand.state not in HANDED_ON:
+        raise WrongState(verb=verb, state=demand.state, allowed=sorted(HANDED_ON))
+    return demand
+
+
+def _require_carrier(actor: Actor, demand: Demand) -> None:
+    """Staff of the level that carries the demand, or of one above it."""
+    if not actor.manages_region(carried_by(demand)):
+        raise Forbidden(Text("该需求现由其他层级负责", "Another level carries this demand now"))
+
+
+async def _hand_to(
+    session: AsyncSession,
+    actor: Actor,
+    demand: Demand,
+    kind: HandoverKind,
+    region_code: str,
+    reason: str,
+) -> Demand:
+    kept = await _keep(session, actor, demand, kind, region_code, reason)
+    async with borrowed(session, Scope.HANDOVER, str(demand.id)):  # it may leave the actor's view
+        demand.handed_to_region_code = None if region_code == demand.region_code else region_code
+    return kept
+
+
+async def _keep(
+    session: AsyncSession,
+    actor: Actor,
+    demand: Demand,
+    kind: HandoverKind,
+    region_code: str,
+    reason: str,
+) -> Demand:
+    session.add(
+        Handover(
+            demand_id=demand.id,
+            kind=kind,
+            from_region_code=carried_by(demand),
+            to_region_code=region_code,
+            reason=reason,
+            account_id=actor.account_id,
+        )
+    )
+    await changes.append(
+        session,
+        f"demand.{kind}",
+        demand.id,
+        actor_id=actor.account_id,
+        data={"from": carried_by(demand), "to": region_code},
+    )
+    return demand

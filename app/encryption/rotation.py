@@ -1,0 +1,99 @@
+"""Seal again what is not under the first key: values from before there were keys, and old keys'.
+
+Safe beside a running service and after a kill: each batch is a transaction that touches only rows
+which nobody has changed meanwhile, and what is done is not stale any more.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from app.encryption import repository
+from app.encryption.keys import CannotOpen, KeyRing
+from app.encryption.sealed import SealedTable, place_of, ring, sealed_tables
+from app.scopes import Scope, within
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+Sessions = async_sessionmaker[AsyncSession]
+Progress = Callable[[str, int], None]
+
+
+class MissingKeys(Exception):
+    """The database holds values that this process could not read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """How many rows were sealed again, and how many could not be."""
+
+    resealed: int
+    left: int
+
+
+async def require_keys(sessions: Sessions) -> None:
+    """Note the key that this process seals with; raises MissingKeys for one that it lacks.
+
+    So a process with a key of its own finds out before it writes what others cannot read.
+    """
+    keys = ring()
+    async with sessions.begin() as session:
+        missing = sorted(await repository.key_ids(session) - set(keys.keys))
+        if missing:
+            raise MissingKeys(
+                f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 · the database needs the keys {missing}"
+            )
+        await repository.note_key(session, keys.first)
+
+
+async def reseal(sessions: Sessions, progress: Progress = lambda table, done: None) -> Rotation:
+    """Put every value under the first key; `progress` hears each table's name and rows done.
+
+    When nothing is left, the other keys are not needed any more.
+    """
+    keys, total = ring(), 0
+    sessions = within(sessions, Scope.SEALING)
+    for sealed in sealed_tables():
+        done = 0
+        while count := await _pass(sessions, sealed, keys):
+            done += count
+            progress(sealed.table.name, done)
+        total += done
+    async with sessions.begin() as session:
+        left = [await repository.count_stale(session, s, keys.first) for s in sealed_tables()]
+        if not any(left):
+            await repository.forget_other_keys(session, keys.first)
+    return Rotation(resealed=total, left=sum(left))
+
+
+async def _pass(sessions: Sessions, sealed: SealedTable, keys: KeyRing) -> int:
+    """Once over the table; how many rows were sealed again."""
+    last, count = UUID(int=0), 0
+    while True:
+        async with sessions.begin() as session:
+            rows = await repository.stale_rows(session, sealed, keys.first, after=last, limit=BATCH)
+            if not rows:
+                return count
+            renewed = [(row, new) for row in rows if (new := _renewed(sealed, row, keys))]
+            count += await repository.replace(session, sealed, renewed)
+        last = rows[-1].id
+
+
+def _renewed(sealed: SealedTable, row: Row[Any], keys: KeyRing) -> list[str] | None:
+    """The row's values under the first key; None if one of them cannot be read."""
+    found = []
+    for name in sealed.columns:
+        place = place_of(sealed.table.name, name, row.id)
+        try:
+            text = keys.open(row._mapping[name], place)
+        except CannotOpen as error:
+            logger.error("%s", error)
+            return None
+        found.append(keys.seal(text, place) if text else "")
+    return found

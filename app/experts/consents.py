@@ -1,0 +1,114 @@
+"""Consent per purpose: an expert allows or refuses, and what follows from it.
+
+The latest declaration about a purpose is in force. Without one, a profile is matched on another
+legal ground (the expert entered it, or their employer recommended them: 个人信息保护法 art. 13),
+and no text of it goes to an external encoder (art. 23: another processor needs separate consent).
+"""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.experts import operations, repository
+from app.experts.access import parties_of
+from app.experts.models import (
+    Consent,
+    ConsentPurpose,
+    ConsentSource,
+    Expert,
+    ExpertState,
+)
+from app.experts.schemas import ConsentBody, ConsentDeclaration, ConsentQuery, PurposeBody
+from app.interface.errors import Forbidden, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
+from app.lifecycle import Party
+from app.organizations.access import Actor
+
+TEXT_VERSION = "2026-11"  # a changed text gets a new one: what was agreed to is what was read
+TEXTS = {
+    ConsentPurpose.MATCHING: Text(
+        "同意将本人的专业资料用于企业技术需求的匹配和推荐；撤回后暂停匹配，已有记录保留。",
+        "My professional profile may be matched to enterprises' demands. If I withdraw this, "
+        "matching stops and past records stay.",
+    ),
+    ConsentPurpose.EXTERNAL_ENCODING: Text(
+        "同意将本人的专业资料文本（不含姓名与联系方式）发送给外部向量服务，用于提高匹配准确度。",
+        "The texts of my profile, without name and contacts, may be sent to an external encoder, "
+        "which makes matching more accurate.",
+    ),
+}
+REFUSED = "本人不同意参与匹配推荐"
+
+
+def purposes() -> list[PurposeBody]:
+    """Every purpose with its present text."""
+    return [
+        PurposeBody(purpose=purpose, text=text.zh, text_en=text.en, text_version=TEXT_VERSION)
+        for purpose, text in TEXTS.items()
+    ]
+
+
+async def declare(
+    session: AsyncSession, actor: Actor, expert_id: UUID, data: ConsentDeclaration
+) -> ConsentBody:
+    """Keep a declaration by the expert, or by staff who hold it in writing, and obey it."""
+    expert = await operations.get_managed(session, actor, expert_id)
+    if data.text_version != TEXT_VERSION:
+        raise invalid_field(
+            "/text_version",
+            "outdated_text",
+            "告知文本已更新，请重新阅读",
+            "The text has changed; read it again",
+        )
+    consent = Consent(
+        expert_id=expert.id,
+        purpose=data.purpose,
+        is_given=data.is_given,
+        source=_source(parties_of(actor, expert)),
+        text_version=data.text_version,
+        declared_by_id=actor.account_id,
+    )
+    session.add(consent)
+    _obey(expert, consent)
+    await changes.append(
+        session,
+        "expert.consent_declared",
+        expert.id,
+        actor_id=actor.account_id,
+        data={"purpose": data.purpose, "is_given": data.is_given},
+    )
+    return ConsentBody.of(consent)
+
+
+async def search(
+    pages: Pages, actor: Actor, expert_id: UUID, query: ConsentQuery
+) -> Page[ConsentBody]:
+    """All declarations, for the expert and the staff of the region."""
+    expert = await operations.get(pages.session, actor, expert_id)
+    _source(parties_of(actor, expert))
+    return await pages.read(
+        repository.listed_consents(expert_id, query),
+        query=query,
+        columns={"created_at": Consent.created_at},
+        show=ConsentBody.of,
+    )
+
+
+def _source(parties: set[Party]) -> ConsentSource:
+    if Party.PERSON in parties:
+        return ConsentSource.ONLINE
+    if Party.STAFF in parties:
+        return ConsentSource.WRITTEN
+    raise Forbidden()
+
+
+def _obey(expert: Expert, consent: Consent) -> None:
+    """Who refuses to be matched leaves the pool at once; who allows it again waits for staff."""
+    if consent.purpose is ConsentPurpose.EXTERNAL_ENCODING:
+        expert.is_external_encoding_allowed = consent.is_given
+        return
+    expert.is_matching_refused = not consent.is_given
+    if expert.is_matching_refused and expert.state is ExpertState.IN_POOL:
+        expert.state, expert.state_reason = ExpertState.SUSPENDED, REFUSED

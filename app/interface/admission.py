@@ -1,0 +1,135 @@
+"""Who is counted against which limit, before a route does anything."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Any, TypeVar
+from uuid import UUID
+
+from cachetools import TTLCache
+from fastapi import Request
+
+from app.interface.policies import GUARDING, PROVING, RateClass
+from app.interface.rate_limits import Limiter
+
+GUARD = "guard"
+REMEMBERED = 20_000
+REMEMBERED_SECONDS = 300
+IPV6_HOST_BITS = 64
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+Values = Mapping[str, Any]  # what an endpoint is called with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What a route counts against; `email_of` finds whose account an attempt is on."""
+
+    rate_class: RateClass
+    email_of: Callable[[Values], str] | None = None
+
+
+def limited(
+    rate_class: RateClass, *, email_of: Callable[[Values], str] | None = None
+) -> Callable[[EndpointT], EndpointT]:
+    """Mark an endpoint whose requests count against another class than their method's."""
+
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, GUARD, Guard(rate_class=rate_class, email_of=email_of))
+        return endpoint
+
+    return mark
+
+
+def guard_of(endpoint: Callable[..., Any], methods: set[str]) -> Guard:
+    by_method = RateClass.READS if methods <= {"GET"} else RateClass.WRITES
+    guard: Guard = getattr(endpoint, GUARD, Guard(rate_class=by_method))
+    return guard
+
+
+class Callers:
+    """Tells without the database whom a request is counted against.
+
+    That is the account, whatever its keys and tokens, so that nobody multiplies their share by
+    making more of them; a credential that was not let in yet counts for its address.
+    """
+
+    def __init__(self, account_of_token: Callable[[str], UUID | None]) -> None:
+        self._account_of_token = account_of_token
+        self._known: TTLCache[bytes, UUID] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
+
+    def subject_of(self, request: Request, rate_class: RateClass) -> str:
+        account_id = None if rate_class in GUARDING else self._account_of(request)
+        return str(account_id or address_of(request))
+
+    def note(self, request: Request) -> None:
+        """Remember whom the door let in with this credential."""
+        credential = request.headers.get("authorization")
+        principal: UUID | None = getattr(request.state, "principal", None)
+        if credential is not None and principal is not None:
+            self._known[_digest(credential)] = principal
+
+    def forget(self, request: Request) -> None:
+        """The door turned this credential away."""
+        self._known.pop(_digest(request.headers.get("authorization", "")), None)
+
+    def _account_of(self, request: Request) -> UUID | None:
+        credential = request.headers.get("authorization")
+        if credential is None:
+            return None
+        known = self._known.get(_digest(credential))
+        return known or self._account_of_token(credential.partition(" ")[2])
+
+
+def address_of(request: Request) -> str:
+    """The caller's address, or the network of an IPv6 host, which has 2**64 addresses."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> IPV6_HOST_BITS << IPV6_HOST_BITS)}/{IPV6_HOST_BITS}"
+
+
+async def admit(request: Request, guard: Guard) -> dict[str, str]:
+    """Count the request; the fields that tell its caller how they stand.
+
+    Raises RateLimited.
+    """
+    limiter, callers = _limiter_of(request), _callers_of(request)
+    subject = callers.subject_of(request, guard.rate_class)
+    standing = await limiter.take(guard.rate_class, subject)
+    return {} if standing is None else standing.headers
+
+
+async def admit_attempt(request: Request, guard: Guard, values: Values) -> None:
+    """Count an attempt on somebody's account. Raises RateLimited."""
+    if guard.email_of is not None:
+        limiter, address = _limiter_of(request), address_of(request)
+        await limiter.take_by_email(guard.rate_class, guard.email_of(values), address)
+
+
+async def note_success(request: Request, guard: Guard, values: Values) -> None:
+    """The attempt succeeded; where that takes the account's secret, it was the owner's."""
+    if guard.email_of is not None and guard.rate_class in PROVING:
+        limiter, address = _limiter_of(request), address_of(request)
+        await limiter.note_success(guard.rate_class, guard.email_of(values), address)
+
+
+def _limiter_of(request: Request) -> Limiter:
+    limiter: Limiter = request.app.state.limiter
+    return limiter
+
+
+def _callers_of(request: Request) -> Callers:
+    callers: Callers = request.app.state.callers
+    return callers
+
+
+def _digest(credential: str) -> bytes:
+    return hashlib.blake2b(credential.encode(), digest_size=16).digest()

@@ -1,0 +1,154 @@
+"""No decision is only a machine's: candidates see why they rank, and may have a person look.
+
+(个人信息保护法 art. 24: on request the decision is explained, and may be refused as automatic.)
+"""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.database import now
+from app.demands import access as demand_access
+from app.demands.models import Demand, DemandState
+from app.demands.schemas import PublicDemand
+from app.experts import access as expert_access
+from app.experts import operations as experts
+from app.experts.models import Expert
+from app.interface.errors import Conflict, Forbidden, NotFound, WrongState
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
+from app.lifecycle import Party
+from app.matches import presentation, repository
+from app.matches.models import Match, MatchReview, ReviewState, Verdict
+from app.matches.schemas import (
+    OwnMatch,
+    OwnMatchQuery,
+    ReviewAnswer,
+    ReviewBody,
+    ReviewQuery,
+    ReviewRequest,
+)
+from app.organizations.access import Actor
+
+
+async def list_own_matches(
+    pages: Pages, actor: Actor, expert_id: UUID, query: OwnMatchQuery
+) -> Page[OwnMatch]:
+    """Where an expert stood for demands that are published, for the expert alone."""
+    expert = await experts.get(pages.session, actor, expert_id)
+    _require_person(actor, expert)
+    return await pages.read(
+        repository.listed_of_expert(expert_id),
+        query=query,
+        columns={"created_at": Match.created_at},
+        show=lambda match: _show_own(actor, match),
+    )
+
+
+async def request(
+    session: AsyncSession, actor: Actor, match_id: UUID, data: ReviewRequest
+) -> ReviewBody:
+    """Ask the staff of the demand's region to look at a match, once at a time."""
+    match = await repository.find_match(session, match_id, is_for_update=True)
+    if match is None or not _is_own(actor, match):
+        raise NotFound()
+    if await repository.has_open_review(session, match_id):
+        raise Conflict(Text("复核已在处理中", "A review is under way already"))
+    review = MatchReview(
+        match_id=match.id,
+        match=match,
+        state=ReviewState.REQUESTED,
+        reason=data.reason,
+        answer="",
+        requested_by_id=actor.account_id,
+    )
+    session.add(review)
+    await changes.append(session, "match_review.requested", review.id, actor_id=actor.account_id)
+    return _show(actor, review)
+
+
+async def get(session: AsyncSession, actor: Actor, review_id: UUID) -> ReviewBody:
+    return _show(actor, await _found(session, actor, review_id))
+
+
+async def search(pages: Pages, actor: Actor, query: ReviewQuery) -> Page[ReviewBody]:
+    """One's own, and for staff those about demands of their region."""
+    return await pages.read(
+        repository.listed_reviews(query, _readable(actor)),
+        query=query,
+        columns={"created_at": MatchReview.created_at},
+        show=lambda review: _show(actor, review),
+    )
+
+
+async def answer(
+    session: AsyncSession, actor: Actor, review_id: UUID, data: ReviewAnswer
+) -> ReviewBody:
+    """A person of the demand's region says what they found."""
+    review = await _found(session, actor, review_id, is_for_update=True)
+    if not _is_staff(actor, review.match):
+        raise Forbidden()
+    if review.state is not ReviewState.REQUESTED:
+        raise WrongState(verb="answer", state=review.state, allowed=[ReviewState.REQUESTED])
+    review.state, review.answer = ReviewState.ANSWERED, data.answer
+    review.answered_by_id, review.answered_at = actor.account_id, now()
+    await changes.append(session, "match_review.answered", review.id, actor_id=actor.account_id)
+    return _show(actor, review)
+
+
+async def _found(
+    session: AsyncSession, actor: Actor, review_id: UUID, *, is_for_update: bool = False
+) -> MatchReview:
+    review = await repository.find_review(session, review_id, is_for_update=is_for_update)
+    if review is None or not (_is_own(actor, review.match) or _is_staff(actor, review.match)):
+        raise NotFound()
+    return review
+
+
+def _is_own(actor: Actor, match: Match) -> bool:
+    """Staff need not be able to read the expert."""
+    return match.expert is not None and Party.PERSON in expert_access.parties_of(
+        actor, match.expert
+    )
+
+
+def _is_staff(actor: Actor, match: Match) -> bool:
+    return Party.STAFF in demand_access.parties_of(actor, match.run.demand)
+
+
+def _require_person(actor: Actor, expert: Expert) -> None:
+    if Party.PERSON not in expert_access.parties_of(actor, expert):
+        raise Forbidden()
+
+
+def _readable(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `_found`, in SQL."""
+    own = Expert.account_id == actor.account_id
+    if not actor.is_staff:
+        return own
+    return or_(own, demand_access.in_staffs_scope(actor))
+
+
+def _show(actor: Actor, review: MatchReview) -> ReviewBody:
+    is_open = review.state is ReviewState.REQUESTED
+    return ReviewBody.of(
+        review,
+        demand_id=review.match.run.demand_id,
+        expert_id=review.match.expert_id,
+        allowed_actions=["answer"] if is_open and _is_staff(actor, review.match) else [],
+    )
+
+
+def _show_own(actor: Actor, match: Match) -> OwnMatch:
+    demand: Demand = match.run.demand
+    is_open = demand.state is DemandState.PUBLISHED
+    return OwnMatch(
+        **presentation.stored_reasons(match),
+        id=match.id,
+        created_at=match.created_at,
+        demand=PublicDemand.of(demand, allowed_actions=[]),
+        is_recommended=match.verdict is Verdict.RECOMMENDED,
+        allowed_actions=["request-review"] if is_open else [],
+    )

@@ -1,0 +1,105 @@
+"""Forget a person: nothing that names or describes them stays, what is counted stays.
+
+Rank, score and features of past matches, verdicts, kind, province and broad disciplines stay; with
+them alone nobody can be found. Vectors and saved indexes follow by job.
+"""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, Role
+from app.accounts.secrets import hash_password, is_password, new_secret
+from app.accounts.sign_in import end_sign_ins
+from app.changes import operations as changes
+from app.demands.models import Demand
+from app.experts import operations as experts
+from app.experts import repository as expert_repository
+from app.experts.access import parties_of
+from app.experts.models import Expert, ExpertState, RemovalCause
+from app.interface.errors import Forbidden, invalid_field
+from app.interface.language import Text
+from app.jobs import defer_unless_waiting
+from app.lifecycle import Party
+from app.organizations.access import Actor
+from app.organizations.models import Organization
+from app.personal_data import repository
+from app.scopes import Scope, borrowed
+from app.search import search_vector
+
+ERASED = "已注销"
+ERASED_DOMAIN = "@erased.invalid"
+NO_LISTS = (
+    *("technology_fields", "research_directions", "specialities", "languages", "service_modes"),
+    *("absences", "conflicting_organization_ids", "societies"),
+)
+NO_TEXTS = (
+    *("name_pinyin", "academy_division", "organization_name", "title", "introduction"),
+    "state_reason",
+)
+NO_VALUES = (
+    *("external_id", "account_id", "elected_year", "organization_id", "country"),
+    *("yearly_capacity", "orcid"),
+)
+
+
+async def erase_own(session: AsyncSession, account: Account, password: str) -> None:
+    """Erase the caller's account and profile. Staff first hand their work over."""
+    if account.role not in (Role.ENTERPRISE, Role.EXPERT):
+        raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
+    if not await is_password(password, account.password_hash):
+        raise invalid_field(
+            "/password", "wrong_password", "密码不正确", "The password is not right"
+        )
+    expert = await expert_repository.find_of_account(session, account.id)
+    async with borrowed(session, Scope.SERVICE):  # wherever something is said of the person
+        if expert is not None:
+            await forget_expert(session, expert, account.id)
+        await forget_account(session, account, account.id)
+
+
+async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> None:
+    """Erase a profile, by the expert or by staff of the region whom the expert has asked."""
+    expert = await experts.get_managed(session, actor, expert_id)
+    if not parties_of(actor, expert) & {Party.PERSON, Party.STAFF}:
+        raise Forbidden()
+    async with borrowed(session, Scope.SERVICE):
+        await forget_expert(session, expert, actor.account_id)
+
+
+async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
+    """Empty the record and all that other tables say of the person."""
+    expert.name = ERASED
+    expert.state, expert.removal_cause = ExpertState.REMOVED, RemovalCause.REQUESTED
+    expert.is_retired = expert.is_external_encoding_allowed = False
+    expert.disciplines = sorted({code[:3] for code in expert.disciplines})
+    expert.region_code = f"{expert.region_code[:2]}0000" if expert.region_code else None
+    for names, nothing in ((NO_LISTS, list), (NO_TEXTS, str)):
+        for name in names:
+            setattr(expert, name, nothing())
+    for name in NO_VALUES:
+        setattr(expert, name, None)
+    expert.search = search_vector([])
+    await changes.append(session, "expert.erased", expert.id, actor_id=actor_id)
+    await repository.forget_about_expert(session, expert.id)
+    for task in ("forget_vectors", "rebuild_indexes"):
+        await defer_unless_waiting(session, task)
+
+
+async def forget_account(session: AsyncSession, account: Account, actor_id: UUID | None) -> None:
+    """Empty the account, end its ways in, and take it out of contact fields that name it."""
+    await _leave_contacts(session, account)
+    account.email, account.display_name = f"{account.id.hex}{ERASED_DOMAIN}", ERASED
+    account.password_hash, account.is_active = await hash_password(new_secret()), False
+    await end_sign_ins(session, account)
+    await changes.append(session, "account.erased", account.id, actor_id=actor_id)
+    await repository.forget_about_account(session, account.id)
+
+
+async def _leave_contacts(session: AsyncSession, account: Account) -> None:
+    organizations = await repository.organizations_of(session, account.id)
+    demands = await repository.demands_of(session, [o.id for o in organizations])
+    records: list[Organization | Demand] = [*organizations, *demands]
+    for record in records:
+        if record.contact_email.lower() == account.email:
+            record.contact_name = record.contact_phone = record.contact_email = ""

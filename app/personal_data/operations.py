@@ -1,0 +1,46 @@
+"""What is held on a person, all of it, for that person."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account
+from app.changes import operations as changes
+from app.database import now
+from app.experts import operations as experts
+from app.experts import repository as expert_repository
+from app.experts.access import parties_of
+from app.interface.errors import Forbidden
+from app.lifecycle import Party
+from app.organizations.access import Actor
+from app.personal_data import repository
+from app.personal_data.holdings import HOLDINGS, Person
+from app.personal_data.schemas import PersonalData, Section
+from app.scopes import Scope, borrowed
+
+
+async def export_own(session: AsyncSession, account: Account) -> PersonalData:
+    """The account and, where there is one, its profile."""
+    expert = await expert_repository.find_of_account(session, account.id)
+    await changes.append(session, "account.exported", account.id, actor_id=account.id)
+    person = Person(account_id=account.id, expert_id=expert.id if expert else None)
+    return await _export(session, person)
+
+
+async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> PersonalData:
+    """A profile, for staff of the region whom its expert has asked."""
+    expert = await experts.get(session, actor, expert_id)
+    if not parties_of(actor, expert) & {Party.PERSON, Party.STAFF}:
+        raise Forbidden()
+    await changes.append(session, "expert.exported", expert.id, actor_id=actor.account_id)
+    return await _export(session, Person(account_id=None, expert_id=expert.id))
+
+
+async def _export(session: AsyncSession, person: Person) -> PersonalData:
+    sections = []
+    async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
+        for holding in HOLDINGS:
+            rows, is_cut = await repository.rows_about(session, holding, person)
+            if rows:
+                sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
+    return PersonalData(exported_at=now(), sections=sections)

@@ -1,0 +1,184 @@
+"""Every SELECT on what is held on a person, and the statements that forget it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, inspect, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import (
+    Account,
+    ApiKey,
+    Identity,
+    PasswordReset,
+    RefreshToken,
+    SecondFactor,
+)
+from app.bulk.models import Import, ImportedRow, ImportKind
+from app.database import Base
+from app.demands.models import Demand
+from app.encryption.sealed import Sealed, place_of, ring
+from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
+from app.interface import idempotency
+from app.interface.models import KeptAnswer
+from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.organizations.models import Membership, MembershipState, Organization, OrganizationState
+from app.personal_data.holdings import HIDDEN, Holding, Person
+
+ROWS = 50_000  # of one table in an export
+CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
+
+# What a run says of somebody besides where they stood: why they were kept out, in free text.
+FORGET_EXCLUSIONS = text(
+    """
+    UPDATE match_runs SET
+        exclusions = (
+            SELECT coalesce(jsonb_agg(
+                CASE WHEN item->>'expert_id' = :id THEN item || '{"detail": ""}' ELSE item END
+            ), '[]') FROM jsonb_array_elements(exclusions) AS item
+        ),
+        parameters = jsonb_set(parameters, '{excluded}', (
+            SELECT coalesce(jsonb_agg(
+                CASE WHEN item->>'expert_id' = :id THEN item || '{"reason": "-"}' ELSE item END
+            ), '[]') FROM jsonb_array_elements(parameters->'excluded') AS item
+        ))
+    WHERE exclusions @> jsonb_build_array(jsonb_build_object('expert_id', CAST(:id AS text)))
+       OR parameters->'excluded'
+          @> jsonb_build_array(jsonb_build_object('expert_id', CAST(:id AS text)))
+    """
+)
+
+
+async def rows_about(
+    session: AsyncSession, holding: Holding, person: Person
+) -> tuple[list[dict[str, Any]], bool]:
+    """The newest rows of one table about a person, and whether there are more."""
+    columns = [c for c in inspect(holding.table).columns if c.key not in HIDDEN]
+    statement = select(*columns).where(holding.about(person))
+    keys = inspect(holding.table).primary_key
+    found = await session.execute(statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1))
+    rows = [_opened(holding, dict(row)) for row in found.mappings()]
+    return rows[:ROWS], len(rows) > ROWS
+
+
+def _opened(holding: Holding, row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its sealed columns in the open."""
+    for name in row:
+        if isinstance(vars(holding.table).get(name), Sealed):
+            row[name] = ring().open(row[name] or "", place_of(holding.name, name, row["id"]))
+    return row
+
+
+async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
+    """Delete or empty all that other tables say of an expert; ranks and scores stay."""
+    for table in (Evidence, ExpertContact, Consent):
+        await _delete(session, table, table.expert_id == expert_id)
+    of_rows = (ImportedRow.kind == ImportKind.EXPERTS) & (ImportedRow.record_id == expert_id)
+    await _delete(session, ImportedRow, of_rows)
+    own = select(Match.id).where(Match.expert_id == expert_id).scalar_subquery()
+    await _update(session, Judgment, Judgment.match_id.in_(own), reason="")
+    await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
+    await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
+    await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
+    await idempotency.forget_about(session, expert_id)
+
+
+async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
+    """Delete an account's ways in, its kept answers and memberships."""
+    for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
+        await _delete(session, table, table.account_id == account_id)
+    await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
+    await idempotency.forget_about(session, account_id)
+    of_account = Membership.account_id == account_id
+    await _update(session, Membership, of_account, state=MembershipState.REVOKED)
+
+
+async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:
+    """The organizations that the account is or was a member of, locked."""
+    members = select(Membership.organization_id).where(Membership.account_id == account_id)
+    statement = select(Organization).where(Organization.id.in_(members))
+    return (await session.scalars(statement.with_for_update())).all()
+
+
+async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) -> Sequence[Demand]:
+    """The organizations' demands, locked."""
+    statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
+    return (await session.scalars(statement.with_for_update(of=Demand))).all()
+
+
+async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+    """Experts who left the pool for good before then and still have their name."""
+    return (
+        await session.scalars(
+            select(Expert)
+            .where(
+                Expert.state == ExpertState.REMOVED,
+                Expert.updated_at < before,
+                Expert.name_pinyin != "",
+            )
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+
+
+async def closed_accounts(
+    session: AsyncSession, before: datetime, erased: str, limit: int
+) -> Sequence[Account]:
+    """Accounts that were shut before then and still have their address."""
+    return (
+        await session.scalars(
+            select(Account)
+            .where(
+                Account.is_active.is_(False),
+                Account.updated_at < before,
+                Account.email.not_like(f"%{erased}"),
+            )
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+
+
+async def delete_ended_tokens(session: AsyncSession, before: datetime) -> None:
+    await _delete(session, RefreshToken, RefreshToken.expires_at < before)
+    ended = (PasswordReset.used_at < before) | (PasswordReset.expires_at < before)
+    await _delete(session, PasswordReset, ended)
+    await _delete(session, ApiKey, (ApiKey.revoked_at < before) | (ApiKey.expires_at < before))
+
+
+async def empty_import_reports(session: AsyncSession, before: datetime) -> None:
+    await _update(session, Import, Import.finished_at < before, report=[], filename="")
+
+
+async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> None:
+    """Organizations that were never verified keep no contacts."""
+    of_rejected = (
+        Organization.state.in_((OrganizationState.REGISTERED, OrganizationState.REJECTED))
+    ) & (Organization.updated_at < before)
+    nothing = dict.fromkeys(CONTACTS, "")
+    await _update(session, Organization, of_rejected, **nothing)
+
+
+async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:
+    """Runs in which nobody was judged and nobody asked for a review."""
+    judged = select(Match.run_id).join(Judgment, Judgment.match_id == Match.id)
+    reviewed = select(Match.run_id).join(MatchReview, MatchReview.match_id == Match.id)
+    old = select(MatchRun.id).where(
+        MatchRun.created_at < before, MatchRun.id.not_in(judged), MatchRun.id.not_in(reviewed)
+    )
+    await _delete(session, Match, Match.run_id.in_(old))
+    await _delete(session, MatchRun, MatchRun.id.in_(old))
+
+
+async def _delete(session: AsyncSession, table: type[Base], which: ColumnElement[bool]) -> None:
+    await session.execute(delete(table).where(which).execution_options(synchronize_session=False))
+
+
+async def _update(
+    session: AsyncSession, table: type[Base], which: ColumnElement[bool], **values: object
+) -> None:
+    statement = update(table).where(which).values(values)
+    await session.execute(statement.execution_options(synchronize_session=False))

@@ -1,0 +1,143 @@
+"""Four levels: up, down and sideways; who carries a demand, and who sees it."""
+
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.demands.models import DemandState
+from tests.app.demands.forms import store
+from tests.app.matches import scenes
+from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG, People
+
+HANGZHOU, PUJIANG = "330100", "330726"
+REASON = {"reason": "本县无对口专家"}
+
+
+def to(region_code: str) -> dict[str, str]:
+    return REASON | {"region_code": region_code}
+
+
+async def post(client: AsyncClient, demand: Any, verb: str, body: Any = REASON) -> tuple[int, Any]:
+    answer = await client.post(f"/demands/{demand.id}:{verb}", json=body)
+    return answer.status_code, answer.json()
+
+
+async def test_up_through_all_levels(people: People, session: AsyncSession) -> None:
+    demand = await store(session, await people.organization())
+    for region, above in ((YIWU, JINHUA), (JINHUA, ZHEJIANG), (ZHEJIANG, "000000")):
+        status, shown = await post(await people.coordinator(region), demand, "submit-up")
+        assert (status, shown["handed_to_region_code"]) == (200, above)
+        lower = await people.coordinator(region)
+        assert (await post(lower, demand, "submit-up"))[0] == 403, "another level carries it"
+        assert (await lower.get(f"/demands/{demand.id}")).json()["problem"], "and still reads it"
+    assert (await post(await people.coordinator(None), demand, "submit-up"))[0] == 409
+    listed = (await (await people.coordinator()).get(f"/demands/{demand.id}/handovers")).json()
+    assert [item["to_region_code"] for item in listed["items"]] == ["000000", ZHEJIANG, JINHUA]
+    assert {item["reason"] for item in listed["items"]} == {REASON["reason"]}
+
+
+async def test_down_to_whom_it_suits(people: People, session: AsyncSession) -> None:
+    demand = await store(session, await people.organization())
+    province, hangzhou = await people.coordinator(ZHEJIANG), await people.coordinator(HANGZHOU)
+    assert (await hangzhou.get(f"/demands/{demand.id}")).json()["problem"] is None
+    assert (await post(hangzhou, demand, "dispatch", to(HANGZHOU)))[0] == 403
+    status, shown = await post(province, demand, "dispatch", to(HANGZHOU))
+    assert (status, shown["handed_to_region_code"]) == (200, HANGZHOU)
+    seen = (await hangzhou.get(f"/demands/{demand.id}")).json()
+    assert seen["problem"]
+    assert {"submit-up", "dispatch", "share"} <= set(seen["allowed_actions"])
+    assert (await post(province, demand, "dispatch", to(GUANGZHOU)))[0] == 422
+    assert (await post(province, demand, "dispatch", to(HANGZHOU)))[0] == 422
+    back = (await post(province, demand, "dispatch", to(YIWU)))[1]
+    assert back["handed_to_region_code"] is None
+    assert (await hangzhou.get(f"/demands/{demand.id}")).json()["problem"] is None
+
+
+async def test_sideways_to_read_and_to_look_for_experts(
+    people: People, session: AsyncSession
+) -> None:
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    home, other = await people.coordinator(), await people.coordinator(PUJIANG)
+    assert (await other.post(f"/demands/{demand.id}:match", json={})).status_code == 403
+    shared = (await post(home, demand, "share", to(PUJIANG)))[1]
+    assert shared["shared_region_codes"] == [PUJIANG]
+    assert (await post(home, demand, "share", to(PUJIANG)))[0] == 409
+    seen = (await other.get(f"/demands/{demand.id}")).json()
+    assert seen["problem"]
+    assert seen["allowed_actions"] == []
+    listed = (await other.get("/demands")).json()["items"]
+    assert [item["problem"] for item in listed] == [seen["problem"]]
+    run = await scenes.match(other, demand.id)
+    assert {m["allowed_actions"] == [] for m in run["matches"]} == {True}
+    assert await scenes.judge(other, run["matches"][0]["id"], "suitable") == 404
+    ended = (await post(home, demand, "end-share", to(PUJIANG)))[1]
+    assert ended["shared_region_codes"] == []
+    assert (await other.get(f"/demands/{demand.id}")).json()["problem"] is None
+    assert (await other.get(f"/match-runs/{run['id']}")).status_code == 404
+    assert (await post(home, demand, "end-share", to(PUJIANG)))[0] == 409
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "update", "share", "submit-up"])
+async def test_a_partner_changes_nothing(people: People, session: AsyncSession, verb: str) -> None:
+    demand = await store(session, await people.organization(), shared_region_codes=[PUJIANG])
+    other = await people.coordinator(PUJIANG)
+    if verb == "update":
+        answer = await other.patch(f"/demands/{demand.id}", json={"title": "改"})
+        assert answer.status_code == 403
+    else:
+        assert (await post(other, demand, verb, to(PUJIANG) if verb == "share" else REASON))[
+            0
+        ] == 403
+
+
+async def test_a_draft_is_the_enterprises_own(people: People, session: AsyncSession) -> None:
+    demand = await store(session, await people.organization(), state=DemandState.DRAFT)
+    staff = await people.coordinator()
+    for verb, body in (("submit-up", REASON), ("dispatch", to(PUJIANG)), ("share", to(PUJIANG))):
+        status, problem = await post(await people.coordinator(JINHUA), demand, verb, body)
+        assert (status, problem["code"]) == (409, "wrong_state") or verb == "dispatch"
+    assert "share" not in (await staff.get(f"/demands/{demand.id}")).json()["allowed_actions"]
+
+
+async def test_each_level_may_look_at_its_own_queue(people: People, session: AsyncSession) -> None:
+    organization = await people.organization()
+    demand = await store(session, organization, state=DemandState.SUBMITTED)
+    await store(session, organization, state=DemandState.SUBMITTED)
+    city, county = await people.coordinator(JINHUA), await people.coordinator()
+
+    async def waiting(client: AsyncClient, level: str) -> int:
+        queue = (await client.get("/queue", params={"level": level})).json()
+        assert sum(queue["counts"].values()) == len(queue["items"])
+        return len(queue["items"])
+
+    assert (await waiting(city, "all"), await waiting(city, "own")) == (2, 0)
+    await post(county, demand, "submit-up")
+    assert (await waiting(city, "all"), await waiting(city, "own")) == (2, 1)
+    assert (await waiting(county, "all"), await waiting(county, "own")) == (2, 1)
+
+
+async def test_list_agrees_with_reading_one_by_one(people: People, session: AsyncSession) -> None:
+    organization = await people.organization()
+    places = [None, JINHUA, HANGZHOU, "000000"]
+    shares: list[list[str]] = [[], [PUJIANG], [GUANGZHOU, HANGZHOU]]
+    demands = [
+        await store(
+            session, organization, handed_to_region_code=place, shared_region_codes=list(shared)
+        )
+        for place in places
+        for shared in shares
+    ]
+    for region in (YIWU, PUJIANG, JINHUA, HANGZHOU, ZHEJIANG, GUANGZHOU, "440000", None):
+        reader = await people.coordinator(region)
+        listed = (await reader.get("/demands")).json()["items"]
+        in_full = {item["id"] for item in listed if item["problem"]}
+        # By what only the full text holds one finds only what one reads in full.
+        query = {"organization_id": str(organization.id)}
+        found = (await reader.get("/demands", params=query)).json()["items"]
+        assert {item["id"] for item in found} == in_full, region
+        for demand in demands:
+            shown = (await reader.get(f"/demands/{demand.id}")).json()
+            assert bool(shown["problem"]) == (str(demand.id) in in_full), region

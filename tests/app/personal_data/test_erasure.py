@@ -1,0 +1,128 @@
+"""Whoever is erased stands nowhere any more, and what was counted still counts."""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Role
+from app.demands.models import Demand
+from app.matches.models import Judgment, Match
+from tests.app.matches import scenes
+from tests.app.personal_data.scenes import PASSWORD, WORDS, whole_person
+from tests.people import GUANGZHOU, People
+
+
+async def found_in_database(session: AsyncSession, words: Sequence[str]) -> list[tuple[str, str]]:
+    """Every table of the database in which one of the words stands, as text or as bytes."""
+    await session.commit()
+    tables = await session.scalars(
+        text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    )
+    found = []
+    for table in tables.all():
+        for word in words:
+            hexed = word.encode().hex()
+            statement = text(
+                f"SELECT count(*) FROM {table} AS t"
+                " WHERE position(:word in t::text) > 0 OR position(:hexed in t::text) > 0"
+            )
+            if await session.scalar(statement, {"word": word, "hexed": hexed}):
+                found.append((table, word))
+    return found
+
+
+async def test_nothing_that_names_or_describes_the_person_stays(
+    people: People, session: AsyncSession
+) -> None:
+    person = await whole_person(people, session)
+    words = [word for name, word in WORDS.items() if name != "direction"]
+    in_the_open = set(words) - {WORDS["phone"]}  # that one is sealed
+    assert {word for _, word in await found_in_database(session, words)} == in_the_open
+    wrong = await person.client.post("/me:erase", json={"password": "not this one"})
+    assert wrong.json()["errors"][0]["pointer"] == "/password"
+    done = await person.client.post("/me:erase", json={"password": PASSWORD})
+    assert done.status_code == 204, done.text
+    assert await found_in_database(session, words) == []
+    # The demand's own text holds the direction, too; it is the enterprise's.
+    places = {table for table, _ in await found_in_database(session, [WORDS["direction"]])}
+    assert places <= {"demands"}
+    assert (await person.client.get("/me")).status_code == 401
+
+
+async def test_what_was_counted_still_counts(people: People, session: AsyncSession) -> None:
+    person = await whole_person(people, session)
+    [before] = [m for m in person.run["matches"] if m["expert"]["id"] == str(person.expert_id)]
+    await person.client.post("/me:erase", json={"password": PASSWORD})
+    match = await session.get_one(Match, before["id"])
+    assert (match.rank, match.score) == (before["rank"], before["score"])
+    assert sum(c["value"] for c in match.contributions) - match.score < 1e-6
+    assert match.features
+    verdicts = await session.scalars(select(Judgment.verdict))
+    assert verdicts.all() == ["unsuitable"]
+    staff = await people.coordinator()
+    listed = (await staff.get(f"/match-runs/{person.run['id']}/matches")).json()["items"]
+    assert [item["expert"]["name"] for item in listed] == ["已注销"]
+
+
+async def test_the_next_match_knows_the_person_no_more(
+    people: People, session: AsyncSession
+) -> None:
+    person = await whole_person(people, session)
+    await person.client.post("/me:erase", json={"password": PASSWORD})
+    run = await scenes.match(await people.coordinator(), person.run["demand_id"])
+    assert run["matches"] == []
+
+
+async def test_staff_erase_a_profile_on_request(people: People, session: AsyncSession) -> None:
+    person = await whole_person(people, session)
+    path = f"/experts/{person.expert_id}:erase"
+    for other, status in (
+        (await people.coordinator(GUANGZHOU), 403),
+        (await people.evaluator(), 403),
+        (await people.expert(), 404),
+    ):
+        assert (await other.post(path)).status_code == status
+    assert (await (await people.coordinator()).post(path)).status_code == 204
+    assert (await person.client.get("/me")).status_code == 200
+    shown = (await (await people.administrator()).get(f"/experts/{person.expert_id}")).json()
+    assert (shown["name"], shown["state"], shown["evidence"]) == ("已注销", "removed", [])
+    assert (shown["region_code"], shown["disciplines"]) == ("330000", ["540"])
+
+
+async def test_an_enterprises_person_leaves_its_contact_fields(
+    people: People, session: AsyncSession
+) -> None:
+    organization = await people.organization()
+    account = await people.account(Role.ENTERPRISE)
+    await people.join(account, organization)
+    account.password_hash = (await whole_person(people, session)).account.password_hash
+    contact = {"contact_name": "周某", "contact_phone": "1", "contact_email": account.email}
+    mine = await scenes.demand(session, organization, **contact)
+    others = await scenes.demand(
+        session, organization, **contact | {"contact_email": "other@test.invalid"}
+    )
+    ids = mine.id, others.id
+    client = await people.client(account)
+    assert (await client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    session.expire_all()
+    left = [(await session.get_one(Demand, i)).contact_name for i in ids]
+    assert left == ["", "周某"]
+
+
+async def test_staff_are_not_erased_by_themselves(people: People) -> None:
+    staff = await people.coordinator()
+    assert (await staff.post("/me:erase", json={"password": PASSWORD})).status_code == 403
+
+
+async def test_jobs_for_what_lies_outside_the_records_are_asked_for_once(
+    people: People, session: AsyncSession, app: FastAPI
+) -> None:
+    for _ in range(2):
+        expert = await scenes.expert(session, "某人", "某方向")
+        await (await people.coordinator()).post(f"/experts/{expert.id}:erase")
+    waiting = await session.scalars(
+        text("SELECT task_name FROM procrastinate_jobs WHERE status = 'todo' ORDER BY 1")
+    )
+    assert waiting.all() == ["forget_vectors", "rebuild_indexes"]

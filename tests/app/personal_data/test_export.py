@@ -1,0 +1,57 @@
+"""A person gets all that is held on them, and nobody else does."""
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes.models import Change
+from tests.app.personal_data.scenes import WORDS, whole_person
+from tests.people import GUANGZHOU, People
+
+
+async def test_one_gets_all_that_is_held_on_one(people: People, session: AsyncSession) -> None:
+    person = await whole_person(people, session)
+    answer = await person.client.get("/me/personal-data")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    text = json.dumps(answer.json(), ensure_ascii=False)
+    assert [word for word in WORDS.values() if word not in text] == []
+    sections = {section["name"]: section["rows"] for section in answer.json()["sections"]}
+    assert {"accounts", "experts", "evidence", "expert_contacts", "consents", "matches"} <= set(
+        sections
+    )
+    assert {"api_keys", "refresh_tokens", "judgments", "match_reviews", "changes"} <= set(sections)
+    assert all(row["id"] == str(person.expert_id) for row in sections["experts"])
+
+
+async def test_no_secret_is_among_it(people: People, session: AsyncSession) -> None:
+    person = await whole_person(people, session)
+    text = (await person.client.get("/me/personal-data")).text
+    assert person.account.password_hash not in text
+    for name in ('_hash"', '"search"', '"fingerprint"'):
+        assert name not in text
+
+
+async def test_only_the_expert_and_staff_of_the_region_get_a_profiles_data(
+    people: People, session: AsyncSession
+) -> None:
+    person = await whole_person(people, session)
+    path = f"/experts/{person.expert_id}/personal-data"
+    readers = {
+        "person": (person.client, 200),
+        "staff": (await people.coordinator(), 200),
+        "staff elsewhere": (await people.coordinator(GUANGZHOU), 403),
+        "evaluator": (await people.evaluator(), 403),
+        "other expert": (await people.expert(), 404),
+        "enterprise": (await people.enterprise(), 404),
+    }
+    for name, (reader, status) in readers.items():
+        assert (await reader.get(path)).status_code == status, name
+    exported = select(Change.actor_id).where(Change.kind == "expert.exported")
+    assert len((await session.scalars(exported)).all()) == 2
+
+
+async def test_who_has_little_gets_little(people: People) -> None:
+    sections = (await (await people.evaluator()).get("/me/personal-data")).json()["sections"]
+    assert [section["name"] for section in sections] == ["accounts", "changes"]

@@ -1,0 +1,28 @@
+"""No table that refers to a person is forgotten."""
+
+import app.models  # noqa: F401  fills the metadata
+from app.database import Base
+from app.personal_data.holdings import HOLDINGS
+
+PEOPLE = {"accounts", "experts"}
+# Columns that only say who did something to a record of somebody else's.
+ACTORS = {
+    "evidence.verified_by_id",
+    "consents.declared_by_id",
+    "judgments.account_id",
+    "match_reviews.requested_by_id",
+    "match_reviews.answered_by_id",
+    "password_resets.issued_by_id",
+    "demand_handovers.account_id",
+}
+
+
+def test_every_table_that_refers_to_a_person_is_exported() -> None:
+    held = {holding.name for holding in HOLDINGS}
+    for table in Base.metadata.tables.values():
+        for key in table.foreign_keys:
+            column = f"{table.name}.{key.parent.name}"
+            if key.column.table.name in PEOPLE and column not in ACTORS:
+                assert table.name in held, (
+                    f"say in HOLDINGS how {column} tells whose rows these are"
+                )

@@ -1,0 +1,115 @@
+"""What is past its time goes by itself, and nothing else does."""
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, RefreshToken, Role
+from app.bulk.models import Import, ImportKind, ImportMode, ImportState
+from app.database import Base, now
+from app.experts.models import Expert, ExpertState
+from app.matches.models import Match, MatchRun
+from app.organizations.models import Organization, OrganizationState
+from app.personal_data.retention import let_go
+from app.scopes import Scope, within
+from app.settings import Settings
+from tests.app.experts.profiles import store
+from tests.app.matches import scenes
+from tests.people import People
+
+OLD = timedelta(days=3_000)
+RECENT = timedelta(days=10)
+
+
+async def age(session: AsyncSession, table: type[Base], by: timedelta, **columns: Any) -> None:
+    """Put every row's times back."""
+    await session.execute(update(table).values({n: now() - by for n in columns or ("updated_at",)}))
+    await session.commit()
+
+
+async def count(session: AsyncSession, table: type[Base]) -> int:
+    found = await session.scalar(select(func.count()).select_from(table)) or 0
+    await session.commit()
+    return found
+
+
+async def run(app: FastAPI, settings: Settings) -> None:
+    await let_go(within(app.state.sessions, Scope.SERVICE), settings)
+
+
+async def test_removed_experts_and_closed_accounts_are_erased(
+    app: FastAPI, settings: Settings, people: People, session: AsyncSession
+) -> None:
+    await store(session, state=ExpertState.REMOVED, name="已出库者")
+    await store(session, state=ExpertState.IN_POOL, name="在库者")
+    closed = await people.account(Role.ENTERPRISE)
+    closed.is_active = False
+    await session.commit()
+    for by, names in ((RECENT, ["在库者", "已出库者"]), (OLD, ["在库者", "已注销"])):
+        await age(session, Expert, by)
+        await age(session, Account, by)
+        await run(app, settings)
+        found = await session.scalars(select(Expert.name).order_by(Expert.name))
+        assert sorted(found.all()) == sorted(names)
+    await session.refresh(closed)
+    assert closed.email.endswith("@erased.invalid")
+    await run(app, settings)
+
+
+async def test_runs_go_unless_somebody_was_judged(
+    app: FastAPI, settings: Settings, people: People, session: AsyncSession
+) -> None:
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    judged, _ = await scenes.match(staff, demand.id), await scenes.match(staff, demand.id)
+    await scenes.judge(staff, judged["matches"][0]["id"], "suitable")
+    await session.execute(text("UPDATE match_runs SET created_at = now() - interval '10 days'"))
+    await session.commit()
+    await run(app, settings)
+    assert await count(session, MatchRun) == 2
+    await session.execute(text("UPDATE match_runs SET created_at = now() - interval '9 years'"))
+    await session.commit()
+    await run(app, settings)
+    assert await count(session, MatchRun) == 1
+    assert await count(session, Match) == len(judged["matches"])
+
+
+async def test_tokens_reports_and_contacts_go(
+    app: FastAPI, settings: Settings, people: People, session: AsyncSession
+) -> None:
+    account = await people.account(Role.EXPERT)
+    for expires_at in (now() - OLD, now() + OLD):
+        token = RefreshToken(
+            account_id=account.id,
+            family_id=account.id,
+            token_hash=str(expires_at).encode(),
+            expires_at=expires_at,
+        )
+        session.add(token)
+    session.add(
+        Import(
+            account_id=account.id,
+            kind=ImportKind.EXPERTS,
+            filename="张三.xlsx",
+            mode=ImportMode.PARTIAL,
+            state=ImportState.DONE,
+            report=[{"row": 1}],
+            finished_at=now() - OLD,
+        )
+    )
+    unverified = await people.organization(state=OrganizationState.REJECTED)
+    verified = await people.organization()
+    unverified.contact_name = verified.contact_name = "周某"
+    await session.commit()
+    await age(session, Organization, OLD)
+    await run(app, settings)
+    assert await count(session, RefreshToken) == 1
+    [kept] = (await session.execute(select(Import.report, Import.filename))).all()
+    assert (kept.report, kept.filename) == ([], "")
+    session.expire_all()
+    found = await session.scalars(select(Organization).order_by(Organization.id))
+    assert [organization.contact_name for organization in found] == ["", "周某"]

@@ -1,0 +1,311 @@
+"""Every route of the document has what the interface's conventions ask of its kind."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient, Response
+
+from app.interface.errors import PROBLEM_RESPONSES
+from tests.app.interface.test_idempotency import UNKEPT
+from tests.architecture.test_access import UNKNOWN, protected
+from tests.people import People
+
+Schema = dict[str, Any]
+
+PREFIX = "/api/v1"
+SHARED_PROBLEMS = frozenset(map(str, PROBLEM_RESPONSES))
+LIMIT_FIELDS = frozenset({"RateLimit-Policy", "RateLimit"})
+
+# Lists that are no pages, and what bounds them. A page needs a stored order to go on in; these
+# have none, or fit into one answer for good.
+BOUNDED_LISTS = {
+    "/regions": "a published table of codes, `limit` up to the whole of it",
+    "/industries": "a published table of codes, `limit` up to the whole of it",
+    "/disciplines": "a published table of codes, `limit` up to the whole of it",
+    "/technology-fields": "a published table of codes, some tens",
+    "/countries": "a published table of codes, 249",
+    "/experts/{expert_id}/matching-demands": "ranked at the moment: the best `limit`",
+    "/demands/{demand_id}/similar-demands": "ranked at the moment: the best `limit`",
+    "/demands/{demand_id}/matching-achievements": "ranked at the moment: the best `limit`",
+    "/auth/providers": "those of the settings",
+    "/consent-purposes": "one for each purpose, of which there are two",
+    "/match-indexes": "one for each pool, of which there are three",
+    "/jobs": "the job queue's own numbers, not ids of ours: `before_id` goes on from one",
+    "/queue": "what waits longest, at most `limit`, beside the counts of all",
+}
+# Answers to a GET that show no single stored record.
+NO_RECORDS = {
+    "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
+    "/me/second-factor": "whether there is one, never the factor itself",
+    "/me/personal-data": "everything on one person, at most 50,000 rows of a table",
+    "/experts/{expert_id}/personal-data": "everything on one person, likewise",
+}
+# What bounds a text besides its length; a file is bounded as the whole body is.
+BOUNDING = frozenset({"format", "enum", "const", "contentMediaType"})
+# An import's choices, named by what they do.
+CHOICES = frozenset({"admit", "overwrite"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path, the prefix left out."""
+
+    path: str
+    method: str
+    schema: Schema
+
+    def __str__(self) -> str:
+        return f"{self.method.upper()} {self.path}"
+
+    def parameters(self, document: Schema) -> dict[str, Schema]:
+        found = [self._resolved(p, document) for p in self.schema.get("parameters", [])]
+        return {parameter["name"]: parameter for parameter in found}
+
+    @staticmethod
+    def _resolved(parameter: Schema, document: Schema) -> Schema:
+        name = parameter.get("$ref", "").rpartition("/")[2]
+        return dict(document["components"]["parameters"][name]) if name else parameter
+
+    @property
+    def answer(self) -> Schema:
+        """The good answer."""
+        [found] = [r for code, r in self.schema["responses"].items() if code.startswith("2")]
+        return dict(found)
+
+    @property
+    def shown(self) -> Schema:
+        """The schema of the good answer's JSON, empty where there is none."""
+        content = self.answer.get("content", {})
+        return dict(content.get("application/json", {}).get("schema", {}))
+
+    @property
+    def shown_name(self) -> str:
+        return str(self.shown.get("$ref", "")).rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def document(application: FastAPI) -> Schema:
+    return application.openapi()
+
+
+def operations(document: Schema, *methods: str) -> Iterator[Operation]:
+    for path, found in document["paths"].items():
+        for method, schema in found.items():
+            if path.startswith(PREFIX) and (not methods or method in methods):
+                yield Operation(path=path.removeprefix(PREFIX), method=method, schema=schema)
+
+
+def is_record(document: Schema, operation: Operation) -> bool:
+    body = document["components"]["schemas"].get(operation.shown_name, {})
+    return "version" in body.get("properties", {})
+
+
+def is_page(operation: Operation) -> bool:
+    return operation.shown_name.startswith("Page_")
+
+
+def test_lists_are_pages_or_say_what_bounds_them(document: Schema) -> None:
+    bounded = set()
+    for operation in operations(document, "get"):
+        if is_page(operation):
+            parameters = operation.parameters(document)
+            assert {"limit", "cursor", "count", "sort"} <= set(parameters), operation
+            assert parameters["limit"]["schema"]["maximum"] <= 200, operation
+            # Only an allow list keeps a sort within what has an index.
+            assert parameters["sort"]["schema"].get("enum"), operation
+        elif not is_record(document, operation):
+            bounded.add(operation.path)
+    assert bounded == set(BOUNDED_LISTS) | set(NO_RECORDS)
+
+
+def test_limits_of_bounded_lists_have_a_maximum(document: Schema) -> None:
+    for operation in operations(document, "get"):
+        limit = operation.parameters(document).get("limit")
+        if limit is not None:
+            assert limit["schema"]["maximum"] <= 5000, operation
+
+
+def test_records_have_entity_tags(document: Schema) -> None:
+    count = 0
+    for operation in operations(document):
+        has_tag = "ETag" in operation.answer["headers"]
+        assert has_tag == is_record(document, operation), operation
+        if has_tag and operation.method == "get":
+            assert "If-None-Match" in operation.parameters(document), operation
+            assert "ETag" in operation.schema["responses"]["304"]["headers"], operation
+            count += 1
+    assert count > 8
+
+
+def test_changes_name_the_version_they_were_made_from(document: Schema) -> None:
+    for operation in operations(document, "put", "patch", "delete"):
+        parameter = operation.parameters(document).get("If-Match")
+        assert parameter is not None, operation
+        assert parameter["required"] is True, operation
+
+
+def test_a_post_that_comes_twice_is_done_once(document: Schema) -> None:
+    unkept = set()
+    for operation in operations(document, "post"):
+        if "Idempotency-Key" not in operation.parameters(document):
+            unkept.add(operation.path)
+    assert unkept == UNKEPT
+
+
+def test_every_answer_tells_of_problems_and_limits(document: Schema) -> None:
+    for operation in operations(document):
+        answers = operation.schema["responses"]
+        assert set(answers) >= SHARED_PROBLEMS, operation
+        for status, answer in answers.items():
+            assert set(answer["headers"]) >= LIMIT_FIELDS, (operation, status)
+        for status in ("429", "503"):
+            assert "Retry-After" in answers[status]["headers"], operation
+        for status in SHARED_PROBLEMS:
+            assert list(answers[status]["content"]) == ["application/problem+json"], operation
+
+
+def test_headers_are_described_once(document: Schema) -> None:
+    described = document["components"]["headers"]
+    for operation in operations(document):
+        for answer in operation.schema["responses"].values():
+            for name, header in answer["headers"].items():
+                assert header == {"$ref": f"#/components/headers/{name}"}, operation
+                assert described[name]["description"], name
+
+
+def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> None:
+    singular = {
+        "me",
+        "queue",
+        "contact",
+        "evidence",
+        "personal-data",
+        "second-factor",
+    }  # one's own, one of its kind, uncountable
+    for operation in operations(document):
+        *_, last = operation.path.split("/")
+        _, _, verb = last.partition(":")
+        if verb:
+            assert re.fullmatch(r"[a-z]+(-[a-z]+)*", verb), operation
+            assert operation.method == "post", operation
+        for part in operation.path.strip("/").split("/"):
+            word = part.partition(":")[0]
+            if word.startswith("{"):
+                assert re.fullmatch(r"\{[a-z]+(_[a-z]+)*_id\}", word), operation
+            else:
+                assert re.fullmatch(r"[a-z]+(-[a-z]+)*", word), operation
+                assert word.endswith("s") or word in singular | {"auth"}, operation
+
+
+def test_record_ids_are_opaque(document: Schema) -> None:
+    numbers = {"job_id"}  # the job queue's own
+    for operation in operations(document):
+        for name, parameter in operation.parameters(document).items():
+            if parameter["in"] == "path" and name not in numbers:
+                assert parameter["schema"].get("format") == "uuid", (operation, name)
+
+
+def parts(schema: Schema) -> Iterator[Schema]:
+    """A schema and the alternatives in it."""
+    yield schema
+    for key in ("anyOf", "oneOf", "allOf"):
+        for part in schema.get(key, []):
+            yield from parts(part)
+
+
+def fields(document: Schema) -> Iterator[tuple[str, str, Schema]]:
+    """Every field of every body, and every query parameter, with its schema."""
+    for owner, body in document["components"]["schemas"].items():
+        for name, schema in body.get("properties", {}).items():
+            yield owner, name, schema
+    for operation in operations(document):
+        for name, parameter in operation.parameters(document).items():
+            if parameter["in"] == "query":
+                yield str(operation), name, parameter["schema"]
+
+
+def test_fields_are_snake_case(document: Schema) -> None:
+    for owner, name, _ in fields(document):
+        assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name), (owner, name)
+
+
+def test_times_and_dates_say_so_in_their_names(document: Schema) -> None:
+    """`_at` is a moment, `_on` a day, and nothing else is either."""
+    compared = r"(_gte|_gt|_lte|_lt)?"
+    moment = re.compile(rf".*_at{compared}|waiting_since")
+    day = re.compile(rf"(.*_)?on{compared}")
+    count = 0
+    for owner, name, schema in fields(document):
+        formats = {part.get("format") for part in parts(schema)}
+        assert bool(moment.fullmatch(name)) == ("date-time" in formats), (owner, name)
+        assert bool(day.fullmatch(name)) == ("date" in formats), (owner, name)
+        count += len(formats & {"date-time", "date"})
+    assert count > 40
+
+
+def test_flags_read_as_questions(document: Schema) -> None:
+    asked = re.compile(r"(is|has|can|awaits)_.*")
+    for owner, name, schema in fields(document):
+        if "boolean" in {part.get("type") for part in parts(schema)}:
+            assert asked.fullmatch(name) or name in CHOICES, (owner, name)
+
+
+def test_what_callers_send_is_bounded(document: Schema) -> None:
+    """No list, text or object of a request grows without end."""
+    requests = {
+        media["schema"]["$ref"].rpartition("/")[2]
+        for operation in operations(document)
+        for media in operation.schema.get("requestBody", {}).get("content", {}).values()
+        if "$ref" in media["schema"]
+    }
+    assert len(requests) > 20
+    for owner, name, schema in fields(document):
+        is_amount = "number" in {part.get("type") for part in parts(schema)}
+        if owner not in requests or is_amount:
+            continue  # of an amount, text or number, the digits are bounded
+        for part in parts(schema):
+            if part.get("type") == "array":
+                assert "maxItems" in part, (owner, name)
+            if part.get("type") == "string" and not part.keys() & BOUNDING:
+                assert "maxLength" in part or "pattern" in part, (owner, name)
+
+
+async def answer_to(client: AsyncClient, route: str) -> Response:
+    """What the route says to a body that nobody accepts, on a record that does not exist."""
+    method, path = route.split(" ", 1)
+    path = re.sub(r"\{\w+\}", UNKNOWN, path.replace("{job_id}", "1"))
+    body: dict[str, str] | None = None if method in ("GET", "DELETE") else {}
+    return await client.request(method, path, json=body, headers={"Accept-Language": "en"})
+
+
+async def test_every_answer_has_the_fields_that_all_share(app: FastAPI, people: People) -> None:
+    administrator = await people.administrator()
+    good = 0
+    for route in protected(app):
+        answer = await answer_to(administrator, route)
+        found = answer.headers
+        shared = {"x-request-id", "ratelimit", "ratelimit-policy", "cache-control"}
+        assert shared <= set(found), route
+        if answer.is_success:
+            good += 1
+            expected = "private, no-cache" if "etag" in found else "no-store"
+            assert found["cache-control"] == expected, route
+            varies = "Accept-Language" in found.get("vary", "")
+            assert ("etag" in found) == varies, route
+        else:
+            assert found["content-type"] == "application/problem+json", route
+            assert (found["cache-control"], found["content-language"]) == ("no-store", "en"), route
+            assert "Accept-Language" in found["vary"], route
+            assert answer.json()["request_id"] == found["x-request-id"], route
+    assert good > 12
+
+
+async def test_what_is_asked_about_the_service_is_not_stored(client: AsyncClient) -> None:
+    for path in ("/livez", "/readyz", "/"):
+        answer = await client.get(f"http://test{path}")
+        assert answer.headers["cache-control"] == "no-store", path
+        assert "x-request-id" in answer.headers, path
