@@ -12,6 +12,7 @@ from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
+from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -19,6 +20,7 @@ for domain in (
     reference,
     accounts,
     organizations,
+    progress,
     experts,
     achievements,
     demands,

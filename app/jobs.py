@@ -7,7 +7,7 @@ killed leaves its job marked as running, and another one starts it again.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,14 +15,19 @@ import procrastinate
 from procrastinate import RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
+from procrastinate.middleware import WorkerMiddleware
 from psycopg import OperationalError
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import running
 from app.database import now
 from app.interface.errors import Unavailable
 from app.postgres.roles import conninfo
+
+Look = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ queue = procrastinate.App(
     import_paths=[
         "app.interface.tasks",
         "app.encryption.tasks",
+        "app.progress.tasks",
         "app.matches.index.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",
@@ -98,16 +104,25 @@ async def open_queue(url: URL) -> AsyncIterator[None]:
             yield
 
 
-async def work(url: URL, context: dict[str, Any]) -> None:
+async def work(
+    url: URL,
+    context: dict[str, Any],
+    *,
+    around: Sequence[WorkerMiddleware] = (),
+    after_look: Look | None = None,
+) -> None:
     """Run jobs until cancelled; a database that goes away is waited for.
 
-    `context` is handed to tasks as `additional_context`. Jobs that are cut off start again.
+    `context` is handed to tasks as `additional_context`; `around` is run around every job, and
+    `after_look` whenever the jobs of dead workers were looked for. Jobs that are cut off start
+    again.
     """
     while True:
         try:
-            async with open_queue(url), running(_keep_retrying_stalled_jobs()):
+            async with open_queue(url), running(_keep_looking(after_look)):
                 await queue.run_worker_async(
                     additional_context=context,
+                    worker_middleware=list(around),
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
@@ -120,10 +135,13 @@ async def work(url: URL, context: dict[str, Any]) -> None:
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _keep_retrying_stalled_jobs() -> None:
+async def _keep_looking(after_look: Look | None) -> None:
     while True:
-        with contextlib.suppress(ConnectorException):  # the worker itself notices, and waits
+        # Without the database: the worker itself notices, and waits.
+        with contextlib.suppress(ConnectorException, DBAPIError, PoolTimeout, OSError):
             await retry_stalled_jobs()
+            if after_look is not None:
+                await after_look()
         await asyncio.sleep(LOOK_SECONDS)
 
 

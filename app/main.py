@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -14,7 +15,7 @@ from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
-from app.interface import errors, openapi
+from app.interface import failures, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.head import HeadMiddleware
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("shuangku"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        redoc_url=None,  # its page asks for a logo on another host
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings
@@ -58,10 +60,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(api.router)
-    errors.install(app)
+    failures.install(app)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(

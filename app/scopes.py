@@ -7,12 +7,12 @@ ends, and goes back to the one before when a savepoint is rolled back.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -26,8 +26,8 @@ class Scope(StrEnum):
     LOOKUP = "lookup"
     # Add an enterprise's account, its registered organization and the wish to act for it.
     REGISTRATION = "registration"
-    # Keep the books of the imports, which several transactions do beside the one that writes rows.
-    IMPORTS = "imports"
+    # Keep the books of long work, operations and imports, beside the transaction that does it.
+    PROGRESS = "progress"
     # The account that was entered, who reads every record that a row may mean, wherever it lies.
     IMPORT = "import"
     # Read what the pools hold openly, and every verdict; write nothing.
@@ -50,7 +50,8 @@ class Scope(StrEnum):
     SERVICE = "service"
 
 
-KEY = "scope"  # of a session's `info`
+# Of a session's `info`: the scope in which its transactions begin, or the account that entered.
+SCOPE, ENTERED = "scope", "entered"
 
 # Execution options of a list: it reads the views that may use an index, see app.postgres.roles.
 INDEXED: dict[str, Any] = {"schema_translate_map": {None: VIEWS}}
@@ -68,23 +69,33 @@ EXCHANGE = text(
 )
 
 
+ENTER = text("SELECT FROM enter(:account_id)")
+
+
 class ScopedSession(Session):
-    """A session whose every transaction begins in the scope that its `info` names, if any."""
+    """A session whose every transaction begins in the scope that its `info` names, if any.
+
+    An account that has entered is there again in the next transaction, as after a deadlock.
+    """
 
 
 @event.listens_for(ScopedSession, "after_begin")
 def _begin_in_scope(
     session: Session, transaction: SessionTransaction, connection: Connection
 ) -> None:
-    if KEY in session.info and not transaction.nested:
-        connection.execute(SET, {"scope": session.info[KEY], "key": ""})
+    if transaction.nested:
+        return
+    if SCOPE in session.info:
+        connection.execute(SET, {"scope": session.info[SCOPE], "key": ""})
+    elif ENTERED in session.info:
+        connection.execute(ENTER, {"account_id": session.info[ENTERED]})
 
 
 def create_sessions(
     engine: AsyncEngine, scope: Scope | None = None
 ) -> async_sessionmaker[AsyncSession]:
     """Sessions on the engine; with a scope, all of their transactions begin in it."""
-    info: dict[str, Any] = {} if scope is None else {KEY: scope}
+    info: dict[str, Any] = {} if scope is None else {SCOPE: scope}
     return async_sessionmaker(
         engine, expire_on_commit=False, sync_session_class=ScopedSession, info=info
     )
@@ -110,10 +121,9 @@ async def borrowed(session: AsyncSession, scope: Scope, key: str = "") -> AsyncI
     before = (await session.execute(EXCHANGE, {"scope": scope, "key": key})).one()
     try:
         yield
-    except DBAPIError:
-        raise  # the transaction has failed, and its scope ends with it
     except BaseException:
-        await _give_back(session, before.scope, before.key)
+        with suppress(SQLAlchemyError):  # the transaction has failed, and its scope ends with it
+            await _give_back(session, before.scope, before.key)
         raise
     await session.flush()
     await _give_back(session, before.scope, before.key)

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
+    max_listeners: int = Field(
+        default=100, ge=1, description="event streams that one process serves at once"
+    )
     encoder: EncoderKind = EncoderKind.LOCAL
     encoder_url: AnyHttpUrl | None = Field(
         default=None, description="base of an OpenAI-compatible /v1/embeddings service"

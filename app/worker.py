@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import threading
+from functools import partial
 
 import psycopg
 from sqlalchemy.exc import OperationalError
@@ -14,6 +15,7 @@ from app.encryption.rotation import require_keys
 from app.jobs import RECONNECT_SECONDS, work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
+from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from app.settings import Settings
 
@@ -47,7 +49,12 @@ async def _work(settings: Settings) -> None:
             "matching": _matching(process),
             "settings": settings,
         }
-        await work(process.url, context)
+        await work(
+            process.url,
+            context,
+            around=[follow_job],
+            after_look=partial(end_lost, process.sessions),
+        )
 
 
 def _matching(process: Process) -> MatchingWork:

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository
 from app.accounts.models import Account, ApiKey, Role
-from app.accounts.repository import Caller
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.database import SessionDep, now
 from app.interface.errors import Forbidden, NotSignedIn
@@ -37,8 +36,8 @@ async def get_caller(
     session: SessionDep,
     tokens: AccessTokensDep,
     credentials: Credentials,
-) -> Caller:
-    """The caller, whose account is active; 401 without one.
+) -> Account:
+    """The active account of the caller; 401 without one.
 
     From here on the transaction sees and writes what this account may, see `app.scopes`.
     """
@@ -46,59 +45,52 @@ async def get_caller(
         raise NotSignedIn()
     secret = credentials.credentials
     if secret.startswith(API_KEY_PREFIX):
-        caller = await _caller_of_key(session, secret, request.method)
+        account = await _account_of_key(session, secret, request.method)
     else:
-        caller = await _caller_of_token(session, tokens.read(secret))
-    if caller is None or not caller.account.is_active:
+        account = await _account_of_token(session, tokens.read(secret))
+    if account is None or not account.is_active:
         raise NotSignedIn(Text("令牌无效或已过期", "The token is not valid or has expired"))
-    request.state.principal = caller.account.id
-    return caller
+    request.state.principal = account.id
+    return account
 
 
-async def _caller_of_token(session: AsyncSession, claims: AccessClaims | None) -> Caller | None:
-    caller = await repository.enter(session, claims.account_id) if claims else None
-    if caller is None or claims is None or claims.issued_at < caller.account.tokens_valid_from:
+async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) -> Account | None:
+    account = await repository.enter(session, claims.account_id) if claims else None
+    if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         return None
-    return caller
+    return account
 
 
-async def _caller_of_key(session: AsyncSession, secret: str, method: str) -> Caller | None:
-    caller = await repository.enter_by_secret(session, digest(secret))
-    key = await repository.find_api_key(session, digest(secret)) if caller else None
+async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
+    account = await repository.enter_by_secret(session, digest(secret))
+    key = await repository.find_api_key(session, digest(secret)) if account else None
     if key is None or not is_living(key):
         return None
     if key.is_read_only and method not in READ_METHODS:
         raise Forbidden(Text("该密钥只能读取", "This key may only read"))
     if key.last_used_at is None or now() - key.last_used_at > USE_NOTED_EVERY:
         await repository.note_use(session, key.id)
-    return caller
+    return account
 
 
 def is_living(key: ApiKey) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
 
 
-CurrentCaller = Annotated[Caller, Depends(get_caller)]
-
-
-async def get_entered(caller: CurrentCaller) -> Account:
-    return caller.account
-
-
 # Also staff who have yet to set up the second factor that they need: use it where they do that.
-EnteredAccount = Annotated[Account, Depends(get_entered)]
+Caller = Annotated[Account, Depends(get_caller)]
 
 
 class SecondFactorNeeded(Forbidden):
     code = "second_factor_needed"
 
 
-async def get_account(account: EnteredAccount, settings: SettingsDep) -> Account:
+async def get_account(caller: Caller, settings: SettingsDep) -> Account:
     """The caller, who has the second factor that the settings ask of staff; else 403."""
-    is_needed = settings.staff_need_second_factor and account.role in STAFF
-    if is_needed and not account.has_second_factor:
+    is_needed = settings.staff_need_second_factor and caller.role in STAFF
+    if is_needed and not caller.has_second_factor:
         raise SecondFactorNeeded(Text("请先启用两步验证", "Set up a second factor first"))
-    return account
+    return caller
 
 
 CurrentAccount = Annotated[Account, Depends(get_account)]
@@ -118,9 +110,9 @@ async def get_person(account: CurrentAccount, _: NoKey) -> Account:
     return account
 
 
-async def get_enrolling_person(account: EnteredAccount, _: NoKey) -> Account:
+async def get_enrolling_person(caller: Caller, _: NoKey) -> Account:
     """The caller, who signed in, also before the second factor that they need."""
-    return account
+    return caller
 
 
 EnrollingAccount = Annotated[Account, Depends(get_enrolling_person)]

@@ -15,9 +15,9 @@ from app.accounts import (
     sign_in,
 )
 from app.accounts.dependencies import (
+    Caller,
     CurrentAccount,
     EnrollingAccount,
-    EnteredAccount,
     MomentDep,
     SignedInAccount,
     SignedInAdministratorAccount,
@@ -155,7 +155,7 @@ async def reset_password(session: SessionDep, data: PasswordResetUse) -> None:
 
 
 @router.get("/me")
-async def read_me(account: EnteredAccount) -> AccountBody:
+async def read_me(account: Caller) -> AccountBody:
     """我的账号 · The account behind this token."""
     return operations.show(account, account)
 
@@ -181,7 +181,7 @@ async def change_password(
 
 
 @router.get("/me/second-factor")
-async def read_second_factor(session: SessionDep, account: EnteredAccount) -> SecondFactorBody:
+async def read_second_factor(session: SessionDep, account: Caller) -> SecondFactorBody:
     """两步验证 · Whether the caller has a second factor, and how many recovery codes are left."""
     return await second_factor.show(session, account)
 

@@ -75,8 +75,8 @@ async def sign_in(
     began_at = now()
     provider, who = await flows.end(clients, data)
     identity = await repository.find_identity(session, who.issuer, who.subject)
-    caller = await repository.enter(session, identity.account_id) if identity else None
-    account = caller.account if caller else await _new_account(session, provider, who)
+    known = await repository.enter(session, identity.account_id) if identity else None
+    account = known or await _new_account(session, provider, who)
     if not account.is_active:
         raise NotSignedIn(ENDED)
     return await enter(session, tokens, refresh_lifetime, account, began_at)

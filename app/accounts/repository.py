@@ -1,6 +1,5 @@
 """Every SELECT on accounts and on what lets people into them."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -33,51 +32,51 @@ from app.accounts.models import (
 from app.accounts.schemas import AccountQuery
 from app.database import now
 from app.regions import in_region
-from app.scopes import Scope, borrowed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """An account that has entered, and the organizations it acts for."""
-
-    account: Account
-    organization_ids: frozenset[UUID]
-
+from app.scopes import ENTERED, Scope, borrowed
 
 COLUMNS: list[Any] = list(Account.__table__.c)
-ORGANIZATIONS = column("organization_ids", ARRAY(Uuid))
+ORGANIZATION_IDS = "organization_ids"
+ORGANIZATIONS = column(ORGANIZATION_IDS, ARRAY(Uuid))
 # One statement reads who calls and opens their scope; both functions are PostgreSQL's, see
 # migrations/versions/0020_row_security.py.
 ENTER = "SELECT {}, caller.organization_ids FROM enter({}) AS caller"
-ENTERED = select(Account, ORGANIZATIONS)
+CALLER = select(Account, ORGANIZATIONS)
 
 
 def _entering(account_id: str) -> Any:
     names = ", ".join(f"(caller.account).{name.name}" for name in COLUMNS)
     statement = text(ENTER.format(names, account_id)).columns(*COLUMNS, ORGANIZATIONS)
-    return ENTERED.from_statement(statement)
+    return CALLER.from_statement(statement)
 
 
 BY_ID = _entering(":account_id")
 BY_SECRET = _entering("account_of_secret(:secret_hash)")
 
 
-async def enter(session: AsyncSession, account_id: UUID) -> Caller | None:
-    """The account, for which the rest of the transaction works; one that is shut opens nothing."""
+async def enter(session: AsyncSession, account_id: UUID) -> Account | None:
+    """The account, for which the session works from now on; one that is shut opens nothing."""
     return await _enter(session, BY_ID, {"account_id": account_id})
 
 
-async def enter_by_secret(session: AsyncSession, secret_hash: bytes) -> Caller | None:
+async def enter_by_secret(session: AsyncSession, secret_hash: bytes) -> Account | None:
     """The same for whose API key, refresh token or reset code this is, living or not."""
     return await _enter(session, BY_SECRET, {"secret_hash": secret_hash})
 
 
-async def _enter(session: AsyncSession, statement: Any, named: dict[str, Any]) -> Caller | None:
+async def _enter(session: AsyncSession, statement: Any, named: dict[str, Any]) -> Account | None:
     await session.flush()
     found = (await session.execute(statement, named)).one_or_none()
     if found is None:
         return None
-    return Caller(account=found[0], organization_ids=frozenset(found[1] or ()))
+    account: Account = found[0]
+    session.info.update({ENTERED: account.id, ORGANIZATION_IDS: frozenset(found[1] or ())})
+    return account
+
+
+def organization_ids(session: AsyncSession) -> frozenset[UUID]:
+    """The organizations that the account which has entered acts for."""
+    found: frozenset[UUID] = session.info[ORGANIZATION_IDS]
+    return found
 
 
 async def find(session: AsyncSession, account_id: UUID) -> Account | None:

@@ -129,10 +129,9 @@ async def finish_sign_in(
 ) -> Tokens:
     """The second step: tokens for the challenge of the first one and a code."""
     claims = tokens.challenges().read(data.challenge)
-    caller = await repository.enter(session, claims.account_id) if claims else None
-    if caller is None or claims is None or claims.issued_at < caller.account.tokens_valid_from:
+    account = await repository.enter(session, claims.account_id) if claims else None
+    if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         raise NotSignedIn(ENDED)
-    account = caller.account
     if not account.is_active or not account.has_second_factor:
         raise NotSignedIn(ENDED)
     await _spend(session, await _found(session, account), moment, data.code)

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.achievements import operations
+from app.achievements.models import Achievement
 from app.achievements.schemas import (
     AchievementBody,
     AchievementCreate,
@@ -14,6 +16,7 @@ from app.achievements.schemas import (
     AchievementUpdate,
 )
 from app.database import SessionDep
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -94,3 +97,6 @@ async def restore_achievement(
 ) -> AchievementBody:
     """恢复登记 · A withdrawn result is registered again, to be reviewed anew."""
     return operations.show(actor, await operations.move(session, actor, achievement_id, "restore"))
+
+
+add_batch(router, "achievements", Achievement, CurrentAccount)

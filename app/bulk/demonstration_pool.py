@@ -13,13 +13,14 @@ from app.accounts.schemas import AccountCreate
 from app.bulk import operations
 from app.bulk.models import ImportKind, ImportMode
 from app.bulk.operations import Upload
-from app.bulk.running import Progress, Sessions, silent
+from app.bulk.running import Progress, silent
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.organizations import memberships
 from app.organizations import repository as organization_repository
 from app.organizations.access import SERVICE
 from app.organizations.schemas import MembershipCreate
+from app.progress.following import Sessions
 from app.scopes import Scope, within
 
 DATA = Path(__file__).parent / "demonstration"

@@ -15,6 +15,8 @@ from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.organizations.access import StaffActor
+from app.progress.accepting import AcceptedDep
+from app.progress.schemas import OperationBody
 
 router = conventional_router("bulk")
 
@@ -44,12 +46,13 @@ UploadDep = Annotated[Upload, Depends(get_upload)]
 @router.post("/imports", status_code=status.HTTP_202_ACCEPTED)
 @limited(RateClass.EXPENSIVE)
 async def create_import(
-    session: SessionDep, actor: StaffActor, upload: UploadDep, response: Response
-) -> ImportBody:
-    """导入文件 · Staff hand in a file of their region; a job runs it, `Location` tells how far."""
-    received = await operations.receive(session, actor, upload)
-    response.headers["Location"] = f"/api/v1/imports/{received.id}"
-    return received
+    session: SessionDep, actor: StaffActor, upload: UploadDep, accepted: AcceptedDep
+) -> OperationBody:
+    """导入文件 · Staff hand in a file of their region; a job runs it, `Location` tells how far.
+
+    The import at `result_path` has the report; it bears the id of its operation.
+    """
+    return accepted.show(await operations.receive(session, actor, upload))
 
 
 @router.get("/imports")

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, JsonObject, Record
+from app.progress.models import Operation
 
 
 class ImportKind(StrEnum):
@@ -25,19 +26,16 @@ class ImportMode(StrEnum):
     PARTIAL = "partial"
 
 
-class ImportState(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
 class Import(Record):
-    """One file on its way in; the bytes are forgotten once it is done or failed."""
+    """One file on its way in; the bytes are forgotten once its operation has ended.
+
+    It bears the id of its operation, which knows the state, how far it is, and the times.
+    """
 
     __tablename__ = "imports"
     __table_args__ = (Index(None, "account_id"), Index(None, "created_at", "id"))
 
+    id: Mapped[UUID] = mapped_column(ForeignKey("operations.id"), primary_key=True)
     account_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("accounts.id"), comment="null for the command line"
     )
@@ -46,9 +44,6 @@ class Import(Record):
     mode: Mapped[ImportMode]
     is_admitting: Mapped[bool] = mapped_column(default=False, comment="straight into the pool")
     is_overwriting: Mapped[bool] = mapped_column(default=False)
-    state: Mapped[ImportState] = mapped_column(default=ImportState.QUEUED)
-    row_count: Mapped[int | None] = mapped_column(comment="null until the file was opened")
-    read_count: Mapped[int] = mapped_column(default=0)
     created_count: Mapped[int] = mapped_column(default=0)
     updated_count: Mapped[int] = mapped_column(default=0)
     unchanged_count: Mapped[int] = mapped_column(default=0)
@@ -56,9 +51,8 @@ class Import(Record):
     incomplete_count: Mapped[int] = mapped_column(default=0, comment="accepted, but not whole")
     report: Mapped[list[JsonObject]] = mapped_column(JSONB, default=list, deferred=True)
     is_report_cut: Mapped[bool] = mapped_column(default=False)
-    started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
     content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    operation: Mapped[Operation] = relationship(lazy="joined", innerjoin=True)
 
 
 class ImportedRow(Base):

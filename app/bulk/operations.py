@@ -1,6 +1,7 @@
 """Imports: a file is received, and people read what became of its rows."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from anyio import to_thread
@@ -9,16 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.bulk import repository
-from app.bulk.models import Import, ImportKind, ImportMode, ImportState
+from app.bulk.models import Import, ImportKind, ImportMode
 from app.bulk.reading import open_table
 from app.bulk.report import as_csv
-from app.bulk.running import Progress, Sessions, run_import, silent
+from app.bulk.running import RUN_IMPORT, Progress, run_import, silent
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.changes import operations as changes
 from app.interface.errors import NotFound
 from app.interface.pagination import Page, Pages
-from app.jobs import defer
 from app.organizations.access import SERVICE, Actor
+from app.progress import operations as progress
+from app.progress.following import Sessions, follow
+from app.progress.models import Operation
 from app.scopes import Scope, within
 
 SORTS = {"created_at": Import.created_at}
@@ -36,17 +39,21 @@ class Upload:
     is_overwriting: bool = False
 
 
-async def receive(session: AsyncSession, actor: Actor, upload: Upload) -> ImportBody:
+async def receive(session: AsyncSession, actor: Actor, upload: Upload) -> Operation:
     """Keep the file and queue its job; a file that cannot be read is refused at once."""
     import_ = await start(session, actor, upload)
-    await defer(session, "run_import", import_id=str(import_.id))
-    return ImportBody.of(import_)
+    await progress.enqueue(session, import_.operation, import_id=str(import_.id))
+    return import_.operation
 
 
 async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
     """A queued import; raises Invalid for a file that holds no table of this kind."""
     await to_thread.run_sync(open_table, upload.content, upload.filename, upload.kind)
+    operation = await progress.create(session, actor, RUN_IMPORT, is_kept=True)
+    operation.result_path = f"/api/v1/imports/{operation.id}"
     import_ = Import(
+        id=operation.id,
+        operation=operation,
         account_id=actor.account_id,
         kind=upload.kind,
         filename=upload.filename,
@@ -54,7 +61,6 @@ async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
         mode=upload.mode,
         is_admitting=upload.is_admitting,
         is_overwriting=upload.is_overwriting,
-        state=ImportState.QUEUED,
         report=[],
     )
     session.add(import_)
@@ -62,13 +68,11 @@ async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
     return import_
 
 
-async def import_file(
-    sessions: Sessions, upload: Upload, progress: Progress = silent
-) -> ImportBody:
+async def import_file(sessions: Sessions, upload: Upload, tell: Progress = silent) -> ImportBody:
     """Import a file here and now, as the service itself; for the command line."""
     async with within(sessions, Scope.SERVICE).begin() as session:
         import_id = (await start(session, SERVICE, upload)).id
-    await run_import(sessions, import_id, progress)
+    await follow(sessions, import_id, partial(run_import, sessions, import_id, tell))
     async with within(sessions, Scope.SERVICE)() as session:
         return await get(session, SERVICE, import_id)
 

@@ -17,6 +17,7 @@ from app.database import Record
 from app.demands.models import Demand
 from app.experts.models import Expert
 from app.organizations.models import Organization, OrganizationState
+from app.progress.models import Operation
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -40,21 +41,18 @@ async def find_with_report(session: AsyncSession, import_id: UUID) -> Import | N
 
 
 async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | None:
-    """The import, locked, with the file's bytes."""
+    """The import with the file's bytes."""
     return await session.get(
-        Import,
-        import_id,
-        options=[undefer(Import.content)],
-        with_for_update=True,
-        populate_existing=True,
+        Import, import_id, options=[undefer(Import.content)], populate_existing=True
     )
 
 
 def listed(query: ImportQuery, scope: ColumnElement[bool]) -> Select[Import]:
     statement = select(Import).where(scope)
-    for name in ("kind", "state"):
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Import, name) == wanted)
+    if query.kind is not None:
+        statement = statement.where(Import.kind == query.kind)
+    if query.state is not None:
+        statement = statement.where(Import.operation.has(Operation.state == query.state))
     return statement
 
 

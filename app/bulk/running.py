@@ -6,26 +6,38 @@ from uuid import UUID
 
 from anyio import to_thread
 from sqlalchemy import Update, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as account_repository
 from app.bulk import repository
 from app.bulk.loading import Load, write_rows
-from app.bulk.models import Import, ImportMode, ImportState
+from app.bulk.models import Import, ImportMode
 from app.bulk.parsing import Chunk, Parser
 from app.bulk.reading import open_table
 from app.bulk.report import Outcome, Report, rejected_by
 from app.changes import operations as changes
-from app.database import now
-from app.interface.errors import Forbidden, Problem
+from app.interface.errors import Forbidden, NotFound, Problem
+from app.interface.language import Text
 from app.organizations.access import SERVICE, Actor, actor_of
+from app.progress import operations
+from app.progress import repository as operation_repository
+from app.progress.following import Cancelled, Sessions, advance
+from app.progress.models import Operation, OperationState
+from app.progress.operations import when_cut_short
 from app.scopes import Scope, borrowed, open_scope, within
 
-Sessions = async_sessionmaker[AsyncSession]
 Progress = Callable[[int, int], None]
 
 # Imports run one after another: two at once could both create what neither has found.
-RUNNING_LOCK = func.hashtext("run_import")
+RUN_IMPORT = "run_import"
+RUNNING_LOCK = func.hashtext(RUN_IMPORT)
+
+
+class RowsRejected(Problem):
+    """An all-or-nothing import of which a row was rejected."""
+
+    status, code = 422, "rows_rejected"
+    title = Text("有行被拒绝，整个文件未写入", "Rows were rejected, so nothing was written")
 
 
 def silent(done: int, total: int) -> None:
@@ -40,37 +52,45 @@ class _Work:
     content: bytes
 
 
-async def run_import(sessions: Sessions, import_id: UUID, progress: Progress = silent) -> None:
-    """Write the import's rows and its report; `progress` hears of rows done and rows in all.
+async def run_import(sessions: Sessions, import_id: UUID, tell: Progress = silent) -> None:
+    """Write the import's rows and its report; `tell` hears of rows done and rows in all.
 
-    Safe to run again after a worker was killed: all-or-nothing left nothing behind, and rows
-    that partial mode had written are met again as unchanged. A finished import is left alone.
+    To be run by `app.progress.following`. Safe to run again after a worker was killed:
+    all-or-nothing left nothing behind, and rows that partial mode had written are met again as
+    unchanged.
     """
     async with sessions.begin() as guard:
         await guard.execute(select(func.pg_advisory_xact_lock(RUNNING_LOCK)))
         report = Report()
         try:
-            work = await _begin(sessions, import_id)
-            if work is not None:
-                await _write(sessions, work, report, progress)
+            await _write(sessions, await _load(sessions, import_id), report, tell)
         except Problem as problem:
             report.add([rejected_by(None, problem)])
-            await fail(sessions, import_id, report)
+            await _fail(sessions, import_id, report, problem)
 
 
-async def fail(sessions: Sessions, import_id: UUID, report: Report) -> None:
+async def _fail(sessions: Sessions, import_id: UUID, report: Report, problem: Problem) -> None:
     """End an import that could not be run to its end."""
-    async with within(sessions, Scope.IMPORTS).begin() as session:
-        await _finish(session, import_id, ImportState.FAILED, report)
+    async with within(sessions, Scope.PROGRESS).begin() as session:
+        await _finish(session, import_id, OperationState.FAILED, report, problem)
 
 
-async def _begin(sessions: Sessions, import_id: UUID) -> _Work | None:
-    """Mark the import as running; None if it is finished already."""
-    async with within(sessions, Scope.IMPORTS).begin() as session:
+@when_cut_short(RUN_IMPORT)
+async def forget_file(session: AsyncSession, operation: Operation, problem: Problem | None) -> None:
+    """The file goes, the counts of what partial mode has written stay."""
+    report = Report()
+    report.add([rejected_by(None, problem)] if problem else [])
+    values = {"report": report.entries, "content": None}
+    await session.execute(_update(operation.id, **values))
+    await changes.append(session, f"import.{operation.state}", operation.id)
+
+
+async def _load(sessions: Sessions, import_id: UUID) -> _Work:
+    """What is to be done; NotFound if there is no file any more."""
+    async with within(sessions, Scope.PROGRESS).begin() as session:
         import_ = await repository.find_with_content(session, import_id)
         if import_ is None or import_.content is None:
-            return None
-        import_.state, import_.started_at, import_.read_count = ImportState.RUNNING, now(), 0
+            raise NotFound()
         load = Load(
             import_id=import_.id,
             kind=import_.kind,
@@ -87,11 +107,11 @@ async def _actor_of(session: AsyncSession, import_: Import) -> Actor:
     """With the rights that the account has now, not those of the time of the upload."""
     if import_.account_id is None:
         return SERVICE
-    async with borrowed(session, Scope.IMPORTS):
-        caller = await account_repository.enter(session, import_.account_id)
-    if caller is None or not caller.account.is_active:
+    async with borrowed(session, Scope.LOOKUP):
+        account = await account_repository.enter(session, import_.account_id)
+    if account is None or not account.is_active:
         raise Forbidden()
-    actor = actor_of(caller)
+    actor = actor_of(session, account)
     if not actor.is_staff:
         raise Forbidden()
     return actor
@@ -104,46 +124,50 @@ async def _act(session: AsyncSession, actor: Actor) -> None:
     await open_scope(session, Scope.IMPORT if actor.account_id else Scope.SERVICE)
 
 
-async def _write(sessions: Sessions, work: _Work, report: Report, progress: Progress) -> None:
+async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress) -> None:
     table = await to_thread.run_sync(open_table, work.content, work.filename, work.load.kind)
-    follow = _Follow(sessions, work.load.import_id, table.row_count, progress)
+    follow = _Follow(table.row_count, tell)
     chunks = Parser(work.load.kind).chunks(table)
-    if work.mode is ImportMode.PARTIAL:
-        await _write_partially(sessions, work.load, chunks, report, follow)
-    else:
-        await _write_all_or_nothing(sessions, work.load, chunks, report, follow)
+    is_partial = work.mode is ImportMode.PARTIAL
+    write = _write_partially if is_partial else _write_all_or_nothing
+    try:
+        await follow.advance(0)
+        await write(sessions, work.load, chunks, report, follow)
+    except Cancelled:
+        if not is_partial:
+            report.forget_written()
+        async with within(sessions, Scope.PROGRESS).begin() as session:
+            await _finish(session, work.load.import_id, OperationState.CANCELLED, report)
 
 
 @dataclass(eq=False)
 class _Follow:
-    """Tells the caller, and whoever reads the import, how far it has come."""
+    """Tells the terminal, and whoever follows the operation, how far the import is."""
 
-    sessions: Sessions
-    import_id: UUID
     total: int
-    progress: Progress
+    tell: Progress
     done: int = 0
 
     async def advance(self, size: int) -> None:
+        """Raises Cancelled; all that is written by then is committed, or nothing is."""
         self.done += size
-        values = {"read_count": self.done, "row_count": self.total}
-        async with within(self.sessions, Scope.IMPORTS).begin() as session:
-            await session.execute(_update(self.import_id, **values))
-        self.progress(self.done, self.total)
+        await advance(self.done, self.total)
+        if size:
+            self.tell(self.done, self.total)
 
 
 async def _write_partially(
     sessions: Sessions, load: Load, chunks: Iterator[Chunk], report: Report, follow: _Follow
 ) -> None:
-    """Each chunk in a transaction of its own: what is valid stays."""
+    """Each chunk in a transaction of its own: what is valid stays, and is counted."""
     while chunk := await to_thread.run_sync(next, chunks, None):
         async with sessions.begin() as session:
             await _act(session, load.actor)
-            results = await write_rows(session, load, chunk.rows)
-        report.add(chunk.in_order(results))
+            report.add(chunk.in_order(await write_rows(session, load, chunk.rows)))
+            await session.execute(_update(load.import_id, **_counts(report)))
         await follow.advance(chunk.size)
-    async with within(sessions, Scope.IMPORTS).begin() as session:
-        await _finish(session, load.import_id, ImportState.DONE, report)
+    async with within(sessions, Scope.PROGRESS).begin() as session:
+        await _finish(session, load.import_id, OperationState.DONE, report)
 
 
 async def _write_all_or_nothing(
@@ -158,28 +182,37 @@ async def _write_all_or_nothing(
         if report.counts[Outcome.REJECTED]:
             await transaction.rollback()
         else:
-            await _finish(session, load.import_id, ImportState.DONE, report)
+            await _finish(session, load.import_id, OperationState.DONE, report)
     if report.counts[Outcome.REJECTED]:
         report.forget_written()
-        await fail(sessions, load.import_id, report)
+        await _fail(sessions, load.import_id, report, RowsRejected())
 
 
 async def _finish(
-    session: AsyncSession, import_id: UUID, state: ImportState, report: Report
+    session: AsyncSession,
+    import_id: UUID,
+    state: OperationState,
+    report: Report,
+    problem: Problem | None = None,
 ) -> None:
-    """Keep counts and report; the file itself, which holds personal data, is forgotten."""
-    counts = {f"{outcome}_count": report.counts[outcome] for outcome in Outcome}
+    """Keep counts and report, and end the operation; the file, personal data, is forgotten."""
+    operation = await operation_repository.find(session, import_id, is_for_update=True)
+    if operation is None:
+        raise NotFound()
+    await operations.end(session, operation, state, problem)
     statement = _update(
         import_id,
-        state=state,
         report=report.entries,
         is_report_cut=report.is_cut,
-        finished_at=now(),
         content=None,
-        **counts,
+        **_counts(report),
     )
     await session.execute(statement)
     await changes.append(session, f"import.{state}", import_id)
+
+
+def _counts(report: Report) -> dict[str, int]:
+    return {f"{outcome}_count": report.counts[outcome] for outcome in Outcome}
 
 
 def _update(import_id: UUID, **values: object) -> Update:

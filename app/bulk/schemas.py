@@ -1,15 +1,16 @@
 """Response bodies and filters of imports."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.bulk.models import ImportKind, ImportMode, ImportState
+from app.bulk.models import ImportKind, ImportMode
 from app.bulk.report import Outcome
 from app.interface.pagination import PageQuery
 from app.interface.schemas import RecordBody
+from app.progress.models import Operation, OperationState
 
 
 class ImportSummary(RecordBody):
@@ -21,7 +22,11 @@ class ImportSummary(RecordBody):
     mode: ImportMode
     is_admitting: bool
     is_overwriting: bool
-    state: ImportState
+    operation_path: str = Field(
+        description="follow and cancel it there",
+        examples=["/api/v1/operations/0199f5c2-8a4e-7cc1-9d0b-3f1e6a7b2c4d"],
+    )
+    state: OperationState
     row_count: int | None = Field(description="null until the file was opened")
     read_count: int
     created_count: int
@@ -32,6 +37,21 @@ class ImportSummary(RecordBody):
     is_report_cut: bool = Field(description="the report holds the first 1,000 faults only")
     started_at: datetime | None
     finished_at: datetime | None
+
+    @classmethod
+    def of(cls, record: object, **computed: object) -> Self:
+        """The import, with what its operation knows."""
+        operation: Operation = getattr(record, "operation")  # noqa: B009
+        return super().of(
+            record,
+            operation_path=f"/api/v1/operations/{operation.id}",
+            state=operation.state,
+            row_count=operation.total_count,
+            read_count=operation.done_count,
+            started_at=operation.started_at,
+            finished_at=operation.finished_at,
+            **computed,
+        )
 
 
 class ReportEntry(BaseModel):
@@ -51,5 +71,5 @@ class ImportBody(ImportSummary):
 
 class ImportQuery(PageQuery):
     kind: ImportKind | None = None
-    state: ImportState | None = None
+    state: OperationState | None = None
     sort: Literal["created_at", "-created_at"] = "-created_at"

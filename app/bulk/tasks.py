@@ -4,21 +4,13 @@ from uuid import UUID
 
 from procrastinate import JobContext
 
-from app.bulk.report import Report, rejected_by
-from app.bulk.running import Sessions, fail, run_import
-from app.interface.errors import Problem
-from app.jobs import ATTEMPTS, RETRY, queue
+from app.bulk.running import RUN_IMPORT, run_import
+from app.jobs import RETRY, queue
+from app.progress.following import Sessions
 
 
-@queue.task(name="run_import", retry=RETRY, pass_context=True)
+# Imports wait for each other in the queue, where they can still be cancelled.
+@queue.task(name=RUN_IMPORT, lock=RUN_IMPORT, retry=RETRY, pass_context=True)
 async def run_import_task(context: JobContext, import_id: str) -> None:
-    """Run it; a fault that stays after the last attempt ends the import as failed."""
     sessions: Sessions = context.additional_context["sessions"]
-    try:
-        await run_import(sessions, UUID(import_id))
-    except Exception:
-        if context.job.attempts + 1 >= ATTEMPTS:
-            report = Report()
-            report.add([rejected_by(None, Problem())])
-            await fail(sessions, UUID(import_id), report)
-        raise
+    await run_import(sessions, UUID(import_id))

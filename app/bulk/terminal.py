@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bulk.demonstration_pool import load_demonstration
-from app.bulk.models import ImportState
 from app.bulk.operations import Upload, import_file
-from app.bulk.running import Progress, Sessions, silent
+from app.bulk.running import Progress, silent
 from app.bulk.schemas import ImportBody, ReportEntry
+from app.progress.following import Sessions
+from app.progress.models import OperationState
 
 SHOWN_FAULTS = 50
 
@@ -21,7 +22,7 @@ async def import_with_progress(sessions: Sessions, upload: Upload, console: Cons
     with _bar(f"导入 · importing {upload.filename}", console) as progress:
         found = await import_file(sessions, upload, progress)
     _print_outcome(found, console)
-    return found.state is ImportState.DONE
+    return found.state is OperationState.DONE
 
 
 async def load_with_progress(sessions: Sessions, console: Console) -> None:
@@ -49,7 +50,7 @@ def _print_outcome(found: ImportBody, console: Console) -> None:
         console.print(_table(found.report[:SHOWN_FAULTS]))
     if len(found.report) > SHOWN_FAULTS or found.is_report_cut:
         console.print(f"… 仅显示前 {SHOWN_FAULTS} 条 · the first {SHOWN_FAULTS} only")
-    mark = "[green]✓[/]" if found.state is ImportState.DONE else "[red]✗ 未写入 · not written[/]"
+    mark = "[green]✓[/]" if found.state is OperationState.DONE else "[red]✗ 未写入 · not written[/]"
     console.print(
         f"{mark} 新增 {found.created_count} · 更新 {found.updated_count}"
         f" · 未变 {found.unchanged_count} · 拒绝 {found.rejected_count}"

@@ -9,6 +9,8 @@ from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
 from app.database import SessionDep
 from app.interface.routing import conventional_router
 from app.organizations.access import AdministratorActor, StaffActor
+from app.progress.accepting import AcceptedDep
+from app.progress.schemas import OperationBody
 
 router = conventional_router("console")
 
@@ -32,6 +34,8 @@ async def list_jobs(
 
 
 @router.post("/jobs/{job_id}:retry", status_code=status.HTTP_202_ACCEPTED)
-async def retry_job(session: SessionDep, actor: AdministratorActor, job_id: JobId) -> JobBody:
-    """重试任务 · Run a failed job again as a new one, which is shown."""
-    return await operations.retry_job(session, job_id)
+async def retry_job(
+    session: SessionDep, actor: AdministratorActor, accepted: AcceptedDep, job_id: JobId
+) -> OperationBody:
+    """重试任务 · Run a failed job again as a new one, which is an operation."""
+    return accepted.show(await operations.retry_job(session, actor, job_id))

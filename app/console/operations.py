@@ -9,6 +9,9 @@ from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, 
 from app.interface.errors import Conflict, NotFound, WrongState
 from app.interface.language import Text
 from app.organizations.access import Actor
+from app.progress import operations as progress
+from app.progress import repository as progress_repository
+from app.progress.models import Operation
 
 
 async def read_queue(session: AsyncSession, actor: Actor, query: QueueQuery) -> Queue:
@@ -26,15 +29,21 @@ async def list_jobs(session: AsyncSession, query: JobQuery) -> list[JobBody]:
     return [JobBody.model_validate(row) for row in await repository.jobs(session, query)]
 
 
-async def retry_job(session: AsyncSession, job_id: int) -> JobBody:
-    """Run a failed job again as a new one, which is returned; the failed one stays on record."""
+async def retry_job(session: AsyncSession, actor: Actor, job_id: int) -> Operation:
+    """Run a failed job again as a new one; the failed one stays on record.
+
+    The work of an operation is asked for anew instead: with the operation it has ended.
+    """
     job = await repository.find_job(session, job_id)
     if job is None or job.task not in jobs.queue.tasks:
         raise NotFound()
     if job.status != JobStatus.FAILED:
         raise WrongState(verb="retry", state=job.status, allowed=[JobStatus.FAILED])
+    if await progress_repository.id_of_job(session, job_id) is not None:
+        raise Conflict(Text("请重新发起该操作", "Ask for this work anew"))
+    operation = await progress.create(session, actor, job.task)
     try:
-        new_id = await jobs.defer(session, job.task, **job.arguments)
+        await progress.enqueue(session, operation, **job.arguments)
     except AlreadyEnqueued:
         raise Conflict(Text("同样的任务已在等待", "The same task waits already")) from None
-    return JobBody.model_validate(await repository.find_job(session, new_id))
+    return operation

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
 from app.demands import handovers, operations
+from app.demands.models import Demand
 from app.demands.schemas import (
     DemandBody,
     DemandCreate,
@@ -16,6 +18,7 @@ from app.demands.schemas import (
     HandoverQuery,
     HandoverTo,
 )
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -147,3 +150,6 @@ async def list_demand_handovers(
 ) -> Page[HandoverBody]:
     """上报、下派与共享记录 · Every step between levels, latest first."""
     return await handovers.search(pages, actor, demand_id, query)
+
+
+add_batch(router, "demands", Demand, CurrentAccount)

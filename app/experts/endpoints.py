@@ -5,8 +5,10 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
 from app.experts import consents, contacts, evidence, operations
+from app.experts.models import Expert
 from app.experts.schemas import (
     AccountLink,
     ConsentBody,
@@ -26,6 +28,7 @@ from app.experts.schemas import (
     PurposeBody,
     Removal,
 )
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
@@ -211,3 +214,6 @@ async def grade_evidence(
 ) -> EvidenceBody:
     """核验佐证 · Staff state how well an item is attested: 自述, 有佐证, 核验."""
     return EvidenceBody.of(await evidence.grade(session, actor, expert_id, evidence_id, data))
+
+
+add_batch(router, "experts", Expert, CurrentAccount)

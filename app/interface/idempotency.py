@@ -67,6 +67,12 @@ async def claim_of(request: Request) -> Claim | None:
     return Claim(key=key, fingerprint=await _fingerprint(request))
 
 
+async def claim_again(request: Request) -> Response | None:
+    """Claim the request's key, if it has one, in a new transaction; see `find`."""
+    claim: Claim | None = request.state.claim
+    return None if claim is None else await find(request, claim)
+
+
 async def find(request: Request, claim: Claim) -> Response | None:
     """Claim the key for this request, or return the kept answer; waits for one under way.
 

@@ -26,6 +26,8 @@ Lists are pages: `limit`, `cursor`, `sort`, `count=exact`. A record's answer has
 within 24 hours is done once and answered twice. `HEAD` is answered wherever `GET` is, `OPTIONS`
 names the methods. Every answer says how its caller stands (`RateLimit-Policy`, `RateLimit`);
 whoever asks too often gets 429 and `Retry-After`.
+`POST …:batch` takes up to 500 items, each as its
+own route would take it. What takes long answers 202 with an operation that tells how far it is.
 """
 
 PARAMETERS: dict[str, Schema] = {
@@ -91,6 +93,10 @@ TAGS = [
     {"name": "reference", "description": "标准代码 · regions, industries, disciplines, fields"},
     {"name": "accounts", "description": "账号 · sign-in, accounts, API keys"},
     {"name": "organizations", "description": "机构 · enterprises, universities, memberships"},
+    {
+        "name": "operations",
+        "description": "长时间任务 · long work: progress, events, cancelling",
+    },
     {"name": "experts", "description": "专家库 · experts and their evidence"},
     {"name": "achievements", "description": "成果库 · results open to transfer"},
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
@@ -227,6 +233,8 @@ def _plain_example(schema: Schema, schemas: Schema, name: str) -> Any:
     if name in EXAMPLES_BY_NAME and not holds_records:
         return EXAMPLES_BY_NAME[name]
     if kind == "array":
-        return [example_of(schema["items"], schemas, name)] if "items" in schema else []
+        inner: Schema = schema.get("items", {})
+        kinds: list[Schema] = inner.get("oneOf", [inner] if inner else [])
+        return [example_of(kind, schemas, name) for kind in kinds]
     shape: str = schema.get("format", kind)
     return EXAMPLES_BY_SHAPE.get(shape, EXAMPLES_BY_SHAPE.get(kind))

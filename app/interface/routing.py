@@ -4,9 +4,10 @@ It stands around the endpoint, where its result is known and the transaction is 
 that an answer and what is kept of it are one with the work.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from functools import wraps
+from inspect import isasyncgenfunction
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
@@ -29,7 +30,7 @@ from app.interface.preconditions import entity_tag, is_known, precondition_of
 from app.interface.schemas import VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-Endpoint = Callable[..., Awaitable[Any]]
+Endpoint = Callable[..., Any]
 
 SHARED_HEADERS = "shared_headers"
 
@@ -106,6 +107,8 @@ async def _let_in(request: Request, handle: Handler) -> Response:
 
 def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
     """Answer a repetition instead of the endpoint, and note the version of what it shows."""
+    if isasyncgenfunction(endpoint):
+        return endpoint  # a stream is neither kept nor tagged
 
     @wraps(endpoint)
     async def answered(**values: Any) -> Any:

@@ -64,6 +64,8 @@ MESSAGES: Mapping[str, Text] = {
     "json_invalid": Text("不是有效的 JSON", "Not valid JSON"),
     "model_type": Text("应为 JSON 对象", "Should be a JSON object"),
     "dict_type": Text("应为 JSON 对象", "Should be a JSON object"),
+    "union_tag_invalid": Text("可选值：{expected_tags}", "One of {expected_tags}"),
+    "union_tag_not_found": Text("缺少 {discriminator}", "Needs {discriminator}"),
     "model_attributes_type": Text("应为 JSON 对象", "Should be a JSON object"),
 }
 

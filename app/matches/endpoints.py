@@ -39,6 +39,8 @@ from app.matches.schemas import (
     RunQuery,
 )
 from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
+from app.progress.accepting import AcceptedDep
+from app.progress.schemas import OperationBody
 
 router = conventional_router("matches")
 
@@ -216,6 +218,8 @@ async def list_indexes(
 
 @router.post("/match-indexes:refit", status_code=status.HTTP_202_ACCEPTED)
 @limited(RateClass.EXPENSIVE)
-async def refit_indexes(session: SessionDep, actor: AdministratorActor) -> None:
-    """重建索引 · Ask the worker for new statistics of every pool."""
-    await index_state.ask_for_refit(session)
+async def refit_indexes(
+    session: SessionDep, actor: AdministratorActor, accepted: AcceptedDep
+) -> OperationBody:
+    """重建索引 · Ask the worker for new statistics of every pool; `Location` tells how far."""
+    return accepted.show(await index_state.ask_for_refit(session, actor))

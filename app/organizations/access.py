@@ -6,10 +6,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.dependencies import CurrentAccount, CurrentCaller
-from app.accounts.models import Role
-from app.accounts.repository import Caller
+from app.accounts import repository
+from app.accounts.dependencies import CurrentAccount
+from app.accounts.models import Account, Role
+from app.database import SessionDep
 from app.interface.errors import Forbidden
 from app.regions import covers
 
@@ -45,18 +47,18 @@ class Actor:
         return None if self.role is Role.ADMINISTRATOR else self.region_code
 
 
-def actor_of(caller: Caller) -> Actor:
+def actor_of(session: AsyncSession, account: Account) -> Actor:
     """The account that has entered, with the memberships that were approved."""
     return Actor(
-        account_id=caller.account.id,
-        role=caller.account.role,
-        region_code=caller.account.region_code,
-        organization_ids=caller.organization_ids,
+        account_id=account.id,
+        role=account.role,
+        region_code=account.region_code,
+        organization_ids=repository.organization_ids(session),
     )
 
 
-async def get_actor(caller: CurrentCaller, _: CurrentAccount) -> Actor:
-    return actor_of(caller)
+async def get_actor(session: SessionDep, account: CurrentAccount) -> Actor:
+    return actor_of(session, account)
 
 
 CurrentActor = Annotated[Actor, Depends(get_actor)]

@@ -5,14 +5,17 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
 from app.interface.admission import limited
+from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations import memberships, operations
 from app.organizations.access import CurrentActor, StaffActor
+from app.organizations.models import Membership, Organization
 from app.organizations.schemas import (
     MembershipBody,
     MembershipCreate,
@@ -125,3 +128,7 @@ async def revoke_membership(
     """撤销成员 · The account may no longer act for the organization."""
     moved = await memberships.move(session, actor, membership_id, "revoke")
     return memberships.show(actor, moved)
+
+
+add_batch(router, "organizations", Organization, CurrentAccount)
+add_batch(router, "memberships", Membership, CurrentAccount)

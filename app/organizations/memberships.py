@@ -113,6 +113,8 @@ async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: s
     await changes.append(
         session, f"membership.{membership.state}", membership.id, actor_id=actor.account_id
     )
+    if membership.account_id == actor.account_id:
+        await account_repository.enter(session, membership.account_id)  # acting for fewer now
     return membership
 
 

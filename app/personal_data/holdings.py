@@ -25,6 +25,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations.models import Membership
+from app.progress.models import Operation
 
 # Columns that no export shows: secrets, and what is made of other columns for searching.
 HIDDEN = frozenset(
@@ -80,6 +81,7 @@ HOLDINGS = (
         about=lambda p: exists().where(Match.id == MatchReview.match_id, _matches_of(p)),
     ),
     Holding(table=MatchRun, about=lambda p: MatchRun.account_id == p.account_id),
+    Holding(table=Operation, about=lambda p: Operation.account_id == p.account_id),
     Holding(table=Import, about=lambda p: Import.account_id == p.account_id),
     Holding(
         table=ImportedRow,

@@ -26,6 +26,7 @@ from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations.models import Membership, MembershipState, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
+from app.progress.models import Operation
 
 ROWS = 50_000  # of one table in an export
 CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
@@ -150,7 +151,8 @@ async def delete_ended_tokens(session: AsyncSession, before: datetime) -> None:
 
 
 async def empty_import_reports(session: AsyncSession, before: datetime) -> None:
-    await _update(session, Import, Import.finished_at < before, report=[], filename="")
+    ended = select(Operation.id).where(Operation.finished_at < before)
+    await _update(session, Import, Import.id.in_(ended), report=[], filename="")
 
 
 async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> None:

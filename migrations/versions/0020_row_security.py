@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from alembic import op
 
 revision = "0020"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -332,10 +332,15 @@ RULES = {
     ),
     "imports": Rules(
         reads=f"""
-            account_id = {ME} OR (SELECT scope_role()) = 'administrator'
-            OR {in_scope("imports")}""",
+            account_id = {ME} OR {ADMINISTRATOR} OR {in_scope("progress")}""",
         inserts=f"account_id = {ME}",
-        writes=f"{in_scope('imports')} OR {in_scope('import')} AND account_id = {ME}",
+        writes=f"account_id = {ME} OR {ADMINISTRATOR} OR {in_scope('progress')}",
+    ),
+    "operations": Rules(
+        reads=f"account_id = {ME} OR {ADMINISTRATOR} OR {in_scope('progress')}",
+        inserts=f"account_id = {ME}",
+        writes=f"account_id = {ME} OR {ADMINISTRATOR} OR {in_scope('progress')}",
+        deletes=in_scope("progress"),
     ),
     "imported_rows": Rules(reads=IMPORTING, writes=IMPORTING),
     "kept_answers": Rules(

@@ -1,5 +1,6 @@
 """The service as its operators start it: a process, a port, a folder of its own, and HTTP."""
 
+import base64
 import contextlib
 import signal
 import subprocess
@@ -18,6 +19,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120  # generous: the machine may be busy with other tests
 STOP_SECONDS = 30
 SECRET_KEY = "a secret of the acceptance tests, long enough"
+ENCRYPTION_KEYS = base64.b64encode(b"the key of the acceptance tests.").decode()
 COORDINATOR, ADMINISTRATOR = "coordinator@demo.invalid", "administrator@demo.invalid"
 PASSWORD = "demo-shuangku"
 Found = TypeVar("Found")
@@ -51,7 +53,7 @@ class Running:
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """The environment of a process that keeps everything in the folder."""
-    given = {"SECRET_KEY": SECRET_KEY, "ENCODER": "none"}
+    given = {"SECRET_KEY": SECRET_KEY, "ENCRYPTION_KEYS": ENCRYPTION_KEYS, "ENCODER": "none"}
     return service.environment(folder, **(given | settings))
 
 

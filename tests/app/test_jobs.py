@@ -165,9 +165,13 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
     ]
     assert sorted(periodic) == [
         ("delete_old_jobs", "17 3 * * *"),
+        ("delete_old_operations", "43 3 * * *"),
         ("encode_texts", "* * * * *"),
         ("fit_indexes", "* * * * *"),
         ("forget_old_answers", "29 * * * *"),
+        ("forget_old_counters", "31 * * * *"),
+        ("forget_vectors", "11 4 * * *"),
+        ("let_go_of_old_data", "41 2 * * *"),
         ("save_indexes", "*/10 * * * *"),
         ("seal_values", "41 3 * * *"),
     ]

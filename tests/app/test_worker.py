@@ -24,6 +24,6 @@ def test_the_worker_knows_every_table_and_every_task() -> None:
     assert done.returncode == 0, done.stderr
     for task in (
         *("encode_texts", "fit_indexes", "refit_indexes", "run_import", "save_indexes"),
-        *("delete_old_jobs", "forget_old_answers", "seal_values"),
+        *("delete_old_jobs", "delete_old_operations", "forget_old_answers", "seal_values"),
     ):
         assert task in done.stdout.split()

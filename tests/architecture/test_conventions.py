@@ -40,14 +40,15 @@ BOUNDED_LISTS = {
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
+    "/operations/{operation_id}/events": "a stream that ends with the operation",
     "/me/second-factor": "whether there is one, never the factor itself",
     "/me/personal-data": "everything on one person, at most 50,000 rows of a table",
     "/experts/{expert_id}/personal-data": "everything on one person, likewise",
 }
 # What bounds a text besides its length; a file is bounded as the whole body is.
 BOUNDING = frozenset({"format", "enum", "const", "contentMediaType"})
-# An import's choices, named by what they do.
-CHOICES = frozenset({"admit", "overwrite"})
+# An import's or a batch's choices, named by what they do.
+CHOICES = frozenset({"admit", "overwrite", "atomic"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ DOMAINS = (
     "changes",
     "accounts",
     "organizations",
+    "progress",
     "experts",
     "achievements",
     "demands",

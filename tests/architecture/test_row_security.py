@@ -13,7 +13,7 @@ PROTECTED = frozenset(
         *("refresh_tokens", "second_factors", "organizations", "memberships"),
         *("experts", "evidence", "expert_contacts", "consents", "achievements"),
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
-        *("imports", "imported_rows", "kept_answers"),
+        *("imports", "imported_rows", "kept_answers", "operations"),
     }
 )
 # Whoever adds a table here says why everybody's transaction may read all of it.

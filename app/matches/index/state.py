@@ -2,11 +2,13 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs import defer
 from app.matches.index import fitting
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.matches.schemas import IndexBody
+from app.organizations.access import Actor
+from app.progress import operations as progress
+from app.progress.models import Operation
 
 
 async def read(session: AsyncSession, matcher: Matcher) -> list[IndexBody]:
@@ -27,5 +29,10 @@ async def _state_of(session: AsyncSession, matcher: Matcher, pool: Pool) -> Inde
     )
 
 
-async def ask_for_refit(session: AsyncSession) -> None:
-    await defer(session, "refit_indexes")
+async def ask_for_refit(session: AsyncSession, actor: Actor) -> Operation:
+    """An operation that learns new statistics of every pool."""
+    operation = await progress.create(
+        session, actor, "refit_indexes", result_path="/api/v1/match-indexes"
+    )
+    await progress.enqueue(session, operation)
+    return operation

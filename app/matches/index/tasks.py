@@ -23,6 +23,7 @@ from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.fitting import PoolSize
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
+from app.progress.following import advance
 from matching import Candidate, Encoder, MatchIndex, text_key
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ async def fit_indexes(context: JobContext, timestamp: int = 0) -> None:
 async def refit_indexes(context: JobContext) -> None:
     """Put new statistics in force for every pool, because somebody asked for it."""
     work: MatchingWork = context.additional_context["matching"]
-    for pool in Pool:
+    for done, pool in enumerate(Pool):
+        await advance(done, len(Pool))
         await _fit(work, pool)
 
 
@@ -96,7 +98,6 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
     name="forget_vectors",
     queueing_lock="forget_vectors",
     lock="encode",
-    retry=RETRY,
     pass_context=True,
 )
 async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
@@ -116,7 +117,6 @@ async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
     name="rebuild_indexes",
     queueing_lock="rebuild_indexes",
     lock="index",
-    retry=RETRY,
     pass_context=True,
 )
 async def rebuild_indexes(context: JobContext) -> None:

@@ -5,7 +5,9 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import xlsxwriter
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -13,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.bulk import operations
 from app.bulk.models import ImportKind
 from app.bulk.operations import Upload
+from app.bulk.running import Progress, run_import, silent
 from app.bulk.schemas import ImportBody
+from app.progress.following import follow
 
 CREDIT_CODE = "91999999DEM000022B"
 Sessions = async_sessionmaker[AsyncSession]
@@ -88,6 +92,11 @@ def with_part(content: bytes, name: str, data: bytes) -> bytes:
         for part in archive.infolist():
             target.writestr(part.filename, data if part.filename == name else archive.read(part))
     return copy.getvalue()
+
+
+async def run(sessions: Sessions, import_id: UUID, tell: Progress = silent) -> None:
+    """The import's work, followed as a worker's job is."""
+    await follow(sessions, import_id, partial(run_import, sessions, import_id, tell))
 
 
 async def imported(

@@ -8,8 +8,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.running import run_import
-from tests.app.bulk.files import Sessions, csv_file, expert, json_lines
+from tests.app.bulk.files import Sessions, csv_file, expert, json_lines, run
 from tests.people import GUANGZHOU, People
 
 
@@ -29,15 +28,21 @@ async def test_from_upload_to_report(
     answer = await post(staff, rows, mode="partial", admit="true")
     assert answer.status_code == 202
     body = answer.json()
-    assert (body["state"], body["is_admitting"]) == ("queued", True)
-    assert answer.headers["Location"] == f"/api/v1/imports/{body['id']}"
+    assert (body["state"], body["kind"]) == ("queued", "run_import")
+    assert answer.headers["Location"] == f"/api/v1/operations/{body['id']}"
+    assert body["result_path"] == f"/api/v1/imports/{body['id']}"
     jobs = await session.execute(text("SELECT task_name, args FROM procrastinate_jobs"))
     assert [tuple(job) for job in jobs] == [("run_import", {"import_id": body["id"]})]
-    await run_import(sessions, UUID(body["id"]))
+    await run(sessions, UUID(body["id"]))
+    operation = (await staff.get(f"/operations/{body['id']}")).json()
+    assert (operation["state"], operation["done_count"], operation["total_count"]) == ("done", 3, 3)
     done = (await staff.get(f"/imports/{body['id']}")).json()
+    assert done["operation_path"] == f"/api/v1/operations/{body['id']}"
+    assert (done["is_admitting"], done["row_count"], done["read_count"]) == (True, 3, 3)
     assert (done["state"], done["created_count"], done["rejected_count"]) == ("done", 1, 2)
     assert [(e["row"], e["code"]) for e in done["report"]] == [(2, "forbidden"), (3, "missing")]
-    [summary] = (await staff.get("/imports")).json()["items"]
+    assert (await staff.get("/imports?state=failed")).json()["items"] == []
+    [summary] = (await staff.get("/imports?state=done")).json()["items"]
     assert summary["id"] == body["id"]
     assert "report" not in summary
     table = await staff.get(f"/imports/{body['id']}/rejected-rows")
@@ -81,6 +86,8 @@ async def test_imports_are_read_by_their_owner_and_administrators(people: People
 
 
 async def test_a_strange_file_name_is_only_shown(people: People) -> None:
-    answer = await post(await people.coordinator(), json_lines(expert()), "../专家\x07.jsonl")
+    staff = await people.coordinator()
+    answer = await post(staff, json_lines(expert()), "../专家\x07.jsonl")
     assert answer.status_code == 202
-    assert "\x07" not in answer.json()["filename"]
+    (import_,) = (await staff.get("/imports")).json()["items"]
+    assert "\x07" not in import_["filename"]

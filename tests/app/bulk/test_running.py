@@ -3,14 +3,15 @@
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import URL, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.achievements.models import Achievement, AchievementState
-from app.bulk import operations, running
-from app.bulk.models import Import, ImportKind, ImportMode, ImportState
+from app.bulk import operations
+from app.bulk.models import Import, ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
@@ -19,6 +20,7 @@ from app.experts import repository
 from app.experts.models import Expert, ExpertContact, ExpertKind
 from app.organizations.access import SERVICE
 from app.organizations.models import Organization, OrganizationState
+from app.progress.models import Operation, OperationState
 from app.scopes import Scope, within
 from tests.app.bulk.files import (
     CREDIT_CODE,
@@ -30,6 +32,7 @@ from tests.app.bulk.files import (
     imported,
     json_lines,
     organization,
+    run,
 )
 from tests.people import YIWU, People
 
@@ -203,14 +206,14 @@ async def test_every_rejected_row_is_reported(sessions: Sessions) -> None:
     body = await imported(sessions, "experts", content, mode=PARTIAL)
     assert counts(body) == (1, 0, 0, 7)
     assert codes(body) == BAD_CODES
-    assert body.state is ImportState.DONE
+    assert body.state is OperationState.DONE
     assert all(entry.message_zh and entry.message_en for entry in body.report)
 
 
 async def test_all_or_nothing_keeps_nothing(sessions: Sessions, session: AsyncSession) -> None:
     rows = [expert(n) for n in range(300)] + [expert(300, title="字" * 301)]
     body = await imported(sessions, "experts", json_lines(*rows))
-    assert (body.state, counts(body)) == (ImportState.FAILED, (0, 0, 0, 1))
+    assert (body.state, counts(body)) == (OperationState.FAILED, (0, 0, 0, 1))
     assert codes(body) == [(301, "title", "string_too_long")]
     assert await count_of(session, Expert) == 0
     assert await session.scalar(select(func.count()).where(Change.kind == "expert.created")) == 0
@@ -222,7 +225,7 @@ async def test_partial_keeps_what_is_valid_around_what_the_database_refuses(
     orcid = "0000-0002-1825-0097"
     rows = [expert(n, orcid=orcid if n in (3, 40) else None) for n in range(60)]
     body = await imported(sessions, "experts", json_lines(*rows), mode=PARTIAL)
-    assert (body.state, counts(body)) == (ImportState.DONE, (59, 0, 0, 1))
+    assert (body.state, counts(body)) == (OperationState.DONE, (59, 0, 0, 1))
     assert codes(body) == [(41, "", "conflict")]
     assert await count_of(session, Expert) == 59
 
@@ -344,7 +347,7 @@ async def test_what_was_registered_as_classified_is_not_admitted(
 async def test_a_field_that_no_report_can_hold(sessions: Sessions) -> None:
     rows = json_lines(expert(), {"\0名" + "x" * 5_000: 1}, {"publications": [{"\0": 1}]})
     body = await imported(sessions, "experts", rows)
-    assert (body.state, body.rejected_count) == (ImportState.FAILED, 2)
+    assert (body.state, body.rejected_count) == (OperationState.FAILED, 2)
     assert [name[:2] for _, name, code in codes(body) if code == "extra_forbidden"] == ["名x", "pu"]
     assert max(len(name) for _, name, _ in codes(body)) <= MAX_FIELD
 
@@ -384,13 +387,13 @@ async def test_achievements_from_a_chinese_sheet(
     assert found.intellectual_property == ["invention_patent", "standard"]
 
 
-async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> ImportState:
+async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> OperationState:
     """The state in which an account's partial import of experts ends."""
     upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=PARTIAL)
     async with within(sessions, Scope.SERVICE).begin() as session:
         import_ = await operations.start(session, SERVICE, upload)
         import_.account_id = account_id
-    await running.run_import(sessions, import_.id)
+    await run(sessions, import_.id)
     async with within(sessions, Scope.SERVICE)() as session:
         body = await operations.get(session, SERVICE, import_.id)
     return body.state
@@ -404,13 +407,13 @@ async def test_staff_import_within_their_region(
     rows = json_lines(
         expert(1), expert(2, region_code="440100"), expert(3), expert(4, region_code=None)
     )
-    assert await run_as(sessions, account.id, rows) is ImportState.DONE
+    assert await run_as(sessions, account.id, rows) is OperationState.DONE
     found = await session.execute(
         select(Expert.external_id, Expert.region_code).order_by(Expert.external_id)
     )
     assert [tuple(row) for row in found] == [("E1", "440100"), ("E3", YIWU), ("E4", None)]
     moved = json_lines(expert(3, region_code="440100"))
-    assert await run_as(sessions, account.id, moved) is ImportState.DONE
+    assert await run_as(sessions, account.id, moved) is OperationState.DONE
     assert (
         await session.scalar(select(Expert.region_code).where(Expert.external_id == "E3")) == YIWU
     )
@@ -422,7 +425,7 @@ async def test_an_account_that_is_staff_no_more_imports_nothing(
     account = await people.account(Role.COORDINATOR, region_code=YIWU)
     account.is_active = False
     await session.commit()
-    assert await run_as(sessions, account.id, json_lines(expert())) is ImportState.FAILED
+    assert await run_as(sessions, account.id, json_lines(expert())) is OperationState.FAILED
     assert await count_of(session, Expert) == 0
 
 
@@ -447,18 +450,44 @@ async def test_a_killed_run_is_safe_to_repeat(
             raise Killed
 
     with pytest.raises(Killed):
-        await running.run_import(sessions, import_id, kill)
-    state = await session.scalar(select(Import.state).where(Import.id == import_id))
-    assert state is ImportState.RUNNING
+        await run(sessions, import_id, kill)
+    state = await session.scalar(select(Operation.state).where(Operation.id == import_id))
+    assert state is OperationState.RUNNING
     heard: list[tuple[int, int]] = []
-    await running.run_import(sessions, import_id, lambda *step: heard.append(step))
+    await run(sessions, import_id, lambda *step: heard.append(step))
     body = await operations.get(session, SERVICE, import_id)
     kept = 400 if mode is PARTIAL else 0
     assert counts(body) == (450 - kept, 0, kept, 0)
     assert heard == [(200, 450), (400, 450), (450, 450)]
     assert await count_of(session, Expert) == 450
-    await running.run_import(sessions, import_id)  # finished: nothing happens
+    await run(sessions, import_id)  # finished: nothing happens
     assert (await operations.get(session, SERVICE, import_id)).finished_at == body.finished_at
+
+
+@pytest.mark.parametrize("mode", list(ImportMode))
+async def test_a_cancelled_run_keeps_what_its_mode_promises(
+    sessions: Sessions, session: AsyncSession, database: URL, mode: ImportMode
+) -> None:
+    rows = [expert(n) for n in range(450)]
+    rows[7] = {"external_id": "E7"}
+    content = json_lines(*rows)
+    upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=mode)
+    async with within(sessions, Scope.SERVICE).begin() as own:
+        import_id = (await operations.start(own, SERVICE, upload)).id
+    conninfo = database.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def ask_to_stop(done: int, total: int) -> None:
+        with psycopg.connect(conninfo) as other:
+            other.execute("UPDATE operations SET cancel_requested_at = now()")
+
+    await run(sessions, import_id, ask_to_stop)
+    body = await operations.get(session, SERVICE, import_id)
+    assert (body.state, body.row_count, body.read_count) == (OperationState.CANCELLED, 450, 400)
+    kept = 399 if mode is PARTIAL else 0
+    assert counts(body) == (kept, 0, 0, 1)
+    assert await count_of(session, Expert) == kept
+    assert {row for row, _, _ in codes(body)} == {8}
+    assert await session.scalar(select(func.count()).where(Import.content.is_not(None))) == 0
 
 
 async def test_the_file_is_forgotten_when_it_is_in(

@@ -1,57 +1,84 @@
 """The job of an import, run by a real worker on the real queue."""
 
+from typing import Any
+
 import pytest
-from procrastinate import JobContext
-from procrastinate.jobs import Job
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import operations
-from app.bulk.models import ImportKind
+from app.bulk.models import Import, ImportKind
 from app.bulk.operations import Upload
-from app.bulk.tasks import run_import_task
+from app.experts.models import Expert
 from app.jobs import ATTEMPTS, queue
 from app.organizations.access import SERVICE
+from app.progress import operations as progress
+from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from tests.app.bulk.files import Sessions, codes, expert, json_lines
 
 UPLOAD = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=json_lines(expert()))
 
 
-async def test_a_worker_runs_what_was_received(sessions: Sessions, session: AsyncSession) -> None:
-    async with within(sessions, Scope.SERVICE).begin() as own:
-        received = await operations.receive(own, SERVICE, UPLOAD)
+async def work_once(sessions: Sessions) -> None:
+    """Run what waits in the queue, as a worker does."""
     await queue.run_worker_async(
         wait=False,
         install_signal_handlers=False,
         additional_context={"sessions": sessions},
+        worker_middleware=[follow_job],
     )
-    body = await operations.get(session, SERVICE, received.id)
+
+
+async def received(sessions: Sessions) -> Any:
+    async with within(sessions, Scope.SERVICE).begin() as session:
+        return (await operations.receive(session, SERVICE, UPLOAD)).id
+
+
+async def test_a_worker_runs_what_was_received(sessions: Sessions, session: AsyncSession) -> None:
+    import_id = await received(sessions)
+    await work_once(sessions)
+    body = await operations.get(session, SERVICE, import_id)
     assert (body.state, body.created_count) == ("done", 1)
 
 
 @pytest.mark.parametrize(("attempts", "state"), [(0, "running"), (ATTEMPTS - 1, "failed")])
-async def test_a_fault_that_stays_ends_the_import_at_the_last_attempt(
+async def test_a_fault_that_stays_ends_the_import_after_the_last_attempt(
     sessions: Sessions, session: AsyncSession, attempts: int, state: str
 ) -> None:
-    async with within(sessions, Scope.SERVICE).begin() as own:
-        import_id = (await operations.start(own, SERVICE, UPLOAD)).id
+    import_id = await received(sessions)
     await session.execute(text("ALTER TABLE imported_rows RENAME TO lost"))
+    await session.execute(text(f"UPDATE procrastinate_jobs SET attempts = {attempts}"))
     await session.commit()
-    job = Job(
-        queue="default", lock=None, queueing_lock=None, task_name="run_import", attempts=attempts
-    )
-    context = JobContext(
-        app=queue,
-        job=job,
-        start_timestamp=0.0,
-        abort_reason=lambda: None,
-        additional_context={"sessions": sessions},
-    )
-    with pytest.raises(ProgrammingError):
-        await run_import_task(context, str(import_id))
+    await work_once(sessions)
+    await end_lost(sessions)
     body = await operations.get(session, SERVICE, import_id)
     assert body.state == state
-    expected = [(None, "", "internal_error")] if state == "failed" else []
-    assert codes(body) == expected
+    assert codes(body) == ([(None, "", "work_failed")] if state == "failed" else [])
+    operation = await progress.get(session, SERVICE, import_id)
+    problem = progress.show(operation, "en").problem
+    assert (problem.code if problem else None) == ("work_failed" if state == "failed" else None)
+    kept = await session.scalar(select(func.count()).where(Import.content.is_not(None)))
+    assert kept == (0 if state == "failed" else 1)
+
+
+async def test_imports_wait_in_the_queue_for_each_other(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    """There they can still be cancelled; in a worker they would only wait for the other's lock."""
+    first, second = await received(sessions), await received(sessions)
+    (job,) = [await queue.job_manager.fetch_job(queues=None, worker_id=await a_worker())]
+    assert job is not None
+    assert job.task_kwargs == {"import_id": str(first)}
+    assert await queue.job_manager.fetch_job(queues=None, worker_id=await a_worker()) is None
+    async with within(sessions, Scope.SERVICE).begin() as own:
+        await progress.cancel(own, SERVICE, second)
+    body = await operations.get(session, SERVICE, second)
+    assert (body.state, codes(body)) == ("cancelled", [])
+    contents = (await session.execute(select(Import.id).where(Import.content.is_not(None)))).all()
+    assert [row[0] for row in contents] == [first]
+    assert await session.scalar(select(func.count(Expert.id))) == 0
+
+
+async def a_worker() -> int:
+    return await queue.job_manager.register_worker()

@@ -55,7 +55,9 @@ async def test_a_failed_job_is_run_again_as_a_new_one(
     answer = await administrator.post(f"/jobs/{waiting['id']}:retry")
     assert answer.status_code == 202
     again, failed = await jobs_of(administrator)
-    assert answer.json() == again
+    operation = answer.json()
+    assert (operation["kind"], operation["state"]) == ("refit_indexes", "queued")
+    assert answer.headers["location"] == f"/api/v1/operations/{operation['id']}"
     assert (again["task"], again["status"], again["attempts"]) == ("refit_indexes", "todo", 0)
     assert (failed["id"], failed["status"]) == (waiting["id"], "failed")
     assert (await administrator.post("/jobs/999999:retry")).status_code == 404

@@ -8,12 +8,13 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, RefreshToken, Role
-from app.bulk.models import Import, ImportKind, ImportMode, ImportState
+from app.bulk.models import Import, ImportKind, ImportMode
 from app.database import Base, now
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Match, MatchRun
 from app.organizations.models import Organization, OrganizationState
 from app.personal_data.retention import let_go
+from app.progress.models import Operation, OperationState
 from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.experts.profiles import store
@@ -90,15 +91,18 @@ async def test_tokens_reports_and_contacts_go(
             expires_at=expires_at,
         )
         session.add(token)
+    ended = Operation(
+        account_id=account.id, kind="run_import", state=OperationState.DONE, finished_at=now() - OLD
+    )
+    session.add(ended)
     session.add(
         Import(
+            id=ended.id,
             account_id=account.id,
             kind=ImportKind.EXPERTS,
             filename="张三.xlsx",
             mode=ImportMode.PARTIAL,
-            state=ImportState.DONE,
             report=[{"row": 1}],
-            finished_at=now() - OLD,
         )
     )
     unverified = await people.organization(state=OrganizationState.REJECTED)

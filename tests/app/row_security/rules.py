@@ -30,6 +30,7 @@ from app.matches.operations import MATCHING
 from app.organizations import memberships, operations
 from app.organizations.access import ORGANIZATION_ROLES, Actor
 from app.organizations.models import Membership, MembershipState, Organization
+from app.progress.models import Operation
 from tests.app.row_security.world import World
 
 Rule = Callable[[Any], bool]
@@ -103,9 +104,8 @@ class Application:
                 lambda r: self._is_candidate(self._match(r)),
                 lambda r: self._carries(self._match(r)),
             ),
-            Import: self._rules(
-                lambda i: self._is_own(i) or actor.role is Role.ADMINISTRATOR, self._is_own, never
-            ),
+            Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
+            Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             ImportedRow: self._rules(never, never, never),
             KeptAnswer: self._rules(*3 * (lambda k: k.principal == account.id,)),
         }

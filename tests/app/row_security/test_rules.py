@@ -8,7 +8,6 @@ from sqlalchemy import URL, Connection, create_engine, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, Role
-from app.accounts.repository import Caller
 from app.achievements import access as achievements
 from app.achievements.models import Achievement
 from app.database import Base
@@ -16,7 +15,7 @@ from app.demands import access as demands
 from app.demands.models import Demand
 from app.experts import access as experts
 from app.experts.models import Expert
-from app.organizations.access import ORGANIZATION_ROLES, Actor, actor_of
+from app.organizations.access import ORGANIZATION_ROLES, Actor
 from app.organizations.models import Membership, MembershipState
 from app.postgres.roles import VIEWED, VIEWS
 from tests.app.row_security.rules import Application
@@ -43,7 +42,12 @@ def actor(world: World, account: Account) -> Actor:
         if m.account_id == account.id and m.state is MembershipState.APPROVED
     )
     is_member = account.role in ORGANIZATION_ROLES
-    return actor_of(Caller(account=account, organization_ids=own if is_member else frozenset()))
+    return Actor(
+        account_id=account.id,
+        role=account.role,
+        region_code=account.region_code,
+        organization_ids=own if is_member else frozenset(),
+    )
 
 
 def keys(kind: type[Base]) -> str:

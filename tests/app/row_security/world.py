@@ -42,6 +42,7 @@ from app.organizations.models import (
     OrganizationKind,
     OrganizationState,
 )
+from app.progress.models import Operation
 from app.search import search_vector
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
 
@@ -130,9 +131,12 @@ def _account(world: World, role: Role, region: str | None) -> None:
     world.add(Identity(**of, issuer="https://i.invalid", subject=str(number)))
     factor = world.add(SecondFactor(**of))
     world.add(RecoveryCode(factor_id=factor.id, code_hash=b"c" + secret))
+    operation = world.add(Operation(**of, kind="run_import", done_count=0))
     world.add(
         Import(
             **of,
+            id=operation.id,
+            operation=operation,
             kind=ImportKind.EXPERTS,
             filename="",
             mode=ImportMode.PARTIAL,

@@ -1,0 +1,154 @@
+"""An operation as server-sent events."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import anyio
+import psycopg
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.postgres.embedded import EmbeddedServer
+from app.progress import events
+from app.progress.following import Sessions, advance, follow
+from tests.app.progress.test_operations import refit
+from tests.people import People
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LOOK_SECONDS", 0.01)
+
+
+@pytest.fixture
+async def administrator(people: People) -> AsyncClient:
+    return await people.administrator()
+
+
+async def heard(client: AsyncClient, operation_id: str) -> list[dict[str, Any]]:
+    """The whole stream's events: httpx's transport gives an answer when it has ended."""
+    answer = await client.get(f"/operations/{operation_id}/events")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "etag" not in answer.headers
+    blocks = [block.splitlines() for block in answer.text.split("\n\n") if block]
+    assert all(block[0] == "event: operation" for block in blocks if block[0][0] != ":")
+    lines = [line for block in blocks for line in block if line.startswith("data: ")]
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+async def test_a_listener_hears_how_far_it_is_until_the_end(
+    app: FastAPI, administrator: AsyncClient
+) -> None:
+    sessions: Sessions = app.state.sessions
+    operation = await refit(administrator)
+    listening = asyncio.create_task(heard(administrator, operation["id"]))
+
+    async def run() -> None:
+        for done in range(1, 4):
+            await asyncio.sleep(1)
+            await advance(done, 3)
+
+    await asyncio.sleep(1)
+    await follow(sessions, UUID(operation["id"]), run)
+    found = await asyncio.wait_for(listening, 10)
+    # What changes between two looks is told as one.
+    assert [event["state"] for event in (found[0], found[1], found[-1])] == [
+        *("queued", "running", "done")
+    ]
+    assert {1, 2, 3} == {event["done_count"] for event in found} - {0}
+    versions = [event["version"] for event in found]
+    assert versions == sorted(set(versions))
+
+
+async def test_of_what_has_ended_the_end_is_told(administrator: AsyncClient) -> None:
+    operation = await refit(administrator)
+    await administrator.post(f"/operations/{operation['id']}:cancel")
+    (event,) = await heard(administrator, operation["id"])
+    assert event == (await administrator.get(f"/operations/{operation['id']}")).json()
+
+
+async def test_a_stream_lasts_no_longer_than_a_token(
+    administrator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "LONGEST_SECONDS", 0.2)
+    operation = await refit(administrator)
+    assert [event["state"] for event in await heard(administrator, operation["id"])] == ["queued"]
+
+
+async def test_a_quiet_stream_has_a_heartbeat(
+    administrator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    monkeypatch.setattr(events, "LONGEST_SECONDS", 0.5)
+    operation = await refit(administrator)
+    answer = await administrator.get(f"/operations/{operation['id']}/events")
+    assert answer.text.count(": ping\n\n") > 2
+
+
+@contextlib.asynccontextmanager
+async def all_seats_taken(app: FastAPI) -> AsyncIterator[None]:
+    seats: anyio.CapacityLimiter = app.state.listeners
+    borrowers = [object() for _ in range(int(seats.available_tokens))]
+    for borrower in borrowers:
+        seats.acquire_on_behalf_of_nowait(borrower)
+    yield
+    for borrower in borrowers:
+        seats.release_on_behalf_of(borrower)
+
+
+async def test_listeners_are_bounded(
+    app: FastAPI, administrator: AsyncClient, client: AsyncClient
+) -> None:
+    operation = await refit(administrator)
+    await administrator.post(f"/operations/{operation['id']}:cancel")
+    path = f"/operations/{operation['id']}/events"
+    free = app.state.listeners.available_tokens
+    async with all_seats_taken(app):
+        answer = await administrator.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await client.get(path)).status_code == 401
+    await heard(administrator, operation["id"])
+    assert app.state.listeners.available_tokens == free, "a seat is given back"
+
+
+async def test_a_listener_holds_no_connection(
+    administrator: AsyncClient, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More listeners than the pool has connections, and the service still answers."""
+    monkeypatch.setattr(events, "LOOK_SECONDS", 2.0)
+    operation = await refit(administrator)
+    streams = [asyncio.create_task(heard(administrator, operation["id"])) for _ in range(30)]
+    await asyncio.sleep(1.5)
+    held = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+    assert await session.scalar(held) == 0
+    cancelled = administrator.post(f"/operations/{operation['id']}:cancel")
+    assert (await asyncio.wait_for(cancelled, 5)).status_code == 200
+    for found in await asyncio.wait_for(asyncio.gather(*streams), 30):
+        assert found[-1]["state"] == "cancelled"
+
+
+async def test_a_database_that_goes_away_ends_the_stream(
+    administrator: AsyncClient, server: EmbeddedServer, database: URL
+) -> None:
+    operation = await refit(administrator)
+    listening = asyncio.create_task(heard(administrator, operation["id"]))
+    await asyncio.sleep(0.5)
+    allow = f"ALTER DATABASE {database.database} ALLOW_CONNECTIONS"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(f"{allow} false".encode())
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [database.database],
+        )
+        found = await asyncio.wait_for(listening, 10)
+        connection.execute(f"{allow} true".encode())
+    assert [event["state"] for event in found] == ["queued"]
