@@ -17,10 +17,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.loops.auto import auto_loop_factory
 
+from app import logs
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
@@ -35,6 +36,7 @@ from app.postgres.embedded import EmbeddedServerError
 from app.postgres.roles import RoleError
 from app.postgres.server import database_server
 from app.scopes import Scope, create_sessions
+from app.scrubbing import safe
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -161,6 +163,89 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
 
 
+@cli.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="文件或目录 · a file or a folder")] = Path("."),
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="密钥另存一个文件 · the keys, in a file apart")
+    ] = False,
+) -> None:
+    """备份数据库 · Back up the database; the service may go on."""
+    _run(_back_up(target, with_keys=with_keys))
+
+
+async def _back_up(target: Path, *, with_keys: bool) -> None:
+    from app.operation import archives
+    from app.operation.backup import back_up, dump_path
+
+    settings, path = Settings(), dump_path(target)
+    keys = archives.key_files(settings.var_folder) if with_keys else None
+    async with database_server(settings) as database:
+        with console.status("备份 · backing up"):
+            manifest = await back_up(database.owner, path, keys=keys)
+    rows = sum(count for count, _ in manifest.tables.values())
+    tables = len(manifest.tables)
+    done = f"[green]✓[/] 已备份 · backed up: {escape(str(path))} ({rows} rows, {tables} tables)"
+    console.print(done, highlight=False, soft_wrap=True)
+    if keys:
+        console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
+
+
+@cli.command()
+def restore(
+    dump: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NAME.dump")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="替换已有数据 · in the place of what is there")
+    ] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="也恢复密钥 · the keys, too")
+    ] = False,
+) -> None:
+    """恢复备份 · Restore a backup into an empty database; stop the service first."""
+    _run(_restore(dump, replaces=replace, with_keys=with_keys))
+
+
+async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
+    from app.operation.restore import restore as restore_backup
+    from app.operation.restore import restore_keys
+
+    settings = Settings()
+    async with database_server(settings) as database:
+        engine = create_engine(database.owner, settings)
+        with console.status("恢复 · restoring"):
+            manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
+        await engine.dispose()
+    if with_keys:
+        written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
+        console.print(f"  密钥 · keys: {written}")
+    if manifest is None:
+        console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
+    console.print("[green]✓[/] 已恢复 · restored")
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="给程序读 · for programs")] = False,
+) -> None:
+    """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
+    _run(_examine(as_json=as_json))
+
+
+async def _examine(*, as_json: bool) -> None:
+    from app.operation import doctor
+    from app.operation.terminal import as_items, show
+
+    findings = []
+    async for finding in doctor.examine(Settings()):
+        findings.append(finding)
+        if not as_json:
+            show(finding)
+    if as_json:
+        typer.echo(as_items(findings))
+    if not doctor.is_sound(findings):
+        raise typer.Exit(1)
+
+
 @cli.command(name="rotate-keys")
 def rotate_keys() -> None:
     """更换加密密钥 · Seal all contacts with the first of ENCRYPTION_KEYS, beside the service."""
@@ -208,6 +293,7 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
     `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
     """
     try:
+        logs.configure(Settings())
         # The loop that uvicorn's own command line would choose: uvloop, where there is one.
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_until_signalled(work))
@@ -223,10 +309,13 @@ def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
     except ArgumentError:
         _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
     except (DBAPIError, psycopg.OperationalError) as error:
-        reason = " ".join(str(getattr(error, "orig", error)).split())
+        is_away = isinstance(error, OperationalError | psycopg.OperationalError)
+        reason = " ".join(str(getattr(error, "orig", error) if is_away else safe(error)).split())
         _fail(f"数据库不可用 · the database is not available: {reason}")
     except OSError as error:
         _fail(str(error))
+    finally:
+        work.close()  # never begun, if the settings are at fault
 
 
 async def _until_signalled(work: Coroutine[None, None, None]) -> None:

@@ -2,6 +2,7 @@
 
 import enum
 import select
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,9 +16,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from uuid_utils.compat import uuid7
 
 from app.interface.errors import Problem
+from app.metrics import instruments
 from app.settings import Settings
 
 NAMING_CONVENTION = {
@@ -79,8 +82,38 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_engine(url: str | URL, settings: Settings, *, size: int | None = None) -> AsyncEngine:
-    """An engine that notices a restarted database before it hands out a connection."""
+class MeasuredPool(AsyncAdaptedQueuePool):
+    """A pool that tells how many of its connections are in use, and how long one is waited for."""
+
+    # The library names its logger by it, and libraries are heard from `warning` on (app.logs).
+    __module__ = "sqlalchemy.pool"
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        is_full = self.overflow() >= self._max_overflow and not self.checkedin()
+        began_at = time.perf_counter()
+        try:
+            return super()._do_get()
+        finally:
+            if is_full:
+                waited = time.perf_counter() - began_at
+                instruments().connection_wait_seconds.labels(self.logging_name).observe(waited)
+            self._tell()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        self._tell()
+
+    def _tell(self) -> None:
+        instruments().connections.labels(self.logging_name).set(self.checkedout())
+
+
+def create_engine(
+    url: str | URL, settings: Settings, *, size: int | None = None, name: str = "command"
+) -> AsyncEngine:
+    """An engine that notices a restarted database before it hands out a connection.
+
+    name: what its pool is called in the metrics.
+    """
     size = size or settings.database_pool_size
     given = make_url(url).query.get("options", "")  # the service's role, see app.postgres.roles
     engine = create_async_engine(
@@ -88,9 +121,12 @@ def create_engine(url: str | URL, settings: Settings, *, size: int | None = None
         pool_size=size,
         max_overflow=size,
         pool_timeout=10,
-        hide_parameters=True,  # they hold personal data, and an error is written to the log
+        hide_parameters=True,  # they hold personal data
+        poolclass=MeasuredPool,
+        pool_logging_name=name,
         connect_args=CONNECTION | {"options": f"{given} {CONNECTION['options']}"},
     )
+    instruments().connection_limit.labels(name).set(2 * size)
     event.listen(engine.sync_engine, "checkout", _refuse_ended)
     return engine
 

@@ -7,29 +7,34 @@ killed leaves its job marked as running, and another one starts it again.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import procrastinate
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.middleware import WorkerMiddleware
-from psycopg import OperationalError
+from procrastinate.worker import Worker
+from psycopg import AsyncConnection, OperationalError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import logs
 from app.background import running
 from app.database import now
 from app.interface.errors import Unavailable
-from app.postgres.roles import conninfo
+from app.metrics import instruments
+from app.postgres.probe import conninfo
 
 Look = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
+events = logs.events(__name__)
 
 # Named, not imported: the domains come after this module.
 queue = procrastinate.App(
@@ -68,11 +73,42 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
         async with session.begin_nested():
             connection = await (await session.connection()).get_raw_connection()
             job = task.configure(connection=connection.driver_connection)
-            return await job.defer_async(**arguments)
+            return await job.defer_async(**arguments | _cause())
     except ConnectorException as error:
         if isinstance(error.__cause__, OperationalError):
             raise Unavailable() from error
         raise
+
+
+def _cause() -> dict[str, str]:
+    """The request that a job comes from goes with it, for the log; see `_observed`."""
+    request_id = logs.bound_request_id()
+    return {logs.REQUEST_ID: request_id} if request_id else {}
+
+
+async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Run a job with its ids in all that is logged meanwhile, and tell how it ended."""
+    job, began_at, outcome = context.job, time.monotonic(), "failed"
+    # The task itself knows nothing of requests.
+    request_id = job.task_kwargs.pop(logs.REQUEST_ID, None)
+    caused = {logs.REQUEST_ID: request_id} if request_id else {}
+    with logs.bound(job_id=job.id, task=job.task_name, **caused):
+        try:
+            result = await run()
+            outcome = "succeeded"
+            return result
+        except asyncio.CancelledError:
+            outcome = "cut_off"
+            raise
+        except Exception as error:
+            logger.error("the job failed", exc_info=error)
+            raise
+        finally:
+            seconds = time.monotonic() - began_at
+            instruments().jobs_ended.labels(job.task_name, outcome).inc()
+            instruments().job_seconds.labels(job.task_name).observe(seconds)
+            told = {"outcome": outcome, "attempt": job.attempts + 1}
+            events.info("job", duration_ms=round(seconds * 1000, 1), **told)
 
 
 async def defer_unless_waiting(session: AsyncSession, task_name: str) -> None:
@@ -122,7 +158,7 @@ async def work(
             async with open_queue(url), running(_keep_looking(after_look)):
                 await queue.run_worker_async(
                     additional_context=context,
-                    worker_middleware=list(around),
+                    worker_middleware=[_observed, *around],
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
@@ -160,6 +196,28 @@ async def _retry(job: Job) -> None:
         await queue.job_manager.retry_job(job, retry_at=now())
     except UniqueViolation:
         await queue.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)
+
+
+WAITING = """
+    SELECT task_name,
+           CASE status WHEN 'todo' THEN 'queued' WHEN 'doing' THEN 'running' ELSE 'failed' END,
+           count(*),
+           max(extract(epoch FROM now() - coalesce(scheduled_at, deferred.at)))
+               FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())
+    FROM procrastinate_jobs AS job
+    LEFT JOIN LATERAL (
+        SELECT min(at) AS at FROM procrastinate_events
+        WHERE job_id = job.id AND status = 'todo' AND type IN ('deferred', 'deferred_for_retry')
+    ) AS deferred ON true
+    WHERE status IN ('todo', 'doing', 'failed')
+    GROUP BY 1, 2
+"""
+
+
+async def waiting_jobs(connection: AsyncConnection) -> Sequence[tuple[str, str, int, float | None]]:
+    """Task, state (queued, running, failed), count, and how long the oldest due one has waited."""
+    await connection.execute("SET statement_timeout = '2s'")
+    return await (await connection.execute(WAITING)).fetchall()
 
 
 @queue.periodic(cron="17 3 * * *")

@@ -10,15 +10,18 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from app import api, health, start_page
+from app import api, health, measurements, start_page
 from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
+from app.health import Condition
 from app.interface import failures, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
+from app.interface.deadline import DeadlineMiddleware
 from app.interface.head import HeadMiddleware
+from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
 from app.interface.rate_limits import Limiter
 from app.interface.request_id import RequestIdMiddleware
@@ -63,8 +66,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.include_router(start_page.router)
     app.include_router(health.router)
+    app.include_router(measurements.router)
     app.include_router(api.router)
     failures.install(app)
+    app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(
@@ -74,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
     )
+    app.add_middleware(ObservationMiddleware, owner=app, logs_address=settings.log_client_address)
     app.add_middleware(RequestIdMiddleware)
     openapi.install(app)
     return app
@@ -82,10 +88,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
-    async with open_process(app.state.settings) as process, _shared(app, process):
+    async with open_process(app.state.settings, role="service") as process, _shared(app, process):
         await require_keys(process.sessions)
         await process.matcher.prepare()
-        async with running(follow(process.matcher)):
+        async with running(follow(process.matcher)) as following:
+            app.state.condition.follower = following
             yield
 
 
@@ -103,6 +110,8 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
+    app.state.job_probe = measurements.job_probe(process.url)
+    app.state.condition = Condition(url=process.url, matcher=process.matcher)
     async with (
         open_queue(process.url),
         app.state.limiter.sharing(process.url),

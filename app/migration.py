@@ -1,5 +1,15 @@
-"""Bring a database to the present schema."""
+"""Bring a database to the present schema, beside services that go on reading and writing.
 
+A migration that waits for a lock makes everybody wait who comes after it, so it waits for moments
+only, lets the others pass, and tries again. Each revision is a transaction of its own, which holds
+its locks no longer than itself; what must not stand in one, `migrations.online` does.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -7,44 +17,131 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
+from app.changes.epochs import settle
+from app.interface.errors import Unavailable
+from app.interface.language import Text
 from app.postgres.roles import RoleError
 
-MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('migration'))")
+FOLDER = Path(migrations.__file__).parent
+VERSIONS = (FOLDER / "versions",)
+TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtext('migration'))")
+UNLOCK = text("SELECT pg_advisory_unlock(hashtext('migration'))")
+# How long others may have to wait behind a statement that waits, and how long one may run.
+LIMITS = {"lock_timeout": "3s", "statement_timeout": "60s"}
 OWNED_BY_ANOTHER = text(
     "SELECT tableowner FROM pg_tables"
     " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
     " AND NOT pg_has_role(tableowner, 'USAGE')"
 )
+BLOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detected
+PATIENCE_SECONDS = 300.0
+PAUSE_SECONDS = 2.0
+TURN_SECONDS = 0.2
+STILL_BLOCKED = Text(
+    "数据库结构未能更新：别的事务一直占用着表。请结束它（pg_stat_activity）后重试",
+    "The schema could not be changed: some transaction keeps a table locked."
+    " End it (see pg_stat_activity) and try again",
+)
 
 
-async def upgrade(engine: AsyncEngine) -> None:
-    """Run what is missing, in one transaction; processes that come together wait for one.
+@cache
+def revisions() -> tuple[str, ...]:
+    """Every revision that this code knows, the oldest first; it needs the last one."""
+    found = ScriptDirectory(str(FOLDER)).walk_revisions()
+    return tuple(script.revision for script in found)[::-1]
 
-    Raises RoleError when something is missing and the login does not own the tables.
+
+def is_behind(present: Collection[str]) -> bool:
+    """Whether a schema at these revisions lacks something that this code needs.
+
+    A revision that this code does not know is a newer one: what is added to a schema does not
+    disturb the processes that still run, so these stay in service while the next ones start.
     """
-    async with engine.begin() as connection:
-        await connection.run_sync(_upgrade)
+    return not present or any(revision in revisions()[:-1] for revision in present)
 
 
-def _upgrade(connection: Connection) -> None:
-    connection.execute(MIGRATION_LOCK)
+async def upgrade(
+    engine: AsyncEngine,
+    *,
+    versions: Sequence[Path] = VERSIONS,
+    patience: float = PATIENCE_SECONDS,
+) -> None:
+    """Run what is missing; processes that come together wait for one another.
+
+    Raises Unavailable when a table stays locked for longer than `patience` seconds, and RoleError
+    when something is missing and the login does not own the tables.
+    """
+    async with engine.connect() as connection:
+        owner = await connection.scalar(OWNED_BY_ANOTHER)
+        if owner is not None:
+            await connection.run_sync(_require_present, owner)
+            return
+        await connection.commit()
+        async with _turn(connection):
+            await _upgrade_patiently(connection, versions, ends_at=time.monotonic() + patience)
+
+
+async def _upgrade_patiently(
+    connection: AsyncConnection, versions: Sequence[Path], *, ends_at: float
+) -> None:
+    while True:
+        try:
+            await connection.run_sync(_upgrade, versions)
+            await connection.commit()
+            await settle(connection)
+            return
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in BLOCKED:
+                raise
+            if time.monotonic() > ends_at:
+                raise Unavailable(STILL_BLOCKED) from error
+        await connection.rollback()
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _turn(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Be the only one who migrates.
+
+    Asked for again and again, outside any transaction: to wait for it inside one would hold up an
+    index that is being built concurrently, which waits for all transactions in its turn.
+    """
+    while True:
+        is_ours = await connection.scalar(TRY_LOCK)
+        await connection.commit()
+        if is_ours:
+            break
+        await asyncio.sleep(TURN_SECONDS)
+    try:
+        for name, value in LIMITS.items():
+            await connection.execute(text(f"SET {name} = '{value}'"))
+        await connection.commit()
+        yield
+    finally:
+        with contextlib.suppress(DBAPIError):  # a connection that is gone holds no lock
+            await connection.rollback()
+            for name in LIMITS:
+                await connection.execute(text(f"RESET {name}"))
+            await connection.execute(UNLOCK)
+            await connection.commit()
+
+
+def _upgrade(connection: Connection, versions: Sequence[Path]) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(str(folder) for folder in versions))
     config.attributes["connection"] = connection
-    owner = connection.scalar(OWNED_BY_ANOTHER)
-    if owner is not None:
-        _require_present(connection, config, owner)
-        return
     command.upgrade(config, "head")
 
 
-def _require_present(connection: Connection, config: Config, owner: str) -> None:
+def _require_present(connection: Connection, owner: str) -> None:
     """A login that may not migrate serves a database that somebody else has migrated."""
-    present = MigrationContext.configure(connection).get_current_revision()
-    if present != ScriptDirectory.from_config(config).get_current_head():
+    if is_behind(MigrationContext.configure(connection).get_current_heads()):
         raise RoleError(
             f"数据库结构需要更新：请以 {owner} 的身份运行 shuangku migrate",
             f"the schema is not the present one: run shuangku migrate as {owner}",

@@ -1,21 +1,30 @@
 """What every process that matches holds, the service and the worker alike."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import psycopg
 from anyio import to_thread
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
+from app import logs, metrics
+from app.background import running
 from app.database import create_engine
 from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
-from app.postgres.server import database_server
+from app.postgres.server import Database, database_server
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,22 +40,35 @@ class Process:
 
 
 @asynccontextmanager
-async def open_process(settings: Settings) -> AsyncIterator[Process]:
-    """Set up this operating system process: its threads, its database server, its connections."""
+async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
+    """Set up this operating system process: its log, threads, database server, connections."""
+    logs.configure(settings)
+    metrics.share(settings.var_folder.absolute() / "metrics")
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with (
+        running(metrics.keep_measuring(role)),
         database_server(settings) as database,
-        connect(settings, await database.service_url()) as process,
+        connect(settings, await _service_url(database)) as process,
     ):
         yield process
+
+
+async def _service_url(database: Database) -> URL:
+    """A database that is away is waited for; raises RoleError."""
+    while True:
+        try:
+            return await database.service_url()
+        except psycopg.OperationalError as error:
+            logger.warning("the process waits for its database: %s", type(error).__name__)
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 @asynccontextmanager
 async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
     """Sessions and live indexes on a database whose server is up, and the keys to its secrets."""
     unlock(settings.key_ring())
-    engine = create_engine(url, settings)
-    following = create_engine(url, settings, size=len(Pool))
+    engine = create_engine(url, settings, name="requests")
+    following = create_engine(url, settings, size=len(Pool), name="indexes")
     matcher = create_matcher(settings, create_sessions(following, Scope.INDEX))
     try:
         yield Process(url=url, sessions=create_sessions(engine), matcher=matcher)

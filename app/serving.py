@@ -97,7 +97,8 @@ def _server(settings: Settings, url: URL) -> uvicorn.Server:
     app = create_app(settings.model_copy(update={"database_url": address}))
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_config=None,  # app.logs takes all loggers
+        access_log=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,
         lifespan="on",
         forwarded_allow_ips=list(settings.forwarded_allow_ips),
@@ -110,6 +111,7 @@ async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        server.config.app.state.condition.is_stopping = True  # type: ignore[union-attr]
         server.should_exit = True
         if not server.started:
             serving.cancel()

@@ -31,6 +31,25 @@ class EncoderKind(StrEnum):
     NONE = "none"
 
 
+class MetricsAccess(StrEnum):
+    LOOPBACK = "loopback"
+    TOKEN = "token"
+    OFF = "off"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
 class SignInProvider(BaseModel):
     """An OpenID Connect provider that people may sign in with."""
 
@@ -104,6 +123,21 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
+    request_seconds: float = Field(
+        default=60.0, gt=0, description="an answer that takes longer is given up with 503"
+    )
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO, description="json, text, or auto: text at a terminal, else json"
+    )
+    log_client_address: bool = Field(
+        default=False, description="an address is personal data, so it is logged on request only"
+    )
+    metrics: MetricsAccess = Field(
+        default=MetricsAccess.LOOPBACK,
+        description="who reads /metrics: this machine, who has metrics_token, or nobody",
+    )
+    metrics_token: SecretStr = Field(default=SecretStr(""), description="16 characters or more")
     max_listeners: int = Field(
         default=100, ge=1, description="event streams that one process serves at once"
     )
@@ -170,6 +204,12 @@ class Settings(BaseSettings):
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
             raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
+        return self
+
+    @model_validator(mode="after")
+    def require_metrics_token(self) -> "Settings":
+        if self.metrics is MetricsAccess.TOKEN and len(self.metrics_token.get_secret_value()) < 16:
+            raise ValueError("METRICS=token needs METRICS_TOKEN of at least 16 characters")
         return self
 
     @property

@@ -7,7 +7,6 @@ import sys
 import threading
 from functools import partial
 
-import psycopg
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -32,18 +31,8 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     """
     if stops_with_stdin:
         _cancel_with_stdin()
-    while True:
-        try:
-            await _work(settings)
-        except (OperationalError, PoolTimeout, psycopg.OperationalError, OSError) as error:
-            logger.warning("the worker waits for its database: %s", type(error).__name__)
-        await asyncio.sleep(RECONNECT_SECONDS)
-
-
-async def _work(settings: Settings) -> None:
-    """Raises MissingKeys."""
-    async with open_process(settings) as process:
-        await require_keys(process.sessions)
+    async with open_process(settings, role="worker") as process:
+        await _until_keys_are_known(process)
         context = {
             "sessions": process.sessions,
             "matching": _matching(process),
@@ -55,6 +44,16 @@ async def _work(settings: Settings) -> None:
             around=[follow_job],
             after_look=partial(end_lost, process.sessions),
         )
+
+
+async def _until_keys_are_known(process: Process) -> None:
+    """A database that is away is waited for; raises MissingKeys."""
+    while True:
+        try:
+            return await require_keys(process.sessions)
+        except (OperationalError, PoolTimeout, OSError) as error:
+            logger.warning("the worker waits for its database: %s", type(error).__name__)
+        await asyncio.sleep(RECONNECT_SECONDS)
 
 
 def _matching(process: Process) -> MatchingWork:

@@ -16,6 +16,7 @@ from app.interface.schemas import (
     RecordBody,
     ShortText,
     VersionedBody,
+    opaque_of,
     text_of,
 )
 from app.reference.codes import RegionCode
@@ -51,7 +52,8 @@ GivenPassword = Annotated[
 ]
 OneTimeCode = Annotated[
     str,
-    Field(min_length=20, max_length=100, examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"]),
+    opaque_of(100, min_length=20),
+    Field(examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"]),
 ]
 
 
@@ -84,7 +86,8 @@ class SecondStep(BaseModel):
 class SignInFinish(Body):
     challenge: Annotated[
         str,
-        Field(max_length=1000, examples=["eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJzZWNvbmQtc3RlcCJ9.k3J9"]),
+        opaque_of(1_000),
+        Field(examples=["eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJzZWNvbmQtc3RlcCJ9.k3J9"]),
     ]
     code: Code
 
@@ -138,8 +141,10 @@ class Providers(BaseModel):
 
 
 class ProviderStart(Body):
-    provider: Annotated[str, Field(max_length=50, examples=["kexie"])]
-    redirect_uri: Annotated[str, Field(max_length=2000, examples=["https://app.demo.invalid/back"])]
+    provider: Annotated[str, text_of(50), Field(examples=["kexie"])]
+    redirect_uri: Annotated[
+        str, opaque_of(2_000), Field(examples=["https://app.demo.invalid/back"])
+    ]
 
 
 class LinkStart(ProviderStart):
@@ -170,10 +175,12 @@ class ProviderFinish(Body):
             examples=["0a1b2c3dk3J9xT0q2bVnW8LrYcD5uE7sZaHfM1gKpQoNjRiUtA"],
         ),
     ]
-    state: Annotated[str, Field(max_length=200, examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1g"])]
-    code: Annotated[str, Field(min_length=1, max_length=4000, examples=["SplxlOBeZQQYbYS6WxSbIA"])]
-    iss: Annotated[str | None, Field(max_length=300, examples=["https://id.demo.invalid"])] = Field(
-        default=None, description="as the provider sent it, if it did (RFC 9207)"
+    state: Annotated[str, opaque_of(200), Field(examples=["k3J9xT0q-2bVnW8LrYcD5uE7sZaHfM1g"])]
+    code: Annotated[str, opaque_of(4_000, min_length=1), Field(examples=["SplxlOBeZQQYbYS6WxSbIA"])]
+    iss: Annotated[str, opaque_of(300)] | None = Field(
+        default=None,
+        description="as the provider sent it, if it did (RFC 9207)",
+        examples=["https://id.demo.invalid"],
     )
 
 

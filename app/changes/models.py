@@ -19,6 +19,18 @@ class TransactionId(UserDefinedType[int]):
         return "xid8"
 
 
+class Epoch(Base):
+    """One life of this database: from its making, or from a restore, to the next one."""
+
+    __tablename__ = "epochs"
+
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    id: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())
+    cluster: Mapped[str] = mapped_column(comment="its system identifier")
+    database: Mapped[str] = mapped_column(comment="its object id there")
+    began_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Change(Base):
     """One thing that happened to one record, written in the transaction that did it."""
 

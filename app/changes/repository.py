@@ -5,6 +5,8 @@ after the last id I saw" would lose its changes. Reading only below the oldest t
 running (`pg_snapshot_xmin`) loses nothing, but one long import would hold back everybody's news.
 So a follower reads all that it can see from its last xmin on, and remembers which of those
 it has had: nothing is lost, nothing comes twice, and nothing waits.
+
+A restored database numbers its transactions anew (see `epochs`), so a position names its epoch.
 """
 
 from collections.abc import Sequence
@@ -17,11 +19,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 BATCH = 10_000
 
+# The timeline changes when a physical backup is brought back, or a standby takes over.
+NOW = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+           concat_ws('/',
+               (SELECT id FROM epochs ORDER BY number DESC LIMIT 1),
+               (SELECT timeline_id FROM pg_control_checkpoint())
+           ) AS epoch
+"""
 # One statement has one snapshot, so what it calls running and what it shows agree.
 SINCE = text(
-    """
-    SELECT snapshot.oldest, found.*
-    FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest) AS snapshot
+    f"""
+    SELECT snapshot.oldest, snapshot.epoch, found.*
+    FROM ({NOW}) AS snapshot
     LEFT JOIN LATERAL (
         SELECT change.id, change.transaction_id::text::bigint, change.kind, change.subject_id
         FROM changes AS change
@@ -46,13 +56,18 @@ class ChangeRow(NamedTuple):
     subject_id: UUID
 
 
+class EpochEnded(Exception):
+    """The position is of another life of the database: the follower has to begin anew."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """How far a follower has read: all transactions below `oldest`, and of the others `seen`.
 
-    `seen` holds pairs of transaction and change id.
+    `seen` holds pairs of transaction and change id. Without an epoch it is the beginning.
     """
 
+    epoch: str = ""
     oldest: int = 0
     seen: frozenset[tuple[int, int]] = frozenset()
 
@@ -62,8 +77,8 @@ async def position_now(session: AsyncSession) -> Position:
 
     Take it before reading: what commits meanwhile is then read again as a change.
     """
-    statement = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-    return Position(oldest=int(await session.scalar(statement) or 0))
+    found = (await session.execute(text(NOW))).one()
+    return Position(epoch=found.epoch, oldest=found.oldest)
 
 
 async def read_since(
@@ -72,16 +87,20 @@ async def read_since(
     """The next changes (10,000 at most) and the position after them.
 
     records: the first words of the kinds that the follower cares for; None for all.
+
+    Raises EpochEnded when the database has been restored since the position was taken.
     """
     seen = [change_id for _, change_id in position.seen]
     wanted = None if records is None else list(records)
     asked = {"oldest": str(position.oldest), "seen": seen, "records": wanted, "batch": BATCH}
     found = (await session.execute(SINCE, asked)).all()
-    oldest = int(found[0].oldest)
-    rows = [ChangeRow(*row[1:]) for row in found if row.id is not None]
+    oldest, epoch = int(found[0].oldest), str(found[0].epoch)
+    if position.epoch not in ("", epoch):
+        raise EpochEnded()
+    rows = [ChangeRow(*row[2:]) for row in found if row.id is not None]
     if may_be_more(rows):
-        return rows, _advanced(position, rows, oldest=min(oldest, rows[-1].transaction_id))
-    return rows, _advanced(position, rows, oldest=oldest)
+        oldest = min(oldest, rows[-1].transaction_id)
+    return rows, _advanced(position, rows, epoch=epoch, oldest=oldest)
 
 
 def may_be_more(rows: Sequence[ChangeRow]) -> bool:
@@ -89,7 +108,10 @@ def may_be_more(rows: Sequence[ChangeRow]) -> bool:
     return len(rows) == BATCH
 
 
-def _advanced(position: Position, rows: Sequence[ChangeRow], *, oldest: int) -> Position:
+def _advanced(
+    position: Position, rows: Sequence[ChangeRow], *, epoch: str, oldest: int
+) -> Position:
     """Only changes of transactions at or after `oldest` can be met again."""
     met = position.seen | {(row.transaction_id, row.id) for row in rows}
-    return Position(oldest=oldest, seen=frozenset(key for key in met if key[0] >= oldest))
+    seen = frozenset(key for key in met if key[0] >= oldest)
+    return Position(epoch=epoch, oldest=oldest, seen=seen)

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from app.interface.preconditions import CHANGING
-from app.interface.schemas import Body, Flag
+from app.interface.schemas import Body, Flag, opaque_of
 from app.interface.validation import FieldError, field_errors
 
 MAX_ITEMS = 500
@@ -32,8 +32,8 @@ CREATE, UPDATE = "create", "update"
 
 IfMatch = Annotated[
     str,
+    opaque_of(500),
     Field(
-        max_length=500,
         examples=["*"],
         description='as in the header: the ETag that was seen, its version alone as `"3"`, or `*`',
     ),

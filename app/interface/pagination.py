@@ -20,7 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import SessionDep
 from app.interface.errors import invalid_field
-from app.interface.schemas import Body
+from app.interface.schemas import Body, text_of
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -40,7 +40,7 @@ class PageQuery(Body):
     """The parameters every list takes; a domain adds its filters."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50
-    cursor: Annotated[str | None, Field(max_length=500)] = None
+    cursor: Annotated[str, text_of(500)] | None = None
     count: Literal["exact"] | None = None
     sort: str = "-created_at"
 

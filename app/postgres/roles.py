@@ -9,16 +9,21 @@ from collections.abc import Iterator
 
 import psycopg
 from psycopg import AsyncConnection, sql
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
+
+from app.interface.language import Text
+from app.postgres.probe import conninfo
 
 SERVICE_ROLE = "shuangku_service"
 
 # What is not named here the service may read, add to, change and delete from, as the rules allow.
 APPEND_ONLY = frozenset({"changes"})
 READ_ONLY = frozenset(
-    {"alembic_version", "countries", "disciplines", "industries", "regions", "technology_fields"}
+    {
+        *("alembic_version", "epochs", "countries", "disciplines", "industries", "regions"),
+        "technology_fields",
+    }
 )
 
 # Lists ask with operators that PostgreSQL does not call leakproof (`@@`, `&&`, LIKE), and those
@@ -64,7 +69,6 @@ RULES = text(
     WHERE schemaname = current_schema() AND policyname = 'reading' AND tablename = ANY(:tables)
     """
 )
-_NAMES = {"role": SERVICE_ROLE, "views": VIEWS}
 
 
 class RoleError(RuntimeError):
@@ -72,13 +76,7 @@ class RoleError(RuntimeError):
 
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(f"{chinese} · {english}")
-
-
-def conninfo(url: URL) -> str:
-    """The address for libpq, which would not read `+` as the space that SQLAlchemy means by it."""
-    parts = url.translate_connect_args(username="user", database="dbname")
-    query = {n: v if isinstance(v, str) else ",".join(v) for n, v in url.query.items()}
-    return make_conninfo("", **(parts | query))
+        self.text = Text(chinese, english)
 
 
 async def service_url(owner: URL) -> URL:
@@ -88,8 +86,7 @@ async def service_url(owner: URL) -> URL:
     """
     async with await AsyncConnection.connect(conninfo(owner), connect_timeout=5) as connection:
         if await _may_step_down(connection):
-            options = str(owner.query.get("options", ""))
-            return owner.update_query_dict({"options": f"{options} -c role={SERVICE_ROLE}".strip()})
+            return _with_option(owner, f"role={SERVICE_ROLE}")
         [is_unbound] = await (await connection.execute(IS_UNBOUND)).fetchone() or (True,)
     if is_unbound:
         raise RoleError(
@@ -111,17 +108,26 @@ async def _may_step_down(connection: AsyncConnection) -> bool:
     return True
 
 
+def whole_view(owner: URL) -> URL:
+    """The owner's address, at which every transaction sees and writes all rows."""
+    return _with_option(owner, "shuangku.scope=service")
+
+
+def _with_option(url: URL, option: str) -> URL:
+    options = str(url.query.get("options", ""))
+    return url.update_query_dict({"options": f"{options} -c {option}".strip()})
+
+
 def is_let_in(connection: Connection) -> bool:
     """Whether `let_service_in` has been here and nothing has changed since for the login."""
-    if not connection.scalar(text(f"SELECT to_regrole('{SERVICE_ROLE}') IS NOT NULL")):
-        return False
-    query = "SELECT bool_or(has_schema_privilege(:role, oid, 'USAGE')) FROM pg_namespace"
-    found = connection.execute(text(f"{query} WHERE nspname = :views"), _NAMES).scalar()
+    query = "SELECT to_regrole(:role) IS NOT NULL AND count(*) = :count FROM pg_views"
+    asked = {"role": SERVICE_ROLE, "views": VIEWS, "count": len(VIEWED)}
+    found = connection.scalar(text(f"{query} WHERE schemaname = :views"), asked)
     return bool(found) and _may_become_service(connection)
 
 
 def set_views_aside(connection: Connection) -> None:
-    """Before migrations, which could not change a column that a view shows."""
+    """A migration that drops or changes a column which a view shows begins with it."""
     connection.execute(text(f"DROP SCHEMA IF EXISTS {VIEWS} CASCADE"))
 
 
@@ -143,14 +149,27 @@ def let_service_in(connection: Connection) -> None:
         view = f"CREATE VIEW {VIEWS}.{table} AS SELECT * FROM {table} WHERE {rule}"
         connection.exec_driver_sql(view.replace("%", "%%"))
     has_role = _may_become_service(connection)
-    for table, _ in rules:
-        connection.execute(text(f"DROP POLICY IF EXISTS {OWNER_POLICY} ON {table}"))
-        if has_role:  # else the owner is the service, and bound like it
-            policy = f"CREATE POLICY {OWNER_POLICY} ON {table} FOR SELECT TO CURRENT_USER"
-            connection.execute(text(f"{policy} USING (true)"))
+    _show_all_to_owner(connection, wanted=has_role)
     if has_role:
         for grant in _grants(connection):
             connection.execute(text(f"GRANT {grant} TO {SERVICE_ROLE}"))
+
+
+def _show_all_to_owner(connection: Connection, *, wanted: bool) -> None:
+    """To the views, that is; an owner that works as the service itself is bound like it."""
+    owned = text(
+        "SELECT tablename, CURRENT_USER = ANY(roles) AS is_own FROM pg_policies"
+        " WHERE policyname = :name"
+    )
+    rows = connection.execute(owned, {"name": OWNER_POLICY})
+    is_own = {row.tablename: row.is_own for row in rows}
+    for table in VIEWED:
+        if is_own.get(table) is (True if wanted else None):
+            continue
+        connection.execute(text(f"DROP POLICY IF EXISTS {OWNER_POLICY} ON {table}"))
+        if wanted:
+            policy = f"CREATE POLICY {OWNER_POLICY} ON {table} FOR SELECT TO CURRENT_USER"
+            connection.execute(text(f"{policy} USING (true)"))
 
 
 def _may_become_service(connection: Connection) -> bool:

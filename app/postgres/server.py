@@ -69,8 +69,8 @@ async def _keep_up(server: EmbeddedServer, folder: Path) -> None:
         logger.warning("内置 PostgreSQL 已停止，重新启动 · embedded PostgreSQL stopped: restarting")
         try:
             await to_thread.run_sync(_wake, folder)
-        except EmbeddedServerError as error:
-            logger.warning("%s", error)
+        except EmbeddedServerError:  # its text holds lines of the server's own log
+            logger.warning("内置 PostgreSQL 没有启动 · did not start: see %s/server.log", folder)
 
 
 async def _answers(server: EmbeddedServer) -> bool:

@@ -1,14 +1,14 @@
 """Response bodies and filters of operations."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from app.interface.errors import ProblemBody
 from app.interface.pagination import PageQuery
-from app.interface.schemas import RecordBody
+from app.interface.schemas import RecordBody, text_of
 from app.progress.models import OperationState
 
 
@@ -34,6 +34,6 @@ class OperationBody(RecordBody):
 
 
 class OperationQuery(PageQuery):
-    kind: str | None = Field(default=None, max_length=100, examples=["run_import"])
+    kind: Annotated[str, text_of(100)] | None = Field(default=None, examples=["run_import"])
     state: OperationState | None = None
     sort: Literal["created_at", "-created_at"] = "-created_at"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from alembic import op
 
 revision = "0020"
-down_revision = "0010"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -380,7 +380,9 @@ def _protect(table: str, rules: Rules) -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP SCHEMA IF EXISTS readable CASCADE")  # see app.postgres.roles
     for table in RULES:
+        op.execute(f"DROP POLICY IF EXISTS owner ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY")
         for name in ("reading", "inserting", "updating", "deleting"):
             op.execute(f"DROP POLICY {name} ON {table}")

@@ -100,15 +100,20 @@ async def test_enums_are_stored_by_value(people: People, session: AsyncSession) 
     assert await session.scalar(text("SELECT role FROM accounts")) == "administrator"
 
 
+def test_the_pool_logs_as_a_library(app: FastAPI) -> None:
+    assert app.state.sessions.kw["bind"].pool.logger.name.startswith("sqlalchemy.")
+
+
 async def test_sessions_speak_utc(session: AsyncSession) -> None:
     assert await session.scalar(text("SHOW timezone")) == "UTC"
     assert now().tzinfo is UTC
 
 
 async def test_a_connection_that_the_server_ended_is_replaced_unseen(
-    client: AsyncClient, app: FastAPI, database: URL
+    people: People, database: URL
 ) -> None:
-    assert (await client.get("http://test/readyz")).status_code == 200
+    client = await people.administrator()
+    assert (await client.get("/me")).status_code == 200
     address = database.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as other:
         ended = other.execute(
@@ -117,4 +122,4 @@ async def test_a_connection_that_the_server_ended_is_replaced_unseen(
             [database.database],
         )
         assert ended.rowcount > 0
-    assert (await client.get("http://test/readyz")).status_code == 200
+    assert (await client.get("/me")).status_code == 200

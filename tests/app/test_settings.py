@@ -45,6 +45,10 @@ def test_settings_are_frozen() -> None:
         ("max_body_bytes", 1),
         ("encoder_timeout_seconds", 0),
         ("encoder", "magic"),
+        ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("metrics", "everybody"),
+        ("request_seconds", 0),
         ("rate_limits", "dreams=1/1"),
         ("forwarded_allow_ips", "10.0.0.0/8, proxy.test"),
         ("encryption_keys", "c2hvcnQ="),
@@ -61,6 +65,14 @@ def test_remote_encoder_needs_address_and_model() -> None:
         _settings(encoder="remote", encoder_model="m")
     remote = _settings(encoder="remote", encoder_model="m", encoder_url="http://encoder.test")
     assert remote.encoder is EncoderKind.REMOTE
+
+
+def test_metrics_by_token_need_a_long_one() -> None:
+    for token in ("", "short"):
+        with pytest.raises(ValidationError, match="METRICS_TOKEN"):
+            _settings(metrics="token", metrics_token=token)
+    given = _settings(metrics="token", metrics_token="0123456789abcdef")
+    assert "0123456789abcdef" not in repr(given)
 
 
 def test_given_secret_key_is_kept(tmp_path: Path) -> None:

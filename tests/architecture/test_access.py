@@ -22,6 +22,7 @@ PUBLIC = frozenset(
         "GET /docs",
         "GET /docs/oauth2-redirect",
         "GET /livez",
+        "GET /metrics",  # who may read it, says a setting
         "GET /openapi.json",
         "GET /readyz",
         "GET /api/v1/consent-purposes",

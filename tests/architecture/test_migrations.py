@@ -41,6 +41,7 @@ def differences(connection: Connection) -> list[Any]:
 
 
 def migrate(connection: Connection, revision: str) -> None:
+    connection.commit()  # a migration begins its own transactions
     config = Config()
     config.set_main_option("script_location", FOLDER)
     config.attributes["connection"] = connection

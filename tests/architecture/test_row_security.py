@@ -23,6 +23,7 @@ OPEN = {
     "countries": "a standard",
     "disciplines": "a standard",
     "encryption_keys": "names of keys, not keys",
+    "epochs": "which life of which database this is; only its owner writes it",
     "index_models": "statistics of a whole pool, of no single record",
     "industries": "a standard",
     "procrastinate_events": "the job queue's own",

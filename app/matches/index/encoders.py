@@ -57,9 +57,10 @@ class RemoteEncoder:
 def create_encoder(settings: Settings) -> Encoder | None:
     """The encoder that the settings ask for; None where matching goes on with LSA alone."""
     if settings.encoder is EncoderKind.REMOTE:
+        key = settings.encoder_api_key.get_secret_value()
         client = httpx.Client(
             base_url=f"{str(settings.encoder_url).rstrip('/')}/",
-            headers={"Authorization": f"Bearer {settings.encoder_api_key.get_secret_value()}"},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=settings.encoder_timeout_seconds,
         )
         return RemoteEncoder(client, settings.encoder_model)

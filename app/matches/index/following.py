@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DBAPIError, TimeoutError
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from app.jobs import defer_once
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
+from app.metrics import instruments
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,18 @@ async def _catch_up(matcher: Matcher) -> bool:
     """Whether any pool has changed."""
     has_changed = False
     for pool in Pool:
-        live = matcher.indexes[pool]
+        live, looked_at = matcher.indexes[pool], time.time()
         before = live.current
         has_changed |= await live.refresh() is not before
+        _measure(matcher, pool, looked_at)
     return has_changed
+
+
+def _measure(matcher: Matcher, pool: Pool, looked_at: float) -> None:
+    measured, live = instruments(), matcher.indexes[pool]
+    index = live.current
+    measured.current_at.labels(pool).set(looked_at)
+    measured.candidates.labels(pool).set(len(index) if index else 0)
+    measured.pending.labels(pool).set(matcher.pending(index) if index else 0)
+    if live.fitted_at is not None:
+        measured.fitted_at.labels(pool).set(live.fitted_at)

@@ -9,6 +9,7 @@ seldom has much to catch up with.
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -18,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
-from app.changes.repository import ChangeRow, Position
+from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.matches.calendar import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.snapshots import Origin
@@ -54,14 +55,30 @@ class LiveIndex:
         What is returned never changes under its reader.
         """
         if reader is not None and self._year == today().year:
-            news, _ = await self._read_changes(reader)
-            if not news:
-                return self._index
+            with suppress(EpochEnded):
+                news, _ = await self._read_changes(reader)
+                if not news:
+                    return self._index
         async with self._lock, self.sessions.begin() as session:
             if self._year != today().year:
                 await self._load(session)
-            await self._follow(session)
+            try:
+                await self._follow(session)
+            except EpochEnded:
+                logger.warning("the database was restored: the index is read anew")
+                await self._load(session)
+                await self._follow(session)
             return self._index
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has been read at all; an empty pool's index is loaded, too."""
+        return self._year != 0
+
+    @property
+    def fitted_at(self) -> float | None:
+        """When its statistics were learned, in seconds since 1970: their id's own time."""
+        return None if self._version_id is None else (self._version_id.int >> 80) / 1000
 
     @property
     def current(self) -> MatchIndex | None:
@@ -99,12 +116,17 @@ class LiveIndex:
         if version_id is not None and takes_saved:
             of = Origin(pool=self.pool, version_id=version_id, year=year)
             saved = await to_thread.run_sync(snapshots.load, self.folder, of)
-        if saved is not None and saved[1].oldest <= position.oldest:
+        if saved is not None and self._is_of_this_life(saved[1], position):
             self._index, self._position = saved
         else:
             self._index, version_id = await self._built(session)
             self._position = position
         self._version_id, self._year = version_id, year
+
+    @staticmethod
+    def _is_of_this_life(saved: Position, present: Position) -> bool:
+        """Whether what was saved lies in this database's past."""
+        return saved.epoch == present.epoch and saved.oldest <= present.oldest
 
     async def _built(self, session: AsyncSession) -> tuple[MatchIndex | None, UUID | None]:
         """The pool under the statistics in force, and their id.

@@ -14,6 +14,7 @@ from app.matches.index import vectors
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
+from app.metrics import instruments
 from app.settings import Settings
 from matching import (
     Constraints,
@@ -82,7 +83,14 @@ class Matcher:
                 limit=limit,
             )
         )
+        for stage, milliseconds in ranking.durations.items():
+            instruments().stage_seconds.labels(stage).observe(milliseconds / 1000)
         return replace(ranking, pending=self.pending(index))
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every pool's index has been read, so that no match has to wait for it."""
+        return all(live.is_loaded for live in self.indexes.values())
 
     async def prepare(self) -> None:
         """Load or build every index and compile what matching compiles, before requests come."""

@@ -1,8 +1,8 @@
 """Saved indexes under the service's folder: a start maps a file instead of reading the database.
 
-A snapshot is only a shortcut. It bears the id of its statistics, which no other database has, its
-year, and the position in the change record from which to follow on; a missing or damaged one is
-made again.
+A snapshot is only a shortcut. It bears the id of its statistics, its year, and the position in the
+change record, with the epoch, from which to follow on; one that is missing, damaged or of before a
+restore is made again.
 """
 
 import json
@@ -38,7 +38,9 @@ def save(folder: Path, origin: Origin, index: MatchIndex, position: Position) ->
     _position_path(path).unlink(missing_ok=True)
     index.compacted().save(path)
     draft = _position_path(path).with_suffix(".draft")
-    draft.write_text(json.dumps({"oldest": position.oldest}), encoding="ascii")
+    draft.write_text(
+        json.dumps({"epoch": position.epoch, "oldest": position.oldest}), encoding="ascii"
+    )
     draft.replace(_position_path(path))
     for old in folder.glob(f"{origin.pool}-*"):
         if not old.name.startswith(origin.name):
@@ -51,7 +53,8 @@ def load(folder: Path, origin: Origin) -> tuple[MatchIndex, Position] | None:
     if not _position_path(path).exists():
         return None
     try:
-        position = Position(oldest=int(json.loads(_position_path(path).read_text())["oldest"]))
+        stored = json.loads(_position_path(path).read_text())
+        position = Position(epoch=str(stored["epoch"]), oldest=int(stored["oldest"]))
         return MatchIndex.load(path), position
     except (ValueError, KeyError, TypeError, OSError) as error:
         logger.warning("saved index %s is unusable and is made again: %s", path.name, error)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
-from app.changes.repository import Position
+from app.changes.repository import EpochEnded, Position
 from app.experts import repository as experts
 from app.jobs import RETRY, defer_once, queue
 from app.matches import repository
@@ -153,7 +153,11 @@ async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, b
             position = await changes.position_now(session)
             return list(await repository.member_ids(session, pool)), position, False
         records = (pools.SUBJECT_OF_POOL[pool],)
-        rows, position = await changes.read_since(session, seen, records=records)
+        try:
+            rows, position = await changes.read_since(session, seen, records=records)
+        except EpochEnded:
+            del work.positions[pool]
+            return await _news(work, pool)
     return pools.subjects(rows, pool), position, changes.may_be_more(rows)
 
 

@@ -32,7 +32,8 @@ async def test_from_upload_to_report(
     assert answer.headers["Location"] == f"/api/v1/operations/{body['id']}"
     assert body["result_path"] == f"/api/v1/imports/{body['id']}"
     jobs = await session.execute(text("SELECT task_name, args FROM procrastinate_jobs"))
-    assert [tuple(job) for job in jobs] == [("run_import", {"import_id": body["id"]})]
+    caused_by = {"request_id": answer.headers["X-Request-ID"]}
+    assert [tuple(job) for job in jobs] == [("run_import", {"import_id": body["id"]} | caused_by)]
     await run(sessions, UUID(body["id"]))
     operation = (await staff.get(f"/operations/{body['id']}")).json()
     assert (operation["state"], operation["done_count"], operation["total_count"]) == ("done", 3, 3)

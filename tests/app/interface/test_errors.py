@@ -13,8 +13,10 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL
 
 from app.database import create_engine
+from app.health import Condition
 from app.interface import errors
 from app.main import create_app
+from app.matches.index.ranking import create_matcher
 from app.postgres.embedded import EmbeddedServer
 from app.scopes import create_sessions
 from app.settings import Settings
@@ -161,6 +163,8 @@ async def test_database_away(settings: Settings) -> None:
     app = create_app(settings)
     engine = create_engine("postgresql+psycopg://somebody@127.0.0.1:1/nothing", settings)
     app.state.sessions = create_sessions(engine)
+    matcher = create_matcher(settings, app.state.sessions)
+    app.state.condition = Condition(url=engine.url, matcher=matcher)
     async with _client_of(app) as client:
         for answer in (
             await client.post("/auth:sign-in", json=SIGN_IN),

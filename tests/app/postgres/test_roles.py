@@ -1,6 +1,5 @@
 """Which logins the service may use, and what becomes of them."""
 
-import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +8,12 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from app.database import create_engine
-from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServer
-from app.postgres.roles import SERVICE_ROLE, RoleError, conninfo, service_url
+from app.postgres.probe import conninfo
+from app.postgres.roles import SERVICE_ROLE, RoleError, service_url
 from app.settings import Settings
 from scripts import service
+from tests.app.postgres.logins import Cluster
 
 ADDED = """
 INSERT INTO organizations (
@@ -24,44 +23,11 @@ INSERT INTO organizations (
 """
 
 
-class Cluster:
-    """Roles and databases for one test, on the server of all tests."""
-
-    def __init__(self, server: EmbeddedServer, settings: Settings) -> None:
-        self._server, self._settings = server, settings
-        self._suffix = secrets.token_hex(4)
-        self.database = f"roles_{self._suffix}"
-        self.names: list[str] = []
-
-    def role(self, name: str, powers: str = "") -> str:
-        full = f"{name}_{self._suffix}"
-        self.run(f"CREATE ROLE {full} LOGIN {powers}")
-        self.names.append(full)
-        return full
-
-    def run(self, statement: str, *, inside: bool = False) -> None:
-        url = self._server.url.set(database=self.database) if inside else self._server.url
-        with psycopg.connect(conninfo(url), autocommit=True) as connection:
-            connection.execute(statement)
-
-    def url(self, role: str) -> URL:
-        return self._server.url.set(database=self.database, username=role)
-
-    async def migrate(self, role: str) -> None:
-        engine = create_engine(self.url(role), self._settings)
-        try:
-            await upgrade(engine)
-        finally:
-            await engine.dispose()
-
-
 @pytest.fixture
 def cluster(server: EmbeddedServer, settings: Settings) -> Iterator[Cluster]:
     cluster = Cluster(server, settings)
     yield cluster
-    cluster.run(f"DROP DATABASE IF EXISTS {cluster.database} WITH (FORCE)")
-    for name in cluster.names:
-        cluster.run(f"DROP ROLE {name}")
+    cluster.drop()
 
 
 def as_service(url: URL) -> tuple[str, list[str]]:
@@ -171,7 +137,7 @@ async def test_databases_migrated_at_once_share_the_role(
             assert as_service(await service_url(each.url("postgres"))) == (SERVICE_ROLE, [])
     finally:
         for each in others:
-            cluster.run(f"DROP DATABASE IF EXISTS {each.database} WITH (FORCE)")
+            each.drop()
 
 
 def test_options_with_spaces_reach_libpq_as_they_were_meant() -> None:

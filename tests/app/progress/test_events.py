@@ -128,7 +128,10 @@ async def test_a_listener_holds_no_connection(
     operation = await refit(administrator)
     streams = [asyncio.create_task(heard(administrator, operation["id"])) for _ in range(30)]
     await asyncio.sleep(1.5)
-    held = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+    held = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        " AND datname = current_database()"
+    )
     assert await session.scalar(held) == 0
     cancelled = administrator.post(f"/operations/{operation['id']}:cancel")
     assert (await asyncio.wait_for(cancelled, 5)).status_code == 200
