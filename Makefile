@@ -7,13 +7,17 @@ UV := $(BIN)/uv
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
 
-.PHONY: help serve test check lock clean
+.PHONY: help serve test check clients openapi sbom audit lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make serve   启动服务        start the service (HOST=127.0.0.1 PORT=8000)'
 	@echo 'make test    运行测试        run the tests (ARGS="-k embedded")'
 	@echo 'make check   检查代码        lint, format and types'
+	@echo 'make clients 生成客户端      the Python client and TypeScript types (ARGS=FOLDER)'
+	@echo 'make openapi 更新接口文档    renew the released document (ARGS=--breaking)'
+	@echo 'make sbom    软件清单与许可证 the SBOM and the licences of what is shipped, into var/'
+	@echo 'make audit   检查已知漏洞    known vulnerabilities of the locked packages'
 	@echo 'make lock    更新依赖锁定    resolve the dependencies again (ARGS=--upgrade)'
 	@echo 'make clean   删除环境与缓存  remove .venv and caches; the data in var/ stay'
 
@@ -27,6 +31,24 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+clients: $(DEV)
+	@$(BIN)/python -m scripts.clients.generate $(ARGS)
+
+openapi: $(DEV)
+	@$(BIN)/python -m scripts.openapi $(ARGS)
+
+# An environment of the shipped packages alone, without the developers'.
+sbom: $(DEV)
+	@mkdir -p var
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/shipped
+	@$(UV) pip sync --quiet --python .venv/shipped/bin/python --require-hashes requirements.lock
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file var/sbom.json .venv/shipped/bin/python
+	@$(BIN)/python -m scripts.supply_chain.licences var/sbom.json var/licences.csv
+
+audit: $(DEV)
+	@$(BIN)/python -m scripts.supply_chain.audit requirements.lock
 
 lock: $(UV)
 	$(compile) --output-file requirements.lock

@@ -16,7 +16,7 @@ from app.accounts.secrets import AccessTokens
 from app.background import running
 from app.encryption.rotation import require_keys
 from app.health import Condition
-from app.interface import failures, openapi
+from app.interface import failures, naming, openapi
 from app.interface.admission import Callers
 from app.interface.body_limit import BodyLimitMiddleware
 from app.interface.deadline import DeadlineMiddleware
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         openapi_url="/openapi.json",
         redoc_url=None,  # its page asks for a logo on another host
+        generate_unique_id_function=naming.operation_id,
         redirect_slashes=False,  # a redirect would lead where the Host header says
     )
     app.state.settings = settings

@@ -48,7 +48,7 @@ Password = Annotated[
     AfterValidator(_encodable),
 ]
 GivenPassword = Annotated[
-    SecretStr, Field(max_length=128, examples=["correct-horse-42"]), AfterValidator(_encodable)
+    SecretStr, Field(max_length=128, examples=["demo-shuangku"]), AfterValidator(_encodable)
 ]
 OneTimeCode = Annotated[
     str,
@@ -63,7 +63,7 @@ Code = Annotated[
 
 
 class SignIn(Body):
-    email: Email
+    email: Annotated[Email, Field(examples=["coordinator@demo.invalid"])]
     password: GivenPassword
 
 
@@ -207,7 +207,7 @@ class PasswordChange(Body):
 
 
 class PasswordResetRequest(Body):
-    email: Email
+    email: Annotated[Email, Field(examples=["enterprise@demo.invalid"])]
 
 
 class PasswordResetUse(Body):

@@ -10,6 +10,8 @@ from pydantic.json_schema import models_json_schema
 from app.interface import idempotency
 from app.interface.errors import ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
+from app.interface.mending import forget_defaults, say_null, share_problems
+from app.interface.naming import name_schemas
 from app.interface.routing import ConventionalRoute
 
 Schema = dict[str, Any]
@@ -133,14 +135,20 @@ def _document(app: FastAPI) -> Schema:
     )[1]["$defs"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    name_schemas(document)
+    schemas = document["components"]["schemas"]
     document["components"] |= {"parameters": PARAMETERS, "headers": HEADERS}
     routes = _conventional_routes(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            say_null(operation)
+            if method == "patch":
+                forget_defaults(operation, schemas)
             if route := routes.get((method, path)):
                 _add_parameters(operation, method, route, schemas)
                 _add_headers(operation, route, schemas)
             _add_examples(operation, schemas)
+    share_problems(document)
     return document
 
 
@@ -196,12 +204,27 @@ def _is_versioned(answer: Schema, schemas: Schema) -> bool:
 
 def _add_examples(operation: Schema, schemas: Schema) -> None:
     """Give the request body and the good answer an example made of their fields' examples."""
-    bodies = [operation.get("requestBody", {})]
-    bodies += _good(operation)
-    for body in bodies:
-        for media in body.get("content", {}).values():
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        whole = media.get("example", example_of(media["schema"], schemas))
+        media["example"] = _sendable(whole, media["schema"], schemas)
+    for answer in _good(operation):
+        for media in answer.get("content", {}).values():
             if "schema" in media and "example" not in media:
                 media["example"] = example_of(media["schema"], schemas)
+
+
+def _sendable(example: Any, schema: Schema, schemas: Schema) -> Any:
+    """The example without the optional fields that name a record: nobody has that record."""
+    schema = schema.get("anyOf", [schema])[0]
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if not isinstance(example, dict) or "properties" not in schema:
+        return example
+    return {
+        name: _sendable(value, schema["properties"][name], schemas)
+        for name, value in example.items()
+        if name in schema.get("required", ()) or EXAMPLES_BY_SHAPE["uuid"] not in str(value)
+    }
 
 
 def example_of(schema: Schema, schemas: Schema, name: str = "") -> Any:

@@ -21,14 +21,14 @@ TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 NUMBER = re.compile(r"\s*[-+]?\d+\.?\d*\s*")
 
 
-def text_of(max_length: int, *, min_length: int = 0) -> Any:
+def text_of(max_length: int, *, min_length: int | None = None) -> Any:
     """The constraints of a trimmed text."""
     return StringConstraints(
         strip_whitespace=True, min_length=min_length, max_length=max_length, pattern=TEXT_PATTERN
     )
 
 
-def opaque_of(max_length: int, *, min_length: int = 0) -> Any:
+def opaque_of(max_length: int, *, min_length: int | None = None) -> Any:
     """The constraints of what programs hand on unread: printable ASCII, nothing trimmed."""
     return StringConstraints(min_length=min_length, max_length=max_length, pattern=r"^[ -~]*$")
 

@@ -29,7 +29,7 @@ class MatchParameters(Body):
     limit: Annotated[Whole, Limit] = 20
     on: Day | None = Field(default=None, description="the day the expert is needed; today")
     kinds: Annotated[list[ExpertKind], Field(max_length=5, examples=[["expert"]])] = []
-    regions: Annotated[list[RegionCode], Field(max_length=50)] = []
+    regions: Annotated[list[RegionCode], Field(max_length=50, examples=[["330000", "310000"]])] = []
     conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
     excluded: Annotated[list[ExcludedExpert], Field(max_length=500)] = []
     near_region: RegionCode | None = Field(default=None, description="prefer experts from here")

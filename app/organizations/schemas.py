@@ -68,9 +68,13 @@ class OrganizationCreate(OrganizationFields):
 class OrganizationUpdate(OrganizationFields):
     """JSON Merge Patch: what is absent stays."""
 
+    unified_social_credit_code: Annotated[
+        CreditCode | None, Field(examples=["91330782MA2DEM021B"])
+    ] = None
+
 
 class RegisteringAccount(Body):
-    email: Email
+    email: Annotated[Email, Field(examples=["wang@demo.invalid"])]
     display_name: ShortText
     password: Password
 
@@ -84,7 +88,7 @@ class Registration(Body):
 
 class RegisteringOrganization(OrganizationFields):
     name: OrganizationName
-    unified_social_credit_code: CreditCode
+    unified_social_credit_code: Annotated[CreditCode, Field(examples=["91330782MA2DEM037Y"])]
     kind: Literal[OrganizationKind.ENTERPRISE] = OrganizationKind.ENTERPRISE
     region_code: RegionCode
 

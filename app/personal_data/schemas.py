@@ -1,7 +1,7 @@
 """Request and response bodies of personal data."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -27,4 +27,4 @@ class PersonalData(BaseModel):
 class OwnErasure(Body):
     """The password once more, since nothing of this can be undone."""
 
-    password: Annotated[GivenPassword, Field(examples=["correct-horse-42"])]
+    password: GivenPassword

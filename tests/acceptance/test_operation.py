@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,16 +92,17 @@ def test_one_scrape_shows_service_and_worker(service: Running, http: httpx.Clien
 def frozen(folder: Path) -> Iterator[None]:
     """PostgreSQL, all of it, takes connections and answers nothing."""
     server = psutil.Process(postmaster(folder))
+    server.suspend()  # before its children are counted: it starts no more
     processes = [server, *server.children(recursive=True)]
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            os.kill(process.pid, signal.SIGSTOP)
+            process.suspend()
     try:
         yield
     finally:
         for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-                os.kill(process.pid, signal.SIGCONT)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def test_a_database_that_hangs(service: Running, http: httpx.Client, folder: Path) -> None:

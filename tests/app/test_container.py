@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,33 @@ def test_service_and_worker_wait_for_the_migration() -> None:
         condition = OURS[name]["depends_on"]["migrate"]["condition"]
         assert condition == "service_completed_successfully"
     assert OURS["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_container_may_do_and_write_as_little_as_possible(name: str) -> None:
+    part = OURS[name]
+    assert part["read_only"] is True
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+    assert (part["tmpfs"], part["volumes"]) == (["/tmp"], ["var:/var/lib/shuangku"])
+    assert not {"privileged", "cap_add", "user", "network_mode", "pid", "devices"} & set(part)
+
+
+def test_postgresql_gains_no_privileges_either() -> None:
+    assert COMPOSE["services"]["postgres"]["security_opt"] == ["no-new-privileges:true"]
+    assert set(COMPOSE["volumes"]) == {"data", "var"}
+
+
+def test_image_runs_as_an_ordinary_user_by_number() -> None:
+    [user] = re.findall(r"^USER (.+)$", DOCKERFILE, flags=re.MULTILINE)
+    assert int(user) >= 1000
+    assert f"useradd --uid {user} " in DOCKERFILE
+    folder = re.findall(r"VAR_FOLDER=(\S+)", DOCKERFILE)
+    assert re.findall(r"^VOLUME (.+)$", DOCKERFILE, flags=re.MULTILINE) == folder
+
+
+def test_image_says_what_it_is() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f'org.opencontainers.image.version="{project["version"]}"' in DOCKERFILE
+    for label in ("title", "description", "revision"):
+        assert f"org.opencontainers.image.{label}=" in DOCKERFILE

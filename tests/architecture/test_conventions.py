@@ -66,10 +66,17 @@ class Operation:
         found = [self._resolved(p, document) for p in self.schema.get("parameters", [])]
         return {parameter["name"]: parameter for parameter in found}
 
+    def answers(self, document: Schema) -> dict[str, Schema]:
+        """By status, those that many share included."""
+        found = self.schema["responses"].items()
+        return {status: self._resolved(answer, document) for status, answer in found}
+
     @staticmethod
-    def _resolved(parameter: Schema, document: Schema) -> Schema:
-        name = parameter.get("$ref", "").rpartition("/")[2]
-        return dict(document["components"]["parameters"][name]) if name else parameter
+    def _resolved(part: Schema, document: Schema) -> Schema:
+        if "$ref" not in part:
+            return part
+        _, _, kind, name = part["$ref"].split("/")
+        return dict(document["components"][kind][name])
 
     @property
     def answer(self) -> Schema:
@@ -106,7 +113,7 @@ def is_record(document: Schema, operation: Operation) -> bool:
 
 
 def is_page(operation: Operation) -> bool:
-    return operation.shown_name.startswith("Page_")
+    return operation.shown_name.endswith("Page")
 
 
 def test_lists_are_pages_or_say_what_bounds_them(document: Schema) -> None:
@@ -159,7 +166,7 @@ def test_a_post_that_comes_twice_is_done_once(document: Schema) -> None:
 
 def test_every_answer_tells_of_problems_and_limits(document: Schema) -> None:
     for operation in operations(document):
-        answers = operation.schema["responses"]
+        answers = operation.answers(document)
         assert set(answers) >= SHARED_PROBLEMS, operation
         for status, answer in answers.items():
             assert set(answer["headers"]) >= LIMIT_FIELDS, (operation, status)
@@ -172,7 +179,7 @@ def test_every_answer_tells_of_problems_and_limits(document: Schema) -> None:
 def test_headers_are_described_once(document: Schema) -> None:
     described = document["components"]["headers"]
     for operation in operations(document):
-        for answer in operation.schema["responses"].values():
+        for answer in operation.answers(document).values():
             for name, header in answer["headers"].items():
                 assert header == {"$ref": f"#/components/headers/{name}"}, operation
                 assert described[name]["description"], name

@@ -42,8 +42,36 @@ def test_every_operation_is_described(document: Schema) -> None:
         assert re.search(r"[\u4e00-\u9fff].* · [A-Z]", operation["description"]), name
         assert set(operation["tags"]) <= known, name
         assert operation["tags"], name
+
+
+def test_clients_get_short_names_that_stay(document: Schema) -> None:
+    """Functions are called what the endpoints are, types read as nouns, and each has its own."""
     ids = [operation["operationId"] for _, operation in _operations(document)]
     assert len(ids) == len(set(ids))
+    assert {"create_demand", "list_demands", "match_demand", "sign_in_with_password"} <= set(ids)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in ids)
+    names = set(document["components"]["schemas"])
+    assert {"DemandPage", "CreateImportForm", "ProblemBody"} <= names
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in names), names
+
+
+def test_changes_have_no_defaults(document: Schema) -> None:
+    """Generated clients send them, and would overwrite what the caller did not name."""
+    count = 0
+    for name, operation in _operations(document):
+        if name.startswith("PATCH "):
+            body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            fields = document["components"]["schemas"][body.rpartition("/")[2]]["properties"]
+            assert not [field for field in fields.values() if "default" in field], name
+            count += 1
+    assert count > 5
+
+
+def test_no_answer_is_just_anything(document: Schema) -> None:
+    for name, operation in _operations(document):
+        for media, content in _contents(operation):
+            shown = content["itemSchema" if media == "text/event-stream" else "schema"]
+            assert shown, (name, media)
 
 
 def test_every_example_fits_its_schema(document: Schema) -> None:
@@ -84,7 +112,8 @@ def test_problems_are_declared(document: Schema) -> None:
         if "/api/v1/" not in name:
             continue
         for status in ("400", "401", "403", "404", "409", "413", "415", "422", "500", "503"):
-            content = operation["responses"][status]["content"]
+            shared = operation["responses"][status]["$ref"].rpartition("/")[2]
+            content = document["components"]["responses"][shared]["content"]
             assert list(content) == ["application/problem+json"], (name, status)
             [body] = content.values()
             assert body["schema"] == {"$ref": "#/components/schemas/ProblemBody"}
@@ -92,8 +121,8 @@ def test_problems_are_declared(document: Schema) -> None:
 
 
 def test_every_reference_leads_somewhere(document: Schema) -> None:
-    wanted = set(re.findall(r"#/components/schemas/([^'\"]+)", str(document)))
-    assert wanted <= set(document["components"]["schemas"])
+    for kind, wanted in re.findall(r"#/components/(\w+)/([^'\"]+)", str(document)):
+        assert wanted in document["components"][kind], (kind, wanted)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/"])
