@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, Uuid, exists, literal, or_
 
 from app.accounts.models import (
     Account,
@@ -36,10 +36,18 @@ HIDDEN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody by the records they have here: an account, a profile, or both."""
+    """Somebody by the records they have here: an account, a profile, or both.
 
-    account_id: UUID | None
-    expert_id: UUID | None
+    Values of SQL, since what they lack equals nothing there, while None would be taken for NULL:
+    everything that was done by no account.
+    """
+
+    account_id: ColumnElement[UUID | None]
+    expert_id: ColumnElement[UUID | None]
+
+
+def person(*, account_id: UUID | None = None, expert_id: UUID | None = None) -> Person:
+    return Person(account_id=literal(account_id, Uuid()), expert_id=literal(expert_id, Uuid()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,10 @@ import json
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
 
 from app.changes.models import Change
+from tests.app.experts.profiles import store
 from tests.app.personal_data.scenes import WORDS, whole_person
 from tests.people import GUANGZHOU, People
 
@@ -50,6 +52,17 @@ async def test_only_the_expert_and_staff_of_the_region_get_a_profiles_data(
         assert (await reader.get(path)).status_code == status, name
     exported = select(Change.actor_id).where(Change.kind == "expert.exported")
     assert len((await session.scalars(exported)).all()) == 2
+
+
+async def test_what_no_account_did_belongs_to_nobody(people: People, session: AsyncSession) -> None:
+    """A profile without an account is asked for, while the command line and jobs have none."""
+    expert = await store(session)
+    session.add(Change(kind="index_model.fitted", subject_id=uuid7(), actor_id=None, data={}))
+    await session.commit()
+    answer = await (await people.coordinator()).get(f"/experts/{expert.id}/personal-data")
+    sections = {section["name"]: section["rows"] for section in answer.json()["sections"]}
+    assert set(sections) == {"experts", "changes"}
+    assert {row["subject_id"] for row in sections["changes"]} == {str(expert.id)}
 
 
 async def test_who_has_little_gets_little(people: People) -> None:

@@ -42,7 +42,7 @@ from app.organizations.models import (
     OrganizationKind,
     OrganizationState,
 )
-from app.progress.models import Operation
+from app.progress.models import Operation, OperationState
 from app.search import search_vector
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
 
@@ -131,7 +131,9 @@ def _account(world: World, role: Role, region: str | None) -> None:
     world.add(Identity(**of, issuer="https://i.invalid", subject=str(number)))
     factor = world.add(SecondFactor(**of))
     world.add(RecoveryCode(factor_id=factor.id, code_hash=b"c" + secret))
-    operation = world.add(Operation(**of, kind="run_import", done_count=0))
+    operation = world.add(
+        Operation(**of, kind="run_import", done_count=0, state=OperationState.DONE)
+    )
     world.add(
         Import(
             **of,
@@ -186,7 +188,7 @@ def _expert(world: World, **fields: Any) -> None:
     )
     of = {"expert_id": expert.id}
     world.add(Evidence(**of, kind=EvidenceKind.PATENT, title="某专利"))
-    world.add(ExpertContact(**of, phone_sealed="x"))
+    world.add(ExpertContact(**of, phone="0579-85550100"))
     world.add(
         Consent(
             **of,
