@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
 
-.PHONY: help serve test check clients openapi sbom audit lock clean
+.PHONY: help serve test check soak clients openapi sbom audit lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make openapi 更新接口文档    renew the released document (ARGS=--breaking)'
 	@echo 'make sbom    软件清单与许可证 the SBOM and the licences of what is shipped, into var/'
 	@echo 'make audit   检查已知漏洞    known vulnerabilities of the locked packages'
+	@echo 'make soak    长时间压力测试  the real mix of requests (ARGS="--rate 20 --minutes 20")'
 	@echo 'make lock    更新依赖锁定    resolve the dependencies again (ARGS=--upgrade)'
 	@echo 'make clean   删除环境与缓存  remove .venv and caches; the data in var/ stay'
 
@@ -31,6 +32,9 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+soak: $(DEV)
+	@$(BIN)/python -m scripts.load.soak $(ARGS)
 
 clients: $(DEV)
 	@$(BIN)/python -m scripts.clients.generate $(ARGS)

@@ -1,6 +1,6 @@
-"""The ordered routers under /api/v1."""
+"""What stands under /api/v1: the domains' routers, in their order."""
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
@@ -15,8 +15,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
-for domain in (
+ROUTERS = (
     reference,
     accounts,
     organizations,
@@ -28,5 +27,10 @@ for domain in (
     bulk,
     personal_data,
     console,
-):
-    router.include_router(domain)
+)
+
+
+def install(app: FastAPI) -> None:
+    """Include each router in the application itself: one in another is searched at both levels."""
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api/v1", responses=PROBLEM_RESPONSES)

@@ -17,7 +17,7 @@ from app.migration import is_behind
 from app.postgres.probe import AWAY, Probe
 
 
-def forbid_storing(response: Response) -> None:
+async def forbid_storing(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 

@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(measurements.router)
-    app.include_router(api.router)
+    api.install(app)
     failures.install(app)
     app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
     app.add_middleware(HeadMiddleware)

@@ -269,7 +269,7 @@ def _kept(folder: Path, name: str, new: str) -> str:
     return path.read_text(encoding="ascii")
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 

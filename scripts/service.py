@@ -10,11 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from rich.console import Console
 from rich.progress import Progress
 
@@ -31,6 +32,11 @@ class Service:
     """A signed-in administrator's view of a service."""
 
     http: httpx.Client
+    process: psutil.Process | None = None  # of a service of our own
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
 
     def import_rows(self, kind: str, rows: Sequence[dict[str, Any]]) -> None:
         """Import rows straight into the pool and wait; RuntimeError when a row is rejected."""
@@ -129,18 +135,21 @@ class _Session(httpx.Auth):
 
 
 @contextlib.contextmanager
-def own_service(console: Console) -> Iterator[Service]:
-    """Start a service with a worker on an empty database of its own, and stop it at the end."""
+def own_service(console: Console, *arguments: str, **settings: str) -> Iterator[Service]:
+    """Start a service with a worker on an empty database of its own, and stop it at the end.
+
+    arguments: of `serve`, as `--demo`.
+    """
     with tempfile.TemporaryDirectory(prefix="shuangku-") as name:
         folder, port = Path(name), free_port()
-        own, log = environment(folder, PORT=str(port)), folder / "service.log"
+        own, log = environment(folder, PORT=str(port), **settings), folder / "service.log"
         _create_administrator(own)
-        process, url = launch(own, log=log), f"http://127.0.0.1:{port}"
+        process, url = launch(own, *arguments, log=log), f"http://127.0.0.1:{port}"
         try:
             with console.status("启动评测服务 · starting a service"):
                 wait_until_ready(url, process)
             with signed_in(url, EMAIL, PASSWORD) as service:
-                yield service
+                yield replace(service, process=psutil.Process(process.pid))
         except (RuntimeError, TimeoutError):
             console.print(log.read_text(encoding="utf-8", errors="replace")[-4_000:])
             raise

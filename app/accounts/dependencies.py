@@ -149,7 +149,7 @@ SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]
 SignedInAdministratorAccount = Annotated[Account, Depends(get_administrating_person)]
 
 
-def get_moment() -> datetime:
+async def get_moment() -> datetime:
     """The present moment, for what depends on it; tests move it."""
     return now()
 

@@ -263,7 +263,7 @@ async def open_providers(settings: Settings) -> AsyncIterator[ProviderClients]:
         )
 
 
-def get_provider_clients(request: Request) -> ProviderClients:
+async def get_provider_clients(request: Request) -> ProviderClients:
     clients: ProviderClients = request.app.state.providers
     return clients
 

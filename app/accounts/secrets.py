@@ -107,7 +107,7 @@ class AccessTokens:
         return claims.account_id if claims else None
 
 
-def get_access_tokens(request: Request) -> AccessTokens:
+async def get_access_tokens(request: Request) -> AccessTokens:
     tokens: AccessTokens = request.app.state.access_tokens
     return tokens
 

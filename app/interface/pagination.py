@@ -131,7 +131,7 @@ class Pages:
         return f"{self.path} {sort}"
 
 
-def get_pages(request: Request, session: SessionDep) -> Pages:
+async def get_pages(request: Request, session: SessionDep) -> Pages:
     return Pages(session=session, cursors=request.app.state.cursors, path=request.url.path)
 
 

@@ -1,12 +1,15 @@
 """Every route of the document has what the interface's conventions ask of its kind."""
 
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import AsyncClient, Response
 
 from app.interface.errors import PROBLEM_RESPONSES
@@ -282,6 +285,29 @@ def test_what_callers_send_is_bounded(document: Schema) -> None:
             if part.get("type") == "string" and not part.keys() & BOUNDING:
                 assert "pattern" in part, (owner, name)
                 assert not re.search(part["pattern"], "\x00" * 30), (owner, name)
+
+
+def test_dependencies_are_coroutines(application: FastAPI) -> None:
+    """FastAPI hands a plain function to a thread, which costs more than most of them do."""
+    found = {call for route in routes(application) for call in calls(route.dependant)}
+    assert len(found) > 20
+    for call in found:
+        asked: Any = call if inspect.isroutine(call) else type(call).__call__
+        assert inspect.iscoroutinefunction(asked) or inspect.isasyncgenfunction(asked), call
+
+
+def routes(application: FastAPI) -> Iterator[APIRoute]:
+    for context in iter_route_contexts(application.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context.original_route
+
+
+def calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    """What is called before an endpoint, and before that."""
+    for dependency in dependant.dependencies:
+        assert dependency.call is not None
+        yield dependency.call
+        yield from calls(dependency)
 
 
 async def answer_to(client: AsyncClient, route: str) -> Response:

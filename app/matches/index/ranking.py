@@ -134,7 +134,7 @@ def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession
     return Matcher(indexes=indexes, encoder=encoder, encodes_by_consent=settings.encodes_by_consent)
 
 
-def get_matcher(request: Request) -> Matcher:
+async def get_matcher(request: Request) -> Matcher:
     matcher: Matcher = request.app.state.matcher
     return matcher
 
