@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
+from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
@@ -26,6 +27,7 @@ ROUTERS = (
     matches,
     bulk,
     personal_data,
+    audit,
     console,
 )
 

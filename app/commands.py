@@ -4,39 +4,27 @@ What loads the matching library is imported where it is used: that takes seconds
 migration and a new account need none of it.
 """
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import psycopg
 import typer
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from uvicorn.loops.auto import auto_loop_factory
 
-from app import logs
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine
-from app.encryption.rotation import MissingKeys, require_keys
+from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
-from app.interface.errors import Problem
-from app.interface.validation import field_errors
+from app.execution import console, fail, run
+from app.interface.auditing import working
 from app.migration import upgrade
-from app.postgres.embedded import EmbeddedServerError
-from app.postgres.roles import RoleError
 from app.postgres.server import database_server
 from app.scopes import Scope, create_sessions
-from app.scrubbing import safe
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +35,14 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="双库 Shuangku：专家与企业技术需求的匹配服务 · experts matched to technical demands",
 )
-console = Console(stderr=True)
+audit = typer.Typer(no_args_is_help=True, help="审计 · the audit log")
+cli.add_typer(audit, name="audit")
+
+
+@cli.callback()
+def name_the_work(context: typer.Context) -> None:
+    """What a command changes stands in the audit log under the command's name."""
+    context.with_resource(working(f"command {context.invoked_subcommand}"))
 
 
 @cli.command()
@@ -63,7 +58,7 @@ def serve(
     async def work() -> None:
         await serve_until_stopped(Settings(), wants_demo=demo, has_worker=worker)
 
-    _run(work(), when_stopped=0)
+    run(work(), when_stopped=0)
 
 
 @cli.command()
@@ -76,13 +71,13 @@ def worker(
     async def work() -> None:
         await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
 
-    _run(work(), when_stopped=0)
+    run(work(), when_stopped=0)
 
 
 @cli.command()
 def migrate() -> None:
     """更新数据库结构 · Bring the database to the present schema."""
-    _run(_migrate())
+    run(_migrate())
 
 
 async def _migrate() -> None:
@@ -93,7 +88,7 @@ async def _migrate() -> None:
 @cli.command()
 def demo() -> None:
     """载入演示库 · Load the fictional demonstration pool."""
-    _run(_demo())
+    run(_demo())
 
 
 async def _demo() -> None:
@@ -128,7 +123,7 @@ def import_file(
         is_admitting=admit,
         is_overwriting=overwrite,
     )
-    _run(_import(upload))
+    run(_import(upload))
 
 
 async def _import(upload: "Upload") -> None:
@@ -151,7 +146,7 @@ def create_administrator(
     name: Annotated[str, typer.Option(help="显示名 · display name")] = "管理员",
 ) -> None:
     """建立管理员 · Make the first administrator's account."""
-    _run(_create_administrator(email, name, password))
+    run(_create_administrator(email, name, password))
 
 
 async def _create_administrator(email: str, name: str, password: str) -> None:
@@ -163,6 +158,25 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
 
 
+@audit.command()
+def verify(
+    anchor: Annotated[
+        str | None,
+        typer.Option(metavar="17:9f86…", help="日志中的封存号与哈希 · a seal noted elsewhere"),
+    ] = None,
+) -> None:
+    """核对审计记录 · Whether the log is what was sealed and, if not, from which entry on."""
+    run(_verify(anchor))
+
+
+async def _verify(anchor: str | None) -> None:
+    from app.audit.terminal import report
+
+    async with _database() as engine:
+        if not await report(create_sessions(engine), anchor, console):
+            raise typer.Exit(1)
+
+
 @cli.command()
 def backup(
     target: Annotated[Path, typer.Argument(help="文件或目录 · a file or a folder")] = Path("."),
@@ -171,7 +185,7 @@ def backup(
     ] = False,
 ) -> None:
     """备份数据库 · Back up the database; the service may go on."""
-    _run(_back_up(target, with_keys=with_keys))
+    run(_back_up(target, with_keys=with_keys))
 
 
 async def _back_up(target: Path, *, with_keys: bool) -> None:
@@ -202,7 +216,7 @@ def restore(
     ] = False,
 ) -> None:
     """恢复备份 · Restore a backup into an empty database; stop the service first."""
-    _run(_restore(dump, replaces=replace, with_keys=with_keys))
+    run(_restore(dump, replaces=replace, with_keys=with_keys))
 
 
 async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
@@ -228,7 +242,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="给程序读 · for programs")] = False,
 ) -> None:
     """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
-    _run(_examine(as_json=as_json))
+    run(_examine(as_json=as_json))
 
 
 async def _examine(*, as_json: bool) -> None:
@@ -249,7 +263,7 @@ async def _examine(*, as_json: bool) -> None:
 @cli.command(name="rotate-keys")
 def rotate_keys() -> None:
     """更换加密密钥 · Seal all contacts with the first of ENCRYPTION_KEYS, beside the service."""
-    _run(_rotate_keys())
+    run(_rotate_keys())
 
 
 async def _rotate_keys() -> None:
@@ -263,7 +277,7 @@ async def _rotate_keys() -> None:
             )
     console.print(f"[green]✓[/] 已重新加密 · sealed again: {rotation.resealed}")
     if rotation.left:
-        _fail(f"无法解密 · cannot be read with these keys: {rotation.left}")
+        fail(f"无法解密 · cannot be read with these keys: {rotation.left}")
     # By then the answers kept for repeated requests, which are sealed as well, have gone.
     console.print("  一天后可移除其他密钥 · the other keys may be removed in a day's time")
 
@@ -285,57 +299,6 @@ async def _database() -> AsyncIterator[AsyncEngine]:
             yield engine
         finally:
             await engine.dispose()
-
-
-def _run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
-    """Run a command; an expected failure is one line, not a traceback.
-
-    `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
-    """
-    try:
-        logs.configure(Settings())
-        # The loop that uvicorn's own command line would choose: uvloop, where there is one.
-        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-            runner.run(_until_signalled(work))
-    except asyncio.CancelledError:
-        raise typer.Exit(when_stopped) from None
-    except Problem as problem:
-        texts = [error.message for error in problem.errors] or [problem.detail or problem.title]
-        _fail("；".join(f"{text.zh} · {text.en}" for text in texts))
-    except ValidationError as error:
-        _fail("；".join(_fault(e) for e in error.errors()))
-    except (EmbeddedServerError, MissingKeys, RoleError) as error:
-        _fail(str(error))
-    except ArgumentError:
-        _fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
-    except (DBAPIError, psycopg.OperationalError) as error:
-        is_away = isinstance(error, OperationalError | psycopg.OperationalError)
-        reason = " ".join(str(getattr(error, "orig", error) if is_away else safe(error)).split())
-        _fail(f"数据库不可用 · the database is not available: {reason}")
-    except OSError as error:
-        _fail(str(error))
-    finally:
-        work.close()  # never begun, if the settings are at fault
-
-
-async def _until_signalled(work: Coroutine[None, None, None]) -> None:
-    """A signal cancels the command, so that all it has opened is closed."""
-    loop = asyncio.get_running_loop()
-    working = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, working.cancel)
-    await working
-
-
-def _fault(error: ErrorDetails) -> str:
-    """The name of the value or setting, and what is wrong with it."""
-    [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
-    return f"{fault.pointer}: {fault.message.zh} · {fault.message.en}".removeprefix(": ")
-
-
-def _fail(message: str) -> None:
-    console.print(f"[red]✗[/] {escape(message)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def main() -> None:

@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.types import UserDefinedType
 from uuid_utils.compat import uuid7
 
 from app.interface.errors import Problem
@@ -40,6 +41,15 @@ CONNECTION = {
     "keepalives_idle": 10,
     "tcp_user_timeout": 15_000,
 }
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's xid8: a transaction's number that never wraps around."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: object) -> str:
+        return "xid8"
 
 
 class Base(DeclarativeBase):
@@ -144,6 +154,10 @@ def _refuse_ended(connection: Any, *_: object) -> None:
         raise DisconnectionError("the connection is closed") from None
     if waiting.poll(0):
         raise DisconnectionError("the server has ended the connection")
+
+
+class AuditedSession(Session):
+    """A session whose commits leave their audit entry, see `app.interface.auditing`."""
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

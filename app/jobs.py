@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import logs
 from app.background import running
 from app.database import now
+from app.interface.auditing import working
 from app.interface.errors import Unavailable
 from app.metrics import instruments
 from app.postgres.probe import conninfo
@@ -46,6 +47,7 @@ queue = procrastinate.App(
         "app.matches.index.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",
+        "app.audit.tasks",
     ],
 )
 
@@ -81,18 +83,19 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
 
 
 def _cause() -> dict[str, str]:
-    """The request that a job comes from goes with it, for the log; see `_observed`."""
+    """The request that a job comes from goes with it, for the log; see `observed`."""
     request_id = logs.bound_request_id()
     return {logs.REQUEST_ID: request_id} if request_id else {}
 
 
-async def _observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+async def observed(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
     """Run a job with its ids in all that is logged meanwhile, and tell how it ended."""
     job, began_at, outcome = context.job, time.monotonic(), "failed"
     # The task itself knows nothing of requests.
     request_id = job.task_kwargs.pop(logs.REQUEST_ID, None)
     caused = {logs.REQUEST_ID: request_id} if request_id else {}
-    with logs.bound(job_id=job.id, task=job.task_name, **caused):
+    audited = working(f"job {job.task_name}", str(request_id or f"job-{job.id}"))
+    with logs.bound(job_id=job.id, task=job.task_name, **caused), audited:
         try:
             result = await run()
             outcome = "succeeded"
@@ -158,7 +161,7 @@ async def work(
             async with open_queue(url), running(_keep_looking(after_look)):
                 await queue.run_worker_async(
                     additional_context=context,
-                    worker_middleware=[_observed, *around],
+                    worker_middleware=[observed, *around],
                     concurrency=2,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,

@@ -5,6 +5,7 @@ Nothing is read from here: to load it is enough.
 
 import app.accounts.models
 import app.achievements.models
+import app.audit.models
 import app.bulk.models
 import app.changes.models
 import app.demands.models

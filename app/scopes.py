@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, SessionTransaction
 
+from app.database import AuditedSession
 from app.postgres.roles import VIEWS
 
 
@@ -41,6 +42,10 @@ class Scope(StrEnum):
     RECOMMENDATIONS = "recommendations"
     # Hand one demand, which the key names, to a level that the account may not be of.
     HANDOVER = "handover"
+    # Read, seal and drop what the audit log holds; anybody may add to it.
+    AUDIT = "audit"
+    # Read who was shown one record, which the key names, and what they are called.
+    READINGS = "readings"
     # Put sealed values under the present key.
     SEALING = "sealing"
     # Delete answers that are too old to be given again.
@@ -72,7 +77,7 @@ EXCHANGE = text(
 ENTER = text("SELECT FROM enter(:account_id)")
 
 
-class ScopedSession(Session):
+class ScopedSession(AuditedSession):
     """A session whose every transaction begins in the scope that its `info` names, if any.
 
     An account that has entered is there again in the next transaction, as after a deadlock.

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     provider_timeout_seconds: float = Field(default=5.0, gt=0)
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     database_pool_size: int = Field(default=10, ge=1)
+    audit_retention_days: int = Field(
+        default=3 * 366, ge=184, description="audit entries are dropped after; seals stay for good"
+    )
     threads: int = Field(default=2, ge=1, description="for matching, hashing and spreadsheets")
     request_seconds: float = Field(
         default=60.0, gt=0, description="an answer that takes longer is given up with 503"
@@ -232,6 +235,10 @@ class Settings(BaseSettings):
     @property
     def reset_lifetime(self) -> timedelta:
         return timedelta(hours=self.reset_code_hours)
+
+    @property
+    def audit_retention(self) -> timedelta:
+        return timedelta(days=self.audit_retention_days)
 
     def with_secret_key(self) -> "Settings":
         """The settings with a key to sign with: the given one, or one kept under var_folder.

@@ -21,6 +21,7 @@ from app.postgres.embedded import EmbeddedServer
 from app.postgres.roles import SERVICE_ROLE
 from app.scopes import create_sessions
 from app.settings import EncoderKind, Settings
+from tests.audit_trail import AuditTrail
 from tests.people import People
 from tests.servers import start_test_server
 
@@ -101,9 +102,11 @@ def service_database(database: URL) -> URL:
 
 @pytest.fixture
 async def app(application: FastAPI, service_database: URL) -> AsyncIterator[FastAPI]:
-    """The application on this test's database."""
+    """The application on this test's database; at the end its audit log must tell of it all."""
+    trail = application.state.audit_trail = AuditTrail()
     async with services(application, service_database):
         yield application
+        await trail.check(application)
 
 
 @pytest.fixture
@@ -122,7 +125,10 @@ async def session(app: FastAPI, database: URL, settings: Settings) -> AsyncItera
 async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     """An HTTP client that nobody has signed in."""
     transport = ASGITransport(app=app, raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+    hooks = {"response": [app.state.audit_trail.note]}
+    async with AsyncClient(
+        transport=transport, base_url="http://test/api/v1", event_hooks=hooks
+    ) as client:
         yield client
 
 

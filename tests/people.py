@@ -17,6 +17,7 @@ from app.organizations.models import (
     OrganizationState,
 )
 from app.search import search_vector
+from tests.audit_trail import AuditTrail
 
 YIWU, JINHUA, ZHEJIANG, GUANGZHOU = "330782", "330700", "330000", "440100"
 
@@ -36,6 +37,8 @@ class People:
     def __init__(self, app: FastAPI, session: AsyncSession) -> None:
         self._app = app
         self._session = session
+        # An application that a test makes besides has none: nobody checks it.
+        self._trail: AuditTrail = getattr(app.state, "audit_trail", AuditTrail())
         self._clients = AsyncExitStack()
         self._count = 0
 
@@ -44,6 +47,10 @@ class People:
 
     async def __aexit__(self, *_: object) -> None:
         await self._clients.aclose()
+
+    def forget_answers(self) -> None:
+        """The audit log was away: it cannot tell of what was answered meanwhile."""
+        self._trail.answers.clear()
 
     async def account(self, role: Role, *, region_code: str | None = None) -> Account:
         self._count += 1
@@ -67,7 +74,10 @@ class People:
             transport=transport,
             base_url="http://test/api/v1",
             headers={"Authorization": f"Bearer {token}"},
-            event_hooks={"request": [overwriting]},
+            event_hooks={
+                "request": [overwriting],
+                "response": [self._trail.note],
+            },
         )
         return await self._clients.enter_async_context(client)
 

@@ -12,6 +12,7 @@ from app.accounts import repository
 from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.database import SessionDep, now
+from app.interface import auditing
 from app.interface.errors import Forbidden, NotSignedIn
 from app.interface.language import Text
 from app.settings import SettingsDep
@@ -58,14 +59,16 @@ async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) 
     account = await repository.enter(session, claims.account_id) if claims else None
     if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         return None
+    auditing.identify(session, account.id, account.role)
     return account
 
 
 async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
     account = await repository.enter_by_secret(session, digest(secret))
     key = await repository.find_api_key(session, digest(secret)) if account else None
-    if key is None or not is_living(key):
+    if account is None or key is None or not is_living(key):
         return None
+    auditing.identify(session, account.id, account.role, api_key_id=key.id)
     if key.is_read_only and method not in READ_METHODS:
         raise Forbidden(Text("该密钥只能读取", "This key may only read"))
     if key.last_used_at is None or now() - key.last_used_at > USE_NOTED_EVERY:

@@ -61,6 +61,7 @@ from app.accounts.schemas import (
 from app.accounts.secrets import AccessTokensDep
 from app.database import SessionDep
 from app.interface.admission import limited
+from app.interface.auditing import by_email, sensitive
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
@@ -72,6 +73,7 @@ router = conventional_router("accounts")
 
 @router.post("/auth:sign-in")
 @unkept
+@by_email
 @limited(RateClass.SIGN_IN, email_of=lambda values: values["data"].email)
 async def sign_in_with_password(
     session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: SignIn
@@ -140,6 +142,7 @@ async def sign_out(session: SessionDep, data: Refresh) -> None:
 
 
 @router.post("/auth:request-password-reset", status_code=status.HTTP_202_ACCEPTED)
+@by_email
 @limited(RateClass.PASSWORD_RESET, email_of=lambda values: values["data"].email)
 async def request_password_reset(session: SessionDep, data: PasswordResetRequest) -> None:
     """申请重置密码 · Ask the staff for a reset code; the answer is the same for every e-mail."""
@@ -181,6 +184,7 @@ async def change_password(
 
 
 @router.get("/me/second-factor")
+@sensitive()
 async def read_second_factor(session: SessionDep, account: Caller) -> SecondFactorBody:
     """两步验证 · Whether the caller has a second factor, and how many recovery codes are left."""
     return await second_factor.show(session, account)
@@ -214,6 +218,7 @@ async def disable_second_factor(
 
 
 @router.get("/me/identities")
+@sensitive()
 async def list_identities(
     pages: PagesDep,
     providers: ProviderClientsDep,
@@ -259,6 +264,7 @@ async def create_account(
 
 
 @router.get("/accounts")
+@sensitive()
 async def list_accounts(
     pages: PagesDep, account: StaffAccount, query: Annotated[AccountQuery, Query()]
 ) -> Page[AccountBody]:
@@ -267,6 +273,7 @@ async def list_accounts(
 
 
 @router.get("/accounts/{account_id:uuid}")
+@sensitive()
 async def read_account(session: SessionDep, account: StaffAccount, account_id: UUID) -> AccountBody:
     """账号详情 · One account that the caller manages."""
     return operations.show(account, await operations.get(session, account, account_id))

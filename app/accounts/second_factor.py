@@ -28,6 +28,7 @@ from app.accounts.schemas import (
 from app.accounts.secrets import AccessTokens, digest
 from app.accounts.sign_in import ENDED, admit, end_sign_ins, require_password
 from app.changes import operations as changes
+from app.interface import auditing
 from app.interface.errors import Conflict, Invalid, NotFound, NotSignedIn, TooManyRequests
 from app.interface.language import Text
 from app.interface.validation import FieldError
@@ -134,6 +135,7 @@ async def finish_sign_in(
         raise NotSignedIn(ENDED)
     if not account.is_active or not account.has_second_factor:
         raise NotSignedIn(ENDED)
+    auditing.identify(session, account.id, account.role)
     await _spend(session, await _found(session, account), moment, data.code)
     return await admit(session, tokens, refresh_lifetime, account)
 

@@ -19,6 +19,7 @@ from app.accounts.secrets import (
 )
 from app.changes import operations as changes
 from app.database import now
+from app.interface import auditing
 from app.interface.errors import Invalid, NotSignedIn, invalid_field
 from app.interface.language import Text
 
@@ -56,6 +57,7 @@ async def enter(
 
     began_at: before the proof was looked at, so that a password change beside it ends this, too.
     """
+    auditing.identify(session, account.id, account.role)
     if account.has_second_factor:
         challenge = tokens.challenges().write(account.id, issued_at=began_at)
         return SecondStep(challenge=challenge, expires_in=int(CHALLENGE_LIFETIME.total_seconds()))
@@ -79,12 +81,13 @@ async def refresh(
     link = await _enter_by_link(session, refresh_token)
     if link is None or link.revoked_at is not None or link.expires_at <= now():
         raise NotSignedIn(ENDED)
-    if link.used_at is not None:
-        await repository.revoke_family(session, link.family_id)
-        raise TokenReused(ENDED)
     account = await repository.find(session, link.account_id)
     if account is None or not account.is_active:
         raise NotSignedIn(ENDED)
+    auditing.identify(session, account.id, account.role)
+    if link.used_at is not None:
+        await repository.revoke_family(session, link.family_id)
+        raise TokenReused(ENDED)
     link.used_at = now()
     return _issue(session, tokens, link.account_id, link.family_id, refresh_lifetime)
 
@@ -99,6 +102,7 @@ async def sign_out(session: AsyncSession, refresh_token: str) -> None:
     """End the chain of this token; an unknown token is already out."""
     link = await _enter_by_link(session, refresh_token)
     if link is not None:
+        auditing.touch(session, link.account_id)
         await repository.revoke_family(session, link.family_id)
 
 

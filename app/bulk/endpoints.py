@@ -11,6 +11,7 @@ from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.database import SessionDep
 from app.interface.admission import limited
+from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
@@ -64,6 +65,7 @@ async def list_imports(
 
 
 @router.get("/imports/{import_id:uuid}")
+@sensitive()
 async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -> ImportBody:
     """导入详情 · How far it is, the counts, and the rows that need attention."""
     return await operations.get(session, actor, import_id)
@@ -74,6 +76,7 @@ async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
+@sensitive()
 @limited(RateClass.EXPENSIVE)
 async def download_rejected_rows(
     session: SessionDep, actor: StaffActor, import_id: UUID

@@ -107,13 +107,13 @@ def as_csv(entries: Iterable[JsonObject], *, is_cut: bool) -> bytes:
     writer = csv.writer(text)
     writer.writerow(COLUMNS.values())
     for entry in entries:
-        writer.writerow([_cell(entry[name]) for name in COLUMNS])
+        writer.writerow([spreadsheet_cell(entry[name]) for name in COLUMNS])
     if is_cut:
         writer.writerow([CUT])
     return text.getvalue().encode("utf-8-sig")
 
 
-def _cell(value: object) -> str:
+def spreadsheet_cell(value: object) -> str:
     """A spreadsheet would run a cell that begins like a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

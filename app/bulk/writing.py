@@ -21,6 +21,7 @@ from app.bulk import repository
 from app.bulk.models import ImportedRow, ImportKind
 from app.changes.models import Change
 from app.database import Record, now
+from app.interface import auditing
 
 # kind of change, the record it happened to, what else it says
 ChangeValues = tuple[str, UUID, dict[str, Any]]
@@ -40,7 +41,13 @@ async def insert_changes(
     """Append to the record of what happened."""
     table: Any = Change.__table__
     rows: list[dict[str, object]] = [
-        {"kind": kind, "subject_id": subject, "actor_id": actor_id, "data": data}
+        {
+            "kind": kind,
+            "subject_id": subject,
+            "actor_id": actor_id,
+            "data": data,
+            "entry_id": auditing.touch(session, subject),
+        }
         for kind, subject, data in changes
     ]
     if rows:

@@ -5,18 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Identity, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import UserDefinedType
 
-from app.database import Base, JsonObject
-
-
-class TransactionId(UserDefinedType[int]):
-    """PostgreSQL's xid8: a transaction's number that never wraps around."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **kw: object) -> str:
-        return "xid8"
+from app.database import Base, JsonObject, TransactionId
 
 
 class Epoch(Base):
@@ -46,3 +36,4 @@ class Change(Base):
     subject_id: Mapped[UUID]
     actor_id: Mapped[UUID | None] = mapped_column(comment="account; null for the service itself")
     data: Mapped[JsonObject] = mapped_column(default=dict)
+    entry_id: Mapped[UUID | None] = mapped_column(comment="of its transaction in audit_entries")

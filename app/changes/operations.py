@@ -7,6 +7,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes.models import Change
+from app.interface import auditing
 
 
 async def append(
@@ -19,8 +20,10 @@ async def append(
 ) -> None:
     """Record that `kind` ("expert.updated") happened to the record `subject_id`.
 
-    `data` holds ids, states and field names, never a person's data.
+    `data` holds ids, states and field names, never a person's data. The transaction's audit
+    entry, which says on whose behalf, names the record.
     """
+    entry_id = auditing.touch(session, subject_id)
     await session.flush()
     row = {"kind": kind, "subject_id": subject_id, "actor_id": actor_id, "data": data or {}}
-    await session.execute(insert(Change), row)
+    await session.execute(insert(Change), row | {"entry_id": entry_id})

@@ -18,6 +18,7 @@ from app.demands.schemas import (
     HandoverQuery,
     HandoverTo,
 )
+from app.interface.auditing import sensitive
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
@@ -34,6 +35,7 @@ async def create_demand(session: SessionDep, actor: CurrentActor, data: DemandCr
 
 
 @router.get("/demands")
+@sensitive(shows="contact_phone")
 async def list_demands(
     pages: PagesDep, actor: CurrentActor, query: Annotated[DemandQuery, Query()]
 ) -> Page[DemandBody]:
@@ -42,6 +44,7 @@ async def list_demands(
 
 
 @router.get("/demands/{demand_id:uuid}")
+@sensitive(shows="contact_phone")
 async def read_demand(session: SessionDep, actor: CurrentActor, demand_id: UUID) -> DemandBody:
     """需求详情 · The full text for those entitled, the public part for other readers."""
     return operations.show(actor, await operations.get(session, actor, demand_id))

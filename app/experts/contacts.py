@@ -15,9 +15,8 @@ from app.organizations.access import Actor
 
 
 async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactBody:
-    """The contact data; the change log keeps who read them."""
+    """The contact data; the audit log keeps who read them."""
     expert = _entitled(actor, await operations.get(session, actor, expert_id))
-    await changes.append(session, "expert.contact_read", expert.id, actor_id=actor.account_id)
     contact = await repository.find_contact(session, expert.id)
     return _show(expert, contact or ExpertContact(phone="", email=""))
 

@@ -28,6 +28,7 @@ from app.experts.schemas import (
     PurposeBody,
     Removal,
 )
+from app.interface.auditing import sensitive
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
@@ -158,6 +159,7 @@ async def list_consents(
 
 
 @router.get("/experts/{expert_id:uuid}/contact")
+@sensitive()
 async def read_expert_contact(
     session: SessionDep, actor: CurrentActor, expert_id: UUID
 ) -> ContactBody:

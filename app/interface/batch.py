@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.database import Record, SessionDep, get_session
-from app.interface import idempotency
+from app.interface import auditing, idempotency
+from app.interface.auditing import RefusedItem as AuditedItem
 from app.interface.batch_items import CREATE, Action, Batch, Fault, actions_of, batch_model
 from app.interface.errors import (
     ChangedMeanwhile,
@@ -39,6 +40,7 @@ from app.interface.errors import (
 from app.interface.failures import from_database
 from app.interface.language import Text
 from app.interface.preconditions import Precondition
+from app.interface.schemas import Body
 from app.settings import SettingsDep
 
 BodyT = TypeVar("BodyT")
@@ -163,14 +165,18 @@ class _Run:
         """The results; raises BatchRefused for an atomic batch of which an item was refused."""
         await self._lock({item.id for item in batch.items if hasattr(item, "id")})
         results, fates, size = list[bytes](), list[Problem | None](), 0
+        refused = list[AuditedItem]()
         for number, item in enumerate(batch.items):
             result, fate = await self._result(number, item)
+            if fate is not None:
+                refused.append(self._told(item, fate))
             # As text: five hundred records held as objects would take ten times as much.
             results.append(result.model_dump_json().encode())
             fates.append(fate if batch.atomic else None)
             size += len(results[-1])
             if size > self.max_bytes:
                 raise PayloadTooLarge(TOO_LARGE)
+        auditing.note_refused_items(self.session, refused)
         if any(fates):
             raise BatchRefused([fate or NotDone() for fate in fates])
         content = b'{"results":[' + b",".join(results) + b"]}"
@@ -187,6 +193,18 @@ class _Run:
             fate = _placed(problem, f"/items/{number}{within}")
             body = fate.body(language_of(self.request), self.request.scope.get("request_id"))
             return BatchResult(status=fate.status, body=None, problem=body), fate
+
+    def _told(self, item: Any, fate: Problem) -> AuditedItem:
+        """The refusal for the audit log, where a batch is no way to try unseen what one may do."""
+        action = self.actions.get(item.action)
+        data = getattr(item, "data", None)
+        return AuditedItem(
+            action=action.label if action else self.request.state.trace.action,
+            record_id=getattr(item, "id", None),
+            fields=frozenset(data.sent_names() if isinstance(data, Body) else ()),
+            status=fate.status,
+            code=fate.code,
+        )
 
     async def _lock(self, ids: set[UUID]) -> None:
         """In the order of the ids, so that two batches over the same records do not deadlock."""

@@ -51,6 +51,12 @@ class Action:
     body: Any
 
     @property
+    def label(self) -> str:
+        """How the audit log calls the route."""
+        (method,) = _methods(self.route)
+        return f"{method} {self.route.path_format}"
+
+    @property
     def is_changing(self) -> bool:
         """Whether the item must name the version that was seen."""
         return not CHANGING.isdisjoint(_methods(self.route))

@@ -173,7 +173,11 @@ class RateLimited(TooManyRequests):
     code = "rate_limited"
     title = Text("请求过于频繁", "Too many requests")
 
-    def __init__(self, seconds: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, seconds: int, headers: Mapping[str, str], *, is_repeated: bool = False
+    ) -> None:
+        """`is_repeated`: the same caller was told so less than a minute ago."""
+        self.is_repeated = is_repeated
         text = Text("请在 {seconds} 秒后重试", "Try again in {seconds} seconds")
         super().__init__(
             text.format(seconds=seconds), headers={**headers, "Retry-After": str(seconds)}
@@ -231,6 +235,7 @@ LanguageDep = Annotated[str, Depends(get_language)]
 
 def render(request: Request, problem: Problem) -> Response:
     """The problem as problem+json in the caller's language."""
+    request.state.problem = problem
     language = language_of(request)
     body = problem.body(language, request.scope.get("request_id"))
     headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}

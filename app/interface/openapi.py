@@ -105,6 +105,7 @@ TAGS = [
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
     {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
+    {"name": "audit", "description": "审计 · who did, read and was refused what; its seals"},
     {"name": "console", "description": "工作台 · the staff's queue, background jobs"},
     {"name": "health", "description": "运行状态 · liveness and readiness"},
 ]

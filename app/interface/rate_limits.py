@@ -31,6 +31,7 @@ LEASES = 20_000
 CONNECTIONS = 2
 LONGEST_SECONDS = 2.0  # for one look at a counter
 AWAY_SECONDS = 5.0  # until a database that did not answer is asked again
+TOLD_SECONDS = 60.0  # how often the audit log hears of a caller who is turned away
 FAMILIAR_SECONDS = 30 * 24 * 3600
 AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
@@ -62,6 +63,7 @@ class Lease:
     ends_at: float
     full_at: float = 0.0
     shut_until: float = 0.0
+    told_at: float = -math.inf
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -108,7 +110,7 @@ class Limiter:
                 if not lease.left and lease.shut_until <= monotonic():
                     await self._renew(lease, key, policy)
         if not lease.left:
-            raise _refusal(policy, lease.shut_until)
+            raise _refusal(policy, lease)
         lease.left -= 1
         return _standing(lease, policy)
 
@@ -190,9 +192,13 @@ class Limiter:
             raise Unavailable() from error
 
 
-def _refusal(policy: Policy, shut_until: float) -> RateLimited:
-    seconds = max(1, math.ceil(shut_until - monotonic()))
-    return RateLimited(seconds, Standing(policy=policy, remaining=0, seconds=seconds).headers)
+def _refusal(policy: Policy, lease: Lease) -> RateLimited:
+    seconds = max(1, math.ceil(lease.shut_until - monotonic()))
+    is_repeated = monotonic() < lease.told_at + TOLD_SECONDS
+    if not is_repeated:
+        lease.told_at = monotonic()
+    headers = Standing(policy=policy, remaining=0, seconds=seconds).headers
+    return RateLimited(seconds, headers, is_repeated=is_repeated)
 
 
 def _standing(lease: Lease, policy: Policy) -> Standing:

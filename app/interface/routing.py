@@ -4,18 +4,20 @@ It stands around the endpoint, where its result is known and the transaction is 
 that an answer and what is kept of it are one with the work.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from app.interface import idempotency
+from app.interface import auditing, idempotency
 from app.interface.admission import (
     Callers,
     Guard,
@@ -24,10 +26,12 @@ from app.interface.admission import (
     guard_of,
     note_success,
 )
+from app.interface.auditing import Trace, network_of
 from app.interface.deprecation import deprecation_of
-from app.interface.errors import NotSignedIn
+from app.interface.errors import NotSignedIn, Problem, RateLimited
+from app.interface.pagination import Page
 from app.interface.preconditions import entity_tag, is_known, precondition_of
-from app.interface.schemas import VersionedBody
+from app.interface.schemas import Body, RecordBody, VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Any]
@@ -38,12 +42,13 @@ _request: ContextVar[Request] = ContextVar("request")
 
 
 class ConventionalRoute(APIRoute):
-    """A route with rate limits, entity tags, preconditions and idempotent repetition."""
+    """A route with limits, entity tags, preconditions, idempotent repetition and audit entries."""
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
         self.guard = guard_of(endpoint, set(options.get("methods") or ()))
         self.deprecation = deprecation_of(endpoint)
         self.keeps_answers = idempotency.keeps_answers(endpoint)
+        self.shows: str | None = getattr(endpoint, auditing.SENSITIVE, None)
         if self.deprecation is not None and self.deprecation.parameter is None:
             options["deprecated"] = True
         super().__init__(path, _around(endpoint, self.guard), **options)
@@ -56,30 +61,56 @@ class ConventionalRoute(APIRoute):
             request.scope[SHARED_HEADERS] = self._deprecation_headers(request)
             request.scope[SHARED_HEADERS] |= await admit(request, self.guard)
             precondition = precondition_of(request)
-            request.state.session_info = {"precondition": precondition}
+            trace: Trace = request.state.trace
+            request.state.session_info = {"precondition": precondition, auditing.TRACE: trace}
             claim = await idempotency.claim_of(request) if self.keeps_answers else None
             request.state.claim = claim
-            response = await _let_in(request, handle)
+            response = await _let_in(request, handle, trace)
             if precondition.is_required and not precondition.was_asked:
                 raise RuntimeError(f"{request.method} {self.path} changes without a precondition")
             response = _tagged(request, response)
             if claim is not None:
                 await idempotency.keep(request, claim, response)
+            trace.status = response.status_code
             return response
 
         return governed
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give every answer of this route, problems too, the fields that all of them have."""
+        """Give every answer of this route, problems too, the fields that all of them have.
 
-        async def send_with_fields(message: Message) -> None:
+        A refusal is recorded before it leaves, after its request has rolled back.
+        """
+        request = Request(scope)
+        trace = request.state.trace = self._trace_of(request)
+
+        async def governed_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 fields = MutableHeaders(scope=message)
                 for name, value in scope.get(SHARED_HEADERS, {}).items():
                     fields.setdefault(name, value)
+                if message["status"] >= 400:
+                    await _record(request, trace, message["status"])
             await send(message)
 
-        await super().handle(scope, receive, send_with_fields)
+        try:
+            await super().handle(scope, receive, governed_send)
+        except HTTPException:  # this path has no such method
+            raise
+        except Exception:
+            request.state.problem = Problem()
+            await _record(request, trace, Problem.status)
+            raise
+
+    def _trace_of(self, request: Request) -> Trace:
+        is_read = request.method == "GET"
+        return Trace(
+            action=f"{request.method} {self.path_format}",
+            is_wanted=not is_read or self.shows is not None,
+            path_ids=tuple(v for v in request.path_params.values() if isinstance(v, UUID)),
+            request_id=request.scope.get("request_id"),
+            network=network_of(request.client.host if request.client else None),
+        )
 
     def _deprecation_headers(self, request: Request) -> dict[str, str]:
         deprecation = self.deprecation
@@ -93,20 +124,34 @@ def conventional_router(tag: str) -> APIRouter:
     return APIRouter(tags=[tag], route_class=ConventionalRoute)
 
 
-async def _let_in(request: Request, handle: Handler) -> Response:
-    """Handle the request, and remember what the door said of its credential."""
+async def _let_in(request: Request, handle: Handler, trace: Trace) -> Response:
+    """Handle the request, and remember what the door said of its credential.
+
+    A problem whose work stays is committed with its own entry.
+    """
     callers: Callers = request.app.state.callers
     try:
         response = await handle(request)
-    except NotSignedIn:
-        callers.forget(request)
+    except Problem as problem:
+        trace.status, trace.code = problem.status, problem.code
+        if isinstance(problem, NotSignedIn):
+            callers.forget(request)
         raise
     callers.note(request)
     return response
 
 
+async def _record(request: Request, trace: Trace, status: int) -> None:
+    """Keep a refusal in the audit log; of a flood that the limits hold off, one a minute."""
+    problem: Problem | None = getattr(request.state, "problem", None)
+    if isinstance(problem, RateLimited) and problem.is_repeated:
+        return
+    trace.status, trace.code = status, problem.code if problem else None
+    await auditing.record_refusal(request, trace)
+
+
 def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
-    """Answer a repetition instead of the endpoint, and note the version of what it shows."""
+    """Answer a repetition instead of the endpoint, and note what it was given and shows."""
     if isasyncgenfunction(endpoint):
         return endpoint  # a stream is neither kept nor tagged
 
@@ -114,16 +159,42 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
     async def answered(**values: Any) -> Any:
         request = _request.get()
         claim = request.state.claim
+        _note_given(request, endpoint, values)
         if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
             return kept
         await admit_attempt(request, guard, values)
         result = await endpoint(**values)
         await note_success(request, guard, values)
+        _note_shown(request.state.trace, endpoint, result)
         if isinstance(result, VersionedBody):
             request.state.version = result.version
         return result
 
     return answered
+
+
+def _note_given(request: Request, endpoint: Endpoint, values: Mapping[str, Any]) -> None:
+    """The names of the fields that were sent: those of our own bodies, so no name is a secret."""
+    trace: Trace = request.state.trace
+    for body in values.values():
+        if isinstance(body, Body):
+            trace.fields |= body.sent_names()
+            if hasattr(endpoint, auditing.BY_EMAIL):
+                key = request.app.state.settings.secret_key.get_secret_value()
+                trace.email_hash = auditing.hash_email(key, getattr(body, "email"))  # noqa: B009
+
+
+def _note_shown(trace: Trace, endpoint: Endpoint, result: object) -> None:
+    """The records that a sensitive answer shows; where it shows none of them, nothing was read."""
+    shows: str | None = getattr(endpoint, auditing.SENSITIVE, None)
+    if shows is None:
+        return
+    items = result.items if isinstance(result, Page) else [result]
+    records = [item for item in items if isinstance(item, RecordBody)]
+    if shows:
+        records = [record for record in records if getattr(record, shows) is not None]
+        trace.is_wanted = bool(records)
+    trace.touched |= {record.id: None for record in records}
 
 
 def _tagged(request: Request, response: Response) -> Response:

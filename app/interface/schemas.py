@@ -74,6 +74,15 @@ class Body(BaseModel):
         """The fields the client sent, for JSON Merge Patch."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
+    def sent_names(self) -> set[str]:
+        """The names of the fields the client sent, those of the bodies within it, too."""
+        names = set(self.model_fields_set)
+        for value in self.changes().values():
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Body):
+                    names |= part.sent_names()
+        return names
+
 
 class VersionedBody(BaseModel):
     """A response that has an entity tag."""

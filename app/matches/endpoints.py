@@ -7,6 +7,7 @@ from fastapi import Body, Query, status
 
 from app.database import SessionDep
 from app.interface.admission import limited
+from app.interface.auditing import sensitive
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
@@ -116,6 +117,7 @@ async def list_judgments(
 
 
 @router.get("/demands/{demand_id:uuid}/recommendations")
+@sensitive()
 async def list_recommendations(
     pages: PagesDep,
     actor: CurrentActor,

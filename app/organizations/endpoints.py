@@ -8,6 +8,7 @@ from fastapi import Query, status
 from app.accounts.dependencies import CurrentAccount
 from app.database import SessionDep
 from app.interface.admission import limited
+from app.interface.auditing import sensitive
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
@@ -47,6 +48,7 @@ async def create_organization(
 
 
 @router.get("/organizations")
+@sensitive(shows="contact_phone")
 async def list_organizations(
     pages: PagesDep, actor: CurrentActor, query: Annotated[OrganizationQuery, Query()]
 ) -> Page[OrganizationBody]:
@@ -55,6 +57,7 @@ async def list_organizations(
 
 
 @router.get("/organizations/{organization_id:uuid}")
+@sensitive(shows="contact_phone")
 async def read_organization(
     session: SessionDep, actor: CurrentActor, organization_id: UUID
 ) -> OrganizationBody:

@@ -7,6 +7,7 @@ from fastapi import status
 from app.accounts.dependencies import SignedInAccount
 from app.database import SessionDep
 from app.interface.admission import limited
+from app.interface.auditing import sensitive
 from app.interface.idempotency import unkept
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
@@ -18,6 +19,7 @@ router = conventional_router("personal-data")
 
 
 @router.get("/me/personal-data")
+@sensitive()
 @limited(RateClass.EXPENSIVE)
 async def export_my_data(session: SessionDep, account: SignedInAccount) -> PersonalData:
     """导出我的个人信息 · All that is held on the caller, by table; secrets are left out."""
@@ -33,6 +35,7 @@ async def erase_me(session: SessionDep, account: SignedInAccount, data: OwnErasu
 
 
 @router.get("/experts/{expert_id:uuid}/personal-data")
+@sensitive()
 @limited(RateClass.EXPENSIVE)
 async def export_expert_data(
     session: SessionDep, actor: CurrentActor, expert_id: UUID

@@ -14,7 +14,7 @@ from app.interface.errors import Forbidden
 from app.lifecycle import Party
 from app.organizations.access import Actor
 from app.personal_data import repository
-from app.personal_data.holdings import HOLDINGS, Person, person
+from app.personal_data.holdings import HOLDINGS, Person
 from app.personal_data.schemas import PersonalData, Section
 from app.scopes import Scope, borrowed
 
@@ -23,8 +23,8 @@ async def export_own(session: AsyncSession, account: Account) -> PersonalData:
     """The account and, where there is one, its profile."""
     expert = await expert_repository.find_of_account(session, account.id)
     await changes.append(session, "account.exported", account.id, actor_id=account.id)
-    own = person(account_id=account.id, expert_id=expert.id if expert else None)
-    return await _export(session, own)
+    person = Person(account_id=account.id, expert_id=expert.id if expert else None)
+    return await _export(session, person)
 
 
 async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> PersonalData:
@@ -33,14 +33,14 @@ async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) ->
     if not parties_of(actor, expert) & {Party.PERSON, Party.STAFF}:
         raise Forbidden()
     await changes.append(session, "expert.exported", expert.id, actor_id=actor.account_id)
-    return await _export(session, person(expert_id=expert.id))
+    return await _export(session, Person(account_id=None, expert_id=expert.id))
 
 
-async def _export(session: AsyncSession, who: Person) -> PersonalData:
+async def _export(session: AsyncSession, person: Person) -> PersonalData:
     sections = []
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
-            rows, is_cut = await repository.rows_about(session, holding, who)
+            rows, is_cut = await repository.rows_about(session, holding, person)
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)

@@ -18,7 +18,7 @@ from app.postgres.probe import conninfo
 SERVICE_ROLE = "shuangku_service"
 
 # What is not named here the service may read, add to, change and delete from, as the rules allow.
-APPEND_ONLY = frozenset({"changes"})
+APPEND_ONLY = frozenset({"changes", "audit_entries", "audit_seals"})
 READ_ONLY = frozenset(
     {
         *("alembic_version", "epochs", "countries", "disciplines", "industries", "regions"),

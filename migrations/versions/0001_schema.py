@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from app.changes.models import TransactionId
+from app.database import TransactionId
 
 revision = "0001"
 down_revision = None

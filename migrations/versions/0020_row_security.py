@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from alembic import op
 
 revision = "0020"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -101,6 +101,8 @@ END $$;
 RELATIONS = """
 CREATE FUNCTION has_readable_membership(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN RETURN EXISTS (SELECT FROM memberships AS m WHERE m.account_id = wanted); END $$;
+CREATE FUNCTION has_readable_entry(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (SELECT FROM audit_entries AS e WHERE e.account_id = wanted); END $$;
 CREATE FUNCTION has_readable_demand(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN RETURN EXISTS (SELECT FROM demands AS d WHERE d.organization_id = wanted); END $$;
 CREATE FUNCTION has_readable_run(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
@@ -200,7 +202,8 @@ RULES = {
     "accounts": Rules(
         reads=f"""
             id = {ME} OR {MANAGED_ACCOUNT} OR {named("email", "id::text")}
-            OR {ME} IS NOT NULL AND has_readable_membership(id)""",
+            OR {ME} IS NOT NULL AND has_readable_membership(id)
+            OR {in_scope("readings")} AND has_readable_entry(id)""",
         inserts=f"""
             {MANAGED_ACCOUNT} OR {in_scope("registration")} AND role IN ('enterprise', 'expert')""",
         meets=f"id = {ME} OR {MANAGED_ACCOUNT}",
@@ -343,6 +346,23 @@ RULES = {
         deletes=in_scope("progress"),
     ),
     "imported_rows": Rules(reads=IMPORTING, writes=IMPORTING),
+    # Whoever did something leaves an entry, and a refusal is told of by nobody. The owner drops.
+    "audit_entries": Rules(
+        reads=f"""
+            {ADMINISTRATOR} OR {in_scope("audit")}
+            OR {in_scope("readings")} AND code IS NULL
+            AND record_ids @> ARRAY[(SELECT scope_key())::uuid]""",
+        inserts="true",
+        deletes=in_scope("audit"),
+    ),
+    "unsealed_entries": Rules(
+        reads=f"{ADMINISTRATOR} OR {in_scope('audit')}",
+        inserts="true",
+        deletes=in_scope("audit"),
+    ),
+    "audit_seals": Rules(
+        reads=f"{ADMINISTRATOR} OR {in_scope('audit')}", inserts=in_scope("audit")
+    ),
     "kept_answers": Rules(
         reads=f"principal = (SELECT scope_principal()) OR {in_scope('retention')}",
         writes="principal = (SELECT scope_principal())",
@@ -387,7 +407,12 @@ def downgrade() -> None:
         for name in ("reading", "inserting", "updating", "deleting"):
             op.execute(f"DROP POLICY {name} ON {table}")
     for name in (
-        *("has_readable_membership", "has_readable_demand", "has_readable_run"),
+        *(
+            "has_readable_membership",
+            "has_readable_entry",
+            "has_readable_demand",
+            "has_readable_run",
+        ),
         *("has_readable_match", "is_me", "is_matched_here", "is_recommended_here"),
         *("enter", "account_of_secret", "scope_principal", "staff_prefix", "reads_pool"),
         *("is_staff", "scope_asked_organizations", "scope_organizations", "scope_region"),

@@ -170,3 +170,26 @@ def nobodys_folder() -> Iterator[Path]:
         if os.geteuid() == 0:
             os.chown(name, NOBODY, NOBODY)
         yield Path(name)
+
+
+def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) -> None:
+    made = run(settings, "create-administrator", "audit@test.invalid", "--password", PASSWORD)
+    assert made.returncode == 0, made.stderr
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = connection.execute("SELECT action, record_ids FROM audit_entries").fetchall()
+        administrators = {id for (id,) in connection.execute("SELECT id FROM accounts")}
+        assert {action for action, _ in found} == {"command create-administrator"}
+        assert {id for _, ids in found for id in ids} == administrators
+        holds = run(settings, "audit", "verify")
+        assert holds.returncode == 0, holds.stderr
+        assert f"{len(found)} 条待封存 · waiting for their seal" in holds.stderr
+        cut = run(settings, "audit", "verify", "--anchor", f"17:{'9f' * 32}")
+        assert cut.returncode == 1
+        assert "the chain was cut off or rewritten (seal 17)" in cut.stderr
+        assert run(settings, "audit", "verify", "--anchor", "17").returncode == 1
+        connection.execute("ALTER TABLE audit_entries DISABLE TRIGGER USER")
+        (gone,) = connection.execute("SELECT id FROM audit_entries LIMIT 1").fetchone() or ()
+        connection.execute("DELETE FROM audit_entries WHERE id = %s", [gone])
+        broken = run(settings, "audit", "verify")
+        assert broken.returncode == 1
+        assert f"an entry is missing (outside the seals, from entry {gone} on)" in broken.stderr

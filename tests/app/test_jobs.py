@@ -166,6 +166,7 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
     assert sorted(periodic) == [
         ("delete_old_jobs", "17 3 * * *"),
         ("delete_old_operations", "43 3 * * *"),
+        ("drop_old_audit_entries", "53 3 * * *"),
         ("encode_texts", "* * * * *"),
         ("fit_indexes", "* * * * *"),
         ("forget_old_answers", "29 * * * *"),
@@ -173,7 +174,9 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         ("forget_vectors", "11 4 * * *"),
         ("let_go_of_old_data", "41 2 * * *"),
         ("save_indexes", "*/10 * * * *"),
+        ("seal_audit_entries", "*/5 * * * *"),
         ("seal_values", "41 3 * * *"),
+        ("verify_audit_log", "7 4 * * *"),
     ]
     for name, _ in periodic:
         task = queue.tasks[name]

@@ -47,6 +47,8 @@ NO_RECORDS = {
     "/me/second-factor": "whether there is one, never the factor itself",
     "/me/personal-data": "everything on one person, at most 50,000 rows of a table",
     "/experts/{expert_id}/personal-data": "everything on one person, likewise",
+    "/audit-entries/{entry_id}": "an entry and its changes, of which the first 200 are shown",
+    "/audit-log": "a stream of all that meets the filters",
 }
 # What bounds a text besides its length; a file is bounded as the whole body is.
 BOUNDING = frozenset({"format", "enum", "const", "contentMediaType"})
@@ -196,6 +198,7 @@ def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> No
         "evidence",
         "personal-data",
         "second-factor",
+        "audit-log",
     }  # one's own, one of its kind, uncountable
     for operation in operations(document):
         *_, last = operation.path.split("/")

@@ -27,6 +27,7 @@ DOMAINS = (
     "matches",
     "bulk",
     "personal_data",
+    "audit",
     "console",
 )
 # Packages that serve every domain and know of none.

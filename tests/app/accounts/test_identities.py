@@ -21,6 +21,7 @@ from app.database import now
 from app.settings import Settings
 from tests.app.accounts.conftest import ProviderProcess, configured, with_providers
 from tests.app.accounts.identity_provider import REDIRECT_URI
+from tests.app.audit.entries import entry_of
 from tests.people import People
 
 PASSWORD = "correct-horse-42"
@@ -94,6 +95,8 @@ async def test_sign_in(
     assert (me["id"], me["signed_in_at"] is not None) == (str(linked.id), True)
     refresh = {"refresh_token": tokens["refresh_token"]}
     assert (await client.post("/auth:refresh", json=refresh)).status_code == 200
+    for action in ("POST /auth:finish-with-provider", "POST /auth:refresh"):
+        assert (await entry_of(session, action)).account_id == linked.id
 
 
 async def test_the_authorization_url_asks_for_pkce_state_and_nonce(

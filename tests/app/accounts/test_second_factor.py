@@ -24,6 +24,7 @@ from app.encryption.keys import MARK
 from tests.app.accounts.conftest import ProviderProcess
 from tests.app.accounts.test_identities import link
 from tests.app.accounts.test_identities import sign_in as sign_in_with_provider
+from tests.app.audit.entries import entries_of
 from tests.people import People
 
 PASSWORD, EMAIL = "correct-horse-42", "li@test.invalid"
@@ -144,6 +145,8 @@ async def test_from_enrolment_to_sign_in(
     assert (await client.get("/me", headers=headers)).json()["id"] == str(account.id)
     kinds = list(await session.scalars(select(Change.kind).order_by(Change.id)))
     assert kinds == ["account.second_factor_enrolled", "account.second_factor_set_up"]
+    for action in ("POST /auth:sign-in", "POST /auth:finish-sign-in"):
+        assert {e.account_id for e in await entries_of(session, action=action)} == {account.id}
 
 
 async def test_what_the_database_holds(
@@ -281,13 +284,17 @@ async def test_guesses_are_bounded(
 
 
 async def test_parallel_guesses_are_all_counted(
-    client: AsyncClient, owner: AsyncClient, clock: Clock
+    client: AsyncClient, owner: AsyncClient, account: Account, clock: Clock, session: AsyncSession
 ) -> None:
+    """And told of, with whose they were: the challenge says so."""
     secret, _ = await set_up(owner, clock)
     token, code = await challenge(client), wrong(secret, clock.moment)
     answers = await asyncio.gather(*(second_step(client, code, token) for _ in range(15)))
     statuses = [answer.status_code for answer in answers]
     assert (statuses.count(422), statuses.count(429)) == (FREE_FAILURES, 10)
+    entries = await entries_of(session, action="POST /auth:finish-sign-in", account_id=account.id)
+    codes = [entry.code for entry in entries]
+    assert (codes.count("invalid"), codes.count("too_many_guesses")) == (FREE_FAILURES, 10)
 
 
 async def test_guesses_count_wherever_codes_are_asked_for(

@@ -143,8 +143,18 @@ async def _client_of(app: FastAPI) -> AsyncIterator[AsyncClient]:
         yield client
 
 
+def _without_database(settings: Settings) -> FastAPI:
+    """A service whose database is away, so that no refusal can be recorded either."""
+    app = create_app(settings)
+    engine = create_engine("postgresql+psycopg://somebody@127.0.0.1:1/nothing", settings)
+    app.state.sessions = create_sessions(engine)
+    matcher = create_matcher(settings, app.state.sessions)
+    app.state.condition = Condition(url=engine.url, matcher=matcher)
+    return app
+
+
 async def test_large_bodies(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"max_body_bytes": 1024}))
+    app = _without_database(settings.model_copy(update={"max_body_bytes": 1024}))
     body = b'{"name": "%s"}' % (b"a" * 2_000)
 
     async def in_pieces() -> AsyncIterator[bytes]:
@@ -160,12 +170,7 @@ async def test_large_bodies(settings: Settings) -> None:
 
 
 async def test_database_away(settings: Settings) -> None:
-    app = create_app(settings)
-    engine = create_engine("postgresql+psycopg://somebody@127.0.0.1:1/nothing", settings)
-    app.state.sessions = create_sessions(engine)
-    matcher = create_matcher(settings, app.state.sessions)
-    app.state.condition = Condition(url=engine.url, matcher=matcher)
-    async with _client_of(app) as client:
+    async with _client_of(_without_database(settings)) as client:
         for answer in (
             await client.post("/auth:sign-in", json=SIGN_IN),
             await client.get("http://test/readyz"),

@@ -15,9 +15,12 @@ from httpx import AsyncClient
 from psycopg import AsyncConnection, sql
 from pydantic import SecretStr
 from sqlalchemy import URL, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.accounts.models import Role
+from app.audit import sealing
+from app.audit.verification import verify
 from app.changes import repository as changes
 from app.changes.repository import EpochEnded, Position
 from app.database import create_engine
@@ -32,6 +35,7 @@ from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
+from tests.app.demands import forms
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
 from tests.people import People
@@ -155,6 +159,45 @@ async def _go_on(client: AsyncClient, app: FastAPI, demand_id: Any, expert_id: A
         assert [row.id for row in news] == sorted(row.id for row in news)
         again, _ = await changes.read_since(session, position)
         assert again == []
+
+
+async def test_a_restored_audit_log_is_the_one_that_was_sealed(
+    people: People,
+    session: AsyncSession,
+    app: FastAPI,
+    database: URL,
+    own: Settings,
+    tmp_path: Path,
+    empty: URL,
+    engine: AsyncEngine,
+) -> None:
+    """Its chain holds and goes on, its guards stand, and its entries still tell their changes."""
+    await burn_transactions(session, 1_500)
+    account = await people.account(Role.ADMINISTRATOR)
+    organization = await people.organization()
+    demand = await forms.enter(await people.enterprise(organization))
+    await sealing.seal_waiting(app.state.sessions)
+    administrator = await people.client(account)
+    await administrator.get("/audit-seals")  # waits for its seal
+    anchor = (await verify(app.state.sessions)).anchor
+    await back_up(database, tmp_path / "one.dump", keys=None)
+    await restore(engine, empty, tmp_path / "one.dump")
+    async with another_process(own, empty) as restored:
+        sessions = restored.state.sessions
+        assert (await verify(sessions, anchor=anchor)).waiting == 1
+        assert await sealing.seal_waiting(sessions) == 1
+        async with sessions.begin() as guarded:
+            with pytest.raises(ProgrammingError, match="refuses UPDATE"):
+                await guarded.execute(text("UPDATE audit_entries SET status = 1"))
+            await guarded.rollback()
+        client = await People(restored, session).client(account)
+        query = {"action": "POST /demands"}
+        (entry,) = (await client.get("/audit-entries", params=query)).json()["items"]
+        told = (await client.get(f"/audit-entries/{entry['id']}")).json()["changes"]
+        assert [(c["kind"], c["subject_id"]) for c in told] == [("demand.created", demand["id"])]
+        assert await sealing.seal_waiting(sessions) > 0
+        verdict = await verify(sessions, anchor=anchor)
+        assert (verdict.holds, verdict.seals, verdict.waiting) == (True, 3, 0)
 
 
 async def test_positions_of_before_a_restore_are_worth_nothing(

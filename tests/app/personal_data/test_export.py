@@ -1,13 +1,15 @@
 """A person gets all that is held on them, and nobody else does."""
 
 import json
+from uuid import uuid4
 
+from httpx import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from uuid_utils.compat import uuid7
 
+from app.changes import operations as changes
 from app.changes.models import Change
-from tests.app.experts.profiles import store
+from app.progress.models import Operation
 from tests.app.personal_data.scenes import WORDS, whole_person
 from tests.people import GUANGZHOU, People
 
@@ -54,17 +56,36 @@ async def test_only_the_expert_and_staff_of_the_region_get_a_profiles_data(
     assert len((await session.scalars(exported)).all()) == 2
 
 
-async def test_what_no_account_did_belongs_to_nobody(people: People, session: AsyncSession) -> None:
-    """A profile without an account is asked for, while the command line and jobs have none."""
-    expert = await store(session)
-    session.add(Change(kind="index_model.fitted", subject_id=uuid7(), actor_id=None, data={}))
-    await session.commit()
-    answer = await (await people.coordinator()).get(f"/experts/{expert.id}/personal-data")
-    sections = {section["name"]: section["rows"] for section in answer.json()["sections"]}
-    assert set(sections) == {"experts", "changes"}
-    assert {row["subject_id"] for row in sections["changes"]} == {str(expert.id)}
-
-
 async def test_who_has_little_gets_little(people: People) -> None:
     sections = (await (await people.evaluator()).get("/me/personal-data")).json()["sections"]
     assert [section["name"] for section in sections] == ["accounts", "changes"]
+
+
+async def test_one_gets_what_the_audit_log_says_of_one(
+    people: People, session: AsyncSession
+) -> None:
+    """What one did: what others did names other people's records, too."""
+    person, staff = await whole_person(people, session), await people.coordinator()
+    assert (await staff.get("/accounts")).status_code == 200
+    assert (await person.client.patch("/me", json={"display_name": "另名"})).status_code == 200
+    sections = (await person.client.get("/me/personal-data")).json()["sections"]
+    (rows,) = [section["rows"] for section in sections if section["name"] == "audit_entries"]
+    assert "PATCH /me" in {row["action"] for row in rows}
+    assert {row["account_id"] for row in rows} == {str(person.account.id)}
+    assert not any("email_hash" in row for row in rows)
+
+
+async def test_what_belongs_to_nobody_is_in_nobodys_export(
+    people: People, session: AsyncSession, client: AsyncClient
+) -> None:
+    """A profile without an account: what the service did by itself is not about its expert."""
+    person, staff = await whole_person(people, session), await people.coordinator()
+    other = uuid4()
+    await changes.append(session, "expert.updated", other)
+    session.add(Operation(kind="import", account_id=None))
+    await session.commit()
+    assert (await client.get("/accounts")).status_code == 401
+    answer = await staff.get(f"/experts/{person.expert_id}/personal-data")
+    sections = {section["name"]: section["rows"] for section in answer.json()["sections"]}
+    assert {"audit_entries", "operations", "imports", "match_runs"}.isdisjoint(sections)
+    assert {row["subject_id"] for row in sections["changes"]} == {str(person.expert_id)}

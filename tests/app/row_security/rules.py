@@ -17,13 +17,14 @@ from app.accounts.models import (
 from app.accounts.operations import may_manage as may_manage_account
 from app.achievements import access as achievements
 from app.achievements.models import Achievement
+from app.audit.models import AuditSeal
 from app.bulk.models import Import, ImportedRow
 from app.database import Base
 from app.demands import access as demands
 from app.demands.models import Demand, Handover
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
-from app.interface.models import KeptAnswer
+from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.lifecycle import Party
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.matches.operations import MATCHING
@@ -48,6 +49,10 @@ class Rules:
 
 def never(record: Any) -> bool:
     return False
+
+
+def always(record: Any) -> bool:
+    return True
 
 
 class Application:
@@ -107,6 +112,9 @@ class Application:
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             ImportedRow: self._rules(never, never, never),
+            AuditEntry: self._rules(self._administers, always, never),
+            UnsealedEntry: self._rules(self._administers, always, never),
+            AuditSeal: self._rules(self._administers, never, never),
             KeptAnswer: self._rules(*3 * (lambda k: k.principal == account.id,)),
         }
 
@@ -138,6 +146,9 @@ class Application:
 
     def _of_administrated(self, record: Any) -> bool:
         return self._is_own(record) or self.actor.role is Role.ADMINISTRATOR
+
+    def _administers(self, record: Any) -> bool:
+        return self.actor.role is Role.ADMINISTRATOR
 
     def _of_own_factor(self, record: RecoveryCode) -> bool:
         return self._is_own(self.world.find(SecondFactor, record.factor_id))

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
 
 from app.accounts.models import (
     Account,
@@ -19,6 +20,7 @@ from app.accounts.models import (
     SecondFactor,
 )
 from app.achievements.models import Achievement, AchievementState
+from app.audit.models import AuditSeal
 from app.bulk.models import Import, ImportedRow, ImportKind, ImportMode
 from app.database import Base, now
 from app.demands.models import Demand, DemandState, Handover, HandoverKind
@@ -33,7 +35,7 @@ from app.experts.models import (
     ExpertKind,
     ExpertState,
 )
-from app.interface.models import KeptAnswer
+from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, Trigger, Verdict
 from app.organizations.models import (
     Membership,
@@ -82,6 +84,7 @@ async def build(session: AsyncSession) -> World:
     for organization in world.of(Organization)[:6]:
         world.add(_achievement(GUANGZHOU, AchievementState.WITHDRAWN, organization.id))
     _matches(world)
+    _audit(world)
     for records in world.records.values():  # in the order of foreign keys
         session.add_all(records)
         await session.flush()
@@ -249,6 +252,19 @@ def _achievement(
         organization_id=organization_id,
         search=search_vector([]),
     )
+
+
+def _audit(world: World) -> None:
+    person = world.of(Account)[1]
+    entry = world.add(
+        AuditEntry(
+            id=uuid7(), action="GET /me", account_id=person.id, record_ids=[person.id], fields=[]
+        )
+    )
+    world.add(UnsealedEntry(entry_id=entry.id))
+    seal = {"entry_ids": [], "digests": b"", "previous_hash": b"", "hash": b""}
+    moments = {"sealed_at": now(), "newest_at": now()}
+    world.add(AuditSeal(id=uuid7(), number=1, dropped_through=0, **seal, **moments))
 
 
 def _matches(world: World) -> None:

@@ -1,0 +1,245 @@
+"""The audit log is written here: one entry for what a transaction did, in that transaction.
+
+Whatever appends a change, and every request that writes or shows something sensitive, leaves an
+entry with its commit, so neither is there without the other. Refusals are recorded after their
+request has rolled back, in a transaction of their own.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from fastapi import Request
+from sqlalchemy import bindparam, event, insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+from uuid_utils.compat import uuid7
+
+from app.database import AuditedSession, Base
+from app.interface.models import AuditEntry, UnsealedEntry
+
+logger = logging.getLogger(__name__)
+
+KEPT_RECORDS = 1_000  # the changes of the same transaction name all of them
+REFUSAL_SECONDS = 2.0  # how long an answer waits for its refusal to be recorded
+SENSITIVE, BY_EMAIL = "is_sensitive", "is_by_email"
+# In a session's info: the trace of its request, or of a transaction without one.
+TRACE, WORK = "trace", "work"
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+
+@dataclass(eq=False, kw_only=True)
+class Trace:
+    """What is to be said of one request, or of one transaction of a job or command."""
+
+    action: str
+    id: UUID = field(default_factory=uuid7)
+    is_wanted: bool = True
+    path_ids: tuple[UUID, ...] = ()
+    request_id: str | None = None
+    network: str | None = None
+    account_id: UUID | None = None
+    api_key_id: UUID | None = None
+    role: str | None = None
+    fields: set[str] = field(default_factory=set)
+    touched: dict[UUID, None] = field(default_factory=dict)
+    email_hash: bytes | None = None
+    status: int | None = None
+    code: str | None = None
+    kept_status: int | None = None
+    refused_items: Sequence["RefusedItem"] = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The entry, and one for each refused item, as they go to the database."""
+        # What a refused request touched is undone.
+        touched = () if self.code else self.touched
+        record_ids = list(dict.fromkeys([*self.path_ids, *touched]))[:KEPT_RECORDS]
+        row = {
+            "id": self.id,
+            "action": self.action,
+            "account_id": self.account_id,
+            "api_key_id": self.api_key_id,
+            "role": self.role,
+            "record_ids": record_ids,
+            "fields": sorted(self.fields),
+            "status": self.status,
+            "code": self.code,
+            "request_id": self.request_id,
+            "network": self.network,
+            "email_hash": self.email_hash,
+        }
+        return [row, *(row | item.columns() for item in self.refused_items)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedItem:
+    """What was refused within a request that did the rest: as its own request would be told of."""
+
+    action: str
+    record_id: UUID | None
+    fields: frozenset[str]
+    status: int
+    code: str
+
+    def columns(self) -> dict[str, Any]:
+        """Where its entry differs from the request's."""
+        record_ids = [] if self.record_id is None else [self.record_id]
+        return {
+            "id": uuid7(),
+            "action": self.action,
+            "record_ids": record_ids,
+            "fields": sorted(self.fields),
+            "status": self.status,
+            "code": self.code,
+        }
+
+
+_NOBODY = Trace(action="service")
+_work: ContextVar[tuple[str, str | None]] = ContextVar("work", default=("service", None))
+# How many records were touched before a savepoint.
+_before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
+
+# Tables instead of classes: the entry and its place in the queue are one statement.
+_entries = Base.metadata.tables[AuditEntry.__tablename__]
+# Nothing is returned from it: who may add an entry need not be able to read it.
+_entry = insert(_entries).values({name: bindparam(name) for name in _NOBODY.rows()[0]}).cte("entry")
+_unsealed = Base.metadata.tables[UnsealedEntry.__tablename__]
+INSERT = insert(_unsealed).values(entry_id=bindparam("id")).add_cte(_entry)
+
+
+def sensitive(shows: str | None = None) -> Callable[[EndpointT], EndpointT]:
+    """Mark an endpoint whose reading is recorded.
+
+    `shows`: only where the answer holds this field of a record, which other readers see as null.
+    """
+
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, SENSITIVE, shows or "")
+        return endpoint
+
+    return mark
+
+
+def by_email(endpoint: EndpointT) -> EndpointT:
+    """Mark an endpoint for people who are not signed in yet: attempts count by e-mail, hashed."""
+    setattr(endpoint, BY_EMAIL, True)
+    return endpoint
+
+
+@contextmanager
+def working(action: str, request_id: str | None = None) -> Iterator[None]:
+    """Name the job or command whose transactions follow."""
+    token = _work.set((action, request_id))
+    try:
+        yield
+    finally:
+        _work.reset(token)
+
+
+def touch(session: AsyncSession, record_id: UUID) -> UUID:
+    """The session's transaction changes this record, so its commit leaves an entry: its id."""
+    trace = _trace_of(session)
+    trace.is_wanted = True
+    if len(trace.touched) < KEPT_RECORDS:
+        trace.touched[record_id] = None
+    return trace.id
+
+
+def note_refused_items(session: AsyncSession, items: Sequence[RefusedItem]) -> None:
+    """These items of the session's request were refused, whatever becomes of the others."""
+    _trace_of(session).refused_items = items
+
+
+def identify(
+    session: AsyncSession, account_id: UUID, role: str, *, api_key_id: UUID | None = None
+) -> None:
+    """Name who makes the session's request."""
+    trace = _trace_of(session)
+    trace.account_id, trace.role, trace.api_key_id = account_id, str(role), api_key_id
+
+
+def hash_email(key: str, email: str) -> bytes:
+    """Alike for the attempts on one address; without the service's key nobody can guess whose."""
+    return hmac.digest(key.encode(), b"audit e-mail " + email.lower().encode(), hashlib.sha256)[:16]
+
+
+def network_of(host: str | None) -> str | None:
+    """The client's network: enough to tell attacks apart, too little to find a household."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
+async def record_refusal(request: Request, trace: Trace) -> None:
+    """Keep a refusal whose request has rolled back; the answer goes out even if that fails."""
+    is_probe = trace.account_id is not None and trace.status in (403, 404)
+    if trace.kept_status == trace.status or not (trace.is_wanted or is_probe):
+        return
+    try:
+        async with asyncio.timeout(REFUSAL_SECONDS), request.app.state.sessions.begin() as session:
+            await session.execute(INSERT, trace.rows())
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        what = (trace.action, trace.status, trace.request_id, type(error).__name__)
+        logger.error("a refusal is not in the audit log: %s %s (request %s): %s", *what)
+
+
+def _trace_of(session: AsyncSession) -> Trace:
+    """The request's trace, else one of the work at hand for this transaction."""
+    trace = _known_trace(session.sync_session)
+    if trace is None:
+        action, request_id = _work.get()
+        trace = session.info[WORK] = Trace(action=action, request_id=request_id)
+    return trace
+
+
+def _known_trace(session: Session) -> Trace | None:
+    trace: Trace | None = session.info.get(TRACE) or session.info.get(WORK)
+    return trace
+
+
+@event.listens_for(AuditedSession, "before_commit")
+def _leave_entry(session: Session) -> None:
+    trace = _known_trace(session)
+    if trace is None or not trace.is_wanted or session.in_nested_transaction():
+        return
+    session.execute(INSERT, trace.rows())
+    trace.kept_status = trace.status
+    trace.id = uuid7()  # of the next entry, should this commit fail and be told of as such
+
+
+@event.listens_for(AuditedSession, "after_transaction_create")
+def _note_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    trace = _known_trace(session)
+    if transaction.nested:
+        _before[transaction] = len(trace.touched) if trace else 0
+
+
+@event.listens_for(AuditedSession, "after_soft_rollback")
+def _untouch(session: Session, transaction: SessionTransaction) -> None:
+    """What was touched since the savepoint, or in the whole transaction, is as it was."""
+    trace = _known_trace(session)
+    if trace is not None and (transaction.nested or transaction.parent is None):
+        count = _before.get(transaction, 0)
+        trace.touched = dict.fromkeys(list(trace.touched)[:count])
+
+
+@event.listens_for(AuditedSession, "after_transaction_end")
+def _forget_work(session: Session, transaction: SessionTransaction) -> None:
+    """The next transaction of a job says anew what it did."""
+    if transaction.parent is None:
+        session.info.pop(WORK, None)
