@@ -4,6 +4,8 @@ What loads the matching library is imported where it is used: that takes seconds
 migration and a new account need none of it.
 """
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import typer
 from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import reloading
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
@@ -20,7 +23,7 @@ from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
-from app.execution import console, fail, run
+from app.execution import console, fail, leaving_at_once, run
 from app.interface.auditing import working
 from app.migration import upgrade
 from app.postgres.server import database_server
@@ -51,14 +54,46 @@ def serve(
         bool, typer.Option("--demo", help="载入演示库 · load the demonstration")
     ] = False,
     worker: Annotated[bool, typer.Option(help="同时运行后台任务 · run a worker beside")] = True,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="服务进程数 · processes that serve (PROCESSES)")
+    ] = None,
 ) -> None:
     """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
     from app.serving import serve as serve_until_stopped
 
     async def work() -> None:
-        await serve_until_stopped(Settings(), wants_demo=demo, has_worker=worker)
+        settings = Settings()
+        if processes is not None:
+            settings = settings.model_copy(update={"processes": processes})
+        await serve_until_stopped(settings, wants_demo=demo, has_worker=worker)
 
-    run(work(), when_stopped=0)
+    with leaving_at_once():
+        run(work(), when_stopped=0)
+
+
+@cli.command(name="serve-process", hidden=True)
+def serve_process(descriptor: int) -> None:
+    """One process of a service; its standard input is the line to whoever keeps it up."""
+    from app.service import run as serve_until_told
+
+    async def work() -> None:
+        listener, line = socket.socket(fileno=descriptor), socket.socket(fileno=0)
+        await serve_until_told(Settings(), listener, line)
+
+    with leaving_at_once():
+        run(work(), when_stopped=0)
+
+
+@cli.command()
+def reload() -> None:
+    """换上新进程 · Put new processes in place of those that serve, without losing a request."""
+
+    async def work() -> None:
+        settings = Settings()
+        await asyncio.to_thread(reloading.ask, settings.var_folder, settings.port)
+        console.print("[green]✓[/] 新进程已接替 · new processes serve")
+
+    run(work())
 
 
 @cli.command()
@@ -71,7 +106,8 @@ def worker(
     async def work() -> None:
         await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
 
-    run(work(), when_stopped=0)
+    with leaving_at_once():
+        run(work(), when_stopped=0)
 
 
 @cli.command()
@@ -95,7 +131,8 @@ async def _demo() -> None:
     from app.bulk.terminal import load_with_progress
 
     async with _database() as engine:
-        await load_with_progress(create_sessions(engine), console)
+        said = await load_with_progress(create_sessions(engine), console)
+        console.print(f"[green]✓[/] {said}")
 
 
 @cli.command(name="import")

@@ -42,11 +42,16 @@ class Health(BaseModel):
 
 @dataclass(eq=False, kw_only=True)
 class Condition:
-    """What decides whether this process lives and can serve; `is_stopping` is set at its end."""
+    """What decides whether this process lives and can serve.
+
+    is_stopping: its service ends, so that requests had better go to another.
+    is_ending: this process ends, so that what lasts is to end now.
+    """
 
     url: URL
     matcher: Matcher
     is_stopping: bool = False
+    is_ending: bool = False
     follower: asyncio.Task[None] | None = None
     _revisions: Probe[set[str]] = field(init=False)
 

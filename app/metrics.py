@@ -1,17 +1,17 @@
 """What is measured, for Prometheus: one scrape of any process shows all processes of this folder.
 
 `share` must come before the first measurement of a process. Each then writes into files of its
-own, mapped into memory, and a scrape adds them up, those of ended processes too, so that no sum
-ever falls. Without it (commands, tests) a process measures for itself.
+own (see `metric_files`), and a scrape adds them up, those of ended processes too, so that no sum
+ever falls. Without `share` (commands, tests) a process measures for itself.
 """
 
 import asyncio
+import logging
 import os
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
@@ -19,9 +19,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from app import metric_files
+from app.metric_files import SUMS
+
+logger = logging.getLogger(__name__)
+
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where the library asks for the folder, at each file
-FILE = re.compile(r"(?P<kind>[a-z_]+)_(?P<pid>\d+)\.db")
-KEPT_ENDED = 32  # processes; of one that is started again and again the oldest are forgotten
 TICK_SECONDS = 5.0
 
 Mode = Literal["livemax", "livemin", "livesum", "liveall"]  # only living processes count
@@ -127,7 +130,12 @@ class _Measuring:
 
     def __init__(self) -> None:
         self.folder: Path | None = None
+        self.claim: metric_files.Claim | None = None
         self.instruments = Instruments(CollectorRegistry())
+
+    def forget_claim(self) -> None:
+        if self.claim is not None:
+            self.claim.lock.close()
 
 
 _measuring = _Measuring()
@@ -139,40 +147,18 @@ def instruments() -> Instruments:
 
 
 def share(folder: Path) -> None:
-    """Write this process's measurements where the others of the folder are."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write this process's measurements where the others of the folder are, if there is room."""
+    try:
+        kinds = [*SUMS, *(f"gauge_{mode}" for mode in get_args(Mode))]
+        claim = metric_files.claim(folder, kinds)
+    except OSError as error:
+        logger.warning("this process measures for itself alone: %s", type(error).__name__)
+        return
     os.environ[FOLDER_VARIABLE] = str(folder)
-    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
-    forget_ended(folder)
-    _measuring.folder, _measuring.instruments = folder, Instruments(None)
-
-
-def forget_ended(folder: Path) -> None:
-    """Drop what ended processes held, and their sums too once no process lives that knew them."""
-    files = [(file, found) for file in folder.glob("*.db") if (found := FILE.fullmatch(file.name))]
-    living = {int(m["pid"]) for file, m in files if _is_living(int(m["pid"]), file)}
-    ended = [(file, match) for file, match in files if int(match["pid"]) not in living]
-    ages = {int(match["pid"]): _changed_at(file) for file, match in ended}
-    by_age = sorted(ages, key=lambda pid: ages[pid])
-    old = set(by_age[:-KEPT_ENDED] if living else by_age)
-    for file, match in ended:
-        if int(match["pid"]) in old or match["kind"].startswith("gauge_live"):
-            file.unlink(missing_ok=True)
-
-
-def _is_living(pid: int, file: Path) -> bool:
-    """Whether the process that wrote the file still runs, and not another with its number."""
-    try:
-        return bool(psutil.Process(pid).create_time() <= _changed_at(file) + 1)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _changed_at(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    values.ValueClass = values.MultiProcessValue(lambda: claim.owner)  # type: ignore[no-untyped-call]
+    _measuring.forget_claim()
+    _measuring.folder, _measuring.claim = folder, claim
+    _measuring.instruments = Instruments(None)
 
 
 def exposition(families: Iterable[Metric] = ()) -> bytes:
@@ -185,9 +171,9 @@ def exposition(families: Iterable[Metric] = ()) -> bytes:
         own = _measuring.instruments.registry
         assert own is not None
         return generate_latest(own) + generate_latest(_with(found, families))
-    forget_ended(folder)
-    MultiProcessCollector(found, path=str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(_with(found, families))
+    with metric_files.settled(folder):
+        MultiProcessCollector(found, path=str(folder))  # type: ignore[no-untyped-call]
+        return generate_latest(_with(found, families))
 
 
 class _Fixed(Collector):

@@ -1,33 +1,39 @@
 """`shuangku serve`: everything from an empty folder to a service that answers."""
 
 import asyncio
+import errno
+import logging
+import os
+import signal
 import socket
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-import uvicorn
-from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts.models import Account
 from app.background import running
-from app.bulk.terminal import load_with_progress
 from app.database import create_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
-from app.main import create_app
 from app.migration import upgrade
 from app.postgres.server import Database, database_server
+from app.reloading import Running, enlisted
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
+from app.supervision import STOP_SECONDS, Fleet
 
+logger = logging.getLogger(__name__)
 console = Console(stderr=True)
 
-REQUEST_SECONDS = 5  # for requests that still run when the service is told to stop
-WORKER_SECONDS = 5  # for the worker to end by itself; killing it loses nothing
-PAUSE_SECONDS = 2
+DONE = "[green]✓[/]"
+SECONDS = f"{STOP_SECONDS:g}"
+PREDECESSOR_SECONDS = 2.0  # in which the processes of a service that was killed let go
 
 
 async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> None:
@@ -36,24 +42,51 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
     Raises OSError when the address is taken or not this machine's.
     """
     with _bound(settings.host, settings.port) as listener:
-        async with database_server(settings) as database:
+        fleet = Fleet(
+            listener=listener, size=settings.processes, has_worker=has_worker, report=_warn
+        )
+        async with _ending(fleet), database_server(settings) as database:
             url = await _prepare(database, settings, wants_demo=wants_demo)
-            async with running(_keep_worker()) if has_worker else nullcontext():
-                await _serve(_server(settings, url), listener)
+            async with _stopping(fleet, settings.drain_seconds):
+                await _serve(fleet, url, settings)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """The service's address, taken before any work is done; nobody can connect to it yet."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        _bind(listener, address)
     except OSError as error:
         where = f"无法监听 {host} 的端口 {port} · cannot listen on {host}, port {port}"
         raise OSError(f"{where}: {error.strerror} (HOST, PORT)") from error
-    return listener
+    with listener:
+        yield listener
+
+
+def _bind(listener: socket.socket, address: object) -> None:
+    deadline = time.monotonic() + PREDECESSOR_SECONDS
+    while True:
+        try:
+            listener.bind(address)  # type: ignore[arg-type]
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+@asynccontextmanager
+async def _ending(fleet: Fleet) -> AsyncIterator[None]:
+    """Load the processes while the database is prepared; whatever happens, none is left."""
+    fleet.prepare()
+    try:
+        yield
+    finally:
+        fleet.kill()
 
 
 async def _prepare(database: Database, settings: Settings, *, wants_demo: bool) -> URL:
@@ -66,9 +99,12 @@ async def _prepare(database: Database, settings: Settings, *, wants_demo: bool) 
     engine = create_engine(url, settings)
     unlock(settings.key_ring())
     await require_keys(create_sessions(engine))
-    console.print(f"[green]✓[/] 数据库就绪 · database ready: {url.database}")
+    _say(f"数据库就绪 · database ready: {url.database}", mark=DONE)
     if wants_demo or (settings.database_url is None and await _is_new(engine)):
-        await load_with_progress(create_sessions(engine), console)
+        # Imported here: a start that loads nothing needs none of it.
+        from app.bulk.terminal import load_with_progress
+
+        _say(await load_with_progress(create_sessions(engine), console), mark=DONE)
     await engine.dispose()
     return url
 
@@ -78,76 +114,81 @@ async def _is_new(engine: AsyncEngine) -> bool:
         return await session.scalar(select(Account.id).limit(1)) is None
 
 
-class _Server(uvicorn.Server):
-    """Says where it serves, and leaves the signals to the command: there is more to end."""
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        return nullcontext()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        with console.status("建立索引 · building the index"):
-            await super().startup(sockets)
-        for listener in sockets or ():
-            _announce(*listener.getsockname()[:2])
+async def _serve(fleet: Fleet, url: URL, settings: Settings) -> None:
+    with console.status("建立索引 · building the index"):
+        await fleet.serve(url.render_as_string(hide_password=False))
+    host, port = fleet.listener.getsockname()[:2]
+    _announce(host, port)
+    with enlisted(settings.var_folder, port) as run:
+        async with running(_reload_when_asked(fleet, run)):
+            await asyncio.Event().wait()
 
 
-def _server(settings: Settings, url: URL) -> uvicorn.Server:
-    address = SecretStr(url.render_as_string(hide_password=False))
-    # The database server is up already; the application need not start it a second time.
-    app = create_app(settings.model_copy(update={"database_url": address}))
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # app.logs takes all loggers
-        access_log=False,
-        timeout_graceful_shutdown=REQUEST_SECONDS,
-        lifespan="on",
-        forwarded_allow_ips=list(settings.forwarded_allow_ips),
-    )
-    return _Server(config)
-
-
-async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
-    serving = asyncio.create_task(server.serve([listener]))
+@asynccontextmanager
+async def _stopping(fleet: Fleet, drain_seconds: float) -> AsyncIterator[None]:
+    """Say what takes time at the end, and do it in its order; the database is stopped after it."""
     try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        server.config.app.state.condition.is_stopping = True  # type: ignore[union-attr]
-        server.should_exit = True
-        if not server.started:
-            serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
-        raise
+        yield
+    finally:
+        if drain_seconds:
+            _say(f"停止：{drain_seconds:g} 秒内仍应答，请负载均衡改道 · stopping: still answering")
+            await fleet.drain(drain_seconds)
+        _say(f"停止：等请求结束，最多 {SECONDS} 秒 · letting requests end")
+        await fleet.stop()
+        _say(f"停止：等后台任务结束，最多 {SECONDS} 秒 · letting jobs end")
+        await fleet.stop_worker()
+
+
+async def _reload_when_asked(fleet: Fleet, run: Running) -> None:
+    """SIGHUP asks, but for the one that comes because the terminal has gone away."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    had_terminal = os.isatty(0)
+    loop.add_signal_handler(signal.SIGHUP, asked.set)
+    while True:
+        await asked.wait()
+        asked.clear()
+        if had_terminal and not os.isatty(0):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        _say("换上新进程 · putting new processes in place")
+        is_done = await _migrated() and await fleet.reload()
+        run.report(is_done=is_done)
+        if is_done:
+            _say("新进程已接替 · new processes serve")
+        else:
+            _warn("新进程没有起来，原进程继续服务 · the new processes failed, the old ones go on")
+
+
+async def _migrated() -> bool:
+    """Migrate by the program as it is on the disk now, not as this process loaded it."""
+    command = (sys.executable, "-m", "app.commands", "migrate")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    if process.returncode != 0:
+        _warn(said.decode(errors="replace").strip())
+    return process.returncode == 0
 
 
 def _announce(host: str, port: int) -> None:
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     address = f"http://{name}:{port}"
-    console.print(f"[green]✓[/] 服务已启动 · serving at [bold]{address}[/]")
-    console.print(f"  接口文档 · documentation  {address}/docs")
-    console.print("  停止 · stop               Ctrl+C")
+    _say(f"服务已启动 · serving at {address}", mark=DONE)
+    _say(f"接口文档 · documentation  {address}/docs")
+    _say("停止 · stop               Ctrl+C")
 
 
-async def _keep_worker() -> None:
-    """A worker process beside the service; one that dies is started again."""
-    while True:
-        # Of a session of its own, or Ctrl+C would reach it twice; see app.worker for its stdin.
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app.commands", "worker", "--stops-with-stdin"),
-            stdin=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            await worker.wait()
-        finally:
-            await _end(worker)
-        await asyncio.sleep(PAUSE_SECONDS)
+def _say(message: str, *, mark: str = " ") -> None:
+    """To whoever watches; where nobody does, into the log, as all that the service tells."""
+    if console.is_terminal:
+        console.print(f"{mark} {escape(message)}", soft_wrap=True, highlight=False)
+    else:
+        logger.info(message)
 
 
-async def _end(worker: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        worker.terminate()
-    try:
-        await asyncio.wait_for(worker.wait(), WORKER_SECONDS)
-    except TimeoutError:
-        worker.kill()
+def _warn(message: str) -> None:
+    if console.is_terminal:
+        console.print(f"[yellow]![/] {escape(message)}", soft_wrap=True, highlight=False)
+    else:
+        logger.warning(message)

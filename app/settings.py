@@ -87,6 +87,17 @@ class Settings(BaseSettings):
     )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="that serve; each has its own threads and database connections",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="how long a service that stops answers 503 at /readyz and all else as usual:"
+        " as long as its balancer needs to notice",
+    )
     var_folder: Path = Field(default=Path("var"), description="everything the service writes")
     secret_key: SecretStr = Field(
         default=SecretStr(""),

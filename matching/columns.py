@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -54,13 +53,6 @@ def string(column: Strings, row: int) -> str:
     """Unpack one text."""
     start, stop = column.bounds(row)
     return column.values[start:stop].tobytes().decode()
-
-
-def all_strings(column: Strings) -> list[str]:
-    """Unpack every text."""
-    blob = column.values.tobytes()
-    bounds = column.offsets.tolist()
-    return [blob[a:b].decode() for a, b in pairwise(bounds)]
 
 
 def runs_of(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

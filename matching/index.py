@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,9 +130,9 @@ class MatchIndex:
         for start, segment, alive in zip(
             self.starts.tolist(), self.segments, self.alive_by_segment, strict=False
         ):
-            row = segment.row_by_id.get(candidate_id)
-            if row is not None and alive[row]:
-                return int(start) + row
+            for row in segment.rows_of([candidate_id]):
+                if alive[row]:
+                    return int(start) + row
         return None
 
     def updated(
@@ -160,37 +159,41 @@ class MatchIndex:
         """Return the same candidates as one segment without dead rows."""
         return self._of([_joined(self._without(()))] if self.segments else [])
 
-    def save(self, path: Path) -> None:
-        """Write the index to one file, atomically."""
-        model = np.frombuffer(self.model.to_bytes(), dtype=np.uint8)
-        arrays: dict[str, NDArray[Any]] = {"model": model}
+    def save(self, path: Path, note: str = "") -> None:
+        """Write the index, and a note beside it, to one file, atomically."""
+        arrays = {f"model.{name}": array for name, array in self.model.to_arrays().items()}
         for number, (segment, alive) in enumerate(self._without(())):
             arrays[f"{number}.alive"] = alive
             arrays |= flatten(segment, f"{number}.segment")
-        storage.write_arrays(path, arrays)
+        storage.write_arrays(path, arrays, note)
 
     @classmethod
     def load(cls, path: Path) -> MatchIndex:
         """Map an index that `save` wrote; ValueError when the file is damaged."""
-        arrays = storage.map_arrays(path)
+        return cls.load_with_note(path)[0]
+
+    @classmethod
+    def load_with_note(cls, path: Path) -> tuple[MatchIndex, str]:
+        """Map an index together with the note that it was saved with."""
+        stored = storage.map_arrays(path)
+        arrays, prefix = stored.arrays, "model."
+        learned = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        masks = [name for name in arrays if name.endswith(".alive")]
         try:
-            model = IndexModel.from_bytes(arrays["model"].tobytes())
-            masks = [name for name in arrays if name.endswith(".alive")]
             parts = [
                 (unflatten(Segment, arrays, f"{number}.segment"), arrays[f"{number}.alive"])
                 for number in range(len(masks))
             ]
         except KeyError as error:
             raise ValueError(f"{path.name} lacks {error}") from error
-        return cls(model=model)._of(parts)
+        return cls(model=IndexModel.from_arrays(learned))._of(parts), stored.note
 
     def _without(self, ids: Iterable[str]) -> list[tuple[Segment, Mask]]:
         gone = list(ids)
         masks = [alive.copy() if gone else alive for alive in self.alive_by_segment]
         for segment, mask in zip(self.segments, masks, strict=True):
-            rows = [segment.row_by_id[name] for name in gone if name in segment.row_by_id]
-            if rows:
-                mask[rows] = False
+            if gone:
+                mask[segment.rows_of(gone)] = False
         return list(zip(self.segments, masks, strict=True))
 
     def _of(self, parts: Sequence[tuple[Segment, Mask]]) -> MatchIndex:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,12 +90,30 @@ class IndexModel:
             raise ValueError(f"query vector has shape {raw.shape}, index {self.query_mean.shape}")
         return centred(raw, self.query_mean)
 
-    def to_bytes(self) -> bytes:
-        """Serialise as an npz archive with a JSON header; nothing in it is ever executed."""
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything as named arrays, the plain values as one array of JSON."""
         described = {**self._header(), "version": self.version, "format": FORMAT}
         header = np.frombuffer(json.dumps(described).encode(), dtype=np.uint8)
+        return {"header": header, **self._arrays()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> IndexModel:
+        """Take over what `to_arrays` gave, uncopied; ValueError when it is damaged or foreign."""
+        learned: dict[str, Any] = {n: array for n, array in arrays.items() if n != "header"}
+        try:
+            header = json.loads(arrays["header"].tobytes())
+            version, written = header.pop("version"), header.pop("format")
+            model = cls(**header, **learned)
+        except (KeyError, TypeError) as error:
+            raise ValueError("the arrays are not an index model") from error
+        if written != FORMAT or model.version != version:
+            raise ValueError(f"index model {version} of format {written} is damaged or foreign")
+        return model
+
+    def to_bytes(self) -> bytes:
+        """Serialise as an npz archive; nothing in it is ever executed."""
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, header=header, **self._arrays())
+        np.savez(buffer, allow_pickle=False, **self.to_arrays())
         return buffer.getvalue()
 
     @classmethod
@@ -103,19 +122,14 @@ class IndexModel:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-            header = json.loads(arrays.pop("header").tobytes())
-            version, written = header.pop("version"), header.pop("format")
-            model = cls(**header, **arrays)
-        except (KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except (EOFError, OSError, zipfile.BadZipFile) as error:
             raise ValueError("the bytes are not an index model") from error
-        if written != FORMAT or model.version != version:
-            raise ValueError(f"index model {version} of format {written} is damaged or foreign")
-        return model
+        return cls.from_arrays(arrays)
 
     def _header(self) -> dict[str, str | int]:
         return {"encoder": self.encoder, "documents": self.documents}
 
-    def _arrays(self) -> dict[str, NDArray[np.generic]]:
+    def _arrays(self) -> dict[str, NDArray[Any]]:
         return {
             "keys": self.keys,
             "idf": self.idf,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from zlib import crc32
 
@@ -18,11 +17,11 @@ from numpy.typing import NDArray
 from matching.columns import (
     Ragged,
     Strings,
-    all_strings,
     concatenate,
     flatten,
     offsets_of,
     runs_of,
+    string,
     strings,
 )
 from matching.embeddings import Vectors
@@ -63,9 +62,13 @@ class FactTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """One row a candidate; `draws` are fixed pseudo-random numbers that order equals."""
+    """One row a candidate; `draws` are fixed pseudo-random numbers that order equals.
+
+    `keys` are the ids' stable 64-bit keys, by which a candidate is found.
+    """
 
     ids: Strings
+    keys: NDArray[np.uint64]
     draws: NDArray[np.uint32]
     norms: Floats
     topics: Vectors
@@ -74,20 +77,29 @@ class Candidates:
     documents: Ragged[Documents]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """Candidates and the postings of their terms."""
+    """Candidates, the postings of their terms, and their rows by ascending key of the id."""
 
     candidates: Candidates
     postings: Postings
+    order: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.candidates.draws)
 
-    @cached_property
-    def row_by_id(self) -> dict[str, int]:
-        """Where each candidate stands; built on first use."""
-        return {name: row for row, name in enumerate(all_strings(self.candidates.ids))}
+    def rows_of(self, candidate_ids: Sequence[str]) -> list[int]:
+        """Return where those of the candidates stand that are here."""
+        keys, ids = self.candidates.keys, self.candidates.ids
+        wanted = np.array([name_key(name) for name in candidate_ids], dtype=np.uint64)
+        starts = np.searchsorted(keys, wanted, side="left", sorter=self.order)
+        stops = np.searchsorted(keys, wanted, side="right", sorter=self.order)
+        return [
+            int(row)
+            for name, start, stop in zip(candidate_ids, starts, stops, strict=True)
+            for row in self.order[start:stop]
+            if string(ids, int(row)) == name  # two ids may have one key
+        ]
 
 
 def build_segment(
@@ -97,23 +109,24 @@ def build_segment(
     readings = [read(candidate) for candidate in candidates]
     rows, norms = model.weigh([reading.text for reading in readings])
     space = embed(model, readings, rows, vectors)
-    return _frozen(Segment(_candidates(candidates, readings, norms, space), invert(rows)))
+    return _segment(_candidates(candidates, readings, norms, space), invert(rows))
 
 
 def join_segments(parts: Sequence[tuple[Segment, Mask]]) -> Segment:
     """Make one segment of the candidates that each mask keeps, in their order."""
     candidates = concatenate([(segment.candidates, runs_of(alive)) for segment, alive in parts])
     postings = join([(segment.postings, alive) for segment, alive in parts])
-    return _frozen(Segment(candidates, postings))
+    return _segment(candidates, postings)
 
 
 def name_key(name: str) -> int:
-    """Stable 64-bit key of a kind or an organization."""
+    """Stable 64-bit key of a candidate, a kind or an organization."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
-def _frozen(segment: Segment) -> Segment:
+def _segment(candidates: Candidates, postings: Postings) -> Segment:
     """Make the arrays read-only, which also keeps the compiled loops to one kind of argument."""
+    segment = Segment(candidates, postings, np.argsort(candidates.keys, kind="stable"))
     for _, array in flatten(segment):
         array.setflags(write=False)
     return segment
@@ -129,6 +142,7 @@ def _candidates(
     owned = offsets_of([len(candidate.documents) for candidate in candidates])
     return Candidates(
         ids=strings(ids),
+        keys=np.array([name_key(name) for name in ids], dtype=np.uint64),
         draws=np.array([crc32(name.encode()) for name in ids], dtype=np.uint32),
         norms=norms,
         topics=space.topics,

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 import app.bulk.demonstration_pool as demonstration
@@ -14,7 +16,7 @@ ROUNDS = 100
 WARMING_UP = 10
 
 
-def measure_http_overhead(console: Console) -> float:
+def measure_http_overhead(console: Console, rounds: int = ROUNDS) -> float:
     """Median milliseconds of a match call beyond the stages that the run itself reports.
 
     The service runs on the demonstration pool: what is added (sign-in, three looks at the change
@@ -25,7 +27,7 @@ def measure_http_overhead(console: Console) -> float:
             service.import_rows(kind, _rows(kind))
         service.wait_until_encoded()
         demands = list(service.external_ids("demands"))
-        added = [_added(service, demands[n % len(demands)]) for n in range(ROUNDS + WARMING_UP)]
+        added = [_added(service, demands[n % len(demands)]) for n in range(rounds + WARMING_UP)]
     return median(added[WARMING_UP:])
 
 
@@ -41,5 +43,11 @@ def _added(service: Service, demand_id: str) -> float:
     return elapsed - float(sum(run["durations"].values()))
 
 
+def main(rounds: Annotated[int, typer.Option(min=1, help="matches to measure")] = ROUNDS) -> None:
+    """Measure what HTTP adds to a match, and print one JSON object on the last line."""
+    added = measure_http_overhead(Console(stderr=True), rounds)
+    print(json.dumps({"http_overhead_ms": round(added, 2)}))
+
+
 if __name__ == "__main__":
-    print(json.dumps({"http_overhead_ms": round(measure_http_overhead(Console(stderr=True)), 2)}))
+    typer.run(main)

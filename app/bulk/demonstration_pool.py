@@ -37,19 +37,23 @@ KINDS = (
 )
 
 
-async def load_demonstration(sessions: Sessions, progress: Progress = silent) -> None:
+async def load_demonstration(sessions: Sessions, progress: Progress = silent) -> bool:
     """Fill a database with the demonstration pool and its accounts; twice changes nothing.
 
+    Whether there was anything to write: False when the pool was there already.
     What somebody has edited since the last time stays as it is. `progress` hears of the rows of
     all files together.
     """
     uploads = [_upload(kind) for kind in KINDS]
+    is_written = False
     sizes = [len(upload.content.splitlines()) for upload in uploads]
     for number, upload in enumerate(uploads):
         onward = _onward(progress, sum(sizes[:number]), sum(sizes))
-        await operations.import_file(sessions, upload, onward)
+        found = await operations.import_file(sessions, upload, onward)
+        is_written |= found.created_count + found.updated_count > 0
     async with within(sessions, Scope.SERVICE).begin() as session:
         await _add_accounts(session)
+    return is_written
 
 
 def _onward(progress: Progress, before: int, total: int) -> Progress:

@@ -25,11 +25,13 @@ async def import_with_progress(sessions: Sessions, upload: Upload, console: Cons
     return found.state is OperationState.DONE
 
 
-async def load_with_progress(sessions: Sessions, console: Console) -> None:
-    """Load the demonstration pool, and say so."""
+async def load_with_progress(sessions: Sessions, console: Console) -> str:
+    """Load the demonstration pool; what to say of it: it may have been there already."""
     with _bar("载入演示库 · loading the demonstration pool", console) as progress:
-        await load_demonstration(sessions, progress)
-    console.print("[green]✓[/] 演示库已载入（虚构数据）· fictional demonstration pool loaded")
+        is_written = await load_demonstration(sessions, progress)
+    if is_written:
+        return "演示库已载入（虚构数据）· fictional demonstration pool loaded"
+    return "演示库原已载入，未作改动 · demonstration pool was there already"
 
 
 @contextmanager

@@ -81,6 +81,12 @@ async def position_now(session: AsyncSession) -> Position:
     return Position(epoch=found.epoch, oldest=found.oldest)
 
 
+async def own_transaction(session: AsyncSession) -> int:
+    """The number under which the session's changes stand in the record."""
+    statement = text("SELECT pg_current_xact_id()::text::bigint")
+    return int(await session.scalar(statement) or 0)
+
+
 async def read_since(
     session: AsyncSession, position: Position, *, records: Sequence[str] | None = None
 ) -> tuple[Sequence[ChangeRow], Position]:

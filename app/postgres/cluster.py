@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from app.locks import take
 from app.postgres.privileges import ENVIRONMENT, ServerUser, make_private, privileges, server_user
 
 SUPERUSER = "postgres"
@@ -263,11 +264,3 @@ def _is_postmaster(process: psutil.Process, data: Path) -> bool:
 def _shared_buffers() -> int:
     """Bytes: 256 MB, or a sixteenth of a small machine's memory."""
     return min(256 << 20, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 16)
-
-
-def take(lock: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

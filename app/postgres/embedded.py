@@ -20,7 +20,8 @@ from typing import IO, Self
 
 from sqlalchemy import URL
 
-from app.postgres.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster, take
+from app.locks import take
+from app.postgres.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster
 from app.postgres.roles import SERVICE_ROLE
 
 DATABASE = "shuangku"

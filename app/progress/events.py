@@ -55,11 +55,11 @@ async def watch(
     """The operation as it is, and again whenever it has changed, until it ends.
 
     Every look is a short transaction of its own: a stream holds no connection. Without the
-    database the stream ends, and the listener comes again.
+    database, or when this process is to end, the stream ends, and the listener comes again.
     """
     sessions: Sessions = within(request.app.state.sessions, Scope.PROGRESS)
     seen, ends_at = 0, time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < ends_at:
+    while time.monotonic() < ends_at and not request.app.state.condition.is_ending:
         try:
             async with sessions() as session:
                 operation = await repository.find(session, operation_id)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import signal
 import subprocess
 import time
@@ -37,13 +38,32 @@ class Running:
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines that are for machines."""
+        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+
+    def told(self) -> list[str]:
+        """What the service itself told of its start and its stop."""
+        return [line["event"] for line in self.logged() if line["logger"] == "app.serving"]
+
     def worker(self) -> psutil.Process:
         """The worker beside the service, once there is one."""
         return until(self._worker, seconds=READY_SECONDS, what="a worker")
 
     def _worker(self) -> psutil.Process | None:
-        children = psutil.Process(self.process.pid).children()
-        return next((c for c in children if "worker" in c.cmdline()), None)
+        return next(iter(self._children("worker")), None)
+
+    def serving(self) -> list[psutil.Process]:
+        """The processes that serve, or are about to; oldest first."""
+        return sorted(self._children("serve-process"), key=lambda p: (p.create_time(), p.pid))
+
+    def _children(self, command: str) -> list[psutil.Process]:
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if command in child.cmdline():
+                    found.append(child)
+        return found
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal the service and wait; its exit code."""

@@ -6,6 +6,7 @@ import pty
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from tests.acceptance.processes import PROJECT, environment, run
 EMAIL, PASSWORD = "admin@test.invalid", "a-long-password"
 NOBODY = 65_534
 SECONDS = 60
+SCRIPTS = [p for p in sorted(PROJECT.glob("scripts/*.py")) if "__main__" in p.read_text("utf-8")]
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +153,21 @@ def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
         for name, value in environment(nobodys_folder).items()
         if name not in ("HOME", "USER", "LOGNAME", "LANG")
     }
-    done = run(bare | {"LC_ALL": "C"}, "demo", prefix=become)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == [
-        "✓ 演示库已载入（虚构数据）· fictional demonstration pool loaded"
-    ]
+    for said in (
+        "✓ 演示库已载入（虚构数据）· fictional demonstration pool loaded",
+        "✓ 演示库原已载入，未作改动 · demonstration pool was there already",
+    ):
+        done = run(bare | {"LC_ALL": "C"}, "demo", prefix=become)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.splitlines() == [said]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_every_script_helps_instead_of_working(settings: dict[str, str], path: Path) -> None:
+    command = [sys.executable, "-m", f"scripts.{path.stem}", "--help"]
+    shown = subprocess.run(command, env=settings, cwd=PROJECT, capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    assert "Usage" in shown.stdout
 
 
 @pytest.fixture

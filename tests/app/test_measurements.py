@@ -1,5 +1,6 @@
 """`/metrics`: who may read it, what stands in it, and that one scrape shows all processes."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import metrics
+from app import metric_files, metrics
 from app.jobs import defer
 from app.main import create_app, services
 from app.matches.index.following import _catch_up
@@ -46,10 +47,13 @@ def of(found: Samples, name: str, **labels: str) -> float:
 
 
 @pytest.fixture(autouse=True)
-def afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(values, "ValueClass", values.MutexValue)
     monkeypatch.setenv(metrics.FOLDER_VARIABLE, "")
-    monkeypatch.setattr(metrics, "_measuring", metrics._Measuring())
+    measuring = metrics._Measuring()
+    monkeypatch.setattr(metrics, "_measuring", measuring)
+    yield
+    measuring.forget_claim()
 
 
 async def scrape(app: FastAPI, address: str = "127.0.0.1", **headers: str) -> tuple[int, str]:
@@ -85,11 +89,15 @@ async def test_this_machine_reads_them_by_default(app: FastAPI) -> None:
     ],
 )
 async def test_a_setting_says_who_reads_them(
-    settings: Settings, database: URL, access: MetricsAccess, authorization: str, status: int
+    settings: Settings,
+    service_database: URL,
+    access: MetricsAccess,
+    authorization: str,
+    status: int,
 ) -> None:
     changed = {"metrics": access, "metrics_token": TOKEN}
     app = create_app(Settings(_env_file=None, **settings.model_dump() | changed))
-    async with services(app, database):
+    async with services(app, service_database):
         for address in ("127.0.0.1", "192.0.2.1"):
             answer = await scrape(app, address, Authorization=authorization)
             assert answer[0] == status
@@ -216,17 +224,54 @@ def test_the_first_process_of_a_start_begins_at_zero(tmp_path: Path) -> None:
     assert not list(folder.glob("*_999999999.db"))
 
 
-def test_processes_that_end_again_and_again_leave_little_behind(tmp_path: Path) -> None:
+def _count_and_end(folder: str) -> None:
+    metrics.share(Path(folder))
+    metrics.instruments().requests.labels("/x", "GET", 200).inc()
+    metrics.instruments().stage_seconds.labels("recall").observe(0.003)
+
+
+def test_processes_that_end_again_and_again_leave_their_sums_and_little_else(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "metrics"
     metrics.share(folder)
+    context = multiprocessing.get_context("spawn")
+    for number in (2, 4):
+        ending = [context.Process(target=_count_and_end, args=(str(folder),)) for _ in range(2)]
+        for process in ending:
+            process.start()
+        for process in ending:
+            process.join()
+        assert [process.exitcode for process in ending] == [0, 0]
+        found = samples(metrics.exposition().decode())
+        assert of(found, "requests_total", route="/x") == number
+        assert of(found, "match_stage_seconds_count", stage="recall") == number
+        assert of(found, "match_stage_seconds_bucket", stage="recall", le="0.005") == number
+        assert of(found, "match_stage_seconds_bucket", stage="recall", le="0.0025") == 0
+    owners = {file.stem.split("_")[-1].split("-")[0] for file in folder.glob("*.db")}
+    assert owners == {str(os.getpid()), metric_files.ENDED}
+    assert len(list(folder.glob("*.lock"))) == 1
+
+
+def test_a_full_disk_kills_no_process(tmp_path: Path) -> None:
+    """A mapped file with holes would: the kernel has no other way to say that it has no block."""
+    metrics.share(tmp_path / "metrics")
+    files = list((tmp_path / "metrics").glob("*.db"))
+    assert {file.name.rpartition("_")[0] for file in files} >= set(metric_files.SUMS)
+    for file in files:
+        assert file.stat().st_blocks * 512 >= metric_files.RESERVED_BYTES
+
+
+def test_without_room_on_the_disk_a_process_measures_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", is_full)
+    metrics.share(tmp_path / "metrics")
     metrics.instruments().requests.labels("/x", "GET", 200).inc()
-    for number in range(100):
-        file = folder / f"counter_{10_000_000 + number}.db"
-        file.touch()
-        os.utime(file, (number, number))
-    metrics.forget_ended(folder)
-    left = sorted(int(file.stem.split("_")[-1]) for file in folder.glob("counter_1000*.db"))
-    assert left == [10_000_000 + number for number in range(100 - metrics.KEPT_ENDED, 100)]
+    assert of(samples(metrics.exposition().decode()), "requests_total", route="/x") == 1
 
 
 async def test_metrics_answer_without_their_database(app: FastAPI, settings: Settings) -> None:

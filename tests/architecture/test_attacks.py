@@ -39,10 +39,13 @@ UNWRITABLE: Schema = {
     "allowed_actions": ["publish"],
     "search": "x",
 }
-SECRET = re.compile(r"password|hash|secret|token|sealed|fingerprint|content$")
+SECRET = re.compile(r"password|hash|secret|token|_sealed|fingerprint|content$")
 # (schema, property): what is shown to its owner, once.
 SHOWN = {
     ("Enrolment", "secret"),
+    ("AuditEntryBody", "email_hash"),  # keyed, and read by administrators alone
+    ("SealBody", "hash"),
+    ("SealBody", "previous_hash"),
     ("Tokens", "access_token"),
     ("Tokens", "refresh_token"),
     ("Tokens", "token_type"),

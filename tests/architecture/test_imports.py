@@ -35,8 +35,8 @@ SERVING_ALL = frozenset({"interface", "postgres", "encryption"})
 # The modules that put the domains together; all others of `app` know nothing of them.
 COMPOSING = frozenset(
     {
-        *("main", "api", "models", "process", "commands", "serving", "worker"),
-        *("health", "measurements", "migration", "operation"),
+        *("main", "api", "models", "process", "commands", "serving", "service", "worker"),
+        *("execution", "health", "measurements", "migration", "operation"),
     }
 )
 # What only the application knows of: the pure core must run without.

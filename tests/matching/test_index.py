@@ -1,10 +1,17 @@
+import json
+import mmap
+import struct
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from matching.columns import flatten
 from matching.fitting import fit_model
 from matching.index import MatchIndex, encode
 from matching.matcher import match
@@ -125,6 +132,72 @@ def test_save_and_load(tmp_path: Path, encoder: CharacterEncoder | None) -> None
     assert "新" not in changed
 
 
+@settings(max_examples=25)
+@given(changes, changes)
+def test_a_mapped_index_goes_on_exactly_like_the_built_one(
+    before: list[tuple[str, list[str] | None, bool]],
+    after: list[tuple[str, list[str] | None, bool]],
+) -> None:
+    built = changed(INDEX, before)
+    with tempfile.TemporaryDirectory() as folder:
+        built.save(Path(folder, "index"), note="a note")
+        mapped, note = MatchIndex.load_with_note(Path(folder, "index"))
+        assert note == "a note"
+        for one, other in ((built, mapped), (changed(built, after), changed(mapped, after))):
+            assert (len(one), one.version, one.pending) == (
+                len(other),
+                other.version,
+                other.pending,
+            )
+            for query in QUERIES:
+                found, expected = ranking(other, query), ranking(one, query)
+                assert found.matches == expected.matches  # to the last bit
+                assert found.exclusions == expected.exclusions
+
+
+def changed(index: MatchIndex, steps: list[tuple[str, list[str] | None, bool]]) -> MatchIndex:
+    for name, texts, is_encoded in steps:
+        if texts is None:
+            index = index.updated(removed=[name])
+        else:
+            new = candidate(name, *texts)
+            index = index.updated([new], vectors=encode([new], ENCODER) if is_encoded else {})
+    return index
+
+
+def test_candidates_whose_keys_collide_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("matching.segments.name_key", lambda name: len(name))
+    index = MatchIndex.build(INDEX.model, [candidate(name, "耐火") for name in ("a", "b", "cc")])
+    index.save(tmp_path / "index")
+    for found in (index, MatchIndex.load(tmp_path / "index")):
+        assert [found.row_of(name) for name in ("a", "b", "cc", "d", "dd")] == [0, 1, 2, None, None]
+        assert "b" not in found.updated(removed=["b", "d"])
+        assert len(found.updated(removed=["b", "d"])) == 2
+
+
+def test_what_processes_share_is_nowhere_copied(tmp_path: Path) -> None:
+    """All that grows with the pool is a view of the file: segments, postings and statistics."""
+    index = MatchIndex.fit(experts())
+    index.save(tmp_path / "index")
+    loaded = MatchIndex.load(tmp_path / "index")
+    ranking(loaded)
+    arrays = [array for segment in loaded.segments for _, array in flatten(segment)]
+    arrays += [loaded.model.keys, loaded.model.idf, loaded.model.basis, *loaded.alive_by_segment]
+    for array in arrays:
+        assert not array.size or is_mapped(array)
+        assert not array.flags.writeable
+
+
+def is_mapped(array: NDArray[Any]) -> bool:
+    """Whether the memory that an array looks at is a file's."""
+    looked_at: Any = array
+    while isinstance(looked_at, np.ndarray | memoryview):
+        looked_at = looked_at.base if isinstance(looked_at, np.ndarray) else looked_at.obj
+    return isinstance(looked_at, mmap.mmap)
+
+
 def test_saving_replaces_the_file_at_once(tmp_path: Path) -> None:
     INDEX.save(tmp_path / "index")
     INDEX.updated(removed=["茶"]).save(tmp_path / "index")
@@ -132,17 +205,49 @@ def test_saving_replaces_the_file_at_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
+def test_who_has_the_old_file_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    INDEX.save(path)
+    mapped = MatchIndex.load(path)
+    INDEX.updated(removed=["茶"]).save(path)
+    assert_same(ranking(mapped), ranking(INDEX))
+    path.unlink()
+    assert_same(ranking(mapped), ranking(INDEX))
+
+
 def test_every_damaged_byte_is_found(tmp_path: Path) -> None:
+    """Every byte before the arrays, the ends and the middle of each array, and many others."""
     path = tmp_path / "index"
     INDEX.save(path)
     whole = path.read_bytes()
-    for at in np.linspace(0, len(whole) - 1, 60).astype(int).tolist():
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
-        try:
-            loaded = MatchIndex.load(path)
-        except ValueError:
-            continue
-        assert_same(ranking(loaded), ranking(INDEX))  # padding between arrays
+    (length,) = struct.unpack_from("<Q", whole, 8)
+    base = 24 + length + (-(24 + length) % 64)
+    places = {*range(24 + length), *np.linspace(0, len(whole) - 1, 500).astype(int).tolist()}
+    inside = set()
+    for entry in json.loads(whole[24 : 24 + length])["arrays"].values():
+        size = int(np.prod(entry["shape"])) * np.dtype(entry["type"]).itemsize
+        at = base + entry["at"]
+        inside |= set(range(at, at + size))
+        places |= {at, at + size // 2, at + size - 1} if size else set()
+    for place in sorted(places):
+        flipped = bytes([whole[place] ^ 1 << place % 8])
+        path.write_bytes(whole[:place] + flipped + whole[place + 1 :])
+        is_padding = place >= 24 + length and place not in inside
+        if is_padding:
+            assert_same(ranking(MatchIndex.load(path)), ranking(INDEX))
+        else:
+            with pytest.raises(ValueError, match="index"):
+                MatchIndex.load(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 10_000, b"\xff" * 10_000, b"MATCHIX1" + b"\0" * 100, b"PK\3\4" + b"x" * 5_000],
+)
+def test_what_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "index").write_bytes(content)
+    with pytest.raises(ValueError, match="index"):
+        MatchIndex.load(tmp_path / "index")
 
 
 @pytest.mark.parametrize("size", [0, 10, 200, -1])

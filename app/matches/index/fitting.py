@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from app.changes import operations as changes
+from app.changes import repository as change_record
+from app.changes.repository import Position
 from app.matches.index import pools, vectors
 from app.matches.models import Pool, StoredModel
 from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text_key
@@ -30,6 +32,15 @@ class PoolSize:
 
     candidates: int
     encoded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A version of the statistics, the pool under it, and the position it was read at."""
+
+    version_id: UUID
+    index: MatchIndex
+    position: Position
 
 
 async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:
@@ -81,12 +92,13 @@ async def take_turn(session: AsyncSession, pool: Pool) -> None:
     )
 
 
-async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> MatchIndex | None:
-    """Learn new statistics, put them in force, and return the pool under them; None if empty.
+async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Fitted | None:
+    """Learn new statistics and put them in force; None while the pool is empty.
 
     Raises EncoderUnavailable when the pool is encoded and its queries cannot be.
     """
     await take_turn(session, pool)
+    position = await change_record.position_now(session)
     candidates = await pools.load_all(session, pool)
     if not candidates:
         return None
@@ -95,6 +107,14 @@ async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Mat
         candidates=len(candidates), encoded=sum(is_encoded(c, known) for c in candidates)
     )
     model = await _fit_model(session, candidates, size, encoder, known)
+    stored = await _store(session, pool, model, size)
+    index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
+    return Fitted(version_id=stored.id, index=index, position=position)
+
+
+async def _store(
+    session: AsyncSession, pool: Pool, model: IndexModel, size: PoolSize
+) -> StoredModel:
     stored = StoredModel(
         pool=pool,
         model_version=model.version,
@@ -105,7 +125,7 @@ async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Mat
     )
     session.add(stored)
     await changes.append(session, FITTED, stored.id)
-    return await to_thread.run_sync(MatchIndex.build, model, candidates, known)
+    return stored
 
 
 async def _fit_model(

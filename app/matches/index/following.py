@@ -31,12 +31,13 @@ async def follow(matcher: Matcher) -> None:
 
 
 async def _catch_up(matcher: Matcher) -> bool:
-    """Whether any pool has changed."""
+    """Bring every pool up to date and share it; whether any has changed."""
     has_changed = False
     for pool in Pool:
         live, looked_at = matcher.indexes[pool], time.time()
         before = live.current
         has_changed |= await live.refresh() is not before
+        await live.share()
         _measure(matcher, pool, looked_at)
     return has_changed
 

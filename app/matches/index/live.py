@@ -4,13 +4,17 @@ Every match first reads the changes since the last look (one short query), so th
 committed is found, in every process, without a listener and without a rebuild; new statistics
 are told by a change as well. A background loop does the same between matches, so that a match
 seldom has much to catch up with.
+
+What is large about an index is mapped from a file that all processes of the host share: only what
+has changed since it was saved is each process's own.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -22,11 +26,38 @@ from app.changes import repository as changes
 from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.matches.calendar import today
 from app.matches.index import fitting, pools, snapshots
-from app.matches.index.snapshots import Origin
+from app.matches.index.fitting import Fitted
+from app.matches.index.snapshots import Origin, Snapshot, Stamp
 from app.matches.models import Pool
 from matching import IndexModel, MatchIndex
 
 logger = logging.getLogger(__name__)
+
+# When a process writes a file itself, if no worker of its host does so every ten minutes.
+LARGEST_SHARE = 0.1  # of the pool that each process holds for itself
+OLDEST_SECONDS = 1_200
+LEAST_SECONDS = 60.0  # between two attempts: the disk may be full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An index, what it is of, and how far it has followed; nothing while the pool is empty.
+
+    obeyed: the last transaction that asked for a rebuild, and got it.
+    changed: how many candidates it does not share with other processes.
+    """
+
+    year: int = 0
+    position: Position = field(default_factory=Position)
+    obeyed: int = 0
+    index: MatchIndex | None = None
+    origin: Origin | None = None
+    stamp: Stamp | None = None
+    changed: int = 0
+
+    @property
+    def version_id(self) -> UUID | None:
+        return self.origin.version_id if self.origin else None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -40,12 +71,11 @@ class LiveIndex:
     pool: Pool
     sessions: async_sessionmaker[AsyncSession]
     folder: Path
+    # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
-    _index: MatchIndex | None = field(default=None, init=False)
-    _position: Position = field(default_factory=Position, init=False)
-    _version_id: UUID | None = field(default=None, init=False)
-    _year: int = field(default=0, init=False)
-    _rebuilt_at: int = field(default=0, init=False)  # the last change that asked for it
+    _standing: Standing = field(default_factory=Standing, init=False)
+    _refused: Stamp | None = field(default=None, init=False)
+    _written_at: float = field(default=-LEAST_SECONDS, init=False)
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -54,133 +84,225 @@ class LiveIndex:
             connection is needed. Its own uncommitted changes never reach the index.
         What is returned never changes under its reader.
         """
-        if reader is not None and self._year == today().year:
+        standing = self._standing
+        if reader is not None and standing.year == today().year:
             with suppress(EpochEnded):
-                news, _ = await self._read_changes(reader)
+                news, _ = await self._read_changes(reader, standing.position)
                 if not news:
-                    return self._index
+                    return standing.index
         async with self._lock, self.sessions.begin() as session:
-            if self._year != today().year:
-                await self._load(session)
-            try:
-                await self._follow(session)
-            except EpochEnded:
-                logger.warning("the database was restored: the index is read anew")
-                await self._load(session)
-                await self._follow(session)
-            return self._index
+            standing = self._standing
+            if standing.year != today().year:
+                standing = await self._loaded(session)
+            self._standing = await self._followed(session, standing)
+            return self._standing.index
 
     @property
     def is_loaded(self) -> bool:
         """Whether it has been read at all; an empty pool's index is loaded, too."""
-        return self._year != 0
+        return self._standing.year != 0
 
     @property
     def fitted_at(self) -> float | None:
         """When its statistics were learned, in seconds since 1970: their id's own time."""
-        return None if self._version_id is None else (self._version_id.int >> 80) / 1000
+        version_id = self._standing.version_id
+        return None if version_id is None else (version_id.int >> 80) / 1000
 
     @property
     def current(self) -> MatchIndex | None:
         """The index as of the last refresh."""
-        return self._index
+        return self._standing.index
+
+    async def keep(self, fitted: Fitted) -> None:
+        """Save a version before its transaction ends: who hears of it finds the file."""
+        standing = self._standing
+        is_of_this_life = standing.position.epoch == fitted.position.epoch
+        await self._write(self._origin(fitted), fitted, standing.obeyed if is_of_this_life else 0)
 
     async def save(self) -> None:
-        """Bring the index up to date and write it down, with the position it stands at."""
-        index = await self.refresh()
-        if index is not None and self._version_id is not None:
-            of = Origin(pool=self.pool, version_id=self._version_id, year=self._year)
-            position = self._position
-            await to_thread.run_sync(snapshots.save, self.folder, of, index, position)
+        """Bring the index up to date, write it down if it has changed, and map what was written."""
+        await self.refresh()
+        standing = self._standing
+        if standing.index is None or standing.origin is None:
+            return
+        if standing.changed or snapshots.stamp(self.folder, standing.origin) is None:
+            await self._write(standing.origin, standing, standing.obeyed)
+        await self._take_up(standing.origin)
+        await to_thread.run_sync(snapshots.forget_older, self.folder, standing.origin)
 
     async def rebuild(self) -> None:
-        """Have every process make its index anew from the records, and write this one down.
+        """Have every process make its index anew from the records: its file first, then the word.
 
         What was removed is only marked as such in an index that lives on.
         """
         async with self.sessions.begin() as session:
-            version_id = await fitting.newest_id(session, self.pool)
-            if version_id is None:
+            position = await changes.position_now(session)
+            fitted = await self._under_statistics_in_force(session, position)
+            if fitted is None:
                 return
-            await change_log.append(session, fitting.REBUILT, version_id)
+            await change_log.append(session, fitting.REBUILT, fitted.version_id)
+            obeyed = await changes.own_transaction(session)
+            await self._write(self._origin(fitted), fitted, obeyed)
         await self.save()
 
-    async def _load(self, session: AsyncSession, *, takes_saved: bool = True) -> None:
-        """Take the saved index of the version in force, or build it; fit a first one if need be.
+    async def share(self) -> None:
+        """Hold little that other processes of the host hold as well.
 
-        Capacities are counted by the year, so that an index of another year is no use.
+        A newer file is mapped in place of what this process has gathered; without one, and when
+        much has changed, one of the processes writes it.
         """
-        year, position = today().year, await changes.position_now(session)
+        standing = self._standing
+        if standing.index is None or standing.origin is None:
+            return
+        if self._is_due(standing, standing.index):
+            async with snapshots.turn(self.folder, self.pool):
+                if snapshots.stamp(self.folder, standing.origin) == standing.stamp:
+                    await self._write(standing.origin, standing, standing.obeyed)
+        await self._take_up(standing.origin)
+
+    def _is_due(self, standing: Standing, index: MatchIndex) -> bool:
+        if not standing.changed or time.monotonic() - self._written_at < LEAST_SECONDS:
+            return False
+        is_old = standing.stamp and snapshots.age_seconds(standing.stamp) > OLDEST_SECONDS
+        return bool(is_old) or standing.changed > LARGEST_SHARE * len(index)
+
+    async def _write(self, origin: Origin, built: Fitted | Standing, obeyed: int) -> None:
+        if built.index is None:
+            return
+        self._written_at = time.monotonic()
+        snapshot = Snapshot(index=built.index, position=built.position, obeyed=obeyed)
+        await to_thread.run_sync(snapshots.save, self.folder, origin, snapshot)
+
+    async def _take_up(self, origin: Origin) -> None:
+        """Map the file that is there now, once it has caught up; a bad one is tried once."""
+        found = snapshots.stamp(self.folder, origin)
+        if found in (None, self._standing.stamp, self._refused):
+            return
+        async with self.sessions.begin() as session:
+            standing = await self._saved(session, origin, self._standing.obeyed)
+            if standing is None:
+                self._refused = found
+                return
+            standing = await self._followed(session, standing)
+            async with self._lock:
+                self._standing = await self._followed(session, standing)
+
+    async def _loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
+        """The saved index of the version in force, or one built by one process for all.
+
+        obeying: the rebuild that a saved one must have had.
+        """
+        if saved := await self._saved_in_force(session, obeying):
+            return saved
+        async with snapshots.turn(self.folder, self.pool):
+            if saved := await self._saved_in_force(session, obeying):
+                return saved
+            return await self._built(session, obeying)
+
+    async def _saved_in_force(self, session: AsyncSession, obeying: int) -> Standing | None:
         version_id = await fitting.newest_id(session, self.pool)
-        saved = None
-        if version_id is not None and takes_saved:
-            of = Origin(pool=self.pool, version_id=version_id, year=year)
-            saved = await to_thread.run_sync(snapshots.load, self.folder, of)
-        if saved is not None and self._is_of_this_life(saved[1], position):
-            self._index, self._position = saved
-        else:
-            self._index, version_id = await self._built(session)
-            self._position = position
-        self._version_id, self._year = version_id, year
+        if version_id is None:
+            return None
+        epoch = (await changes.position_now(session)).epoch
+        origin = Origin(epoch=epoch, pool=self.pool, version_id=version_id, year=today().year)
+        return await self._saved(session, origin, obeying)
 
-    @staticmethod
-    def _is_of_this_life(saved: Position, present: Position) -> bool:
-        """Whether what was saved lies in this database's past."""
-        return saved.epoch == present.epoch and saved.oldest <= present.oldest
+    async def _saved(self, session: AsyncSession, origin: Origin, obeying: int) -> Standing | None:
+        """The saved index, if it stands in this database's past."""
+        now = await changes.position_now(session)
+        if origin.epoch != now.epoch:
+            return None
+        found = await to_thread.run_sync(snapshots.load, self.folder, origin)
+        if found is None or found.position.oldest > now.oldest or found.obeyed < obeying:
+            return None
+        return Standing(
+            year=origin.year,
+            position=found.position,
+            obeyed=found.obeyed,
+            index=found.index,
+            origin=origin,
+            stamp=found.stamp,
+        )
 
-    async def _built(self, session: AsyncSession) -> tuple[MatchIndex | None, UUID | None]:
-        """The pool under the statistics in force, and their id.
+    async def _built(self, session: AsyncSession, obeyed: int) -> Standing:
+        """The pool under the statistics in force, written down for the others of this host.
 
         The first ones need no encoder: whoever asks first does not wait for vectors.
         """
+        year, position = today().year, await changes.position_now(session)
+        fitted = await self._under_statistics_in_force(session, position)
+        if fitted is None:
+            fitted = await fitting.fit(session, self.pool, None)
+        if fitted is None:
+            return Standing(year=year, position=position, obeyed=obeyed)
+        origin = self._origin(fitted)
+        await self._write(origin, fitted, obeyed)
+        return await self._saved(session, origin, obeyed) or Standing(
+            year=year, position=fitted.position, obeyed=obeyed, index=fitted.index, origin=origin
+        )
+
+    async def _under_statistics_in_force(
+        self, session: AsyncSession, position: Position
+    ) -> Fitted | None:
         stored = await fitting.newest_with_content(session, self.pool)
         if stored is None:
             await fitting.take_turn(session, self.pool)
             stored = await fitting.newest_with_content(session, self.pool)
         if stored is None:
-            index = await fitting.fit(session, self.pool, None)
-            return index, await fitting.newest_id(session, self.pool)
+            return None
         model = await to_thread.run_sync(IndexModel.from_bytes, stored.content)
         candidates = await pools.load_all(session, self.pool)
         known = await fitting.known_vectors(session, model.encoder, candidates)
-        return await to_thread.run_sync(MatchIndex.build, model, candidates, known), stored.id
+        index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
+        return Fitted(version_id=stored.id, index=index, position=position)
 
-    async def _follow(self, session: AsyncSession) -> None:
+    def _origin(self, fitted: Fitted) -> Origin:
+        return Origin(
+            epoch=fitted.position.epoch,
+            pool=self.pool,
+            version_id=fitted.version_id,
+            year=today().year,
+        )
+
+    async def _followed(self, session: AsyncSession, standing: Standing) -> Standing:
+        """The standing with all that is committed now."""
         has_more = True
         while has_more:
-            rows, position = await self._read_changes(session)
+            try:
+                rows, position = await self._read_changes(session, standing.position)
+            except EpochEnded:  # what it has obeyed has other numbers now
+                logger.warning("the database was restored: the index is read anew")
+                standing = await self._loaded(session)
+                continue
             has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
-            is_rebuilt = self._is_rebuilt(rows)
-            if (
-                is_rebuilt
-                or await self._is_superseded(session, rows)
-                or (ids and self._index is None)
-            ):
-                await self._load(session, takes_saved=not is_rebuilt)
-                if self._index is not None:
-                    has_more = True  # it stands where it was saved, or where its reading began
-                    continue
-            if ids and self._index is not None:
-                self._index = await self._updated(session, self._index, ids)
-            self._position = position
+            asked = _rebuild_asked_for(rows, standing.version_id)
+            is_first = bool(ids) and standing.index is None
+            is_obsolete = is_first or asked > standing.obeyed
+            if is_obsolete or await self._is_superseded(session, rows, standing):
+                standing = await self._loaded(session, max(asked, standing.obeyed))
+                has_more = standing.index is not None
+            elif ids and standing.index is not None:
+                index = await self._updated(session, standing.index, ids)
+                changed = standing.changed + len(ids)
+                standing = replace(standing, index=index, position=position, changed=changed)
+            else:
+                standing = replace(standing, position=position)
+        return standing
 
-    async def _read_changes(self, session: AsyncSession) -> tuple[Sequence[ChangeRow], Position]:
+    async def _read_changes(
+        self, session: AsyncSession, position: Position
+    ) -> tuple[Sequence[ChangeRow], Position]:
         records = (pools.SUBJECT_OF_POOL[self.pool], fitting.RECORD)
-        return await changes.read_since(session, self._position, records=records)
+        return await changes.read_since(session, position, records=records)
 
-    def _is_rebuilt(self, rows: Sequence[ChangeRow]) -> bool:
-        """Whether the changes ask for an index made anew, for the first time."""
-        asked = max((row.id for row in rows if row.kind == fitting.REBUILT), default=0)
-        is_news = asked > self._rebuilt_at
-        self._rebuilt_at = max(asked, self._rebuilt_at)
-        return is_news
-
-    async def _is_superseded(self, session: AsyncSession, rows: Sequence[ChangeRow]) -> bool:
+    async def _is_superseded(
+        self, session: AsyncSession, rows: Sequence[ChangeRow], standing: Standing
+    ) -> bool:
         """Whether the changes tell of statistics, and other ones than ours are in force."""
         if all(row.kind != fitting.FITTED for row in rows):
             return False
-        return await fitting.newest_id(session, self.pool) != self._version_id
+        return await fitting.newest_id(session, self.pool) != standing.version_id
 
     async def _updated(
         self, session: AsyncSession, index: MatchIndex, ids: list[UUID]
@@ -190,3 +312,9 @@ class LiveIndex:
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
         known = await fitting.known_vectors(session, index.model.encoder, found)
         return await to_thread.run_sync(index.updated, found, gone, known)
+
+
+def _rebuild_asked_for(rows: Sequence[ChangeRow], version_id: UUID | None) -> int:
+    """The last transaction among the changes that asks to make this index anew, 0 if none does."""
+    asked = (r for r in rows if r.kind == fitting.REBUILT and r.subject_id == version_id)
+    return max((row.transaction_id for row in asked), default=0)

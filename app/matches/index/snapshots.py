@@ -1,27 +1,39 @@
-"""Saved indexes under the service's folder: a start maps a file instead of reading the database.
+"""Saved indexes under the service's folder: all processes of a host map the same file.
 
-A snapshot is only a shortcut. It bears the id of its statistics, its year, and the position in the
-change record, with the epoch, from which to follow on; one that is missing, damaged or of before a
-restore is made again.
+A snapshot is only a shortcut past reading the database. Its file bears what it was built of and
+the position in the change record from which to follow on; one that is missing, damaged, cut off or
+of before a restore is no snapshot. Files are replaced, never changed: who has one mapped keeps it.
 """
 
+import asyncio
 import json
 import logging
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 from app.changes.repository import Position
+from app.locks import take
 from app.matches.models import Pool
 from matching import MatchIndex
 
 logger = logging.getLogger(__name__)
 
+LOOK_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What an index was built of: a pool, under a version of its statistics, in a year."""
+    """What an index was built of: a pool, under a version of its statistics, in a year.
 
+    The year counts because capacities do; the epoch is the one that its position is good for.
+    """
+
+    epoch: str
     pool: Pool
     version_id: UUID
     year: int
@@ -31,35 +43,107 @@ class Origin:
         return f"{self.pool}-{self.version_id.hex}-{self.year}"
 
 
-def save(folder: Path, origin: Origin, index: MatchIndex, position: Position) -> None:
-    """Write index and position, each atomically; the position last, since it vouches for both."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{origin.name}.index"
-    _position_path(path).unlink(missing_ok=True)
-    index.compacted().save(path)
-    draft = _position_path(path).with_suffix(".draft")
-    draft.write_text(
-        json.dumps({"epoch": position.epoch, "oldest": position.oldest}), encoding="ascii"
-    )
-    draft.replace(_position_path(path))
-    for old in folder.glob(f"{origin.pool}-*"):
-        if not old.name.startswith(origin.name):
-            old.unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """Tells one saved file from the next of the same name."""
+
+    inode: int
+    saved_at: float
 
 
-def load(folder: Path, origin: Origin) -> tuple[MatchIndex, Position] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An index, how far it has followed, and the last demand for a rebuild that it has obeyed.
+
+    stamp: of the file that it is mapped from, if it is.
+    """
+
+    index: MatchIndex
+    position: Position
+    obeyed: int
+    stamp: Stamp | None = None
+
+
+def save(folder: Path, origin: Origin, snapshot: Snapshot) -> None:
+    """Write all of it in one file, where that is possible; it is not on a full disk."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        note = _note(origin, snapshot.position.oldest, snapshot.obeyed)
+        snapshot.index.compacted().save(_path(folder, origin), note)
+    except OSError as error:
+        logger.warning("the index %s cannot be saved: %s", origin.name, error)
+
+
+def load(folder: Path, origin: Origin) -> Snapshot | None:
     """The saved index of this origin, or None."""
-    path = folder / f"{origin.name}.index"
-    if not _position_path(path).exists():
+    path, before = _path(folder, origin), stamp(folder, origin)
+    if before is None:
         return None
     try:
-        stored = json.loads(_position_path(path).read_text())
-        position = Position(epoch=str(stored["epoch"]), oldest=int(stored["oldest"]))
-        return MatchIndex.load(path), position
+        index, note = MatchIndex.load_with_note(path)
+        told = json.loads(note)
+        oldest, obeyed = int(told["oldest"]), int(told["obeyed"])
+        if note != _note(origin, oldest, obeyed):
+            raise ValueError("it is of another origin")
     except (ValueError, KeyError, TypeError, OSError) as error:
         logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
         return None
+    position = Position(epoch=origin.epoch, oldest=oldest)
+    return Snapshot(index=index, position=position, obeyed=obeyed, stamp=before)
 
 
-def _position_path(path: Path) -> Path:
-    return path.with_suffix(".position")
+def stamp(folder: Path, origin: Origin) -> Stamp | None:
+    """Which file there is now."""
+    try:
+        found = _path(folder, origin).stat()
+    except OSError:
+        return None
+    return Stamp(inode=found.st_ino, saved_at=found.st_mtime)
+
+
+def age_seconds(found: Stamp) -> float:
+    return time.time() - found.saved_at
+
+
+def forget_older(folder: Path, origin: Origin) -> None:
+    """Remove the pool's files of other versions and years; who has one mapped keeps it."""
+    ours = stamp(folder, origin)
+    if ours is None:
+        return
+    for path in folder.glob(f"{origin.pool}-*"):
+        with suppress(FileNotFoundError):
+            if path != _path(folder, origin) and path.stat().st_mtime <= ours.saved_at:
+                path.unlink()
+
+
+@asynccontextmanager
+async def turn(folder: Path, pool: Pool) -> AsyncIterator[None]:
+    """Wait until no other process of this host makes the pool's file; the dead lose their turn."""
+    lock = _open_lock(folder, pool)
+    if lock is None:
+        yield
+        return
+    with lock:
+        while True:
+            if take(lock):
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        yield
+
+
+def _open_lock(folder: Path, pool: Pool) -> IO[bytes] | None:
+    """None where nothing can be written; then there is no file to take turns at."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / f"{pool}.lock").open("ab")
+    except OSError:
+        return None
+
+
+def _path(folder: Path, origin: Origin) -> Path:
+    return folder / f"{origin.name}.index"
+
+
+def _note(origin: Origin, oldest: int, obeyed: int) -> str:
+    told = asdict(origin) | {"version_id": str(origin.version_id)}
+    return json.dumps(told | {"oldest": oldest, "obeyed": obeyed}, sort_keys=True)

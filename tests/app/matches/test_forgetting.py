@@ -15,6 +15,7 @@ from app.matches.models import Pool, StoredVector
 from app.scopes import Scope, within
 from app.settings import Settings
 from matching import text_key
+from matching.columns import string
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process
 from tests.people import YIWU, People
@@ -69,11 +70,23 @@ async def test_a_removed_expert_leaves_no_trace_in_the_indexes(
         await forget(app)
         assert str(gone.id).encode() not in saved(tmp_path)
         assert str(experts["茶叶"].id).encode() in saved(tmp_path)
+        written = stamps(tmp_path)
         for process, client in ((app, staff), (other, elsewhere)):
             run = await scenes.match(client, demand.id)
             assert "染整" not in scenes.names(run)
             index = process.state.matcher.indexes[Pool.EXPERTS].current
             assert len(index) == 3
+            [segment] = index.segments
+            ids = [string(segment.candidates.ids, row) for row in range(len(segment))]
+            assert str(gone.id) not in ids  # nor is the copy there that removal leaves
+        for version in (settings.var_folder / "indexes").glob("experts-*"):
+            if version.name in {path.name for path, _ in written}:
+                assert str(gone.id).encode() not in version.read_bytes()
+        assert stamps(tmp_path) == written  # made by the worker, and by nobody a second time
+
+
+def stamps(folder: Path) -> set[tuple[Path, int]]:
+    return {(path, path.stat().st_ino) for path in folder.rglob("*.index")}
 
 
 async def test_vectors_of_living_texts_stay(

@@ -1,5 +1,7 @@
-"""The live index: saved, loaded, damaged, of another year, and behind by many changes."""
+"""The live index: saved, loaded, damaged, of another year, shared, and behind by many changes."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -8,18 +10,23 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
+from app.changes.epochs import settle
 from app.experts.models import ExpertState
 from app.main import services
 from app.matches.calendar import CHINA
 from app.matches.index import fitting
 from app.matches.index.live import LiveIndex
+from app.matches.index.tasks import MatchingWork
 from app.matches.models import Pool, StoredModel
+from app.postgres.cluster import SUPERUSER
 from app.scopes import Scope, within
 from app.settings import Settings
+from matching import MatchIndex
+from matching.columns import flatten
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
 from tests.people import People
@@ -57,6 +64,12 @@ def saved(folder: Path) -> list[Path]:
     return sorted((folder / "indexes").glob("experts-*"))
 
 
+def retold(path: Path, **told: object) -> None:
+    """The same index in the same place, which says something else of itself."""
+    index, note = MatchIndex.load_with_note(path)
+    index.save(path, json.dumps(json.loads(note) | told, sort_keys=True))
+
+
 async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
     people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
@@ -65,7 +78,7 @@ async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
     staff = await people.coordinator()
     before = await scenes.match(staff, demand.id)
     await live_of(app).save()
-    assert [path.suffix for path in saved(own.var_folder)] == [".index", ".position"]
+    assert [path.suffix for path in saved(own.var_folder)] == [".index"]
     await scenes.expert(session, "新人", "锦纶染色；热黄变控制")
     answer = await staff.post(f"/experts/{pool['耐火'].id}:suspend", json={"reason": "x"})
     assert answer.status_code == 200
@@ -111,32 +124,52 @@ def _flip(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-DAMAGE: list[tuple[str, Callable[[Path], object]]] = [
-    (".index", _cut),
-    (".index", _flip),
-    (".index", lambda path: path.write_bytes(b"")),
-    (".index", Path.unlink),
-    (".position", lambda path: path.write_bytes(b"\xff\xfe")),
-    (".position", lambda path: path.write_text("null")),
-    (".position", lambda path: path.write_text("{}")),
-    (".position", lambda path: path.write_text('{"oldest": "soon"}')),
-    (".position", Path.unlink),
+def _unaligned(path: Path) -> None:
+    path.write_bytes(b"\0" + path.read_bytes())
+
+
+def _folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE: list[Callable[[Path], object]] = [
+    _cut,
+    _flip,
+    _unaligned,
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(b"\xff\xfe" * 5_000),
+    lambda path: MatchIndex.load(path).save(path, ""),
+    lambda path: MatchIndex.load(path).save(path, "null"),
+    lambda path: MatchIndex.load(path).save(path, '{"oldest": "soon"}'),
+    lambda path: MatchIndex.fit([]).save(path, MatchIndex.load_with_note(path)[1] + " "),
+    lambda path: retold(path, epoch="another"),
+    lambda path: retold(path, pool="demands"),
+    lambda path: retold(path, year=1999),
+    lambda path: retold(path, version_id="00000000-0000-0000-0000-000000000000"),
+    lambda path: retold(path, oldest=None),
+    Path.unlink,
+    _folder_instead,
 ]
 
 
-async def test_a_damaged_snapshot_is_made_again(
+async def test_a_damaged_or_foreign_snapshot_is_made_again(
     people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
     staff = await people.coordinator()
     before = await scenes.match(staff, demand.id)
-    for suffix, damage in DAMAGE:
+    for damage in DAMAGE:
         await live_of(app).save()
-        damage(next(path for path in saved(own.var_folder) if path.suffix == suffix))
+        (path,) = saved(own.var_folder)
+        damage(path)
         async with restarted(app, service_database):
             after = await scenes.match(staff, demand.id)
         assert scores(after) == pytest.approx(scores(before), abs=1e-6)
+        assert after["index_version"] == before["index_version"]
+        if path.is_dir():
+            path.rmdir()
 
 
 async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
@@ -147,8 +180,8 @@ async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
     staff = await people.coordinator()
     await scenes.match(staff, demand.id)
     await live_of(app).save()
-    (position,) = [path for path in saved(own.var_folder) if path.suffix == ".position"]
-    position.write_text('{"oldest": 4000000000}')
+    (path,) = saved(own.var_folder)
+    retold(path, oldest=4_000_000_000)
     await scenes.expert(session, "新人", "锦纶染色")
     async with restarted(app, service_database):
         assert "新人" in names(await scenes.match(staff, demand.id))
@@ -162,7 +195,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     staff = await people.coordinator()
     first = await scenes.match(staff, demand.id)
     await live_of(app).save()
-    (old, _) = saved(own.var_folder)
+    (old,) = saved(own.var_folder)
     await scenes.expert(session, "新人", "锦纶染色")
     async with within(app.state.sessions, Scope.INDEX).begin() as other:
         await fitting.fit(other, Pool.EXPERTS, None)
@@ -171,7 +204,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     assert "新人" in names(second)
     await live_of(app).save()
     assert old not in saved(own.var_folder)
-    assert len(saved(own.var_folder)) == 2
+    assert len(saved(own.var_folder)) == 1
     ids = (await session.scalars(select(StoredModel.id))).all()
     assert len(ids) == 2
 
@@ -201,6 +234,165 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     last_second = datetime(year, 12, 31, 23, 59, 59, tzinfo=CHINA)
     monkeypatch.setattr("app.matches.calendar.now", lambda: last_second)
     assert names(await scenes.match(staff, demand.id)) == []
+
+
+async def test_processes_of_a_host_share_one_file(
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
+) -> None:
+    """One builds it, the others map what it wrote, even if all start at once."""
+    await scenes.pool(session)
+    async with (
+        another_process(own, service_database) as second,
+        another_process(own, service_database) as third,
+    ):
+        lives = [live_of(process) for process in (app, second, third)]
+        indexes = await asyncio.gather(*(live.refresh() for live in lives))
+        (path,) = saved(own.var_folder)
+        built_at = path.stat().st_mtime_ns
+        for index in indexes:
+            assert index is not None
+            assert is_mapped(index)
+        for live in lives:
+            await live.share()
+        assert [path.stat().st_mtime_ns for path in saved(own.var_folder)] == [built_at]
+
+
+def is_mapped(index: MatchIndex) -> bool:
+    """Whether all that is large about the index lies in a file."""
+    arrays = [array for segment in index.segments for _, array in flatten(segment)]
+    return all(not array.size or not array.flags.owndata for array in arrays) and bool(arrays)
+
+
+async def test_what_one_process_wrote_the_others_take_up(
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
+) -> None:
+    """Much has changed: each holds it apart from the others, until one of them has written it."""
+    await scenes.pool(session)
+    async with another_process(own, service_database) as other:
+        one, two = live_of(app), live_of(other)
+        for live in (one, two):
+            assert len(await live.refresh() or ()) == 4
+        (path,) = saved(own.var_folder)
+        first = path.stat().st_ino
+        added = [await scenes.expert(session, f"新{n}", f"锦纶{n}") for n in range(3)]
+        for live in (one, two):
+            index = await live.refresh()
+            assert index is not None
+            assert not is_mapped(index)
+        await two.share()  # it has written nothing for a while, so that it may
+        assert path.stat().st_ino != first
+        written = path.stat().st_ino
+        added.append(await scenes.expert(session, "更新", "锦纶"))
+        for live in (two, one):
+            await live.share()
+            index = await live.refresh()
+            assert index is not None
+            assert all(str(expert.id) in index for expert in added)
+            assert len(index) == 8
+        assert path.stat().st_ino == written
+
+
+async def test_a_bad_file_beside_a_running_process_is_passed_over(
+    session: AsyncSession, app: FastAPI, own: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    await scenes.pool(session)
+    live = live_of(app)
+    before = await live.refresh()
+    (path,) = saved(own.var_folder)
+    bad = path.with_suffix(".bad")
+    bad.write_bytes(path.read_bytes()[:-100])
+    bad.replace(path)
+    for _ in range(3):
+        await live.share()
+    assert live.current is before
+    assert len([r for r in caplog.records if "unusable" in r.message]) == 1
+    await scenes.expert(session, "新人", "锦纶染色")
+    assert len(await live.refresh() or ()) == 5
+    await live.save()
+    assert is_mapped(live.current or MatchIndex.fit([]))
+
+
+async def test_without_a_disk_to_write_to_it_matches_all_the_same(
+    people: People, session: AsyncSession, app: FastAPI, own: Settings
+) -> None:
+    (own.var_folder / "indexes").write_text("no folder")
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    assert len(names(await scenes.match(staff, demand.id))) == 4
+    await scenes.expert(session, "新人", "锦纶染色")
+    await live_of(app).share()
+    await live_of(app).save()
+    assert len(names(await scenes.match(staff, demand.id))) == 5
+
+
+async def test_a_version_is_saved_before_anybody_hears_of_it(
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
+) -> None:
+    await scenes.pool(session)
+    live = live_of(app)
+    await live.refresh()
+    async with another_process(own, service_database) as other:
+        sessions = within(other.state.sessions, Scope.INDEX)
+        work = MatchingWork(sessions=sessions, encoder=None, indexes=other.state.matcher.indexes)
+        await scenes.expert(session, "新人", "锦纶染色")
+        async with sessions.begin() as fitting_session:
+            fitted = await fitting.fit(fitting_session, Pool.EXPERTS, work.encoder)
+            assert fitted is not None
+            await live_of(other).keep(fitted)
+            assert (
+                len(saved(own.var_folder)) == 2
+            )  # who starts now still finds the version in force
+        file = next(p for p in saved(own.var_folder) if fitted.version_id.hex in p.name)
+        written = file.stat().st_ino
+        index = await live.refresh()
+        assert index is not None
+        assert index.version == fitted.index.version
+        assert is_mapped(index)
+        assert file.stat().st_ino == written
+        await live_of(other).save()
+        assert saved(own.var_folder) == [file]
+
+
+async def begin_new_epoch(app: FastAPI) -> None:
+    """By the owner of the tables, as a restore does."""
+    service: AsyncEngine = app.state.sessions.kw["bind"]
+    owner = create_async_engine(service.url.set(username=SUPERUSER))
+    async with owner.connect() as connection:
+        assert await settle(connection, is_restored=True)
+    await owner.dispose()
+
+
+async def test_nothing_of_before_a_restore_is_taken_for_what_is(
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
+) -> None:
+    """Neither a file, nor what the process stands at, nor the rebuilds that it has had."""
+    await scenes.pool(session)
+    live = live_of(app)
+    await live.refresh()
+    await live.rebuild()
+    assert live._standing.obeyed > 0
+    await begin_new_epoch(app)
+    async with another_process(own, service_database) as other:
+        before = live.current
+        await live_of(other).refresh()
+        (path,) = saved(own.var_folder)
+        await live.share()  # there is a newer file, which is not of this process's epoch
+        assert live.current is before
+        async with app.state.sessions.begin() as fitting_session:
+            fitted = await fitting.fit(fitting_session, Pool.EXPERTS, None)
+            assert fitted is not None
+            await live.keep(fitted)
+        written = next(p for p in saved(own.var_folder) if p != path)
+        assert json.loads(MatchIndex.load_with_note(written)[1])["obeyed"] == 0
+        await live.refresh()
+        assert live._standing.position.epoch == live_of(other)._standing.position.epoch
+        assert is_mapped(live.current or MatchIndex.fit([]))
+        await live.rebuild()
+        index = await live_of(other).refresh()
+        assert index is not None
+        assert index.version == fitted.index.version
+        assert live_of(other)._standing.obeyed == live._standing.obeyed > 0
 
 
 async def test_many_changes_are_followed_batch_by_batch(

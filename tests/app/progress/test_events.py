@@ -83,6 +83,20 @@ async def test_a_stream_lasts_no_longer_than_a_token(
     assert [event["state"] for event in await heard(administrator, operation["id"])] == ["queued"]
 
 
+async def test_a_process_that_is_to_end_lets_its_listeners_go(
+    app: FastAPI, administrator: AsyncClient
+) -> None:
+    operation = await refit(administrator)
+    listening = asyncio.create_task(heard(administrator, operation["id"]))
+    await asyncio.sleep(0.5)
+    assert not listening.done()
+    app.state.condition.is_ending = True
+    try:
+        assert [event["state"] for event in await asyncio.wait_for(listening, 10)] == ["queued"]
+    finally:
+        app.state.condition.is_ending = False
+
+
 async def test_a_quiet_stream_has_a_heartbeat(
     administrator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,8 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import URL
 
-from app.main import services
-from app.serving import _server
+from app.main import create_app, services
+from app.service import config_of
 from app.settings import Settings
 
 PROXY, ELSEWHERE = "10.1.2.3", "192.0.2.1"
@@ -18,7 +18,7 @@ async def statuses_of(
     settings: Settings, service_database: URL, peer: str, claims: list[str]
 ) -> list[int]:
     """Answers to requests of one peer that names another client each time."""
-    config = _server(settings, service_database).config
+    config = config_of(create_app(settings))
     config.load()
     transport = ASGITransport(app=cast(Any, config.loaded_app), client=(peer, 1))
     async with (
