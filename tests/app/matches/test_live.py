@@ -379,7 +379,7 @@ async def test_nothing_of_before_a_restore_is_taken_for_what_is(
         (path,) = saved(own.var_folder)
         await live.share()  # there is a newer file, which is not of this process's epoch
         assert live.current is before
-        async with app.state.sessions.begin() as fitting_session:
+        async with within(app.state.sessions, Scope.INDEX).begin() as fitting_session:
             fitted = await fitting.fit(fitting_session, Pool.EXPERTS, None)
             assert fitted is not None
             await live.keep(fitted)
