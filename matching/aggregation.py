@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matching.features import Floats
+from matching.arrays import Floats, Rowset
 from matching.index import MatchIndex
-from matching.retrieval import Rowset
 from matching.segments import Mask, Segment
 
 

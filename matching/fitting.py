@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from matching.arrays import Floats, Keys, positions
 from matching.embeddings import unit
-from matching.features import Floats, Rows, count_terms, smooth_idf, weigh
-from matching.model import LATENT, IndexModel, VectorsByKey, known_vectors, positions
+from matching.features import Rows, count_terms, smooth_idf, weigh
+from matching.model import LATENT, IndexModel, VectorsByKey, known_vectors
 from matching.passages import Reading, read
-from matching.text import Keys, normalise
+from matching.text import normalise
 from matching.types import Candidate
 
 LATENT_DIMENSIONS = 300

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching import storage
+from matching.arrays import Rowset
 from matching.columns import flatten, string, unflatten
 from matching.embeddings import Encoder, text_key
 from matching.fitting import FEW_QUERIES, fit_model
@@ -90,6 +91,10 @@ class MatchIndex:
     def starts(self) -> NDArray[np.int64]:
         """Row at which each segment begins, and the number of rows at the end."""
         return np.cumsum([0, *map(len, self.segments)], dtype=np.int64)
+
+    def segments_of(self, rows: Rowset) -> NDArray[np.int64]:
+        """Return in which segment each row lies."""
+        return np.searchsorted(self.starts, rows, side="right").astype(np.int64) - 1
 
     @cached_property
     def draws(self) -> NDArray[np.uint32]:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.aggregation import PassageScores, score_passages, sum_by_owner
+from matching.arrays import Rowset
 from matching.constraints import REASONS, detail, prefer, reasons
 from matching.embeddings import Encoder
 from matching.explanation import explain
 from matching.fusion import Chosen, Weights, mean_of, neutral
 from matching.index import MatchIndex
-from matching.retrieval import PoolScores, QueryFeatures, Rowset, read_query, score_pool, top_rows
+from matching.retrieval import PoolScores, QueryFeatures, read_query, score_pool, top_rows
 from matching.shares import Subject, subject_at
 from matching.types import Constraints, Exclusion, Preferences, Query, Ranking
 

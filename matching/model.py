@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Floats, Keys, positions
 from matching.embeddings import centred, text_key
-from matching.features import Floats, Rows, count_terms, smooth_idf, weigh
+from matching.features import Rows, count_terms, smooth_idf, weigh
 from matching.kernels import project_rows
-from matching.text import Keys
 
 LATENT = "lsa"
 FORMAT = 1
@@ -139,14 +139,6 @@ class IndexModel:
             "passage_mean": self.passage_mean,
             "query_mean": self.query_mean,
         }
-
-
-def positions(sorted_keys: Keys, keys: Keys) -> NDArray[np.int64]:
-    """Return where each of `keys` stands in `sorted_keys`, −1 where it does not."""
-    if not len(sorted_keys):
-        return np.full(len(keys), -1, dtype=np.int64)
-    at = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return np.where(sorted_keys[at] == keys, at, -1).astype(np.int64)
 
 
 def known_vectors(texts: Sequence[str], vectors: VectorsByKey, dimensions: int) -> Floats:

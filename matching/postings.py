@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Floats, Keys
 from matching.columns import Ragged
-from matching.features import Floats, Rows
+from matching.features import Rows
 from matching.kernels import add_postings, group_entries
-from matching.text import Keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Floats, Keys, Rowset
 from matching.embeddings import Encoder
-from matching.features import Floats
 from matching.index import MatchIndex
 from matching.kernels import kth_largest
 from matching.model import IndexModel
 from matching.postings import cosines
 from matching.segments import Mask
-from matching.text import Keys, normalise
+from matching.text import normalise
 from matching.types import Query
-
-Rowset = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Floats
 from matching.columns import (
     Ragged,
     Strings,
@@ -25,7 +26,6 @@ from matching.columns import (
     strings,
 )
 from matching.embeddings import Vectors
-from matching.features import Floats
 from matching.model import IndexModel, VectorsByKey
 from matching.passages import Reading, read
 from matching.postings import Postings, invert, join

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from matching.aggregation import PassageScores
+from matching.arrays import Floats, Rowset, positions
 from matching.columns import string
-from matching.features import Floats
 from matching.index import MatchIndex
-from matching.retrieval import QueryFeatures, Rowset
+from matching.retrieval import QueryFeatures
 from matching.segments import Segment
 from matching.text import normalise, term_keys
 
@@ -62,7 +62,7 @@ class Occurrences:
 
 def subject_at(index: MatchIndex, rows: Rowset, place: int) -> Subject:
     """Look up the candidate at `rows[place]`."""
-    number = int(np.searchsorted(index.starts, rows[place], side="right")) - 1
+    number = int(index.segments_of(rows[place : place + 1])[0])
     segment = index.segments[number]
     row = int(rows[place] - index.starts[number])
     documents = range(*segment.candidates.documents.bounds(row))
@@ -80,8 +80,8 @@ def count_occurrences(features: QueryFeatures, subjects: Sequence[Subject]) -> O
     if not texts or not terms:
         return Occurrences(np.zeros((len(texts), terms)), starts)
     keys, bounds = term_keys(texts)
-    at = np.minimum(np.searchsorted(features.keys, keys), terms - 1)
-    hit = features.keys[at] == keys
+    at = positions(features.keys, keys)
+    hit = at >= 0
     owners = np.repeat(np.arange(len(texts)), np.diff(bounds))[hit]
     counts = np.bincount(owners * terms + at[hit], minlength=len(texts) * terms)
     return Occurrences(counts.reshape(len(texts), terms).astype(np.float64), starts)

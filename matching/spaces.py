@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from matching.arrays import Floats
 from matching.columns import concatenate, offsets_of
 from matching.embeddings import Vectors, centred, unit
-from matching.features import Floats, Rows
+from matching.features import Rows
 from matching.model import IndexModel, VectorsByKey, known_vectors
 from matching.passages import Reading
 

@@ -21,9 +21,8 @@ import opencc
 import snowballstemmer
 from numpy.typing import NDArray
 
+from matching.arrays import Keys
 from matching.kernels import scan_terms
-
-Keys = NDArray[np.uint64]
 
 WORD = re.compile(r"[a-z0-9\u00b5-\u024f\u0370-\u052f]+")
 CODE_POINTS = 0x110000

@@ -9,7 +9,6 @@ one JSON object. Gain is 2^grade − 1, whoever was not judged counts as 0, rele
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -30,6 +29,7 @@ from matching.evaluation import (
     share_judged,
     tfidf_rankings,
 )
+from scripts.cases import Cases, Grades, read_cases
 from scripts.service import Service, own_service, signed_in
 
 DEPTH = 50
@@ -37,7 +37,6 @@ FORM_TEXT_LIMIT = 500
 LINE_LIMIT = 300
 
 Rankings = Mapping[str, Sequence[str]]
-Grades = Mapping[str, Mapping[str, int]]
 
 MEASURES: Mapping[str, Callable[[Sequence[str], Mapping[str, int]], float]] = {
     "ndcg_at_10": ndcg,
@@ -48,38 +47,6 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Mapping[str, int]], float]] = {
 }
 
 console = Console(stderr=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cases:
-    """Rows as they stand in the files, and grades by demand and expert."""
-
-    experts: list[dict[str, str]]
-    demands: list[dict[str, str]]
-    judged: Grades
-    docking: Grades
-
-
-def read_cases(folder: Path) -> Cases:
-    """Read the four files; FileNotFoundError names the one that is missing."""
-    return Cases(
-        experts=_lines(folder / "experts.jsonl"),
-        demands=_lines(folder / "demands.jsonl"),
-        judged=_grades(folder / "qrels.tsv"),
-        docking=_grades(folder / "qrels_docking.tsv"),
-    )
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-
-
-def _grades(path: Path) -> Grades:
-    grades: dict[str, dict[str, int]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-        demand, expert, grade = line.split("\t")
-        grades.setdefault(demand, {})[expert] = int(grade)
-    return grades
 
 
 def expert_row(row: Mapping[str, str]) -> dict[str, Any]:
