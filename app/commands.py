@@ -20,13 +20,14 @@ from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
 from app.execution import console, fail, leaving_at_once, run
 from app.interface.auditing import working
 from app.migration import upgrade
 from app.postgres.server import database_server
+from app.scopes import Scope, create_sessions
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
     data = AccountCreate.model_validate(
         {"email": email, "display_name": name, "password": password, "role": Role.ADMINISTRATOR}
     )
-    async with _database() as engine, create_sessions(engine).begin() as session:
+    async with _database() as engine, create_sessions(engine, Scope.SERVICE).begin() as session:
         await accounts.create(session, None, data)
     console.print(f"[green]✓[/] 管理员已建立 · administrator created: {data.email}")
 
@@ -230,9 +231,9 @@ async def _back_up(target: Path, *, with_keys: bool) -> None:
 
     settings, path = Settings(), dump_path(target)
     keys = archives.key_files(settings.var_folder) if with_keys else None
-    async with database_server(settings) as url:
+    async with database_server(settings) as database:
         with console.status("备份 · backing up"):
-            manifest = await back_up(url, path, keys=keys)
+            manifest = await back_up(database.owner, path, keys=keys)
     rows = sum(count for count, _ in manifest.tables.values())
     tables = len(manifest.tables)
     done = f"[green]✓[/] 已备份 · backed up: {escape(str(path))} ({rows} rows, {tables} tables)"
@@ -260,10 +261,10 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
     from app.operation.restore import restore_keys
 
     settings = Settings()
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
+    async with database_server(settings) as database:
+        engine = create_engine(database.owner, settings)
         with console.status("恢复 · restoring"):
-            manifest = await restore_backup(engine, url, dump, replaces=replaces)
+            manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
         await engine.dispose()
     if with_keys:
         written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
@@ -320,12 +321,16 @@ async def _rotate_keys() -> None:
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[AsyncEngine]:
-    """The database at its present schema, for as long as the command runs."""
+    """The database at its present schema, as the service, for as long as the command runs."""
     settings = Settings()
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
+    async with database_server(settings) as database:
+        owner = create_engine(database.owner, settings)
         try:
-            await upgrade(engine)
+            await upgrade(owner)
+        finally:
+            await owner.dispose()
+        engine = create_engine(await database.service_url(), settings)
+        try:
             unlock(settings.key_ring())
             await require_keys(create_sessions(engine))
             yield engine

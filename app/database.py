@@ -12,14 +12,9 @@ import psycopg
 from fastapi import Depends, Request
 from sqlalchemy import DateTime, Enum, MetaData, event, func
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.types import UserDefinedType
@@ -130,14 +125,16 @@ def create_engine(
     name: what its pool is called in the metrics.
     """
     size = size or settings.database_pool_size
+    given = make_url(url).query.get("options", "")  # the service's role, see app.postgres.roles
     engine = create_async_engine(
         url,
         pool_size=size,
         max_overflow=size,
         pool_timeout=10,
+        hide_parameters=True,  # they hold personal data
         poolclass=MeasuredPool,
         pool_logging_name=name,
-        connect_args=CONNECTION,
+        connect_args=CONNECTION | {"options": f"{given} {CONNECTION['options']}"},
     )
     instruments().connection_limit.labels(name).set(2 * size)
     event.listen(engine.sync_engine, "checkout", _refuse_ended)
@@ -161,10 +158,6 @@ def _refuse_ended(connection: Any, *_: object) -> None:
 
 class AuditedSession(Session):
     """A session whose commits leave their audit entry, see `app.interface.auditing`."""
-
-
-def create_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    return async_sessionmaker(engine, expire_on_commit=False, sync_session_class=AuditedSession)
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -20,6 +21,7 @@ from app.encryption.rotation import MissingKeys
 from app.interface.errors import Problem
 from app.interface.validation import field_errors
 from app.postgres.embedded import EmbeddedServerError
+from app.postgres.roles import RoleError
 from app.scrubbing import safe
 from app.settings import Settings
 
@@ -43,13 +45,14 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
         fail("；".join(f"{text.zh} · {text.en}" for text in texts))
     except ValidationError as error:
         fail("；".join(_fault(e) for e in error.errors()))
-    except (EmbeddedServerError, MissingKeys) as error:
+    except (EmbeddedServerError, MissingKeys, RoleError) as error:
         fail(str(error))
     except ArgumentError:
         fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
-    except DBAPIError as error:
-        is_away = isinstance(error, OperationalError)  # any other error's text may quote values
-        reason = " ".join(str(error.orig if is_away else safe(error)).split())
+    except (DBAPIError, psycopg.OperationalError) as error:
+        is_away = isinstance(error, OperationalError | psycopg.OperationalError)
+        # Any other error's text may quote values.
+        reason = " ".join(str(getattr(error, "orig", error) if is_away else safe(error)).split())
         fail(f"数据库不可用 · the database is not available: {reason}")
     except OSError as error:
         fail(str(error))

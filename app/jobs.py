@@ -30,6 +30,7 @@ from app.database import now
 from app.interface.auditing import working
 from app.interface.errors import Unavailable
 from app.metrics import instruments
+from app.postgres.probe import conninfo
 
 Look = Callable[[], Awaitable[None]]
 
@@ -129,9 +130,8 @@ async def defer_once(task_name: str) -> None:
 async def open_queue(url: URL) -> AsyncIterator[None]:
     """Connect the process's queue to a database."""
     queue.perform_import_paths()  # type: ignore[no-untyped-call]
-    conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
     connector = procrastinate.PsycopgConnector(
-        conninfo=conninfo,
+        conninfo=conninfo(url),
         min_size=1,
         max_size=4,
         timeout=POOL_SECONDS,

@@ -99,7 +99,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
-    """What requests share on one database: sessions, the job queue, the live indexes."""
+    """What requests share on one database: sessions, the job queue, the live indexes.
+
+    url: the service's own address, not that of the tables' owner.
+    """
     async with connect(app.state.settings, url) as process, _shared(app, process):
         yield
 

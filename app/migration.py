@@ -14,6 +14,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +24,7 @@ import migrations
 from app.changes.epochs import settle
 from app.interface.errors import Unavailable
 from app.interface.language import Text
+from app.postgres.roles import RoleError
 
 FOLDER = Path(migrations.__file__).parent
 VERSIONS = (FOLDER / "versions",)
@@ -30,6 +32,11 @@ TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtext('migration'))")
 UNLOCK = text("SELECT pg_advisory_unlock(hashtext('migration'))")
 # How long others may have to wait behind a statement that waits, and how long one may run.
 LIMITS = {"lock_timeout": "3s", "statement_timeout": "60s"}
+OWNED_BY_ANOTHER = text(
+    "SELECT tableowner FROM pg_tables"
+    " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
+    " AND NOT pg_has_role(tableowner, 'USAGE')"
+)
 BLOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detected
 PATIENCE_SECONDS = 300.0
 PAUSE_SECONDS = 2.0
@@ -65,23 +72,35 @@ async def upgrade(
 ) -> None:
     """Run what is missing; processes that come together wait for one another.
 
-    Raises Unavailable when a table stays locked for longer than `patience` seconds.
+    Raises Unavailable when a table stays locked for longer than `patience` seconds, and RoleError
+    when something is missing and the login does not own the tables.
     """
-    ends_at = time.monotonic() + patience
-    async with engine.connect() as connection, _turn(connection):
-        while True:
-            try:
-                await connection.run_sync(_upgrade, versions)
-                await connection.commit()
-                await settle(connection)
-                return
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in BLOCKED:
-                    raise
-                if time.monotonic() > ends_at:
-                    raise Unavailable(STILL_BLOCKED) from error
-            await connection.rollback()
-            await asyncio.sleep(PAUSE_SECONDS)
+    async with engine.connect() as connection:
+        owner = await connection.scalar(OWNED_BY_ANOTHER)
+        if owner is not None:
+            await connection.run_sync(_require_present, owner)
+            return
+        await connection.commit()
+        async with _turn(connection):
+            await _upgrade_patiently(connection, versions, ends_at=time.monotonic() + patience)
+
+
+async def _upgrade_patiently(
+    connection: AsyncConnection, versions: Sequence[Path], *, ends_at: float
+) -> None:
+    while True:
+        try:
+            await connection.run_sync(_upgrade, versions)
+            await connection.commit()
+            await settle(connection)
+            return
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in BLOCKED:
+                raise
+            if time.monotonic() > ends_at:
+                raise Unavailable(STILL_BLOCKED) from error
+        await connection.rollback()
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 @contextlib.asynccontextmanager
@@ -118,3 +137,12 @@ def _upgrade(connection: Connection, versions: Sequence[Path]) -> None:
     config.set_main_option("version_locations", "\n".join(str(folder) for folder in versions))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _require_present(connection: Connection, owner: str) -> None:
+    """A login that may not migrate serves a database that somebody else has migrated."""
+    if is_behind(MigrationContext.configure(connection).get_current_heads()):
+        raise RoleError(
+            f"数据库结构需要更新：请以 {owner} 的身份运行 shuangku migrate",
+            f"the schema is not the present one: run shuangku migrate as {owner}",
+        )

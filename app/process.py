@@ -1,9 +1,12 @@
 """What every process that matches holds, the service and the worker alike."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import psycopg
 from anyio import to_thread
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -11,17 +14,25 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app import logs, metrics
 from app.background import running
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
-from app.postgres.server import database_server
+from app.postgres.server import Database, database_server
+from app.scopes import Scope, create_sessions
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One database, and the sessions and live indexes on it."""
+    """One database as the service knows it, and the sessions and live indexes on it.
+
+    The transactions of `sessions` begin without a scope: whoever uses them says for whom.
+    """
 
     url: URL
     sessions: async_sessionmaker[AsyncSession]
@@ -36,10 +47,20 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with (
         running(metrics.keep_measuring(role)),
-        database_server(settings) as url,
-        connect(settings, url) as process,
+        database_server(settings) as database,
+        connect(settings, await _service_url(database)) as process,
     ):
         yield process
+
+
+async def _service_url(database: Database) -> URL:
+    """A database that is away is waited for; raises RoleError."""
+    while True:
+        try:
+            return await database.service_url()
+        except psycopg.OperationalError as error:
+            logger.warning("the process waits for its database: %s", type(error).__name__)
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 @asynccontextmanager
@@ -48,7 +69,7 @@ async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
     unlock(settings.key_ring())
     engine = create_engine(url, settings, name="requests")
     following = create_engine(url, settings, size=len(Pool), name="indexes")
-    matcher = create_matcher(settings, create_sessions(following))
+    matcher = create_matcher(settings, create_sessions(following, Scope.INDEX))
     try:
         yield Process(url=url, sessions=create_sessions(engine), matcher=matcher)
     finally:

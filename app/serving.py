@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts.models import Account
 from app.background import running
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
 from app.migration import upgrade
-from app.postgres.server import database_server
+from app.postgres.server import Database, database_server
 from app.reloading import Running, enlisted
+from app.scopes import Scope, create_sessions
 from app.settings import Settings
 from app.supervision import STOP_SECONDS, Fleet
 
@@ -44,8 +45,8 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
         fleet = Fleet(
             listener=listener, size=settings.processes, has_worker=has_worker, report=_warn
         )
-        async with _ending(fleet), database_server(settings) as url:
-            await _prepare(url, settings, wants_demo=wants_demo)
+        async with _ending(fleet), database_server(settings) as database:
+            url = await _prepare(database, settings, wants_demo=wants_demo)
             async with _stopping(fleet, settings.drain_seconds):
                 await _serve(fleet, url, settings)
 
@@ -88,10 +89,14 @@ async def _ending(fleet: Fleet) -> AsyncIterator[None]:
         fleet.kill()
 
 
-async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
-    engine = create_engine(url, settings)
+async def _prepare(database: Database, settings: Settings, *, wants_demo: bool) -> URL:
+    """Migrate as the owner, then load what is asked for as the service, whose address returns."""
+    owner = create_engine(database.owner, settings)
     with console.status("更新数据库结构 · migrating the database"):
-        await upgrade(engine)
+        await upgrade(owner)
+    await owner.dispose()
+    url = await database.service_url()
+    engine = create_engine(url, settings)
     unlock(settings.key_ring())
     await require_keys(create_sessions(engine))
     _say(f"数据库就绪 · database ready: {url.database}", mark=DONE)
@@ -101,10 +106,11 @@ async def _prepare(url: URL, settings: Settings, *, wants_demo: bool) -> None:
 
         _say(await load_with_progress(create_sessions(engine), console), mark=DONE)
     await engine.dispose()
+    return url
 
 
 async def _is_new(engine: AsyncEngine) -> bool:
-    async with create_sessions(engine)() as session:
+    async with create_sessions(engine, Scope.SERVICE)() as session:
         return await session.scalar(select(Account.id).limit(1)) is None
 
 

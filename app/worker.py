@@ -15,6 +15,7 @@ from app.jobs import RECONNECT_SECONDS, work
 from app.matches.index.tasks import MatchingWork
 from app.process import Process, open_process
 from app.progress.following import end_lost, follow_job
+from app.scopes import Scope, within
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ async def _until_keys_are_known(process: Process) -> None:
 def _matching(process: Process) -> MatchingWork:
     matcher = process.matcher
     return MatchingWork(
-        sessions=process.sessions,
+        sessions=within(process.sessions, Scope.INDEX),
         encoder=matcher.encoder,
         encodes_by_consent=matcher.encodes_by_consent,
         indexes=dict(matcher.indexes),

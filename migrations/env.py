@@ -1,14 +1,20 @@
 """Alembic's environment: one connection, handed in by `app.migration` or opened from settings."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 import app.models  # noqa: F401  fills the metadata
 from app.database import Base, create_engine
+from app.postgres.roles import is_let_in, let_service_in
 from app.postgres.server import database_server
 from app.settings import Settings
+
+SCOPE = text("SELECT set_config('shuangku.scope', :scope, false)")
 
 
 def include_object(
@@ -25,14 +31,44 @@ def run(connection: Connection) -> None:
         include_object=include_object,
         transaction_per_migration=True,
     )
-    with context.begin_transaction():
-        context.run_migrations()
+    if _is_done(connection):
+        return
+    with _whole_view(connection):
+        with context.begin_transaction():
+            context.run_migrations()
+        let_service_in(connection)
+        connection.commit()
+
+
+def _is_done(connection: Connection) -> bool:
+    """Whether nothing is to be run, and the service can work."""
+    present = context.get_context().get_current_revision()
+    is_done = present == context.get_revision_argument() and is_let_in(connection)
+    connection.rollback()  # migrations begin their own transactions
+    return is_done
+
+
+@contextlib.contextmanager
+def _whole_view(connection: Connection) -> Iterator[None]:
+    """FORCE ROW LEVEL SECURITY binds the owner as well, and a migration may change any row.
+
+    For the session: each migration has transactions of its own.
+    """
+    connection.execute(SCOPE, {"scope": "service"})
+    connection.commit()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(DBAPIError):  # a connection that is gone has no scope
+            connection.rollback()
+            connection.execute(SCOPE, {"scope": ""})
+            connection.commit()
 
 
 async def run_from_command_line() -> None:
     settings = Settings()
-    async with database_server(settings) as url:
-        engine = create_engine(url, settings)
+    async with database_server(settings) as database:
+        engine = create_engine(database.owner, settings)
         async with engine.connect() as connection:
             await connection.run_sync(run)
             await connection.commit()

@@ -12,6 +12,7 @@ from httpx import ByteStream, Response
 from sqlalchemy import select
 
 from app.interface.models import AuditEntry
+from app.scopes import Scope, within
 
 # Other values might be words of the interface, which actions, fields and codes consist of.
 TELLING = re.compile(r"[^\x00-\x7f]|@|\d{6}")
@@ -46,7 +47,7 @@ class AuditTrail:
 
         Of repeated refusals by the rate limits only some are told.
         """
-        async with app.state.sessions() as session:
+        async with within(app.state.sessions, Scope.AUDIT)() as session:
             entries = (await session.scalars(select(AuditEntry))).all()
         found = Counter((e.request_id, e.status, e.action.endswith(BATCH)) for e in entries)
         for what, request_id, status in self.answers:

@@ -18,6 +18,8 @@ from app.database import create_engine
 from app.main import create_app, services
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServer
+from app.postgres.roles import SERVICE_ROLE
+from app.scopes import create_sessions
 from app.settings import EncoderKind, Settings
 from tests.audit_trail import AuditTrail
 from tests.people import People
@@ -106,19 +108,30 @@ def application(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def app(application: FastAPI, database: URL) -> AsyncIterator[FastAPI]:
+def service_database(database: URL) -> URL:
+    """The same database for the service, which row-level security binds."""
+    return database.set(username=SERVICE_ROLE)
+
+
+@pytest.fixture
+async def app(application: FastAPI, service_database: URL) -> AsyncIterator[FastAPI]:
     """The application on this test's database; at the end its audit log must tell of it all."""
     trail = application.state.audit_trail = AuditTrail()
-    async with services(application, database):
+    async with services(application, service_database):
         yield application
         await trail.check(application)
 
 
 @pytest.fixture
-async def session(app: FastAPI) -> AsyncIterator[AsyncSession]:
-    """A session beside the application's; commit it, so that requests see what it wrote."""
-    async with app.state.sessions() as session:
+async def session(app: FastAPI, database: URL, settings: Settings) -> AsyncIterator[AsyncSession]:
+    """A session of the database's owner, whom no rule binds, beside the application's.
+
+    Commit it, so that requests see what it wrote.
+    """
+    engine = create_engine(database, settings)
+    async with create_sessions(engine)() as session:
         yield session
+    await engine.dispose()
 
 
 @pytest.fixture

@@ -38,7 +38,10 @@ async def get_caller(
     tokens: AccessTokensDep,
     credentials: Credentials,
 ) -> Account:
-    """The active account of the caller; 401 without one."""
+    """The active account of the caller; 401 without one.
+
+    From here on the transaction sees and writes what this account may, see `app.scopes`.
+    """
     if credentials is None:
         raise NotSignedIn()
     secret = credentials.credentials
@@ -53,7 +56,7 @@ async def get_caller(
 
 
 async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) -> Account | None:
-    account = await repository.find(session, claims.account_id) if claims else None
+    account = await repository.enter(session, claims.account_id) if claims else None
     if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         return None
     auditing.identify(session, account.id, account.role)
@@ -61,15 +64,16 @@ async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) 
 
 
 async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
-    key = await repository.find_api_key(session, digest(secret))
-    if key is None or not is_living(key):
+    account = await repository.enter_by_secret(session, digest(secret))
+    key = await repository.find_api_key(session, digest(secret)) if account else None
+    if account is None or key is None or not is_living(key):
         return None
-    auditing.identify(session, key.account_id, key.account.role, api_key_id=key.id)
+    auditing.identify(session, account.id, account.role, api_key_id=key.id)
     if key.is_read_only and method not in READ_METHODS:
         raise Forbidden(Text("该密钥只能读取", "This key may only read"))
     if key.last_used_at is None or now() - key.last_used_at > USE_NOTED_EVERY:
         await repository.note_use(session, key.id)
-    return key.account
+    return account
 
 
 def is_living(key: ApiKey) -> bool:

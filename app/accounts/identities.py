@@ -34,6 +34,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
 from app.interface.schemas import ShortText
+from app.scopes import Scope, open_scope
 from app.settings import SignInProvider
 
 NO_PASSWORD = ""
@@ -74,10 +75,8 @@ async def sign_in(
     began_at = now()
     provider, who = await flows.end(clients, data)
     identity = await repository.find_identity(session, who.issuer, who.subject)
-    if identity is None:
-        account = await _new_account(session, provider, who)
-    else:
-        account = await repository.get(session, identity.account_id)
+    known = await repository.enter(session, identity.account_id) if identity else None
+    account = known or await _new_account(session, provider, who)
     if not account.is_active:
         raise NotSignedIn(ENDED)
     return await enter(session, tokens, refresh_lifetime, account, began_at)
@@ -158,6 +157,7 @@ async def _new_account(
         raise IdentityUnknown(UNKNOWN)
     if await repository.find_by_email(session, email):
         raise IdentityUnknown(TAKEN)
+    await open_scope(session, Scope.REGISTRATION)
     account = Account(
         email=email,
         display_name=_name(who, email),

@@ -16,10 +16,12 @@ from app.accounts.sign_in import set_password
 from app.changes import operations as changes
 from app.database import now
 from app.interface.errors import invalid_field
+from app.scopes import Scope, open_scope
 
 
 async def request(session: AsyncSession, email: str) -> None:
     """Put the wish into the staff's queue; the answer never tells whether the e-mail is known."""
+    await open_scope(session, Scope.LOOKUP, email.lower())
     account = await repository.find_by_email(session, email)
     if account is None or await repository.awaits_reset(session, account.id):
         return
@@ -47,6 +49,7 @@ async def issue(
 
 async def use(session: AsyncSession, data: PasswordResetUse) -> None:
     """Set the new password and end every sign-in of the account."""
+    await repository.enter_by_secret(session, digest(data.code))
     reset = await repository.find_password_reset(session, digest(data.code))
     if (
         reset is None

@@ -1,8 +1,22 @@
 """Every SELECT on accounts and on what lets people into them."""
 
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    column,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -18,19 +32,61 @@ from app.accounts.models import (
 from app.accounts.schemas import AccountQuery
 from app.database import now
 from app.regions import in_region
+from app.scopes import ENTERED, Scope, borrowed
+
+COLUMNS: list[Any] = list(Account.__table__.c)
+ORGANIZATION_IDS = "organization_ids"
+ORGANIZATIONS = column(ORGANIZATION_IDS, ARRAY(Uuid))
+# One statement reads who calls and opens their scope; both functions are PostgreSQL's, see
+# migrations/versions/0013_row_security.py.
+ENTER = "SELECT {}, caller.organization_ids FROM enter({}) AS caller"
+CALLER = select(Account, ORGANIZATIONS)
+
+
+def _entering(account_id: str) -> Any:
+    names = ", ".join(f"(caller.account).{name.name}" for name in COLUMNS)
+    statement = text(ENTER.format(names, account_id)).columns(*COLUMNS, ORGANIZATIONS)
+    return CALLER.from_statement(statement)
+
+
+BY_ID = _entering(":account_id")
+BY_SECRET = _entering("account_of_secret(:secret_hash)")
+
+
+async def enter(session: AsyncSession, account_id: UUID) -> Account | None:
+    """The account, for which the session works from now on; one that is shut opens nothing."""
+    return await _enter(session, BY_ID, {"account_id": account_id})
+
+
+async def enter_by_secret(session: AsyncSession, secret_hash: bytes) -> Account | None:
+    """The same for whose API key, refresh token or reset code this is, living or not."""
+    return await _enter(session, BY_SECRET, {"secret_hash": secret_hash})
+
+
+async def _enter(session: AsyncSession, statement: Any, named: dict[str, Any]) -> Account | None:
+    await session.flush()
+    found = (await session.execute(statement, named)).one_or_none()
+    if found is None:
+        return None
+    account: Account = found[0]
+    session.info.update({ENTERED: account.id, ORGANIZATION_IDS: frozenset(found[1] or ())})
+    return account
+
+
+def organization_ids(session: AsyncSession) -> frozenset[UUID]:
+    """The organizations that the account which has entered acts for."""
+    found: frozenset[UUID] = session.info[ORGANIZATION_IDS]
+    return found
 
 
 async def find(session: AsyncSession, account_id: UUID) -> Account | None:
     return await session.get(Account, account_id)
 
 
-async def get(session: AsyncSession, account_id: UUID) -> Account:
-    """The account that a foreign key names."""
-    return await session.get_one(Account, account_id)
-
-
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
-    return await session.scalar(select(Account).where(Account.email == email.lower()))
+    """The account, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, email.lower()):
+        return await session.scalar(select(Account).where(Account.email == email.lower()))
 
 
 def listed(query: AccountQuery, scope: ColumnElement[bool]) -> Select[Account]:
@@ -110,8 +166,7 @@ async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
 
 
 async def find_api_key(session: AsyncSession, secret_hash: bytes) -> ApiKey | None:
-    statement = select(ApiKey).where(ApiKey.secret_hash == secret_hash)
-    return await session.scalar(statement.options(joinedload(ApiKey.account)))
+    return await session.scalar(select(ApiKey).where(ApiKey.secret_hash == secret_hash))
 
 
 def listed_api_keys(account_id: UUID) -> Select[ApiKey]:
@@ -197,9 +252,11 @@ async def count_recovery_codes(session: AsyncSession, factor_id: UUID) -> int:
 
 
 async def find_identity(session: AsyncSession, issuer: str, subject: str) -> Identity | None:
-    return await session.scalar(
-        select(Identity).where(Identity.issuer == issuer, Identity.subject == subject)
-    )
+    """The identity, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, f"{issuer} {subject}"):
+        return await session.scalar(
+            select(Identity).where(Identity.issuer == issuer, Identity.subject == subject)
+        )
 
 
 def listed_identities(account_id: UUID) -> Select[Identity]:

@@ -130,7 +130,7 @@ async def finish_sign_in(
 ) -> Tokens:
     """The second step: tokens for the challenge of the first one and a code."""
     claims = tokens.challenges().read(data.challenge)
-    account = await repository.find(session, claims.account_id) if claims else None
+    account = await repository.enter(session, claims.account_id) if claims else None
     if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         raise NotSignedIn(ENDED)
     if not account.is_active or not account.has_second_factor:

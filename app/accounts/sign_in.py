@@ -70,6 +70,7 @@ async def admit(
     session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, account: Account
 ) -> Tokens:
     """Begin a sign-in; refused for an account that was shut or got a new password meanwhile."""
+    await repository.enter(session, account.id)
     if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
     return _issue(session, tokens, account, uuid7(), refresh_lifetime)
@@ -79,7 +80,7 @@ async def refresh(
     session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, refresh_token: str
 ) -> Tokens:
     """New tokens for an unused refresh token; a used one ends the chain it belongs to."""
-    link = await repository.find_refresh_token(session, digest(refresh_token))
+    link = await _enter_by_link(session, refresh_token)
     if link is None or link.revoked_at is not None or link.expires_at <= now():
         raise NotSignedIn(ENDED)
     account = await repository.find(session, link.account_id)
@@ -93,9 +94,15 @@ async def refresh(
     return _issue(session, tokens, account, link.family_id, refresh_lifetime)
 
 
+async def _enter_by_link(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
+    """The token, locked, and the scope of its account, unless that was shut."""
+    await repository.enter_by_secret(session, digest(refresh_token))
+    return await repository.find_refresh_token(session, digest(refresh_token))
+
+
 async def sign_out(session: AsyncSession, refresh_token: str) -> None:
     """End the chain of this token; an unknown token is already out."""
-    link = await repository.find_refresh_token(session, digest(refresh_token))
+    link = await _enter_by_link(session, refresh_token)
     if link is not None:
         auditing.touch(session, link.account_id)
         await repository.revoke_family(session, link.family_id)

@@ -47,7 +47,7 @@ def show_summary(actor: Actor, achievement: Achievement) -> AchievementSummary:
 
 async def create(session: AsyncSession, actor: Actor, data: AchievementCreate) -> Achievement:
     """Register a result: by a member of its organization, or staff of its region."""
-    if data.external_id and await repository.find_by_external_id(session, data.external_id):
+    if data.external_id and await repository.is_taken(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     achievement = Achievement(state=AchievementState.REGISTERED)
     await apply(session, actor, achievement, data.model_dump())

@@ -10,6 +10,7 @@ from app.achievements.models import Achievement
 from app.achievements.schemas import AchievementQuery
 from app.reference.codes import branches
 from app.regions import in_region
+from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
 
 EQUAL = ("organization_id", "technology_field", "level", "stage", "form", "state")
@@ -18,21 +19,26 @@ EQUAL = ("organization_id", "technology_field", "level", "stage", "form", "state
 async def find(
     session: AsyncSession, achievement_id: UUID, *, is_for_update: bool = False
 ) -> Achievement | None:
-    return await session.get(
+    """The achievement; for update locked, unless the scope may only read."""
+    found = await session.get(
         Achievement,
         achievement_id,
         with_for_update=is_for_update or None,
         populate_existing=is_for_update,
     )
+    return await find(session, achievement_id) if found is None and is_for_update else found
 
 
-async def find_by_external_id(session: AsyncSession, external_id: str) -> Achievement | None:
-    return await session.scalar(select(Achievement).where(Achievement.external_id == external_id))
+async def is_taken(session: AsyncSession, external_id: str) -> bool:
+    """Whether any achievement has this external id, readable or not."""
+    async with borrowed(session, Scope.LOOKUP, external_id):
+        taken = select(Achievement.id).where(Achievement.external_id == external_id)
+        return await session.scalar(taken) is not None
 
 
 def listed(query: AchievementQuery, scope: ColumnElement[bool]) -> Select[Achievement]:
     """Achievements inside `scope` that meet the filters."""
-    statement = select(Achievement).where(scope)
+    statement = select(Achievement).where(scope).execution_options(**INDEXED)
     for name in EQUAL:
         if (wanted := getattr(query, name)) is not None:
             statement = statement.where(getattr(Achievement, name) == wanted)

@@ -13,6 +13,7 @@ from app.audit.schemas import AuditEntryBody, AuditExport, AuditQuery, ExportFor
 from app.audit.sealing import Sessions
 from app.bulk.report import spreadsheet_cell
 from app.interface.models import AuditEntry
+from app.scopes import Scope, within
 from app.settings import Settings
 
 CHUNK = 1_000
@@ -28,7 +29,9 @@ async def export(
     """All entries that meet the filters, oldest first."""
     filters = AuditQuery(**query.model_dump(exclude={"format"}, exclude_unset=True))
     email_hash = await operations.attempted(session, settings, query)
-    chunks = _chunks(sessions, repository.listed(filters, email_hash=email_hash))
+    chunks = _chunks(
+        within(sessions, Scope.AUDIT), repository.listed(filters, email_hash=email_hash)
+    )
     written = _as_csv(chunks) if query.format is ExportFormat.CSV else _as_lines(chunks)
     return StreamingResponse(
         written,

@@ -31,6 +31,7 @@ from app.interface.models import AuditEntry
 from app.interface.pagination import Page, Pages
 from app.organizations import operations as organizations
 from app.organizations.access import Actor
+from app.scopes import Scope, borrowed
 from app.settings import Settings
 
 SORTS = {"happened_at": AuditEntry.happened_at}
@@ -107,14 +108,15 @@ async def readings_of_organization(
 async def _readings(
     pages: Pages, record_id: UUID, actions: Sequence[str], query: ReadingQuery
 ) -> Page[ReadingBody]:
-    found: Page[AuditEntry] = await pages.read(
-        repository.listed_readings(record_id, actions),
-        query=query,
-        columns=SORTS,
-        show=lambda entry: entry,
-    )
-    readers = [entry.account_id for entry in found.items if entry.account_id]
-    names = await repository.names_of(pages.session, readers)
+    async with borrowed(pages.session, Scope.READINGS, str(record_id)):
+        found: Page[AuditEntry] = await pages.read(
+            repository.listed_readings(record_id, actions),
+            query=query,
+            columns=SORTS,
+            show=lambda entry: entry,
+        )
+        readers = [entry.account_id for entry in found.items if entry.account_id]
+        names = await repository.names_of(pages.session, readers)
     return Page(
         items=[_reading(entry, names) for entry in found.items],
         next_cursor=found.next_cursor,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.audit import chain, repository
 from app.audit.models import AuditSeal
 from app.database import now
+from app.scopes import Scope, within
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ async def seal_waiting(sessions: Sessions) -> int:
     The hash of each seal goes to the log: outside of the database it proves that the chain's
     end was not cut off.
     """
-    count = 0
+    sessions, count = within(sessions, Scope.AUDIT), 0
     while True:
         async with sessions.begin() as session:
             seal = await _seal_block(session)
@@ -39,7 +40,7 @@ async def seal_waiting(sessions: Sessions) -> int:
 
 async def drop_old(sessions: Sessions, older_than: timedelta) -> int:
     """Drop whole blocks that are older; a new seal says so. Returns how many entries went."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.AUDIT).begin() as session:
         await repository.lock_seals(session)
         last = await repository.last_seal(session)
         through = await repository.last_older_than(session, now() - older_than)

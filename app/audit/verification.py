@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit import chain, repository
 from app.audit.models import AuditSeal
 from app.audit.sealing import Sessions, anchor_of
+from app.scopes import Scope, within
 
 SEALS_AT_ONCE = 20
 # The database refuses to delete what is younger, so a seal that says it was done lies.
@@ -57,7 +58,7 @@ async def verify(sessions: Sessions, *, anchor: str | None = None) -> Verdict:
 
     anchor: a seal as it was noted outside of the database, "17:9f86…"; the chain must hold it.
     """
-    async with sessions() as session:
+    async with within(sessions, Scope.AUDIT)() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         verdict = await _verify_chain(session)
         if verdict.holds:

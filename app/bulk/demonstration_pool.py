@@ -21,6 +21,7 @@ from app.organizations import repository as organization_repository
 from app.organizations.access import SERVICE
 from app.organizations.schemas import MembershipCreate
 from app.progress.following import Sessions
+from app.scopes import Scope, within
 
 DATA = Path(__file__).parent / "demonstration"
 PASSWORD = "demo-shuangku"
@@ -50,7 +51,7 @@ async def load_demonstration(sessions: Sessions, progress: Progress = silent) ->
         onward = _onward(progress, sum(sizes[:number]), sum(sizes))
         found = await operations.import_file(sessions, upload, onward)
         is_written |= found.created_count + found.updated_count > 0
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         await _add_accounts(session)
     return is_written
 

@@ -22,6 +22,7 @@ from app.organizations.access import SERVICE, Actor
 from app.progress import operations as progress
 from app.progress.following import Sessions, follow
 from app.progress.models import Operation
+from app.scopes import Scope, within
 
 SORTS = {"created_at": Import.created_at}
 
@@ -69,10 +70,10 @@ async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
 
 async def import_file(sessions: Sessions, upload: Upload, tell: Progress = silent) -> ImportBody:
     """Import a file here and now, as the service itself; for the command line."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         import_id = (await start(session, SERVICE, upload)).id
     await follow(sessions, import_id, partial(run_import, sessions, import_id, tell))
-    async with sessions() as session:
+    async with within(sessions, Scope.SERVICE)() as session:
         return await get(session, SERVICE, import_id)
 
 

@@ -168,7 +168,9 @@ async def achievements_meant(
 
 
 async def _locked(session: AsyncSession, statement: Select[RecordT]) -> Sequence[RecordT]:
+    """The records, locked, but for those that the scope may only read: they are refused later."""
     [entity] = statement.column_descriptions  # not what is joined to it
-    locked = statement.with_for_update(of=entity["entity"])
-    fresh = locked.execution_options(populate_existing=True)
+    record = entity["entity"]
+    await session.execute(statement.with_only_columns(record.id).with_for_update(of=record))
+    fresh = statement.execution_options(populate_existing=True)
     return (await session.scalars(fresh)).all()

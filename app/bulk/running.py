@@ -24,6 +24,7 @@ from app.progress import repository as operation_repository
 from app.progress.following import Cancelled, Sessions, advance
 from app.progress.models import Operation, OperationState
 from app.progress.operations import when_cut_short
+from app.scopes import Scope, borrowed, open_scope, within
 
 Progress = Callable[[int, int], None]
 
@@ -70,7 +71,7 @@ async def run_import(sessions: Sessions, import_id: UUID, tell: Progress = silen
 
 async def _fail(sessions: Sessions, import_id: UUID, report: Report, problem: Problem) -> None:
     """End an import that could not be run to its end."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.PROGRESS).begin() as session:
         await _finish(session, import_id, OperationState.FAILED, report, problem)
 
 
@@ -86,7 +87,7 @@ async def forget_file(session: AsyncSession, operation: Operation, problem: Prob
 
 async def _load(sessions: Sessions, import_id: UUID) -> _Work:
     """What is to be done; NotFound if there is no file any more."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.PROGRESS).begin() as session:
         import_ = await repository.find_with_content(session, import_id)
         if import_ is None or import_.content is None:
             raise NotFound()
@@ -106,13 +107,21 @@ async def _actor_of(session: AsyncSession, import_: Import) -> Actor:
     """With the rights that the account has now, not those of the time of the upload."""
     if import_.account_id is None:
         return SERVICE
-    account = await account_repository.find(session, import_.account_id)
+    async with borrowed(session, Scope.LOOKUP):
+        account = await account_repository.enter(session, import_.account_id)
     if account is None or not account.is_active:
         raise Forbidden()
-    actor = await actor_of(session, account)
+    actor = actor_of(session, account)
     if not actor.is_staff:
         raise Forbidden()
     return actor
+
+
+async def _act(session: AsyncSession, actor: Actor) -> None:
+    """Let the transaction read what rows may mean, and write what the actor may write."""
+    if actor.account_id is not None:
+        await account_repository.enter(session, actor.account_id)
+    await open_scope(session, Scope.IMPORT if actor.account_id else Scope.SERVICE)
 
 
 async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress) -> None:
@@ -127,7 +136,7 @@ async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress
     except Cancelled:
         if not is_partial:
             report.forget_written()
-        async with sessions.begin() as session:
+        async with within(sessions, Scope.PROGRESS).begin() as session:
             await _finish(session, work.load.import_id, OperationState.CANCELLED, report)
 
 
@@ -153,10 +162,11 @@ async def _write_partially(
     """Each chunk in a transaction of its own: what is valid stays, and is counted."""
     while chunk := await to_thread.run_sync(next, chunks, None):
         async with sessions.begin() as session:
+            await _act(session, load.actor)
             report.add(chunk.in_order(await write_rows(session, load, chunk.rows)))
             await session.execute(_update(load.import_id, **_counts(report)))
         await follow.advance(chunk.size)
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.PROGRESS).begin() as session:
         await _finish(session, load.import_id, OperationState.DONE, report)
 
 
@@ -165,6 +175,7 @@ async def _write_all_or_nothing(
 ) -> None:
     """One transaction, which is rolled back after the last row if one was rejected."""
     async with sessions() as session, session.begin() as transaction:
+        await _act(session, load.actor)
         while chunk := await to_thread.run_sync(next, chunks, None):
             report.add(chunk.in_order(await write_rows(session, load, chunk.rows)))
             await follow.advance(chunk.size)

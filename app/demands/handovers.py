@@ -19,6 +19,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.organizations.access import Actor
 from app.regions import COUNTRY, parent
+from app.scopes import Scope, borrowed
 
 MAX_SHARES = 20
 
@@ -115,7 +116,8 @@ async def _hand_to(
     reason: str,
 ) -> Demand:
     kept = await _keep(session, actor, demand, kind, region_code, reason)
-    demand.handed_to_region_code = None if region_code == demand.region_code else region_code
+    async with borrowed(session, Scope.HANDOVER, str(demand.id)):  # it may leave the actor's view
+        demand.handed_to_region_code = None if region_code == demand.region_code else region_code
     return kept
 
 

@@ -51,7 +51,7 @@ def show(actor: Actor, demand: Demand) -> DemandBody:
 async def create(session: AsyncSession, actor: Actor, data: DemandCreate) -> Demand:
     """A draft, by a member of the enterprise or by staff on its behalf."""
     organization = await _organization_of(session, actor, data.organization_id)
-    if data.external_id and await repository.find_by_external_id(session, data.external_id):
+    if data.external_id and await repository.is_taken(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     demand = Demand(
         **data.model_dump(exclude={"organization_id"}),

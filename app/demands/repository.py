@@ -10,6 +10,7 @@ from app.demands.models import Demand, Handover
 from app.demands.schemas import DemandQuery
 from app.reference.codes import branches
 from app.regions import in_region
+from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
 
 EQUALS = ("state", "organization_id", "technology_field", "is_open_bid")
@@ -18,17 +19,21 @@ EQUALS = ("state", "organization_id", "technology_field", "is_open_bid")
 async def find(
     session: AsyncSession, demand_id: UUID, *, is_for_update: bool = False
 ) -> Demand | None:
-    """The demand with its organization."""
-    return await session.get(
+    """The demand with its organization; for update locked, unless the scope may only read."""
+    found = await session.get(
         Demand,
         demand_id,
         with_for_update={"of": Demand} if is_for_update else None,
         populate_existing=is_for_update,
     )
+    return await find(session, demand_id) if found is None and is_for_update else found
 
 
-async def find_by_external_id(session: AsyncSession, external_id: str) -> Demand | None:
-    return await session.scalar(select(Demand).where(Demand.external_id == external_id))
+async def is_taken(session: AsyncSession, external_id: str) -> bool:
+    """Whether any demand has this external id, readable or not."""
+    async with borrowed(session, Scope.LOOKUP, external_id):
+        taken = select(Demand.id).where(Demand.external_id == external_id)
+        return await session.scalar(taken) is not None
 
 
 async def find_many(session: AsyncSession, demand_ids: Sequence[UUID]) -> Sequence[Demand]:
@@ -38,7 +43,7 @@ async def find_many(session: AsyncSession, demand_ids: Sequence[UUID]) -> Sequen
 
 def listed(query: DemandQuery, scope: ColumnElement[bool]) -> Select[Demand]:
     """Demands inside `scope` that meet the filters."""
-    statement = select(Demand).where(scope)
+    statement = select(Demand).where(scope).execution_options(**INDEXED)
     for name in EQUALS:
         if (wanted := getattr(query, name)) is not None:
             statement = statement.where(getattr(Demand, name) == wanted)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.encryption import repository
 from app.encryption.keys import CannotOpen, KeyRing
 from app.encryption.sealed import SealedTable, place_of, ring, sealed_tables
+from app.scopes import Scope, within
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ async def reseal(sessions: Sessions, progress: Progress = lambda table, done: No
     When nothing is left, the other keys are not needed any more.
     """
     keys, total = ring(), 0
+    sessions = within(sessions, Scope.SEALING)
     for sealed in sealed_tables():
         done = 0
         while count := await _pass(sessions, sealed, keys):

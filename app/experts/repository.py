@@ -11,31 +11,34 @@ from app.experts.models import Consent, Expert, ExpertContact
 from app.experts.schemas import ConsentQuery, ExpertQuery
 from app.reference.codes import branches
 from app.regions import in_region
+from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
 
 
 async def find(
     session: AsyncSession, expert_id: UUID, *, is_for_update: bool = False
 ) -> Expert | None:
-    """The expert with evidence."""
-    return await session.get(
+    """The expert with evidence; for update locked, unless the scope may only read."""
+    found = await session.get(
         Expert,
         expert_id,
         options=[selectinload(Expert.evidence)],
         with_for_update=is_for_update or None,
         populate_existing=is_for_update,
     )
+    return await find(session, expert_id) if found is None and is_for_update else found
 
 
 async def find_of_account(session: AsyncSession, account_id: UUID) -> Expert | None:
-    return await session.scalar(
-        select(Expert).where(Expert.account_id == account_id).options(selectinload(Expert.evidence))
-    )
+    """The expert, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, str(account_id)):
+        return await session.scalar(select(Expert).where(Expert.account_id == account_id))
 
 
 async def find_by_external_id(session: AsyncSession, external_id: str) -> Expert | None:
-    statement = select(Expert).where(Expert.external_id == external_id)
-    return await session.scalar(statement.options(selectinload(Expert.evidence)))
+    """The expert, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, external_id):
+        return await session.scalar(select(Expert).where(Expert.external_id == external_id))
 
 
 async def find_many(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequence[Expert]:
@@ -46,7 +49,7 @@ async def find_many(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequen
 
 def listed(query: ExpertQuery, scope: ColumnElement[bool]) -> Select[Expert]:
     """Experts inside `scope` that meet the filters."""
-    statement = select(Expert).where(scope)
+    statement = select(Expert).where(scope).execution_options(**INDEXED)
     for name in ("kind", "state", "country", "organization_id"):
         if (wanted := getattr(query, name)) is not None:
             statement = statement.where(getattr(Expert, name) == wanted)

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import iter_route_contexts
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.interface.errors import (
     ChangedMeanwhile,
     Conflict,
+    Forbidden,
     Invalid,
     MalformedRequest,
     MethodNotAllowed,
@@ -74,6 +76,9 @@ def from_database(error: DBAPIError) -> Problem:
     if getattr(error.orig, "sqlstate", None) == DISK_FULL:
         logger.error("the database's disk is full")
         return StorageFull()
+    if isinstance(error.orig, InsufficientPrivilege):
+        logger.error("row-level security refused what the application allowed", exc_info=error)
+        return Forbidden()
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return Unavailable()
     logger.error("database error", exc_info=error)

@@ -21,6 +21,7 @@ from app.database import now
 from app.encryption.sealed import ring
 from app.interface.errors import KeyReused, invalid_field
 from app.interface.models import KeptAnswer
+from app.scopes import Scope, open_scope
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -78,6 +79,8 @@ async def find(request: Request, claim: Claim) -> Response | None:
     Raises KeyReused when the key came with another request before.
     """
     session, principal = _session_of(request), _principal_of(request)
+    if principal == NOBODY:
+        await open_scope(session, Scope.LOOKUP)  # of nothing: nobody is known here
     row = {"principal": principal, "key": claim.key, "fingerprint": claim.fingerprint}
     fresh: dict[str, Any] = {"status": None, "headers": {}, "body": b"", "created_at": now()}
     statement = insert(KeptAnswer).values(row | fresh)

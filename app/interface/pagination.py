@@ -139,7 +139,9 @@ PagesDep = Annotated[Pages, Depends(get_pages)]
 
 
 async def _count(session: AsyncSession, statement: Select[Row]) -> int:
-    return await session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    counting = select(func.count()).select_from(statement.subquery())
+    options = statement.get_execution_options()
+    return await session.scalar(counting, execution_options=options) or 0
 
 
 def _typed(column: InstrumentedAttribute[Any], value: str) -> object:

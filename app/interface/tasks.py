@@ -4,13 +4,15 @@ from procrastinate import JobContext
 
 from app.interface import idempotency, repository
 from app.jobs import queue
+from app.scopes import Scope, within
 
 
 @queue.periodic(cron="29 * * * *")
 @queue.task(name="forget_old_answers", queueing_lock="forget_old_answers", pass_context=True)
 async def forget_old_answers(context: JobContext, timestamp: int = 0) -> None:
     """Kept answers hold what the records hold, personal data too, so they go after their day."""
-    async with context.additional_context["sessions"].begin() as session:
+    sessions = within(context.additional_context["sessions"], Scope.RETENTION)
+    async with sessions.begin() as session:
         await idempotency.forget_old(session)
 
 

@@ -21,6 +21,7 @@ from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.access import Actor
+from app.scopes import Scope, borrowed
 from matching import Constraints, Ranking
 
 
@@ -88,7 +89,8 @@ def _require_no_secret(demand: Demand) -> None:
 
 async def _show_demands(session: AsyncSession, actor: Actor, ranking: Ranking) -> list[DemandMatch]:
     ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
-    by_id = {str(d.id): d for d in await demands.find_many(session, ids)}
+    async with borrowed(session, Scope.INDEX):  # an expert reads no other list of demands
+        by_id = {str(d.id): d for d in await demands.find_many(session, ids)}
     found = [(r, by_id[r.candidate_id]) for r in ranking.matches if r.candidate_id in by_id]
     return [
         DemandMatch(

@@ -25,6 +25,7 @@ from app.matches.schemas import (
     RecommendationQuery,
 )
 from app.organizations.access import Actor
+from app.scopes import Scope, borrowed
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 
@@ -71,11 +72,13 @@ async def _require_available(session: AsyncSession, match: Match, demand: Demand
 
     The expert is locked, so that two coordinators cannot both give away the last place.
     """
-    expert = await experts.find(session, match.expert_id, is_for_update=True)
+    async with borrowed(session, Scope.JUDGING):
+        expert = await experts.find(session, match.expert_id, is_for_update=True)
     if expert is None or expert.state is not ExpertState.IN_POOL:
         raise Conflict(Text("该专家现不在库", "The expert is not in the pool now"))
     is_taken = await repository.is_recommended(session, demand.id, expert.id)
-    engagements = await repository.engagements_of(session, [expert.id], since=year_began_at())
+    async with borrowed(session, Scope.INDEX):
+        engagements = await repository.engagements_of(session, [expert.id], since=year_began_at())
     taken = engagements.get(expert.id, 0)
     capacity = expert.yearly_capacity
     if capacity is not None and not is_taken and taken >= capacity:
@@ -104,9 +107,10 @@ async def list_recommendations(
     demand = await demands.get(pages.session, actor, demand_id)
     if not demand_access.may_read_in_full(actor, demand):
         raise NotFound()
-    return await pages.read(
-        repository.listed_recommendations(demand_id),
-        query=query,
-        columns={"rank": Match.rank},
-        show=lambda m: presentation.show_match(m, allowed_actions(actor, demand)),
-    )
+    async with borrowed(pages.session, Scope.RECOMMENDATIONS, str(demand_id)):
+        return await pages.read(
+            repository.listed_recommendations(demand_id),
+            query=query,
+            columns={"rank": Match.rank},
+            show=lambda m: presentation.show_match(m, allowed_actions(actor, demand)),
+        )

@@ -32,6 +32,7 @@ from app.matches.schemas import (
     RunQuery,
 )
 from app.organizations.access import Actor
+from app.scopes import Scope, borrowed
 from matching import Constraints, Preferences, Query, Ranking
 
 # Who looks for experts; a verdict is left to those who carry the demand.
@@ -147,12 +148,13 @@ async def list_matches(
 ) -> Page[MatchBody]:
     """The candidates of a run, best first."""
     found = await get_run(pages.session, actor, run_id)
-    return await pages.read(
-        repository.listed_matches(run_id, query),
-        query=query,
-        columns={"rank": Match.rank},
-        show=lambda m: presentation.show_match(m, allowed_actions(actor, found.demand)),
-    )
+    async with borrowed(pages.session, Scope.MATCHES, str(found.demand_id)):
+        return await pages.read(
+            repository.listed_matches(run_id, query),
+            query=query,
+            columns={"rank": Match.rank},
+            show=lambda m: presentation.show_match(m, allowed_actions(actor, found.demand)),
+        )
 
 
 async def demand_of_staff(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:

@@ -44,10 +44,13 @@ MATCHED_EXPERTS = select(
 
 ADD_RUN = text(
     """
-    WITH run AS (
-        INSERT INTO match_runs
-        SELECT * FROM jsonb_populate_record(CAST(NULL AS match_runs), CAST(:run AS jsonb))
-    )
+    INSERT INTO match_runs
+    SELECT * FROM jsonb_populate_record(CAST(NULL AS match_runs), CAST(:run AS jsonb))
+    """
+)
+# A statement of its own: the rule of the table looks for the run.
+ADD_MATCHES = text(
+    """
     INSERT INTO matches
     SELECT * FROM jsonb_populate_recordset(CAST(NULL AS matches), CAST(:matches AS jsonb))
     """
@@ -172,7 +175,7 @@ def _reviews() -> Select[MatchReview]:
     return (
         select(MatchReview)
         .join(MatchReview.match)
-        .join(Match.expert)
+        .outerjoin(Match.expert)
         .join(Match.run)
         .join(MatchRun.demand)
         .options(
@@ -208,7 +211,10 @@ async def has_open_review(session: AsyncSession, match_id: UUID) -> bool:
 async def engagements_of(
     session: AsyncSession, expert_ids: Sequence[UUID], *, since: datetime
 ) -> dict[UUID, int]:
-    """For how many demands each expert was recommended since then and still stands so."""
+    """For how many demands each expert was recommended since then and still stands so.
+
+    Wherever the demands lie: ask it in the scope of the index.
+    """
     latest = standing_judgments(Match.expert_id.in_(expert_ids)).subquery()
     rows = await session.execute(
         select(latest.c.expert_id, func.count())
@@ -254,8 +260,8 @@ async def add_run(
         }
         for match in matches
     ]
-    stored = {"run": _json(dict(run)), "matches": _json(rows)}
-    await session.execute(ADD_RUN, stored)
+    await session.execute(ADD_RUN, {"run": _json(dict(run))})
+    await session.execute(ADD_MATCHES, {"matches": _json(rows)})
 
 
 def _json(value: object) -> str:

@@ -108,7 +108,10 @@ async def _found(
 
 
 def _is_own(actor: Actor, match: Match) -> bool:
-    return Party.PERSON in expert_access.parties_of(actor, match.expert)
+    """Staff need not be able to read the expert."""
+    return match.expert is not None and Party.PERSON in expert_access.parties_of(
+        actor, match.expert
+    )
 
 
 def _is_staff(actor: Actor, match: Match) -> bool:

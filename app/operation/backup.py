@@ -14,6 +14,7 @@ from app.operation import archives
 from app.operation.archives import Manifest
 from app.postgres import programs
 from app.postgres.probe import conninfo
+from app.postgres.roles import VIEWS, whole_view
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What an interrupted `restore --replace` set aside is no part of the service's data.
@@ -39,9 +40,10 @@ def dump_path(target: Path) -> Path:
 async def back_up(url: URL, target: Path, *, keys: dict[str, bytes] | None) -> Manifest:
     """Dump the database, and write down what is in it; a backup is whole or it is not there.
 
+    url: of who owns the tables.
     keys: what to write into the file of the keys; None leaves them out.
     """
-    draft = target.with_suffix(".part")
+    draft, url = target.with_suffix(".part"), whole_view(url)
     draft.touch(mode=0o600)
     try:
         async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
@@ -66,6 +68,9 @@ async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: 
         program,
         "--format=custom",
         "--no-owner",
+        "--no-privileges",  # of roles that another server need not have: migrating grants them
+        "--enable-row-security",  # the owner is bound, too, and `whole_view` says to what
+        f"--exclude-schema={VIEWS}",
         f"--snapshot={snapshot}",
         f"--exclude-schema={SET_ASIDE}",
         f"--file={file}",

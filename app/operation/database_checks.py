@@ -10,6 +10,7 @@ from app.health import present_revisions
 from app.interface.language import Text
 from app.migration import is_behind, revisions
 from app.operation.findings import Finding, bad, good, warning
+from app.postgres.roles import APPEND_ONLY, READ_ONLY
 
 OLDEST = 15
 SKEW_WARNING, SKEW_BAD = 2.0, 30.0  # seconds
@@ -26,14 +27,31 @@ ABOUT = """
     FROM pg_database, pg_roles
     WHERE datname = current_database() AND rolname = current_user
 """
-OWNERSHIP = """
+# Of a login that does not own the tables less is asked: what the service may do (postgres.roles).
+RIGHTS = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
       AND NOT (
-          has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
-          AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
+          has_table_privilege(oid, 'SELECT')
+          AND (relname = ANY(%(read_only)s) OR has_table_privilege(oid, 'INSERT'))
+          AND (
+              relname = ANY(%(read_only)s || %(append_only)s)
+              OR has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
+          )
       )
     ORDER BY relname LIMIT 5
+"""
+IS_ANOTHERS = """
+    SELECT EXISTS (
+        SELECT FROM pg_class WHERE oid = to_regclass('public.alembic_version')
+        AND NOT pg_has_role(relowner, 'USAGE')
+    )
+"""
+UNBOUND = """
+    SELECT relname FROM pg_class
+    WHERE oid IN (SELECT polrelid FROM pg_policy)
+      AND NOT (relrowsecurity AND relforcerowsecurity)
+    ORDER BY relname
 """
 INVALID = """
     SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1 LIMIT 5
@@ -76,8 +94,11 @@ async def rights(connection: AsyncConnection, *, may_create: bool, is_standby: b
             Text("这是只读的备用服务器", "this is a standby, which is read only"),
             Text("让 DATABASE_URL 指向主服务器", "let DATABASE_URL name the primary server"),
         )
-    missing = [row[0] for row in await _rows(connection, OWNERSHIP)]
-    if may_create and not missing:
+    named = {"read_only": list(READ_ONLY), "append_only": list(APPEND_ONLY)}
+    found = await (await connection.execute(RIGHTS, named)).fetchall()
+    missing = [row[0] for row in found]
+    [[is_anothers]] = await _rows(connection, IS_ANOTHERS)
+    if (may_create or is_anothers) and not missing:
         return good("rights", "数据库权限足够", "the role may do what it must")
     tables = ", ".join(missing) or "public"
     return bad(
@@ -94,6 +115,21 @@ def powers(*, is_mighty: bool) -> Finding:
         "powers",
         Text("数据库用户是超级用户或可绕过行级安全", "the role is SUPERUSER or has BYPASSRLS"),
         Text("为服务另建普通用户", "make an ordinary role for the service"),
+    )
+
+
+async def row_security(connection: AsyncConnection) -> Finding:
+    """Whether the rules of all tables that have some are in force, for the owner, too."""
+    unbound = [row[0] for row in await _rows(connection, UNBOUND)]
+    if not unbound:
+        return good("row_security", "行级安全已启用", "row-level security is in force")
+    names = ", ".join(unbound)
+    both = "ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    commands = "; ".join(f"ALTER TABLE {name} {both}" for name in unbound)
+    return bad(
+        "row_security",
+        Text(f"行级安全未启用：{names}", f"row-level security is off for {names}"),
+        Text(commands, commands),
     )
 
 

@@ -9,13 +9,15 @@ from psycopg import AsyncConnection
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.interface.language import Text
 from app.operation import database_checks, host_checks, service_checks
 from app.operation.findings import Finding, State, bad, good, warning
 from app.postgres.embedded import EmbeddedServerError
 from app.postgres.probe import conninfo
-from app.postgres.server import database_server
+from app.postgres.roles import RoleError
+from app.postgres.server import Database, database_server
+from app.scopes import Scope, create_sessions
 from app.scrubbing import safe
 from app.settings import Settings
 
@@ -49,8 +51,8 @@ def _has_cluster(settings: Settings) -> bool:
 
 async def _examine_database(settings: Settings) -> AsyncIterator[Finding]:
     try:
-        async with database_server(settings) as url:
-            async for finding in _examine_at(url, settings):
+        async with database_server(settings) as database:
+            async for finding in _examine_at(database, settings):
                 yield finding
     except ArgumentError:
         yield _unreachable(Text("DATABASE_URL 无法识别", "DATABASE_URL cannot be read"))
@@ -59,11 +61,12 @@ async def _examine_database(settings: Settings) -> AsyncIterator[Finding]:
         yield _unreachable(Text(zh, en or zh))
 
 
-async def _examine_at(url: URL, settings: Settings) -> AsyncIterator[Finding]:
+async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[Finding]:
     options = f"-c statement_timeout={STATEMENT_SECONDS}s"
+    address = conninfo(database.owner)
     try:
         connection = await AsyncConnection.connect(
-            conninfo(url), autocommit=True, connect_timeout=CONNECT_SECONDS, options=options
+            address, autocommit=True, connect_timeout=CONNECT_SECONDS, options=options
         )
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
@@ -79,8 +82,12 @@ async def _examine_at(url: URL, settings: Settings) -> AsyncIterator[Finding]:
                 return  # what follows needs the tables
             async for finding in service_checks.examine_jobs(connection):
                 yield finding
-            async for finding in _examine_records(url, settings):
+            yield await database_checks.row_security(connection)
+            async for finding in _examine_records(await database.service_url(), settings):
                 yield finding
+        except RoleError as error:
+            what = Text("行级安全不约束服务", "row-level security does not bind the service")
+            yield bad("row_security", what, error.text)
         except (psycopg.Error, DBAPIError) as error:
             yield bad(
                 "database",
@@ -92,7 +99,7 @@ async def _examine_at(url: URL, settings: Settings) -> AsyncIterator[Finding]:
 async def _examine_records(url: URL, settings: Settings) -> AsyncIterator[Finding]:
     engine = create_engine(url, settings)
     try:
-        async with create_sessions(engine)() as session:
+        async with create_sessions(engine, Scope.INDEX)() as session:
             yield await service_checks.encryption_keys(session, settings)
             yield await service_checks.index(session)
     finally:

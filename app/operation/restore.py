@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from app.operation import archives
 from app.operation.archives import Manifest
 from app.postgres import programs
 from app.postgres.probe import conninfo
+from app.postgres.roles import OWNER_POLICY, VIEWS, whole_view
 
 OTHERS = """
     SELECT count(*) FROM pg_stat_activity
@@ -28,7 +31,12 @@ OTHERS = """
 """
 RELATIONS = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 LOOKS, PAUSE_SECONDS = 5, 0.3
+SCHEMAS = ("public", VIEWS)
+PRESENT = "SELECT nspname FROM pg_namespace WHERE nspname IN ('{}')"
 NEW_SCHEMA = "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
+EMPTY_AGAIN = f"DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS {VIEWS} CASCADE"
+# It names the role that owned the tables there: migrating makes one for whoever owns them here.
+OF_OWNER = re.compile(rf"\d+; \d+ \d+ POLICY \S+ \S+ {OWNER_POLICY} ")
 
 
 class Refused(Conflict):
@@ -47,7 +55,7 @@ async def restore(
 
     Raises Refused, and then nothing has changed.
     """
-    manifest = await to_thread.run_sync(_checked, dump)
+    manifest, url = await to_thread.run_sync(_checked, dump), whole_view(url)
     async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
         await _require_alone(connection)
         async with _room(connection, replaces=replaces):
@@ -105,7 +113,7 @@ async def _room(connection: AsyncConnection, *, replaces: bool) -> AsyncIterator
         try:
             yield
         except BaseException:
-            await connection.execute(f"DROP SCHEMA public CASCADE; {NEW_SCHEMA}".encode())
+            await connection.execute(f"{EMPTY_AGAIN}; {NEW_SCHEMA}".encode())
             raise
         return
     if not replaces:
@@ -113,18 +121,34 @@ async def _room(connection: AsyncConnection, *, replaces: bool) -> AsyncIterator
             "数据库不是空的：用 --replace 替换其中的数据",
             "the database is not empty: --replace puts the backup in the place of its data",
         )
-    aside = sql.Identifier(f"replaced_{datetime.now(UTC):%Y%m%d_%H%M%S}")
+    aside = await _names_aside(connection)
     async with connection.transaction():
-        await connection.execute(sql.SQL("ALTER SCHEMA public RENAME TO {}").format(aside))
+        for name, kept in aside.items():
+            await _rename(connection, name, kept)
         await connection.execute(NEW_SCHEMA)
     try:
         yield
     except BaseException:
         async with connection.transaction():
-            await connection.execute("DROP SCHEMA public CASCADE")
-            await connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO public").format(aside))
+            await connection.execute(EMPTY_AGAIN)
+            for name, kept in aside.items():
+                await _rename(connection, kept, name)
         raise
-    await connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(aside))
+    for kept in aside.values():
+        drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
+        await connection.execute(drop.format(sql.Identifier(kept)))
+
+
+async def _names_aside(connection: AsyncConnection) -> dict[str, str]:
+    """The schemas that are there, and what each is called meanwhile."""
+    found = await connection.execute(PRESENT.format("', '".join(SCHEMAS)).encode())
+    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    return {name: f"replaced_{stamp}_{name}" for (name,) in await found.fetchall()}
+
+
+async def _rename(connection: AsyncConnection, name: str, new: str) -> None:
+    rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
+    await connection.execute(rename.format(sql.Identifier(name), sql.Identifier(new)))
 
 
 async def _fill(
@@ -133,8 +157,16 @@ async def _fill(
     version = connection.info.server_version // 10_000
     needed = max(version, manifest.server_version if manifest else version)
     program = await to_thread.run_sync(lambda: programs.find("pg_restore", server_version=needed))
-    options = ("--single-transaction", "--exit-on-error", "--no-owner")
-    await programs.run(program, *options, str(dump), url=url)
+    options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+    with tempfile.NamedTemporaryFile("r+", prefix="shuangku-contents-") as contents:
+        await programs.run(program, "--list", f"--file={contents.name}", str(dump))
+        wanted = [line for line in contents if not OF_OWNER.match(line)]
+        contents.seek(0)
+        contents.truncate()
+        contents.writelines(wanted)
+        contents.flush()
+        listed = (f"--use-list={contents.name}", f"--exclude-schema={VIEWS}")
+        await programs.run(program, *options, *listed, str(dump), url=url)
     if manifest is not None:
         async with connection.transaction():
             await _verify(connection, manifest, has_same_server=version == manifest.server_version)

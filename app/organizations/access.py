@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import repository
 from app.accounts.dependencies import CurrentAccount
 from app.accounts.models import Account, Role
 from app.database import SessionDep
 from app.interface.errors import Forbidden
-from app.organizations import repository
 from app.regions import covers
 
 # Who may act for an organization. Staff judge what organizations hand in, so they act for none.
@@ -46,21 +47,18 @@ class Actor:
         return None if self.role is Role.ADMINISTRATOR else self.region_code
 
 
-async def actor_of(session: SessionDep, account: Account) -> Actor:
-    """The account with the memberships that were approved."""
-    found: frozenset[UUID] = frozenset()
-    if account.role in ORGANIZATION_ROLES:
-        found = await repository.organization_ids_of(session, account.id)
+def actor_of(session: AsyncSession, account: Account) -> Actor:
+    """The account that has entered, with the memberships that were approved."""
     return Actor(
         account_id=account.id,
         role=account.role,
         region_code=account.region_code,
-        organization_ids=found,
+        organization_ids=repository.organization_ids(session),
     )
 
 
 async def get_actor(session: SessionDep, account: CurrentAccount) -> Actor:
-    return await actor_of(session, account)
+    return actor_of(session, account)
 
 
 CurrentActor = Annotated[Actor, Depends(get_actor)]

@@ -32,6 +32,7 @@ from app.organizations.schemas import (
     Registration,
 )
 from app.regions import in_scope
+from app.scopes import Scope, open_scope
 
 TRANSITIONS = {
     "approve": Transition(
@@ -53,6 +54,7 @@ async def register(session: AsyncSession, data: Registration) -> Registered:
     Where the code is known already, its record stays as it is and a coordinator decides
     whether this person belongs to it.
     """
+    await open_scope(session, Scope.REGISTRATION)
     code = data.organization.unified_social_credit_code
     organization = await repository.find_by_code(session, code)
     if organization is None:
@@ -74,6 +76,8 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     organization = await organizations.get(session, actor, data.organization_id)
     account = await account_repository.find(session, account_id)
     is_own = account_id == actor.account_id
+    if not is_own and not organizations.may_manage(actor, organization):
+        raise NotFound()
     if account is None or not (is_own or actor.manages_region(account.region_code)):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
     if account.role not in ORGANIZATION_ROLES:
@@ -109,6 +113,8 @@ async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: s
     await changes.append(
         session, f"membership.{membership.state}", membership.id, actor_id=actor.account_id
     )
+    if membership.account_id == actor.account_id:
+        await account_repository.enter(session, membership.account_id)  # acting for fewer now
     return membership
 
 

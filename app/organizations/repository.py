@@ -6,37 +6,32 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from app.organizations.models import Membership, MembershipState, Organization
+from app.organizations.models import Membership, Organization
 from app.organizations.schemas import MembershipQuery, OrganizationQuery
 from app.regions import in_region
+from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
-
-
-async def organization_ids_of(session: AsyncSession, account_id: UUID) -> frozenset[UUID]:
-    """The organizations that the account acts for."""
-    found = await session.scalars(
-        select(Membership.organization_id).where(
-            Membership.account_id == account_id, Membership.state == MembershipState.APPROVED
-        )
-    )
-    return frozenset(found)
 
 
 async def find(
     session: AsyncSession, organization_id: UUID, *, is_for_update: bool = False
 ) -> Organization | None:
-    return await session.get(Organization, organization_id, with_for_update=is_for_update or None)
+    """For update it is locked, unless the scope may only read it."""
+    found = await session.get(Organization, organization_id, with_for_update=is_for_update or None)
+    return await find(session, organization_id) if found is None and is_for_update else found
 
 
 async def find_by_code(session: AsyncSession, code: str) -> Organization | None:
-    return await session.scalar(
-        select(Organization).where(Organization.unified_social_credit_code == code)
-    )
+    """The organization, whoever asks."""
+    async with borrowed(session, Scope.LOOKUP, code):
+        return await session.scalar(
+            select(Organization).where(Organization.unified_social_credit_code == code)
+        )
 
 
 def listed(query: OrganizationQuery, scope: ColumnElement[bool]) -> Select[Organization]:
     """Organizations inside `scope` that meet the filters."""
-    statement = select(Organization).where(scope)
+    statement = select(Organization).where(scope).execution_options(**INDEXED)
     for name in ("kind", "state", "industry_code"):
         if (wanted := getattr(query, name)) is not None:
             statement = statement.where(getattr(Organization, name) == wanted)
@@ -59,10 +54,12 @@ def _memberships() -> Select[Membership]:
 async def find_membership(
     session: AsyncSession, membership_id: UUID, *, is_for_update: bool = False
 ) -> Membership | None:
+    """With account and organization; for update locked, unless the scope may only read it."""
     statement = _memberships().where(Membership.id == membership_id)
-    if is_for_update:
-        statement = statement.with_for_update(of=Membership)
-    return await session.scalar(statement)
+    locked = (
+        await session.scalar(statement.with_for_update(of=Membership)) if is_for_update else None
+    )
+    return locked or await session.scalar(statement)
 
 
 async def find_membership_of(

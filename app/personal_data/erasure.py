@@ -24,6 +24,7 @@ from app.lifecycle import Party
 from app.organizations.access import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
+from app.scopes import Scope, borrowed
 from app.search import search_vector
 
 ERASED = "已注销"
@@ -51,9 +52,10 @@ async def erase_own(session: AsyncSession, account: Account, password: str) -> N
             "/password", "wrong_password", "密码不正确", "The password is not right"
         )
     expert = await expert_repository.find_of_account(session, account.id)
-    if expert is not None:
-        await forget_expert(session, expert, account.id)
-    await forget_account(session, account, account.id)
+    async with borrowed(session, Scope.SERVICE):  # wherever something is said of the person
+        if expert is not None:
+            await forget_expert(session, expert, account.id)
+        await forget_account(session, account, account.id)
 
 
 async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> None:
@@ -61,7 +63,8 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
     expert = await experts.get_managed(session, actor, expert_id)
     if not parties_of(actor, expert) & {Party.PERSON, Party.STAFF}:
         raise Forbidden()
-    await forget_expert(session, expert, actor.account_id)
+    async with borrowed(session, Scope.SERVICE):
+        await forget_expert(session, expert, actor.account_id)
 
 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:

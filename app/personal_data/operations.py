@@ -16,6 +16,7 @@ from app.organizations.access import Actor
 from app.personal_data import repository
 from app.personal_data.holdings import HOLDINGS, Person
 from app.personal_data.schemas import PersonalData, Section
+from app.scopes import Scope, borrowed
 
 
 async def export_own(session: AsyncSession, account: Account) -> PersonalData:
@@ -37,8 +38,9 @@ async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) ->
 
 async def _export(session: AsyncSession, person: Person) -> PersonalData:
     sections = []
-    for holding in HOLDINGS:
-        rows, is_cut = await repository.rows_about(session, holding, person)
-        if rows:
-            sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
+    async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
+        for holding in HOLDINGS:
+            rows, is_cut = await repository.rows_about(session, holding, person)
+            if rows:
+                sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)

@@ -4,6 +4,7 @@ from procrastinate import JobContext
 
 from app.jobs import queue
 from app.personal_data import retention
+from app.scopes import Scope, within
 
 
 @queue.periodic(cron="41 2 * * *")
@@ -11,4 +12,5 @@ from app.personal_data import retention
 async def let_go_of_old_data(context: JobContext, timestamp: int = 0) -> None:
     """Every night, by the periods of the settings."""
     shared = context.additional_context
-    await retention.let_go(shared["sessions"], shared["settings"])
+    sessions = within(shared["sessions"], Scope.SERVICE)
+    await retention.let_go(sessions, shared["settings"])

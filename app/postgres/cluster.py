@@ -145,6 +145,12 @@ class Cluster:
             if connection.execute(query, [name]).rowcount == 0:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
+    def ensure_login(self, role: str) -> None:
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            query = "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s"
+            if connection.execute(query, [role]).fetchone() != (True,):
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+
     def shut_down(self) -> None:
         with self.open_file("server.lock") as lock:
             if not take(lock):  # a server that holds no lock of ours is not ours to stop

@@ -22,6 +22,7 @@ from sqlalchemy import URL
 
 from app.locks import take
 from app.postgres.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster
+from app.postgres.roles import SERVICE_ROLE
 
 DATABASE = "shuangku"
 
@@ -40,6 +41,11 @@ class EmbeddedServer:
         """The database's address for SQLAlchemy, synchronous or asynchronous."""
         address = {"host": str(self._cluster.sockets), "port": PORT}
         return URL.create("postgresql+psycopg", SUPERUSER, database=DATABASE, query=address)
+
+    @property
+    def service_url(self) -> URL:
+        """The same for the service, whose login owns nothing (see app.postgres.roles)."""
+        return self.url.set(username=SERVICE_ROLE)
 
     @property
     def conninfo(self) -> str:
@@ -88,5 +94,6 @@ def start(folder: Path, *, durable: bool = True) -> EmbeddedServer:
             fcntl.flock(users, fcntl.LOCK_SH)
             cluster.bring_up()
             cluster.ensure_database(DATABASE)
+            cluster.ensure_login(SERVICE_ROLE)
         on_failure.pop_all()
     return EmbeddedServer(cluster, users)

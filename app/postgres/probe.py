@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL
 
 Answer = TypeVar("Answer")
@@ -65,8 +66,10 @@ class Probe(Generic[Answer]):
 
 
 def conninfo(url: URL) -> str:
-    """The address as libpq and psycopg take it."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """The address for libpq, which would not read `+` as the space that SQLAlchemy means by it."""
+    parts = url.translate_connect_args(username="user", database="dbname")
+    query = {n: v if isinstance(v, str) else ",".join(v) for n, v in url.query.items()}
+    return make_conninfo("", **(parts | query))
 
 
 def _retrieve(task: asyncio.Task[Answer]) -> None:

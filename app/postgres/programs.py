@@ -63,14 +63,16 @@ def _version(program: Path) -> int | None:
     return int(found[1]) if found else None
 
 
-async def run(program: Path, *arguments: str, url: URL) -> None:
-    """Run it on a database. The password goes through a file: a command line is for all to read.
+async def run(program: Path, *arguments: str, url: URL | None = None) -> None:
+    """Run it, on a database if one is named.
+
+    The password goes through a file: a command line is for all to read.
 
     Raises ProgramFailed with what the program called an error, without the values in it.
     """
     with _address(url) as address:
         process = await asyncio.create_subprocess_exec(
-            *(str(program), f"--dbname={address}", "--no-password", *arguments),
+            *(str(program), *address, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -86,9 +88,12 @@ async def run(program: Path, *arguments: str, url: URL) -> None:
 
 
 @contextmanager
-def _address(url: URL) -> Iterator[str]:
+def _address(url: URL | None) -> Iterator[tuple[str, ...]]:
+    if url is None:
+        yield ()
+        return
     if not url.password:
-        yield conninfo(url)
+        yield f"--dbname={conninfo(url)}", "--no-password"
         return
     with tempfile.NamedTemporaryFile("w", prefix="shuangku-pass-") as file:  # mode 0600
         password = str(url.password).replace("\\", "\\\\").replace(":", "\\:")
@@ -96,7 +101,7 @@ def _address(url: URL) -> Iterator[str]:
         file.flush()
         os.fsync(file.fileno())
         plain = url._replace(password=None).update_query_dict({"passfile": file.name})
-        yield conninfo(plain)
+        yield f"--dbname={conninfo(plain)}", "--no-password"
 
 
 def _reason(said: str, name: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ from sqlalchemy import URL, make_url
 from app.background import running
 from app.postgres import embedded
 from app.postgres.embedded import EmbeddedServer, EmbeddedServerError
+from app.postgres.roles import service_url
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,14 +29,26 @@ def driver_url(database_url: str) -> URL:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """The address of one database for who owns its tables; the service asks for its own."""
+
+    owner: URL
+    service: URL | None = None  # known beforehand on the embedded server alone
+
+    async def service_url(self) -> URL:
+        """Where everything but a migration connects; raises RoleError, see app.postgres.roles."""
+        return self.service or await service_url(self.owner)
+
+
 @asynccontextmanager
-async def database_server(settings: Settings) -> AsyncIterator[URL]:
-    """The address of the database; an embedded server stays up as long as the context.
+async def database_server(settings: Settings) -> AsyncIterator[Database]:
+    """The addresses of the database; an embedded server stays up as long as the context.
 
     An embedded server that dies is started again: nobody else would do it.
     """
     if settings.database_url is not None:
-        yield driver_url(settings.database_url.get_secret_value())
+        yield Database(owner=driver_url(settings.database_url.get_secret_value()))
         return
     folder = settings.var_folder / "postgres"
     # Starting and stopping hold the loop on purpose: a signal that came in the middle would
@@ -42,7 +56,7 @@ async def database_server(settings: Settings) -> AsyncIterator[URL]:
     server = embedded.start(folder)
     try:
         async with running(_keep_up(server, folder)):
-            yield server.url
+            yield Database(owner=server.url, service=server.service_url)
     finally:
         server.stop()
 

@@ -19,6 +19,7 @@ from app.organizations.access import CurrentActor
 from app.progress import operations, repository
 from app.progress.following import Sessions
 from app.progress.models import LIVING
+from app.scopes import Scope, within
 
 LOOK_SECONDS = 0.5
 # A stream outlives its token: who listens for longer comes again, and shows a new one.
@@ -56,7 +57,7 @@ async def watch(
     Every look is a short transaction of its own: a stream holds no connection. Without the
     database, or when this process is to end, the stream ends, and the listener comes again.
     """
-    sessions: Sessions = request.app.state.sessions
+    sessions: Sessions = within(request.app.state.sessions, Scope.PROGRESS)
     seen, ends_at = 0, time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < ends_at and not request.app.state.condition.is_ending:
         try:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.database import now
 from app.progress import operations, repository
 from app.progress.models import LIVING, OperationState
+from app.scopes import Scope, within
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -33,7 +34,7 @@ _followed: ContextVar[_Followed | None] = ContextVar("followed", default=None)
 async def follow_job(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
     """Run a worker's job, as an operation if somebody follows it; a worker's middleware."""
     sessions: Sessions = context.additional_context["sessions"]
-    async with sessions() as session:
+    async with within(sessions, Scope.PROGRESS)() as session:
         operation_id = await repository.id_of_job(session, context.job.id or 0)
     if operation_id is None:
         return await run()
@@ -46,6 +47,7 @@ async def follow(sessions: Sessions, operation_id: UUID, run: Callable[[], Await
     Safe to call again after a worker was killed. An operation that has ended is left alone. One
     whose work raises stays as it is: the job comes again, or `end_lost` finds it.
     """
+    sessions = within(sessions, Scope.PROGRESS)
     if not await _begin(sessions, operation_id):
         return
     token = _followed.set(_Followed(sessions=sessions, operation_id=operation_id))
@@ -60,7 +62,7 @@ async def follow(sessions: Sessions, operation_id: UUID, run: Callable[[], Await
 
 async def end_lost(sessions: Sessions) -> None:
     """End the operations whose job will not come back."""
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.PROGRESS).begin() as session:
         await operations.end_lost(session)
 
 

@@ -23,12 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.accounts.models import Account
 from app.bulk.terminal import load_with_progress
-from app.database import create_engine, create_sessions
+from app.database import create_engine
 from app.encryption.sealed import unlock
 from app.main import create_app, services
 from app.migration import upgrade
-from app.postgres.server import database_server
+from app.postgres.server import Database, database_server
 from app.reference.models import Region
+from app.scopes import Scope, create_sessions
 from app.settings import EncoderKind, Settings
 
 ROUNDS, REQUESTS = 20, 40
@@ -110,7 +111,9 @@ async def all_asked() -> AsyncIterator[dict[str, Asked]]:
     async with AsyncExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shuangku-")))
         settings = Settings(_env_file=None, var_folder=folder, encoder=EncoderKind.NONE)
-        url = await running.enter_async_context(database_server(settings))
+        database = await running.enter_async_context(database_server(settings))
+        await _migrate(database, settings)
+        url = await database.service_url()
         engine = create_engine(url, settings)
         running.push_async_callback(engine.dispose)
         account = await _demonstrated(engine, settings)
@@ -140,10 +143,15 @@ async def _service(settings: Settings, url: URL, limits: str) -> AsyncIterator[F
         yield app
 
 
+async def _migrate(database: Database, settings: Settings) -> None:
+    owner = create_engine(database.owner, settings)
+    await upgrade(owner)
+    await owner.dispose()
+
+
 async def _demonstrated(engine: AsyncEngine, settings: Settings) -> Account:
     """The coordinator of the demonstration pool, which is loaded."""
-    sessions = create_sessions(engine)
-    await upgrade(engine)
+    sessions = create_sessions(engine, Scope.SERVICE)
     unlock(settings.key_ring())
     await load_with_progress(sessions, Console(stderr=True))
     async with sessions() as session:

@@ -17,6 +17,7 @@ from app.changes.models import Change
 from app.database import SessionDep, now
 from app.interface.errors import Conflict, NotSignedIn
 from app.main import create_app
+from app.scopes import Scope, open_scope
 from app.settings import Settings
 from tests.people import People
 
@@ -53,6 +54,7 @@ async def probing(app: FastAPI, settings: Settings) -> AsyncIterator[AsyncClient
     @probe.post("/fail-at-commit", status_code=201)
     async def fail_at_commit(session: SessionDep) -> None:
         await changes.append(session, "probe", uuid4())
+        await open_scope(session, Scope.SERVICE)
         orphan = ApiKey(account_id=uuid4(), name="", prefix="", secret_hash=b"", is_read_only=True)
         session.add(orphan)
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import jobs
 from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, work
 from app.matches.index.tasks import MatchingWork
+from app.scopes import Scope, within
 
 WAIT_SECONDS = 20.0
 
@@ -208,12 +209,16 @@ async def _run_all() -> None:
 
 
 @pytest.fixture
-async def worker(app: Any, database: URL, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def worker(
+    app: Any, service_database: URL, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
     """A worker as `app.worker` runs it, in this process."""
     monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.2)
     matcher = app.state.matcher
-    matching = MatchingWork(sessions=app.state.sessions, encoder=None, indexes=matcher.indexes)
-    task = asyncio.create_task(work(database, {"matching": matching}))
+    matching = MatchingWork(
+        sessions=within(app.state.sessions, Scope.INDEX), encoder=None, indexes=matcher.indexes
+    )
+    task = asyncio.create_task(work(service_database, {"matching": matching}))
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

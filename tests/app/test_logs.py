@@ -24,6 +24,7 @@ from app.accounts.models import Account, Role
 from app.database import SessionDep
 from app.jobs import defer, queue, work
 from app.main import create_app
+from app.scopes import Scope, open_scope
 from app.scrubbing import message_of, safe
 from app.settings import LogFormat, Settings
 from tests.people import People
@@ -142,6 +143,7 @@ async def failing(app: FastAPI, settings: Settings) -> FastAPI:
 
     @probe.post("/taken")
     async def taken(session: SessionDep) -> None:
+        await open_scope(session, Scope.REGISTRATION)
         for _ in range(2):
             session.add(
                 Account(

@@ -89,11 +89,15 @@ async def test_this_machine_reads_them_by_default(app: FastAPI) -> None:
     ],
 )
 async def test_a_setting_says_who_reads_them(
-    settings: Settings, database: URL, access: MetricsAccess, authorization: str, status: int
+    settings: Settings,
+    service_database: URL,
+    access: MetricsAccess,
+    authorization: str,
+    status: int,
 ) -> None:
     changed = {"metrics": access, "metrics_token": TOKEN}
     app = create_app(Settings(_env_file=None, **settings.model_dump() | changed))
-    async with services(app, database):
+    async with services(app, service_database):
         for address in ("127.0.0.1", "192.0.2.1"):
             answer = await scrape(app, address, Authorization=authorization)
             assert answer[0] == status

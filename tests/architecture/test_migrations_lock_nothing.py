@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import URL, Connection, create_engine, event, inspect
 
 from app.migration import revisions
+from app.postgres.roles import VIEWS
 from tests.architecture.test_migrations import migrate
 
 SQUAWK = Path(sys.executable).with_name("squawk")
@@ -103,7 +104,8 @@ def test_new_migrations_lock_no_table_that_is_in_use(connection: Connection) -> 
         tables = set(inspect(connection).get_table_names())
         said.clear()
         migrate(connection, revision)
-        own = [s for s in said if "alembic_version" not in s]
+        # The views are made anew after migrations (app.postgres.roles), and hold no rows.
+        own = [s for s in said if "alembic_version" not in s and VIEWS not in s]
         broken = {rule for rule in faults(own, tables) if (revision, rule) not in EXCUSED}
         assert not broken, f"{revision} {broken}: see migrations/online.py for what to do instead"
 

@@ -15,6 +15,7 @@ from app.accounts import sign_in as operations
 from app.accounts.models import Account, RefreshToken, Role
 from app.accounts.secrets import ALGORITHM, ISSUER, hash_password
 from app.database import now
+from app.scopes import Scope, within
 from app.settings import Settings
 
 EMAIL, PASSWORD, OTHER_PASSWORD = "li@test.invalid", "correct-horse-42", "another-horse-43"
@@ -224,7 +225,8 @@ async def test_token_issued_while_the_password_changes_ends_with_the_others(
     """The change waits for the refresh, or it could not see the token that it must end."""
     token = (await sign_in(client)).json()["refresh_token"]
     tokens, lifetime = app.state.access_tokens, settings.refresh_lifetime
-    async with app.state.sessions() as renewing, app.state.sessions() as changing:
+    sessions = within(app.state.sessions, Scope.SERVICE)
+    async with app.state.sessions() as renewing, sessions() as changing:
         issued = await operations.refresh(renewing, tokens, lifetime, token)
         await renewing.flush()
         changed = await changing.get_one(Account, account.id)

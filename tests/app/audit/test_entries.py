@@ -21,6 +21,7 @@ from app.demands.models import Demand
 from app.interface.auditing import network_of
 from app.jobs import observed, queue
 from app.organizations.access import SERVICE
+from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.audit.entries import entries_of, entry_of, seal, write
 from tests.app.bulk.files import expert, json_lines
@@ -254,7 +255,7 @@ async def test_writers_do_not_wait_for_each_other(app: FastAPI, session: AsyncSe
 async def test_a_job_is_named(app: FastAPI, session: AsyncSession) -> None:
     content = json_lines(expert())
     upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content)
-    async with app.state.sessions.begin() as own:
+    async with within(app.state.sessions, Scope.SERVICE).begin() as own:
         received = await bulk.receive(own, SERVICE, upload)
     await queue.run_worker_async(
         wait=False,

@@ -76,11 +76,11 @@ async def test_a_batch_that_was_undone_tells_what_refused_it(
 
 
 async def test_a_flood_that_the_limits_hold_off_fills_no_log(
-    settings: Settings, database: URL, app: FastAPI, session: AsyncSession, monkeypatch: Any
+    settings: Settings, service_database: URL, app: FastAPI, session: AsyncSession, monkeypatch: Any
 ) -> None:
     limited = create_app(settings.model_copy(update={"rate_limits": "sign-in=2/36000"}))
     body = {"email": "li@test.invalid", "password": "wrong-horse-43"}
-    async with services(limited, database):
+    async with services(limited, service_database):
         for host in ("198.51.100.7", "203.0.113.7"):
             transport = ASGITransport(app=limited, client=(host, 40_000))
             async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:

@@ -18,7 +18,7 @@ from app.audit.models import AuditSeal
 from app.audit.verification import Fault, FaultKind, Verdict, verify
 from app.changes import operations as changes
 from app.interface.models import AuditEntry, UnsealedEntry
-from tests.app.audit.entries import entries_of, seal, tamper, write
+from tests.app.audit.entries import entries_of, owning, seal, tamper, write
 
 YEAR = timedelta(days=365)
 
@@ -222,7 +222,7 @@ async def pretend_retention(app: FastAPI, session: AsyncSession) -> Fault:
     """A well-formed seal says that young entries were dropped for their age."""
     ids = (await seals_of(session))[0].entry_ids
     await tamper(app, "DELETE FROM audit_entries WHERE id = ANY(:ids)", ids=ids)
-    async with app.state.sessions.begin() as forging:
+    async with owning(app) as forging:
         last = (await seals_of(forging))[-1]
         forging.add(chain.link(last, [], 1))
     return Fault(kind=FaultKind.DROPPED_TOO_EARLY, number=4)

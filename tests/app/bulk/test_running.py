@@ -21,6 +21,7 @@ from app.experts.models import Expert, ExpertContact, ExpertKind
 from app.organizations.access import SERVICE
 from app.organizations.models import Organization, OrganizationState
 from app.progress.models import Operation, OperationState
+from app.scopes import Scope, within
 from tests.app.bulk.files import (
     CREDIT_CODE,
     Sessions,
@@ -389,11 +390,11 @@ async def test_achievements_from_a_chinese_sheet(
 async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> OperationState:
     """The state in which an account's partial import of experts ends."""
     upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=PARTIAL)
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         import_ = await operations.start(session, SERVICE, upload)
         import_.account_id = account_id
     await run(sessions, import_.id)
-    async with sessions() as session:
+    async with within(sessions, Scope.SERVICE)() as session:
         body = await operations.get(session, SERVICE, import_.id)
     return body.state
 
@@ -438,7 +439,7 @@ async def test_a_killed_run_is_safe_to_repeat(
         content=json_lines(*(expert(n) for n in range(450))),
         mode=mode,
     )
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         import_id = (await operations.start(own, SERVICE, upload)).id
 
     class Killed(BaseException):
@@ -471,7 +472,7 @@ async def test_a_cancelled_run_keeps_what_its_mode_promises(
     rows[7] = {"external_id": "E7"}
     content = json_lines(*rows)
     upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=mode)
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         import_id = (await operations.start(own, SERVICE, upload)).id
     conninfo = database.set(drivername="postgresql").render_as_string(hide_password=False)
 

@@ -14,6 +14,7 @@ from app.jobs import ATTEMPTS, queue
 from app.organizations.access import SERVICE
 from app.progress import operations as progress
 from app.progress.following import end_lost, follow_job
+from app.scopes import Scope, within
 from tests.app.bulk.files import Sessions, codes, expert, json_lines
 
 UPLOAD = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=json_lines(expert()))
@@ -30,7 +31,7 @@ async def work_once(sessions: Sessions) -> None:
 
 
 async def received(sessions: Sessions) -> Any:
-    async with sessions.begin() as session:
+    async with within(sessions, Scope.SERVICE).begin() as session:
         return (await operations.receive(session, SERVICE, UPLOAD)).id
 
 
@@ -46,9 +47,9 @@ async def test_a_fault_that_stays_ends_the_import_after_the_last_attempt(
     sessions: Sessions, session: AsyncSession, attempts: int, state: str
 ) -> None:
     import_id = await received(sessions)
-    async with sessions.begin() as own:
-        await own.execute(text("ALTER TABLE imported_rows RENAME TO lost"))
-        await own.execute(text(f"UPDATE procrastinate_jobs SET attempts = {attempts}"))
+    await session.execute(text("ALTER TABLE imported_rows RENAME TO lost"))
+    await session.execute(text(f"UPDATE procrastinate_jobs SET attempts = {attempts}"))
+    await session.commit()
     await work_once(sessions)
     await end_lost(sessions)
     body = await operations.get(session, SERVICE, import_id)
@@ -70,7 +71,7 @@ async def test_imports_wait_in_the_queue_for_each_other(
     assert job is not None
     assert job.task_kwargs == {"import_id": str(first)}
     assert await queue.job_manager.fetch_job(queues=None, worker_id=await a_worker()) is None
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         await progress.cancel(own, SERVICE, second)
     body = await operations.get(session, SERVICE, second)
     assert (body.state, codes(body)) == ("cancelled", [])

@@ -15,6 +15,7 @@ from app.encryption.keys import MARK, KeyRing, new_key
 from app.encryption.rotation import MissingKeys, Rotation, require_keys, reseal
 from app.encryption.sealed import ring, unlock
 from app.organizations.models import Organization
+from app.scopes import Scope, within
 from tests.app.bulk.files import Sessions, imported, json_lines, organization
 from tests.app.encryption.values import stored
 from tests.architecture.test_migrations import FOLDER
@@ -31,7 +32,7 @@ async def enter(sessions: Sessions, count: int) -> dict[str, str]:
 
 
 async def phones(sessions: Sessions) -> dict[str, str]:
-    async with sessions() as session:
+    async with within(sessions, Scope.SERVICE)() as session:
         return {o.name: o.contact_phone for o in await session.scalars(select(Organization))}
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.experts import repository
 from app.experts.models import Expert
+from app.scopes import Scope, within
 from tests.app.experts.profiles import COMPLETE, enter, path_of, store
 from tests.people import YIWU, People
 
@@ -200,7 +201,8 @@ async def test_profiles_of_one_account_made_at_once(people: People) -> None:
 async def test_stale_write_fails_instead_of_winning(app: FastAPI, session: AsyncSession) -> None:
     """What read without a lock and writes later learns that it came too late."""
     expert = await store(session)
-    async with app.state.sessions() as late, app.state.sessions() as early:
+    sessions = within(app.state.sessions, Scope.SERVICE)
+    async with sessions() as late, sessions() as early:
         read_late = await repository.find(late, expert.id)
         read_early = await repository.find(early, expert.id)
         assert read_late is not None

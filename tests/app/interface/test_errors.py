@@ -14,13 +14,14 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL, text
 from starlette.exceptions import HTTPException
 
-from app.database import SessionDep, create_engine, create_sessions
+from app.database import SessionDep, create_engine
 from app.health import Condition
 from app.interface import errors
 from app.interface.failures import from_http
 from app.main import create_app
 from app.matches.index.ranking import create_matcher
 from app.postgres.embedded import EmbeddedServer
+from app.scopes import create_sessions
 from app.settings import Settings
 from tests.people import People
 

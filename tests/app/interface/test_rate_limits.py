@@ -24,6 +24,7 @@ from app.interface.policies import RateClass, policies_of
 from app.interface.tasks import forget_old_counters
 from app.main import create_app, services
 from app.postgres.embedded import EmbeddedServer
+from app.scopes import Scope, within
 from app.settings import Settings
 from tests.people import People
 
@@ -37,13 +38,13 @@ class Start(Protocol):
 
 
 @pytest.fixture
-async def start(settings: Settings, database: URL) -> AsyncIterator[Start]:
+async def start(settings: Settings, service_database: URL) -> AsyncIterator[Start]:
     """Starts one more process, as it were, on this test's database."""
     async with AsyncExitStack() as running:
 
         async def begin(rate_limits: str) -> FastAPI:
             app = create_app(settings.model_copy(update={"rate_limits": rate_limits}))
-            await running.enter_async_context(services(app, database))
+            await running.enter_async_context(services(app, service_database))
             return app
 
         yield begin
@@ -84,7 +85,7 @@ async def sign_in(
 @pytest.fixture
 async def owner(start: Start) -> Account:
     app = await start("")
-    async with app.state.sessions.begin() as session:
+    async with within(app.state.sessions, Scope.SERVICE).begin() as session:
         account = Account(
             email=OWNER,
             display_name="李",
@@ -197,7 +198,8 @@ async def test_most_requests_ask_nobody(start: Start) -> None:
 
 async def test_an_account_has_one_share_for_all_its_keys_and_addresses(start: Start) -> None:
     app = await start("reads=20/36000")
-    async with app.state.sessions() as session, People(app, session) as people:
+    sessions = within(app.state.sessions, Scope.SERVICE)
+    async with sessions() as session, People(app, session) as people:
         account = await people.account(Role.EXPERT)
         own = await people.client(account)
         tokens = [own.headers["Authorization"].removeprefix("Bearer ")]

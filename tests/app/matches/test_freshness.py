@@ -41,12 +41,15 @@ def signed_in(app: FastAPI, client: AsyncClient) -> AsyncClient:
 
 
 async def test_the_life_of_an_expert_is_followed_by_every_process(
-    people: People, session: AsyncSession, settings: Settings, database: URL
+    people: People, session: AsyncSession, settings: Settings, service_database: URL
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
     here = await people.coordinator()
-    async with another_process(settings, database) as other, signed_in(other, here) as there:
+    async with (
+        another_process(settings, service_database) as other,
+        signed_in(other, here) as there,
+    ):
 
         async def best() -> list[dict[str, Any]]:
             runs = [await scenes.match(client, demand.id) for client in (here, there)]
@@ -106,7 +109,7 @@ async def test_a_withdrawn_demand_leaves_the_index_and_what_is_not_committed_sta
 
 
 async def test_an_index_built_fresh_ranks_as_the_one_that_followed(
-    people: People, session: AsyncSession, settings: Settings, database: URL, tmp_path: Path
+    people: People, session: AsyncSession, settings: Settings, service_database: URL, tmp_path: Path
 ) -> None:
     pool = await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -121,7 +124,10 @@ async def test_an_index_built_fresh_ranks_as_the_one_that_followed(
     assert answer.status_code == 200
     followed = await scenes.match(here, demand.id)
     elsewhere = settings.model_copy(update={"var_folder": tmp_path})
-    async with another_process(elsewhere, database) as other, signed_in(other, here) as there:
+    async with (
+        another_process(elsewhere, service_database) as other,
+        signed_in(other, here) as there,
+    ):
         built = await scenes.match(there, demand.id)
     assert built["index_version"] == followed["index_version"]
     assert names(built) == names(followed)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
@@ -22,6 +22,8 @@ from app.matches.index import fitting
 from app.matches.index.live import LiveIndex
 from app.matches.index.tasks import MatchingWork
 from app.matches.models import Pool, StoredModel
+from app.postgres.cluster import SUPERUSER
+from app.scopes import Scope, within
 from app.settings import Settings
 from matching import MatchIndex
 from matching.columns import flatten
@@ -37,8 +39,8 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(own: Settings, database: URL) -> AsyncIterator[FastAPI]:
-    async with another_process(own, database) as app:
+async def app(own: Settings, service_database: URL) -> AsyncIterator[FastAPI]:
+    async with another_process(own, service_database) as app:
         yield app
 
 
@@ -48,11 +50,11 @@ def live_of(app: FastAPI, pool: Pool = Pool.EXPERTS) -> LiveIndex:
 
 
 @asynccontextmanager
-async def restarted(app: FastAPI, database: URL) -> AsyncIterator[LiveIndex]:
+async def restarted(app: FastAPI, service_database: URL) -> AsyncIterator[LiveIndex]:
     """The same application with nothing in memory and everything on disk, as after a restart."""
     before = app.state.sessions, app.state.matcher
     try:
-        async with services(app, database):
+        async with services(app, service_database):
             yield live_of(app)
     finally:
         app.state.sessions, app.state.matcher = before
@@ -69,7 +71,7 @@ def retold(path: Path, **told: object) -> None:
 
 
 async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     pool = await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -83,30 +85,30 @@ async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
     # What the file holds is not read from the table again: a change nobody was told of proves it.
     pool["茶叶"].research_directions = ["锦纶染色；热黄变控制；超细旦锦纶针织物"]
     await session.commit()
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         after = await scenes.match(staff, demand.id)
     assert set(names(after)) == {"染整", "新人", "茶叶", "电机"}
     assert after["index_version"] == before["index_version"]
     tea = next(m for m in after["matches"] if m["expert"]["name"] == "茶叶")
     assert tea["terms"] == []
     # A loaded index is saved again with all it has followed since.
-    async with restarted(app, database) as live:
+    async with restarted(app, service_database) as live:
         await live.save()
         answer = await staff.post(f"/experts/{pool['耐火'].id}:reinstate")
         assert answer.status_code == 200
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         assert len(names(await scenes.match(staff, demand.id))) == 5
 
 
 async def test_a_loaded_index_gives_the_same_scores(
-    people: People, session: AsyncSession, app: FastAPI, database: URL
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
     staff = await people.coordinator()
     before = await scenes.match(staff, demand.id)
     await live_of(app).save()
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         after = await scenes.match(staff, demand.id)
     assert names(after) == names(before)
     assert scores(after) == pytest.approx(scores(before), abs=1e-6)
@@ -152,7 +154,7 @@ DAMAGE: list[Callable[[Path], object]] = [
 
 
 async def test_a_damaged_or_foreign_snapshot_is_made_again(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -162,7 +164,7 @@ async def test_a_damaged_or_foreign_snapshot_is_made_again(
         await live_of(app).save()
         (path,) = saved(own.var_folder)
         damage(path)
-        async with restarted(app, database):
+        async with restarted(app, service_database):
             after = await scenes.match(staff, demand.id)
         assert scores(after) == pytest.approx(scores(before), abs=1e-6)
         assert after["index_version"] == before["index_version"]
@@ -171,7 +173,7 @@ async def test_a_damaged_or_foreign_snapshot_is_made_again(
 
 
 async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -181,12 +183,12 @@ async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
     (path,) = saved(own.var_folder)
     retold(path, oldest=4_000_000_000)
     await scenes.expert(session, "新人", "锦纶染色")
-    async with restarted(app, database):
+    async with restarted(app, service_database):
         assert "新人" in names(await scenes.match(staff, demand.id))
 
 
 async def test_a_new_version_is_taken_up_and_older_snapshots_go(
-    people: People, session: AsyncSession, app: FastAPI, database: URL, own: Settings
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL, own: Settings
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
@@ -195,7 +197,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     await live_of(app).save()
     (old,) = saved(own.var_folder)
     await scenes.expert(session, "新人", "锦纶染色")
-    async with app.state.sessions.begin() as other:
+    async with within(app.state.sessions, Scope.INDEX).begin() as other:
         await fitting.fit(other, Pool.EXPERTS, None)
     second = await scenes.match(staff, demand.id)
     assert second["index_version"] != first["index_version"]
@@ -211,7 +213,7 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     people: People,
     session: AsyncSession,
     app: FastAPI,
-    database: URL,
+    service_database: URL,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await scenes.expert(session, "抢手", "锦纶染色", yearly_capacity=1)
@@ -227,7 +229,7 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     with monkeypatch.context() as clock:
         clock.setattr("app.matches.calendar.now", lambda: new_year)
         assert names(await scenes.match(staff, demand.id)) == ["抢手"]
-        async with restarted(app, database):
+        async with restarted(app, service_database):
             assert names(await scenes.match(staff, demand.id)) == ["抢手"]
     last_second = datetime(year, 12, 31, 23, 59, 59, tzinfo=CHINA)
     monkeypatch.setattr("app.matches.calendar.now", lambda: last_second)
@@ -235,13 +237,13 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
 
 
 async def test_processes_of_a_host_share_one_file(
-    session: AsyncSession, app: FastAPI, own: Settings, database: URL
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
 ) -> None:
     """One builds it, the others map what it wrote, even if all start at once."""
     await scenes.pool(session)
     async with (
-        another_process(own, database) as second,
-        another_process(own, database) as third,
+        another_process(own, service_database) as second,
+        another_process(own, service_database) as third,
     ):
         lives = [live_of(process) for process in (app, second, third)]
         indexes = await asyncio.gather(*(live.refresh() for live in lives))
@@ -262,11 +264,11 @@ def is_mapped(index: MatchIndex) -> bool:
 
 
 async def test_what_one_process_wrote_the_others_take_up(
-    session: AsyncSession, app: FastAPI, own: Settings, database: URL
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
 ) -> None:
     """Much has changed: each holds it apart from the others, until one of them has written it."""
     await scenes.pool(session)
-    async with another_process(own, database) as other:
+    async with another_process(own, service_database) as other:
         one, two = live_of(app), live_of(other)
         for live in (one, two):
             assert len(await live.refresh() or ()) == 4
@@ -325,17 +327,16 @@ async def test_without_a_disk_to_write_to_it_matches_all_the_same(
 
 
 async def test_a_version_is_saved_before_anybody_hears_of_it(
-    session: AsyncSession, app: FastAPI, own: Settings, database: URL
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
 ) -> None:
     await scenes.pool(session)
     live = live_of(app)
     await live.refresh()
-    async with another_process(own, database) as other:
-        work = MatchingWork(
-            sessions=other.state.sessions, encoder=None, indexes=other.state.matcher.indexes
-        )
+    async with another_process(own, service_database) as other:
+        sessions = within(other.state.sessions, Scope.INDEX)
+        work = MatchingWork(sessions=sessions, encoder=None, indexes=other.state.matcher.indexes)
         await scenes.expert(session, "新人", "锦纶染色")
-        async with other.state.sessions.begin() as fitting_session:
+        async with sessions.begin() as fitting_session:
             fitted = await fitting.fit(fitting_session, Pool.EXPERTS, work.encoder)
             assert fitted is not None
             await live_of(other).keep(fitted)
@@ -354,13 +355,16 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
 
 
 async def begin_new_epoch(app: FastAPI) -> None:
-    engine: AsyncEngine = app.state.sessions.kw["bind"]
-    async with engine.connect() as connection:
+    """By the owner of the tables, as a restore does."""
+    service: AsyncEngine = app.state.sessions.kw["bind"]
+    owner = create_async_engine(service.url.set(username=SUPERUSER))
+    async with owner.connect() as connection:
         assert await settle(connection, is_restored=True)
+    await owner.dispose()
 
 
 async def test_nothing_of_before_a_restore_is_taken_for_what_is(
-    session: AsyncSession, app: FastAPI, own: Settings, database: URL
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
 ) -> None:
     """Neither a file, nor what the process stands at, nor the rebuilds that it has had."""
     await scenes.pool(session)
@@ -369,13 +373,13 @@ async def test_nothing_of_before_a_restore_is_taken_for_what_is(
     await live.rebuild()
     assert live._standing.obeyed > 0
     await begin_new_epoch(app)
-    async with another_process(own, database) as other:
+    async with another_process(own, service_database) as other:
         before = live.current
         await live_of(other).refresh()
         (path,) = saved(own.var_folder)
         await live.share()  # there is a newer file, which is not of this process's epoch
         assert live.current is before
-        async with app.state.sessions.begin() as fitting_session:
+        async with within(app.state.sessions, Scope.INDEX).begin() as fitting_session:
             fitted = await fitting.fit(fitting_session, Pool.EXPERTS, None)
             assert fitted is not None
             await live.keep(fitted)

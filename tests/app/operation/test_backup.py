@@ -33,6 +33,7 @@ from app.operation.restore import Refused, restore, restore_keys
 from app.postgres import embedded
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
+from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
 from tests.app.demands import forms
 from tests.app.matches import scenes
@@ -48,8 +49,8 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(own: Settings, database: URL) -> AsyncIterator[FastAPI]:
-    async with another_process(own, database) as app:
+async def app(own: Settings, service_database: URL) -> AsyncIterator[FastAPI]:
+    async with another_process(own, service_database) as app:
         yield app
 
 
@@ -136,7 +137,7 @@ async def test_a_restored_database_has_every_row_matches_and_goes_on(
     assert len(rows(empty)["changes"]) == len(kept["changes"])
 
     # The same folder, the index of the future in it: the restored pool is matched all the same.
-    async with another_process(own, empty) as restored:
+    async with another_process(own, empty.set(username=SERVICE_ROLE)) as restored:
         client = await People(restored, session).client(staff_account)
         after = await scenes.match(client, demand.id)
         assert names(after) == names(before)
@@ -227,7 +228,7 @@ async def test_positions_of_before_a_restore_are_worth_nothing(
     assert len(await live.refresh() or ()) == 4
     with pytest.raises(EpochEnded):
         await changes.read_since(session, position)
-    async with another_process(own, database) as restarted:
+    async with another_process(own, database.set(username=SERVICE_ROLE)) as restarted:
         saved_by_the_old = await restarted.state.matcher.indexes[Pool.EXPERTS].refresh()
         assert len(saved_by_the_old) == 4
 
@@ -289,7 +290,7 @@ def _cut_unseen(file: Path) -> None:
     _edit(file, sha256=archives.digest(file))
 
 
-def _miscount(file: Path) -> None:
+def miscount(file: Path) -> None:
     tables = json.loads(archives.manifest_path(file).read_text())["tables"]
     _edit(file, tables=tables | {"regions": [1, "0"]})
 
@@ -304,7 +305,7 @@ def _edit(file: Path, **changed: Any) -> None:
     [
         _cut,
         _cut_unseen,
-        _miscount,
+        miscount,
         lambda file: _edit(file, revision="9999"),
         lambda file: _edit(file, format=99),
         lambda file: archives.manifest_path(file).write_text("{"),

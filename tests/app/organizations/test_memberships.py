@@ -118,8 +118,10 @@ async def test_an_evaluator_acts_for_nobody(people: People) -> None:
     evaluator = await people.account(Role.EVALUATOR)
     body = {"organization_id": str(organization.id), "account_id": str(evaluator.id)}
     own = await people.client(evaluator)
-    for asking in (own, await people.coordinator(YIWU)):
+    for asking in (own, await people.administrator()):
         assert (await asking.post("/memberships", json=body)).status_code == 403
+    unknown = await (await people.coordinator(YIWU)).post("/memberships", json=body)
+    assert unknown.json()["errors"][0]["code"] == "unknown_account"
     await people.join(evaluator, organization)
     path = f"/organizations/{organization.id}"
     assert (await own.get(path)).json()["allowed_actions"] == []

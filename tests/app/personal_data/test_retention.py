@@ -15,6 +15,7 @@ from app.matches.models import Match, MatchRun
 from app.organizations.models import Organization, OrganizationState
 from app.personal_data.retention import let_go
 from app.progress.models import Operation, OperationState
+from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.experts.profiles import store
 from tests.app.matches import scenes
@@ -37,7 +38,7 @@ async def count(session: AsyncSession, table: type[Base]) -> int:
 
 
 async def run(app: FastAPI, settings: Settings) -> None:
-    await let_go(app.state.sessions, settings)
+    await let_go(within(app.state.sessions, Scope.SERVICE), settings)
 
 
 async def test_removed_experts_and_closed_accounts_are_erased(

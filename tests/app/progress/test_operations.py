@@ -16,6 +16,7 @@ from app.organizations.access import SERVICE
 from app.progress import operations
 from app.progress.following import Sessions, advance, end_lost, follow, follow_job
 from app.progress.models import Operation
+from app.scopes import Scope, within
 from tests.app.bulk.files import expert, json_lines
 from tests.people import People
 
@@ -192,7 +193,7 @@ async def test_a_worker_follows_the_jobs_that_somebody_asked_for(
         heard.append(word)
         await advance(1, 1)
 
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         await hear.defer_async(word="by the clock")
         operation = await operations.create(own, SERVICE, "hear")
         await operations.enqueue(own, operation, word="asked for")
@@ -255,7 +256,7 @@ async def test_problems_are_told_in_the_readers_language(
 async def test_work_of_the_command_line_is_lost_when_it_is_silent_for_an_hour(
     administrator: AsyncClient, session: AsyncSession, sessions: Sessions
 ) -> None:
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         operation = await operations.create(own, SERVICE, "run_import")
     await end_lost(sessions)
     assert (await read(administrator, {"id": operation.id}))["state"] == "queued"
@@ -284,7 +285,7 @@ async def test_old_operations_are_deleted_but_for_what_imports_show(
         .values(finished_at=now() - month, created_at=now() - month)
     )
     await session.commit()
-    async with sessions.begin() as own:
+    async with within(sessions, Scope.SERVICE).begin() as own:
         await operations.delete_old(own)
     left = {o["id"] for o in (await administrator.get("/operations")).json()["items"]}
     assert left == {o["id"] for o in (living, of_import, young)}

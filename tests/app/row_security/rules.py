@@ -1,0 +1,240 @@
+"""What the application's own rules say of every protected table, to compare PostgreSQL with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.accounts.models import (
+    Account,
+    ApiKey,
+    Identity,
+    PasswordReset,
+    RecoveryCode,
+    RefreshToken,
+    Role,
+    SecondFactor,
+)
+from app.accounts.operations import may_manage as may_manage_account
+from app.achievements import access as achievements
+from app.achievements.models import Achievement
+from app.audit.models import AuditSeal
+from app.bulk.models import Import, ImportedRow
+from app.database import Base
+from app.demands import access as demands
+from app.demands.models import Demand, Handover
+from app.experts import access as experts
+from app.experts.models import Consent, Evidence, Expert, ExpertContact
+from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
+from app.lifecycle import Party
+from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.matches.operations import MATCHING
+from app.organizations import memberships, operations
+from app.organizations.access import ORGANIZATION_ROLES, Actor
+from app.organizations.models import Membership, MembershipState, Organization
+from app.progress.models import Operation
+from tests.app.row_security.world import World
+
+Rule = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Who may read a row, add it, change it without moving it, and delete it."""
+
+    reads: Rule
+    adds: Rule
+    changes: Rule
+    deletes: Rule
+
+
+def never(record: Any) -> bool:
+    return False
+
+
+def always(record: Any) -> bool:
+    return True
+
+
+class Application:
+    """The rules for one actor, in a world."""
+
+    def __init__(self, world: World, account: Account, actor: Actor) -> None:
+        self.world, self.account, self.actor = world, account, actor
+        self.rules: dict[type[Base], Rules] = {
+            Account: self._rules(self._meets, self._manages, self._is_self_or_managed),
+            ApiKey: self._rules(self._is_own, self._is_own, self._is_own),
+            RefreshToken: self._rules(self._of_account, self._is_own, self._of_account),
+            PasswordReset: self._rules(self._of_account, self._of_managed, self._of_account),
+            Identity: self._rules(self._is_own, self._is_own, never, self._is_own),
+            SecondFactor: self._rules(
+                self._of_administrated, self._is_own, *2 * (self._of_administrated,)
+            ),
+            RecoveryCode: self._rules(*3 * (self._of_own_factor,)),
+            Organization: self._rules(self._knows, self._in_region, self._belongs),
+            Membership: self._rules(self._reads_membership, self._asks, self._decides),
+            Expert: self._rules(
+                lambda e: experts.may_read(actor, e), *2 * (lambda e: bool(self._of_expert(e)),)
+            ),
+            Evidence: self._rules(
+                lambda r: experts.may_read(actor, self._expert(r)),
+                *3 * (lambda r: bool(self._of_expert(self._expert(r))),),
+            ),
+            ExpertContact: self._rules(*3 * (self._is_person_or_staff,)),
+            Consent: self._rules(*2 * (self._is_person_or_staff,), never),
+            Achievement: self._rules(
+                lambda a: achievements.may_read(actor, a),
+                *2 * (lambda a: bool(achievements.parties_of(actor, a)),),
+            ),
+            Demand: self._rules(
+                self._reads_demand, *2 * (lambda d: bool(self._of_demand(d) & demands.MANAGING),)
+            ),
+            Handover: self._rules(
+                lambda h: demands.may_read_in_full(actor, self._demand(h)),
+                lambda h: Party.STAFF in self._of_demand(self._demand(h)),
+                never,
+            ),
+            MatchRun: self._rules(
+                lambda r: self._looks(r) or any(map(self._is_candidate, self._matches(r))),
+                self._looks,
+                never,
+            ),
+            Match: self._rules(
+                lambda m: self._looks(self._run(m)) or self._is_candidate(m),
+                lambda m: self._looks(self._run(m)),
+                self._carries,
+            ),
+            Judgment: self._rules(*2 * (lambda j: self._carries(self._match(j)),), never),
+            MatchReview: self._rules(
+                lambda r: self._carries(self._match(r)) or self._is_candidate(self._match(r)),
+                lambda r: self._is_candidate(self._match(r)),
+                lambda r: self._carries(self._match(r)),
+            ),
+            Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
+            Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
+            ImportedRow: self._rules(never, never, never),
+            AuditEntry: self._rules(self._administers, always, never),
+            UnsealedEntry: self._rules(self._administers, always, never),
+            AuditSeal: self._rules(self._administers, never, never),
+            KeptAnswer: self._rules(*3 * (lambda k: k.principal == account.id,)),
+        }
+
+    @staticmethod
+    def _rules(reads: Rule, adds: Rule, changes: Rule, deletes: Rule = never) -> Rules:
+        return Rules(reads=reads, adds=adds, changes=changes, deletes=deletes)
+
+    # accounts
+
+    def _is_own(self, record: Any) -> bool:
+        return bool(record.account_id == self.account.id)
+
+    def _manages(self, account: Account) -> bool:
+        return may_manage_account(self.account, account)
+
+    def _is_self_or_managed(self, account: Account) -> bool:
+        return account.id == self.account.id or self._manages(account)
+
+    def _meets(self, account: Account) -> bool:
+        """Whose name stands in a membership that one reads, besides those one manages."""
+        theirs = [m for m in self.world.of(Membership) if m.account_id == account.id]
+        return self._is_self_or_managed(account) or any(map(self._reads_membership, theirs))
+
+    def _of_managed(self, record: Any) -> bool:
+        return self._manages(self.world.find(Account, record.account_id))
+
+    def _of_account(self, record: Any) -> bool:
+        return self._is_own(record) or self._of_managed(record)
+
+    def _of_administrated(self, record: Any) -> bool:
+        return self._is_own(record) or self.actor.role is Role.ADMINISTRATOR
+
+    def _administers(self, record: Any) -> bool:
+        return self.actor.role is Role.ADMINISTRATOR
+
+    def _of_own_factor(self, record: RecoveryCode) -> bool:
+        return self._is_own(self.world.find(SecondFactor, record.factor_id))
+
+    # organizations
+
+    def _in_region(self, organization: Organization) -> bool:
+        return self.actor.manages_region(organization.region_code)
+
+    def _belongs(self, organization: Organization) -> bool:
+        return operations.may_manage(self.actor, organization)
+
+    def _knows(self, organization: Organization) -> bool:
+        """Besides what the interface lists, whose demand one reads and whom one has asked."""
+        has_asked = self.actor.role in ORGANIZATION_ROLES and any(
+            m.account_id == self.account.id and m.organization_id == organization.id
+            for m in self.world.of(Membership)
+        )
+        theirs = [d for d in self.world.of(Demand) if d.organization_id == organization.id]
+        is_owner = any(map(self._reads_demand, theirs))
+        return operations.may_read(self.actor, organization) or has_asked or is_owner
+
+    def _of_membership(self, membership: Membership) -> set[Party]:
+        is_staff = self._in_region(self.world.find(Organization, membership.organization_id))
+        is_person = self._is_own(membership)
+        parties = {Party.STAFF: is_staff, Party.PERSON: is_person}
+        return {party for party, is_held in parties.items() if is_held}
+
+    def _reads_membership(self, membership: Membership) -> bool:
+        is_colleague = self.actor.acts_for(membership.organization_id)
+        return bool(self._of_membership(membership)) or is_colleague
+
+    def _asks(self, membership: Membership) -> bool:
+        parties = self._of_membership(membership)
+        is_request = membership.state is MembershipState.REQUESTED
+        return Party.STAFF in parties or (Party.PERSON in parties and is_request)
+
+    def _decides(self, membership: Membership) -> bool:
+        """A row that a person leaves behind has been revoked."""
+        revoke = memberships.TRANSITIONS["revoke"]
+        parties = self._of_membership(membership)
+        return Party.STAFF in parties or bool(
+            revoke.parties & parties and membership.state is revoke.target
+        )
+
+    # experts, demands, matches
+
+    def _of_expert(self, expert: Expert) -> set[Party]:
+        return experts.parties_of(self.actor, expert)
+
+    def _expert(self, record: Any) -> Expert:
+        found: Expert = self.world.find(Expert, record.expert_id)
+        return found
+
+    def _is_person_or_staff(self, record: Any) -> bool:
+        return experts.may_read_contact(self.actor, self._expert(record))
+
+    def _of_demand(self, demand: Demand) -> set[Party]:
+        return demands.parties_of(self.actor, demand)
+
+    def _demand(self, record: Any) -> Demand:
+        found: Demand = self.world.find(Demand, record.demand_id)
+        return found
+
+    def _reads_demand(self, demand: Demand) -> bool:
+        """An expert also reads those that they were matched to, see `app.matches.reviews`."""
+        runs = [r for r in self.world.of(MatchRun) if r.demand_id == demand.id]
+        is_matched = any(self._is_candidate(m) for run in runs for m in self._matches(run))
+        return demands.may_read(self.actor, demand) or is_matched
+
+    def _run(self, match: Match) -> MatchRun:
+        found: MatchRun = self.world.find(MatchRun, match.run_id)
+        return found
+
+    def _match(self, record: Any) -> Match:
+        found: Match = self.world.find(Match, record.match_id)
+        return found
+
+    def _matches(self, run: MatchRun) -> list[Match]:
+        return [match for match in self.world.of(Match) if match.run_id == run.id]
+
+    def _looks(self, run: MatchRun) -> bool:
+        return bool(self._of_demand(self._demand(run)) & MATCHING)
+
+    def _carries(self, match: Match) -> bool:
+        return Party.STAFF in self._of_demand(self._demand(self._run(match)))
+
+    def _is_candidate(self, match: Match) -> bool:
+        return Party.PERSON in self._of_expert(self._expert(match))

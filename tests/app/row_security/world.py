@@ -1,0 +1,316 @@
+"""A small world with records of every region, state and owner, and somebody of every kind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from app.accounts.models import (
+    Account,
+    ApiKey,
+    Identity,
+    PasswordReset,
+    RecoveryCode,
+    RefreshToken,
+    Role,
+    SecondFactor,
+)
+from app.achievements.models import Achievement, AchievementState
+from app.audit.models import AuditSeal
+from app.bulk.models import Import, ImportedRow, ImportKind, ImportMode
+from app.database import Base, now
+from app.demands.models import Demand, DemandState, Handover, HandoverKind
+from app.experts.models import (
+    Consent,
+    ConsentPurpose,
+    ConsentSource,
+    Evidence,
+    EvidenceKind,
+    Expert,
+    ExpertContact,
+    ExpertKind,
+    ExpertState,
+)
+from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
+from app.matches.models import Judgment, Match, MatchReview, MatchRun, Trigger, Verdict
+from app.organizations.models import (
+    Membership,
+    MembershipState,
+    Organization,
+    OrganizationKind,
+    OrganizationState,
+)
+from app.progress.models import Operation, OperationState
+from app.search import search_vector
+from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
+
+HANGZHOU, COUNTRY = "330100", "000000"
+# The four levels, a neighbour, another province, and no region at all.
+REGIONS = (None, ZHEJIANG, JINHUA, YIWU, HANGZHOU, GUANGZHOU)
+
+
+@dataclass
+class World:
+    """Everything that was stored, by type."""
+
+    records: dict[type[Base], list[Any]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def add(self, record: Any) -> Any:
+        self.records.setdefault(type(record), []).append(record)
+        return record
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return self.records[kind]
+
+    def find(self, kind: type[Any], record_id: UUID | None) -> Any:
+        return next(record for record in self.of(kind) if record.id == record_id)
+
+
+async def build(session: AsyncSession) -> World:
+    world = World()
+    _organizations(world)
+    _accounts(world)
+    _memberships(world)
+    _experts(world)
+    _demands(world)
+    for region in REGIONS:
+        for state in (AchievementState.REGISTERED, AchievementState.PUBLISHED):
+            world.add(_achievement(region, state, None))
+    for organization in world.of(Organization)[:6]:
+        world.add(_achievement(GUANGZHOU, AchievementState.WITHDRAWN, organization.id))
+    _matches(world)
+    _audit(world)
+    for records in world.records.values():  # in the order of foreign keys
+        session.add_all(records)
+        await session.flush()
+    await session.commit()
+    return world
+
+
+def _organizations(world: World) -> None:
+    for state in OrganizationState:
+        for region in REGIONS:
+            number = next(world.numbers)
+            world.add(
+                Organization(
+                    name=f"机构{number}",
+                    unified_social_credit_code=f"{number:018d}",
+                    kind=OrganizationKind.ENTERPRISE,
+                    region_code=region,
+                    state=state,
+                    search=search_vector([]),
+                )
+            )
+
+
+def _accounts(world: World) -> None:
+    for role in Role:
+        for region in REGIONS if role is Role.COORDINATOR else (None, YIWU, GUANGZHOU):
+            _account(world, role, region)
+    world.of(Account)[0].is_active = False
+
+
+def _account(world: World, role: Role, region: str | None) -> None:
+    number = next(world.numbers)
+    account = world.add(
+        Account(
+            email=f"a{number}@test.invalid",
+            display_name=f"{role} {region}",
+            role=role,
+            region_code=region,
+            password_hash="-",
+            is_active=True,
+        )
+    )
+    secret, of = str(number).encode(), {"account_id": account.id}
+    world.add(ApiKey(**of, name="", prefix="", secret_hash=b"k" + secret))
+    world.add(RefreshToken(**of, family_id=account.id, token_hash=b"t" + secret, expires_at=now()))
+    world.add(PasswordReset(**of, code_hash=b"r" + secret))
+    world.add(Identity(**of, issuer="https://i.invalid", subject=str(number)))
+    factor = world.add(SecondFactor(**of))
+    world.add(RecoveryCode(factor_id=factor.id, code_hash=b"c" + secret))
+    operation = world.add(
+        Operation(**of, kind="run_import", done_count=0, state=OperationState.DONE)
+    )
+    world.add(
+        Import(
+            **of,
+            id=operation.id,
+            operation=operation,
+            kind=ImportKind.EXPERTS,
+            filename="",
+            mode=ImportMode.PARTIAL,
+            report=[],
+        )
+    )
+    world.add(KeptAnswer(principal=account.id, key="k", fingerprint=b"", body=b""))
+
+
+def _memberships(world: World) -> None:
+    """Everybody stands in some relation to organizations, staff too, who act for none."""
+    states, organizations = list(MembershipState), world.of(Organization)
+    for number, account in enumerate(world.of(Account)):
+        for offset, state in enumerate(states):
+            organization = organizations[(5 * number + 7 * offset) % len(organizations)]
+            world.add(
+                Membership(account_id=account.id, organization_id=organization.id, state=state)
+            )
+
+
+def _experts(world: World) -> None:
+    people = [a for a in world.of(Account) if a.role is Role.EXPERT]
+    owners = world.of(Organization)
+    for state in (ExpertState.DRAFT, ExpertState.IN_POOL, ExpertState.REMOVED):
+        for region in REGIONS:
+            account = people.pop() if people and region == GUANGZHOU else None
+            number = next(world.numbers)
+            _expert(
+                world,
+                state=state,
+                region_code=region,
+                account_id=account.id if account else None,
+                organization_id=owners[number % len(owners)].id if number % 2 else None,
+            )
+
+
+def _expert(world: World, **fields: Any) -> None:
+    number = next(world.numbers)
+    expert = world.add(
+        Expert(
+            **fields,
+            name="某人",
+            kind=ExpertKind.EXPERT,
+            external_id=f"E{number}",
+            search=search_vector([]),
+        )
+    )
+    of = {"expert_id": expert.id}
+    world.add(Evidence(**of, kind=EvidenceKind.PATENT, title="某专利"))
+    world.add(ExpertContact(**of, phone="0579-85550100"))
+    world.add(
+        Consent(
+            **of,
+            purpose=ConsentPurpose.MATCHING,
+            is_given=True,
+            source=ConsentSource.ONLINE,
+            text_version="1",
+        )
+    )
+    world.add(
+        ImportedRow(
+            kind=ImportKind.EXPERTS,
+            record_id=expert.id,
+            fingerprint=b"",
+            imported_at=now(),
+            change_id=number,
+        )
+    )
+
+
+def _demands(world: World) -> None:
+    ways: list[dict[str, Any]] = [
+        {},
+        {"handed_to_region_code": ZHEJIANG},
+        {"handed_to_region_code": COUNTRY},
+        {"handed_to_region_code": GUANGZHOU},
+        {"shared_region_codes": [HANGZHOU, GUANGZHOU]},
+    ]
+    for state in (DemandState.DRAFT, DemandState.PUBLISHED, DemandState.WITHDRAWN):
+        for region in REGIONS:
+            for way in ways:
+                _demand(world, state=state, region_code=region, **way)
+
+
+def _demand(world: World, **fields: Any) -> None:
+    number, owners = next(world.numbers), world.of(Organization)
+    demand = world.add(
+        Demand(
+            **fields,
+            organization_id=owners[number % len(owners)].id,
+            title="某需求",
+            external_id=f"D{number}",
+            search=search_vector([]),
+        )
+    )
+    world.add(
+        Handover(demand_id=demand.id, kind=HandoverKind.SHARED, to_region_code=YIWU, reason="")
+    )
+
+
+def _achievement(
+    region: str | None, state: AchievementState, organization_id: UUID | None
+) -> Achievement:
+    return Achievement(
+        name="某成果",
+        state=state,
+        region_code=region,
+        organization_id=organization_id,
+        search=search_vector([]),
+    )
+
+
+def _audit(world: World) -> None:
+    person = world.of(Account)[1]
+    entry = world.add(
+        AuditEntry(
+            id=uuid7(), action="GET /me", account_id=person.id, record_ids=[person.id], fields=[]
+        )
+    )
+    world.add(UnsealedEntry(entry_id=entry.id))
+    seal = {"entry_ids": [], "digests": b"", "previous_hash": b"", "hash": b""}
+    moments = {"sealed_at": now(), "newest_at": now()}
+    world.add(AuditSeal(id=uuid7(), number=1, dropped_through=0, **seal, **moments))
+
+
+def _matches(world: World) -> None:
+    own = [e for e in world.of(Expert) if e.account_id is not None]
+    for number, demand in enumerate(world.of(Demand)[::3]):
+        run = world.add(
+            MatchRun(
+                demand_id=demand.id,
+                trigger=Trigger.BY_HAND,
+                index_version="",
+                encoder="",
+                pending=0,
+                parameters={},
+                durations={},
+                exclusions=[],
+            )
+        )
+        others = world.of(Expert)
+        for rank, expert in enumerate((own[number % len(own)], others[number % len(others)]), 1):
+            _match(world, run, expert, rank)
+
+
+def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:
+    match = world.add(
+        Match(
+            run_id=run.id,
+            expert_id=expert.id,
+            rank=rank,
+            score=1.0,
+            contributions=[],
+            features={},
+            terms=[],
+            evidence=[],
+            uncovered_keywords=[],
+            is_pending=False,
+            verdict=Verdict.RECOMMENDED,
+        )
+    )
+    world.add(
+        Judgment(
+            match_id=match.id,
+            verdict=Verdict.RECOMMENDED,
+            rank=1,
+            score=1.0,
+            features={},
+            index_version="",
+        )
+    )
+    world.add(MatchReview(match_id=match.id, reason="", answer=""))
