@@ -147,9 +147,10 @@ class Cluster:
 
     def ensure_login(self, role: str) -> None:
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
-            query = "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s"
-            if connection.execute(query, [role]).fetchone() != (True,):
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+            query = "SELECT FROM pg_roles WHERE rolname = %s"
+            verb = "ALTER" if connection.execute(query, [role]).rowcount else "CREATE"
+            statement = sql.SQL("{} ROLE {} LOGIN").format(sql.SQL(verb), sql.Identifier(role))
+            connection.execute(statement)
 
     def shut_down(self) -> None:
         with self.open_file("server.lock") as lock:
