@@ -1,6 +1,7 @@
 """Matching for coordinators: run and store, preview, read again."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,6 @@ from app.matches.index.ranking import Matcher
 from app.matches.judging import allowed_actions
 from app.matches.models import Match, MatchRun, Pool, Trigger
 from app.matches.schemas import (
-    ExpertMatch,
     MatchBody,
     MatchParameters,
     MatchQuery,
@@ -34,6 +34,7 @@ from app.matches.schemas import (
 from app.organizations.access import Actor
 from app.scopes import Scope, borrowed
 from matching import Constraints, Preferences, Query, Ranking
+from matching import Match as Ranked
 
 # Who looks for experts; a verdict is left to those who carry the demand.
 MATCHING = frozenset({Party.STAFF, Party.PARTNER})
@@ -55,9 +56,9 @@ async def run(
         limit=data.limit,
     )
     shown_run, actions = _show_run(actor, demand, data, ranking), allowed_actions(actor, demand)
-    found = await _show_experts(session, ranking)
-    matches = [presentation.show_new(match, shown_run, actions) for match in found]
-    features = {UUID(ranked.candidate_id): ranked.features for ranked in ranking.matches}
+    found = await _with_experts(session, ranking)
+    matches = [presentation.show_new(*one, shown_run, actions) for one in found]
+    features = [ranked.features for ranked, _ in found]
     await repository.add_run(session, shown_run, matches, features)
     await changes.append(session, "match_run.created", shown_run.id, actor_id=actor.account_id)
     return MatchRunWithMatches(**dict(shown_run), matches=matches)
@@ -84,15 +85,15 @@ def _show_run(
     )
 
 
-async def _show_experts(session: AsyncSession, ranking: Ranking) -> list[ExpertMatch]:
-    """The ranked candidates with who they are and what their evidence is called."""
-    ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
-    evidence_ids = [UUID(item.document_id) for r in ranking.matches for item in r.evidence]
+async def _with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[Ranked, Any]]:
+    """The ranked candidates with the rows that say who they are and what their evidence is."""
+    ids = [ranked.candidate_id for ranked in ranking.matches]
+    evidence_ids = [item.document_id for r in ranking.matches for item in r.evidence]
     people = await repository.matched_experts(session, ids, evidence_ids)
     return [
-        presentation.show_expert_match(ranked, person)
-        for ranked, expert_id in zip(ranking.matches, ids, strict=True)
-        if (person := people.get(expert_id)) is not None
+        (ranked, people[ranked.candidate_id])
+        for ranked in ranking.matches
+        if ranked.candidate_id in people
     ]
 
 
@@ -119,7 +120,9 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         pending=ranking.pending,
         durations=dict(ranking.durations),
         exclusions=presentation.show_exclusions(ranking),
-        matches=await _show_experts(session, ranking),
+        matches=[
+            presentation.show_expert_match(*one) for one in await _with_experts(session, ranking)
+        ],
     )
 
 

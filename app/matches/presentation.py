@@ -49,15 +49,20 @@ def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
 
 def show_expert_match(ranked: Ranked, expert: Any) -> ExpertMatch:
     """`expert` is a row as `matched_experts` finds it."""
+    return ExpertMatch.model_construct(**_introduced(ranked, expert))
+
+
+def _introduced(ranked: Ranked, expert: Any) -> dict[str, Any]:
     titles = {str(expert.id): PROFILE_TITLE} | (expert.titles or {})
-    shown = MatchedExpert.model_validate(expert)
-    return ExpertMatch.model_construct(**explained(ranked, titles), expert=shown)
+    return explained(ranked, titles) | {"expert": MatchedExpert.model_validate(expert)}
 
 
-def show_new(match: ExpertMatch, run: MatchRunBody, allowed_actions: list[str]) -> MatchBody:
+def show_new(
+    ranked: Ranked, expert: Any, run: MatchRunBody, allowed_actions: list[str]
+) -> MatchBody:
     """A candidate of a run that is about to be stored."""
     return MatchBody.model_construct(
-        **dict(match),
+        **_introduced(ranked, expert),
         id=uuid7(),
         run_id=run.id,
         verdict=None,
