@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository
-from app.accounts.models import Account, Role
+from app.accounts.access import allowed_actions, may_manage, visible
+from app.accounts.models import Account
 from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, AccountUpdate, MeUpdate
 from app.accounts.secrets import hash_password
 from app.accounts.sign_in import end_sign_ins
@@ -15,43 +15,12 @@ from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
-from app.regions import covers, in_scope
 
-COORDINATOR_MANAGES = frozenset({Role.ENTERPRISE, Role.EXPERT})
 SORTS = {"created_at": Account.created_at, "email": Account.email}
-
-
-def may_manage(actor: Account, account: Account) -> bool:
-    """Administrators manage all; coordinators the enterprises and experts of their region."""
-    if actor.role is Role.ADMINISTRATOR:
-        return True
-    return (
-        actor.role is Role.COORDINATOR
-        and account.role in COORDINATOR_MANAGES
-        and covers(actor.region_code, account.region_code)
-    )
-
-
-def _visible(actor: Account) -> ColumnElement[bool]:
-    """The same rule as `may_manage`, in SQL."""
-    if actor.role is Role.ADMINISTRATOR:
-        return Account.id.is_not(None)
-    if actor.role is Role.COORDINATOR:
-        region = in_scope(Account.region_code, actor.region_code)
-        return Account.role.in_(COORDINATOR_MANAGES) & region
-    return false()
 
 
 def show(actor: Account, account: Account) -> AccountBody:
     return AccountBody.of(account, allowed_actions=allowed_actions(actor, account))
-
-
-def allowed_actions(actor: Account, account: Account) -> list[str]:
-    """What the actor may do with this account now."""
-    actions = ["update", "issue-password-reset"] if may_manage(actor, account) else []
-    if account.has_second_factor and actor.role is Role.ADMINISTRATOR and actor.id != account.id:
-        actions.append("reset-second-factor")
-    return actions + (["change-password"] if actor.id == account.id else [])
 
 
 async def create(session: AsyncSession, actor: Account | None, data: AccountCreate) -> Account:
@@ -86,7 +55,7 @@ async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Accoun
 
 async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[AccountBody]:
     return await pages.read(
-        repository.listed(query, _visible(actor)),
+        repository.listed(query, visible(actor)),
         query=query,
         columns=SORTS,
         show=lambda account: show(actor, account),

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, or_
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.workflow import TRANSITIONS, editable_states
 from app.lifecycle import Party, possible_verbs
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.regions import in_scope
 
 

@@ -1,6 +1,7 @@
 """Achievements: registered, kept up to date, reviewed and published."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,11 +23,12 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
+from app.interface.preconditions import admitted
+from app.interface.validation import fields_of
 from app.lifecycle import next_state
-from app.organizations import operations as organizations
+from app.organizations import access as organization_access
 from app.organizations import repository as organization_repository
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.search import search_vector
 
 SORTS = {"created_at": Achievement.created_at, "name": Achievement.name}
@@ -37,7 +39,7 @@ def show(actor: Actor, achievement: Achievement) -> AchievementBody:
     return AchievementBody.of(
         achievement,
         allowed_actions=allowed_actions(actor, achievement),
-        missing=[error.pointer.removeprefix("/") for error in missing_fields(achievement)],
+        missing=fields_of(missing_fields(achievement)),
     )
 
 
@@ -70,12 +72,8 @@ async def get(session: AsyncSession, actor: Actor, achievement_id: UUID) -> Achi
 async def get_managed(session: AsyncSession, actor: Actor, achievement_id: UUID) -> Achievement:
     """The achievement, locked, if the actor may touch it."""
     achievement = await repository.find(session, achievement_id, is_for_update=True)
-    if achievement is None or not may_read(actor, achievement):
-        raise NotFound()
-    if not parties_of(actor, achievement):
-        raise Forbidden()
-    meet(session, achievement)
-    return achievement
+    touches = partial(parties_of, actor)
+    return admitted(session, achievement, may_read=partial(may_read, actor), may_touch=touches)
 
 
 async def search(pages: Pages, actor: Actor, query: AchievementQuery) -> Page[AchievementSummary]:
@@ -139,7 +137,7 @@ async def apply(
     changed = dict(values)
     if organization_id := values.get("organization_id"):
         organization = await organization_repository.find(session, organization_id)
-        if organization is None or not organizations.may_read(actor, organization):
+        if organization is None or not organization_access.may_read(actor, organization):
             raise invalid_field(
                 "/organization_id", "unknown_organization", "没有此机构", "No such organization"
             )

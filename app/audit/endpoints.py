@@ -24,7 +24,7 @@ from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.organizations.access import AdministratorActor, CurrentActor
+from app.organizations.actors import AdministratorActor, CurrentActor
 from app.settings import SettingsDep
 
 router = conventional_router("audit")

@@ -29,8 +29,9 @@ from app.interface.auditing import hash_email
 from app.interface.errors import Forbidden, NotFound, invalid_field
 from app.interface.models import AuditEntry
 from app.interface.pagination import Page, Pages
+from app.organizations import access as organization_access
 from app.organizations import operations as organizations
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
 from app.settings import Settings
 
@@ -100,7 +101,7 @@ async def readings_of_organization(
 ) -> Page[ReadingBody]:
     """Who read the organization's contact, for its members and the staff of its region."""
     organization = await organizations.get(pages.session, actor, organization_id)
-    if not organizations.may_manage(actor, organization):
+    if not organization_access.may_manage(actor, organization):
         raise Forbidden()
     return await _readings(pages, organization_id, OF_ORGANIZATION, query)
 

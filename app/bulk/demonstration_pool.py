@@ -18,7 +18,7 @@ from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.organizations import memberships
 from app.organizations import repository as organization_repository
-from app.organizations.access import SERVICE
+from app.organizations.actors import SERVICE
 from app.organizations.schemas import MembershipCreate
 from app.progress.following import Sessions
 from app.scopes import Scope, within

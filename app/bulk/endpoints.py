@@ -15,7 +15,7 @@ from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.organizations.access import StaffActor
+from app.organizations.actors import StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 

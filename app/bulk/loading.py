@@ -20,7 +20,7 @@ from app.database import Record
 from app.interface.errors import Invalid, Problem, WrongState
 from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 
 REFUSED_BY_DATABASE = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
 

@@ -18,7 +18,7 @@ from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.changes import operations as changes
 from app.interface.errors import NotFound
 from app.interface.pagination import Page, Pages
-from app.organizations.access import SERVICE, Actor
+from app.organizations.actors import SERVICE, Actor
 from app.progress import operations as progress
 from app.progress.following import Sessions, follow
 from app.progress.models import Operation

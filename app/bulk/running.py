@@ -18,7 +18,7 @@ from app.bulk.report import Outcome, Report, rejected_by
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
 from app.interface.language import Text
-from app.organizations.access import SERVICE, Actor, actor_of
+from app.organizations.actors import SERVICE, Actor, actor_of
 from app.progress import operations
 from app.progress import repository as operation_repository
 from app.progress.following import Cancelled, Sessions, advance

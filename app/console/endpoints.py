@@ -8,7 +8,7 @@ from app.console import operations
 from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
 from app.database import SessionDep
 from app.interface.routing import conventional_router
-from app.organizations.access import AdministratorActor, StaffActor
+from app.organizations.actors import AdministratorActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 

@@ -8,7 +8,7 @@ from app.console import repository
 from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, QueueQuery, TaskKind
 from app.interface.errors import Conflict, NotFound, WrongState
 from app.interface.language import Text
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.progress import operations as progress
 from app.progress import repository as progress_repository
 from app.progress.models import Operation

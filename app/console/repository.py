@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, String, cast, func, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Account, PasswordReset, Role
-from app.accounts.operations import COORDINATOR_MANAGES
+from app.accounts.access import managed_role
+from app.accounts.models import Account, PasswordReset
 from app.achievements.models import Achievement, AchievementState
 from app.console.schemas import JobQuery, Level, QueueQuery, TaskKind
 from app.demands.access import CARRIED_BY, in_staffs_scope
@@ -16,7 +16,7 @@ from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Match, MatchReview, MatchRun, ReviewState
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -109,9 +109,7 @@ def _password_resets(actor: Actor, level: Level) -> Select[Any]:
         .join(a, r.account_id == a.id)
         .where(r.code_hash.is_(None), r.used_at.is_(None), _reaches(a.region_code, actor, level))
     )
-    if actor.role is Role.ADMINISTRATOR:
-        return statement
-    return statement.where(a.role.in_(COORDINATOR_MANAGES))
+    return statement.where(managed_role(actor.role))
 
 
 def _experts(actor: Actor, level: Level) -> Select[Any]:

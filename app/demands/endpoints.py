@@ -23,7 +23,7 @@ from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
-from app.organizations.access import CurrentActor, StaffActor
+from app.organizations.actors import CurrentActor, StaffActor
 
 router = conventional_router("demands")
 

@@ -17,7 +17,7 @@ from app.demands.workflow import HANDED_ON
 from app.interface.errors import Conflict, Forbidden, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.regions import COUNTRY, parent
 from app.scopes import Scope, borrowed
 

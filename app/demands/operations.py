@@ -1,5 +1,6 @@
 """Demands: written by enterprises, reviewed and published by coordinators."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,18 +17,19 @@ from app.demands.access import (
     readable,
     readable_in_full,
 )
-from app.demands.completeness import faults
+from app.demands.completeness import faults, missing_fields
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
 from app.demands.workflow import EDITABLE, TRANSITIONS
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
+from app.interface.preconditions import admitted
+from app.interface.validation import fields_of
 from app.lifecycle import next_state
-from app.organizations import operations as organizations
+from app.organizations import access as organization_access
 from app.organizations import repository as organization_repository
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.search import search_vector
 
@@ -44,7 +46,7 @@ def show(actor: Actor, demand: Demand) -> DemandBody:
         demand,
         organization_name=demand.organization.name,
         allowed_actions=actions,
-        missing=[error.pointer.removeprefix("/") for error in faults(demand)],
+        missing=fields_of(missing_fields(demand)),
     )
 
 
@@ -80,12 +82,12 @@ async def get(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
 async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
     """The demand, locked, if the actor may touch it."""
     demand = await repository.find(session, demand_id, is_for_update=True)
-    if demand is None or not may_read(actor, demand):
-        raise NotFound()
-    if not parties_of(actor, demand) & MANAGING:
-        raise Forbidden()
-    meet(session, demand)
-    return demand
+    return admitted(
+        session,
+        demand,
+        may_read=partial(may_read, actor),
+        may_touch=lambda found: parties_of(actor, found) & MANAGING,
+    )
 
 
 async def search(pages: Pages, actor: Actor, query: DemandQuery) -> Page[DemandBody]:
@@ -169,6 +171,6 @@ async def _organization_of(
         raise invalid_field(
             "/organization_id", "unknown_organization", "没有此机构", "No such organization"
         )
-    if not organizations.may_manage(actor, organization):
+    if not organization_access.may_manage(actor, organization):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
     return organization

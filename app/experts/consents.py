@@ -24,7 +24,7 @@ from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.lifecycle import Party
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 
 TEXT_VERSION = "2026-11"  # a changed text gets a new one: what was agreed to is what was read
 TEXTS = {

@@ -11,7 +11,7 @@ from app.experts.access import may_read_contact
 from app.experts.models import Expert, ExpertContact
 from app.experts.schemas import ContactBody, ContactFields
 from app.interface.errors import Forbidden
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 
 
 async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactBody:

@@ -12,7 +12,7 @@ from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.preconditions import meet
 from app.lifecycle import Party
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 
 
 async def create(

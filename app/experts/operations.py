@@ -1,6 +1,7 @@
 """Experts: entered, kept up to date, and moved along their way into the pool."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,11 +26,12 @@ from app.experts.workflow import EDITABLE, TRANSITIONS
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
+from app.interface.preconditions import admitted
+from app.interface.validation import fields_of
 from app.lifecycle import Party, next_state
-from app.organizations import operations as organizations
+from app.organizations import access as organization_access
 from app.organizations import repository as organization_repository
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.search import pinyin, search_vector
 
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
@@ -44,7 +46,7 @@ def show(actor: Actor, expert: Expert) -> ExpertBody:
     return ExpertBody.of(
         expert,
         allowed_actions=allowed_actions(actor, expert),
-        missing=[error.pointer.removeprefix("/") for error in missing_fields(expert)],
+        missing=fields_of(missing_fields(expert)),
     )
 
 
@@ -83,12 +85,8 @@ async def get(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
 async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
     """The expert, locked, if the actor may touch the record."""
     expert = await repository.find(session, expert_id, is_for_update=True)
-    if expert is None or not may_read(actor, expert):
-        raise NotFound()
-    if not parties_of(actor, expert):
-        raise Forbidden()
-    meet(session, expert)
-    return expert
+    touches = partial(parties_of, actor)
+    return admitted(session, expert, may_read=partial(may_read, actor), may_touch=touches)
 
 
 async def get_editable(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
@@ -197,7 +195,7 @@ async def apply(
     lent: dict[str, Any] = {}
     if organization_id := values.get("organization_id"):
         organization = await organization_repository.find(session, UUID(str(organization_id)))
-        if organization is None or not organizations.may_read(actor, organization):
+        if organization is None or not organization_access.may_read(actor, organization):
             raise invalid_field(
                 "/organization_id", "unknown_organization", "没有此机构", "No such organization"
             )

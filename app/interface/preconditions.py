@@ -5,14 +5,15 @@ answer is only used again where it would be the same; a precondition compares th
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.interface.errors import PreconditionFailed, PreconditionRequired
+from app.interface.errors import Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 
 CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
 ANY = "*"
@@ -23,6 +24,9 @@ class Versioned(Protocol):
 
     id: UUID
     version: int
+
+
+RecordT = TypeVar("RecordT", bound=Versioned)
 
 
 @dataclass(kw_only=True)
@@ -43,6 +47,26 @@ def precondition_of(request: Request) -> Precondition:
         record_id=ids[-1] if ids else None,
         is_required=request.method in CHANGING,
     )
+
+
+def admitted(
+    session: AsyncSession,
+    record: RecordT | None,
+    *,
+    may_read: Callable[[RecordT], bool],
+    may_touch: Callable[[RecordT], object],
+) -> RecordT:
+    """The record, locked by the caller, for somebody who wants to change it.
+
+    The order is part of the rule: who may not read it must not learn that it is there.
+    Raises NotFound, Forbidden, and what `meet` raises.
+    """
+    if record is None or not may_read(record):
+        raise NotFound()
+    if not may_touch(record):
+        raise Forbidden()
+    meet(session, record)
+    return record
 
 
 def meet(session: AsyncSession, record: Versioned) -> None:

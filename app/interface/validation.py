@@ -16,6 +16,11 @@ class FieldError:
     message: Text
 
 
+def fields_of(errors: Sequence[FieldError]) -> list[str]:
+    """The names of the fields that are at fault."""
+    return [error.pointer.removeprefix("/") for error in errors]
+
+
 MESSAGES: Mapping[str, Text] = {
     "missing": Text("必填", "Required"),
     "extra_forbidden": Text("没有这个字段", "No such field"),

@@ -20,7 +20,7 @@ from app.matches.index.documents import facts_of_expert, query_of_demand, query_
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
 from matching import Constraints, Ranking
 

@@ -39,7 +39,7 @@ from app.matches.schemas import (
     ReviewRequest,
     RunQuery,
 )
-from app.organizations.access import AdministratorActor, CurrentActor, StaffActor
+from app.organizations.actors import AdministratorActor, CurrentActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 

@@ -24,7 +24,7 @@ from app.matches.schemas import (
     MatchBody,
     RecommendationQuery,
 )
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})

@@ -31,7 +31,7 @@ from app.matches.schemas import (
     PreviewBody,
     RunQuery,
 )
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
 from matching import Constraints, Preferences, Query, Ranking
 from matching import Match as Ranked

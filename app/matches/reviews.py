@@ -30,7 +30,7 @@ from app.matches.schemas import (
     ReviewQuery,
     ReviewRequest,
 )
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 
 
 async def list_own_matches(

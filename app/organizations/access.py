@@ -1,82 +1,59 @@
-"""The caller as the rules see them: role, region, and the organizations they act for."""
+"""Who may see and touch an organization, and who a membership."""
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Annotated, Any
-from uuid import UUID
+from sqlalchemy import ColumnElement, or_
 
-from fastapi import Depends
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.accounts import repository
-from app.accounts.dependencies import CurrentAccount
-from app.accounts.models import Account, Role
-from app.database import SessionDep
-from app.interface.errors import Forbidden
-from app.regions import covers
-
-# Who may act for an organization. Staff judge what organizations hand in, so they act for none.
-ORGANIZATION_ROLES = frozenset({Role.ENTERPRISE, Role.EXPERT})
-# Who reads what the pools hold openly; everybody else sees their own records.
-POOL_READERS = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.EVALUATOR})
+from app.lifecycle import Party, possible_verbs
+from app.organizations.actors import Actor
+from app.organizations.models import Membership, Organization, OrganizationState
+from app.organizations.workflow import TRANSITIONS
+from app.regions import in_scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who acts: the service itself without an account, country-wide without a region."""
-
-    account_id: UUID | None
-    role: Role
-    region_code: str | None = None
-    organization_ids: frozenset[UUID] = frozenset()
-
-    @property
-    def is_staff(self) -> bool:
-        return self.role in (Role.COORDINATOR, Role.ADMINISTRATOR)
-
-    def manages_region(self, region_code: str | None) -> bool:
-        """Whether this is staff whose region includes `region_code`."""
-        return self.is_staff and covers(self.scope, region_code)
-
-    def acts_for(self, organization_id: UUID | None) -> bool:
-        return organization_id in self.organization_ids
-
-    @property
-    def scope(self) -> str | None:
-        """The region that bounds this actor; an administrator's is the whole country."""
-        return None if self.role is Role.ADMINISTRATOR else self.region_code
+def parties_of(actor: Actor, organization: Organization) -> set[Party]:
+    """In which capacities the actor touches this organization."""
+    parties = {Party.STAFF} if actor.manages_region(organization.region_code) else set()
+    return parties | ({Party.ORGANIZATION} if actor.acts_for(organization.id) else set())
 
 
-def actor_of(session: AsyncSession, account: Account) -> Actor:
-    """The account that has entered, with the memberships that were approved."""
-    return Actor(
-        account_id=account.id,
-        role=account.role,
-        region_code=account.region_code,
-        organization_ids=repository.organization_ids(session),
+def may_manage(actor: Actor, organization: Organization) -> bool:
+    """Its members, and the staff of its region."""
+    return bool(parties_of(actor, organization))
+
+
+def may_read(actor: Actor, organization: Organization) -> bool:
+    """Verified organizations are open to everyone signed in, others to those who manage them."""
+    return organization.state is OrganizationState.VERIFIED or may_manage(actor, organization)
+
+
+def readable(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `may_read`, in SQL."""
+    own = Organization.id.in_(actor.organization_ids)
+    verified = Organization.state == OrganizationState.VERIFIED
+    if not actor.is_staff:
+        return or_(verified, own)
+    return or_(verified, own, in_scope(Organization.region_code, actor.scope))
+
+
+def allowed_actions(actor: Actor, organization: Organization) -> list[str]:
+    """What the actor may do with this organization now."""
+    parties = parties_of(actor, organization)
+    verbs = possible_verbs(TRANSITIONS, organization.state, parties)
+    return ["update", *verbs] if parties else []
+
+
+def parties_in(actor: Actor, membership: Membership) -> set[Party]:
+    """The member owns it; staff are those of the organization's region."""
+    is_staff = actor.manages_region(membership.organization.region_code)
+    parties = {Party.STAFF} if is_staff else set()
+    return parties | ({Party.PERSON} if membership.account_id == actor.account_id else set())
+
+
+def readable_memberships(actor: Actor) -> ColumnElement[bool]:
+    """One's own, those of one's organizations, and for staff those of their region."""
+    own = or_(
+        Membership.account_id == actor.account_id,
+        Membership.organization_id.in_(actor.organization_ids),
     )
-
-
-async def get_actor(session: SessionDep, account: CurrentAccount) -> Actor:
-    return actor_of(session, account)
-
-
-CurrentActor = Annotated[Actor, Depends(get_actor)]
-
-
-def acting_as(*roles: Role) -> Callable[[Actor], Coroutine[Any, Any, Actor]]:
-    """A dependency that answers 403 to every actor of another role."""
-
-    async def check(actor: CurrentActor) -> Actor:
-        if actor.role not in roles:
-            raise Forbidden()
-        return actor
-
-    return check
-
-
-StaffActor = Annotated[Actor, Depends(acting_as(Role.COORDINATOR, Role.ADMINISTRATOR))]
-AdministratorActor = Annotated[Actor, Depends(acting_as(Role.ADMINISTRATOR))]
-
-# What the command line and jobs do is done by the service itself.
-SERVICE = Actor(account_id=None, role=Role.ADMINISTRATOR)
+    if not actor.is_staff:
+        return own
+    return or_(own, in_scope(Organization.region_code, actor.scope))

@@ -15,7 +15,7 @@ from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.interface.schemas import Reason
 from app.organizations import memberships, operations
-from app.organizations.access import CurrentActor, StaffActor
+from app.organizations.actors import CurrentActor, StaffActor
 from app.organizations.models import Membership, Organization
 from app.organizations.schemas import (
     MembershipBody,

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import operations as accounts
@@ -14,10 +13,11 @@ from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
-from app.lifecycle import Party, Transition, next_state, possible_verbs
+from app.lifecycle import next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
-from app.organizations.access import ORGANIZATION_ROLES, SERVICE, Actor
+from app.organizations.access import may_manage, parties_in, readable_memberships
+from app.organizations.actors import ORGANIZATION_ROLES, SERVICE, Actor
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -31,21 +31,8 @@ from app.organizations.schemas import (
     Registered,
     Registration,
 )
-from app.regions import in_scope
+from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.scopes import Scope, open_scope
-
-TRANSITIONS = {
-    "approve": Transition(
-        sources=frozenset({MembershipState.REQUESTED, MembershipState.REVOKED}),
-        target=MembershipState.APPROVED,
-        parties=frozenset({Party.STAFF}),
-    ),
-    "revoke": Transition(
-        sources=frozenset({MembershipState.REQUESTED, MembershipState.APPROVED}),
-        target=MembershipState.REVOKED,
-        parties=frozenset({Party.STAFF, Party.PERSON}),
-    ),
-}
 
 
 async def register(session: AsyncSession, data: Registration) -> Registered:
@@ -76,7 +63,7 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     organization = await organizations.get(session, actor, data.organization_id)
     account = await account_repository.find(session, account_id)
     is_own = account_id == actor.account_id
-    if not is_own and not organizations.may_manage(actor, organization):
+    if not is_own and not may_manage(actor, organization):
         raise NotFound()
     if account is None or not (is_own or actor.manages_region(account.region_code)):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
@@ -89,16 +76,27 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     if await repository.find_membership_of(session, account_id, organization.id):
         raise Conflict(Text("该成员关系已存在", "This membership exists already"))
     membership = await _request(session, account_id, organization, actor.account_id)
-    return await _found(session, actor, membership.id)
+    return await get(session, actor, membership.id)
 
 
-async def get(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
-    return await _found(session, actor, membership_id)
+async def get(
+    session: AsyncSession, actor: Actor, membership_id: UUID, *, is_for_update: bool = False
+) -> Membership:
+    """One's own, or one of an organization that the actor manages."""
+    membership = await repository.find_membership(
+        session, membership_id, is_for_update=is_for_update
+    )
+    if membership is None or not (
+        membership.account_id == actor.account_id or may_manage(actor, membership.organization)
+    ):
+        raise NotFound()
+    meet(session, membership)
+    return membership
 
 
 async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[MembershipBody]:
     return await pages.read(
-        repository.listed_memberships(query, _readable(actor)),
+        repository.listed_memberships(query, readable_memberships(actor)),
         query=query,
         columns={"created_at": Membership.created_at},
         show=lambda membership: show(actor, membership),
@@ -107,9 +105,9 @@ async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[Mem
 
 async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: str) -> Membership:
     """`approve` by the staff of the organization's region; `revoke` also by the member."""
-    membership = await _found(session, actor, membership_id, is_for_update=True)
-    parties = parties_of(actor, membership)
-    membership.state = next_state(TRANSITIONS, verb, membership.state, parties)
+    membership = await get(session, actor, membership_id, is_for_update=True)
+    parties = parties_in(actor, membership)
+    membership.state = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
     await changes.append(
         session, f"membership.{membership.state}", membership.id, actor_id=actor.account_id
     )
@@ -119,46 +117,13 @@ async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: s
 
 
 def show(actor: Actor, membership: Membership) -> MembershipBody:
-    parties = parties_of(actor, membership)
+    parties = parties_in(actor, membership)
     return MembershipBody.of(
         membership,
         account_name=membership.account.display_name,
         organization_name=membership.organization.name,
-        allowed_actions=possible_verbs(TRANSITIONS, membership.state, parties),
+        allowed_actions=possible_verbs(MEMBERSHIP_TRANSITIONS, membership.state, parties),
     )
-
-
-def parties_of(actor: Actor, membership: Membership) -> set[Party]:
-    """The member owns it; staff are those of the organization's region."""
-    is_staff = actor.manages_region(membership.organization.region_code)
-    parties = {Party.STAFF} if is_staff else set()
-    return parties | ({Party.PERSON} if membership.account_id == actor.account_id else set())
-
-
-def _readable(actor: Actor) -> ColumnElement[bool]:
-    """One's own, those of one's organizations, and for staff those of their region."""
-    own = or_(
-        Membership.account_id == actor.account_id,
-        Membership.organization_id.in_(actor.organization_ids),
-    )
-    if not actor.is_staff:
-        return own
-    return or_(own, in_scope(Organization.region_code, actor.scope))
-
-
-async def _found(
-    session: AsyncSession, actor: Actor, membership_id: UUID, *, is_for_update: bool = False
-) -> Membership:
-    membership = await repository.find_membership(
-        session, membership_id, is_for_update=is_for_update
-    )
-    if membership is None or not (
-        membership.account_id == actor.account_id
-        or organizations.may_manage(actor, membership.organization)
-    ):
-        raise NotFound()
-    meet(session, membership)
-    return membership
 
 
 async def _request(

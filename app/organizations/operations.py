@@ -1,20 +1,21 @@
 """Organizations: registered, verified or rejected, kept up to date."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
-from app.lifecycle import Party, Transition, next_state, possible_verbs
+from app.interface.preconditions import admitted
+from app.lifecycle import Party, next_state
 from app.organizations import repository
-from app.organizations.access import Actor
+from app.organizations.access import allowed_actions, may_manage, may_read, parties_of, readable
+from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import (
     OrganizationBody,
@@ -23,58 +24,13 @@ from app.organizations.schemas import (
     OrganizationQuery,
     OrganizationUpdate,
 )
-from app.regions import in_scope
+from app.organizations.workflow import TRANSITIONS
 from app.search import search_vector
 
 SORTS = {"created_at": Organization.created_at, "name": Organization.name}
 # The region is part of it: it decides who supervises.
 IDENTITY = ("name", "unified_social_credit_code", "kind", "region_code")
 CONTACTS = ("contact_name", "contact_phone", "contact_email")
-
-TRANSITIONS = {
-    "verify": Transition(
-        sources=frozenset({OrganizationState.REGISTERED, OrganizationState.REJECTED}),
-        target=OrganizationState.VERIFIED,
-        parties=frozenset({Party.STAFF}),
-    ),
-    "reject": Transition(
-        sources=frozenset({OrganizationState.REGISTERED}),
-        target=OrganizationState.REJECTED,
-        parties=frozenset({Party.STAFF}),
-    ),
-}
-
-
-def parties_of(actor: Actor, organization: Organization) -> set[Party]:
-    """In which capacities the actor touches this organization."""
-    parties = {Party.STAFF} if actor.manages_region(organization.region_code) else set()
-    return parties | ({Party.ORGANIZATION} if actor.acts_for(organization.id) else set())
-
-
-def may_manage(actor: Actor, organization: Organization) -> bool:
-    """Its members, and the staff of its region."""
-    return bool(parties_of(actor, organization))
-
-
-def may_read(actor: Actor, organization: Organization) -> bool:
-    """Verified organizations are open to everyone signed in, others to those who manage them."""
-    return organization.state is OrganizationState.VERIFIED or may_manage(actor, organization)
-
-
-def _readable(actor: Actor) -> ColumnElement[bool]:
-    """The same rule as `may_read`, in SQL."""
-    own = Organization.id.in_(actor.organization_ids)
-    verified = Organization.state == OrganizationState.VERIFIED
-    if not actor.is_staff:
-        return or_(verified, own)
-    return or_(verified, own, in_scope(Organization.region_code, actor.scope))
-
-
-def allowed_actions(actor: Actor, organization: Organization) -> list[str]:
-    """What the actor may do with this organization now."""
-    parties = parties_of(actor, organization)
-    verbs = possible_verbs(TRANSITIONS, organization.state, parties)
-    return ["update", *verbs] if parties else []
 
 
 def show(actor: Actor, organization: Organization) -> OrganizationBody:
@@ -116,7 +72,7 @@ async def get(session: AsyncSession, actor: Actor, organization_id: UUID) -> Org
 
 async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[OrganizationBody]:
     return await pages.read(
-        repository.listed(query, _readable(actor)),
+        repository.listed(query, readable(actor)),
         query=query,
         columns=SORTS,
         show=lambda organization: show(actor, organization),
@@ -171,12 +127,12 @@ async def move(
 
 async def _managed(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
     organization = await repository.find(session, organization_id, is_for_update=True)
-    if organization is None or not may_read(actor, organization):
-        raise NotFound()
-    if not may_manage(actor, organization):
-        raise Forbidden()
-    meet(session, organization)
-    return organization
+    return admitted(
+        session,
+        organization,
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_manage, actor),
+    )
 
 
 async def _require_free_code(

@@ -11,7 +11,7 @@ from app.interface.auditing import sensitive
 from app.interface.idempotency import unkept
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.organizations.access import CurrentActor
+from app.organizations.actors import CurrentActor
 from app.personal_data import erasure, operations
 from app.personal_data.schemas import OwnErasure, PersonalData
 

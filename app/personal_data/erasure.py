@@ -21,7 +21,7 @@ from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.jobs import defer_unless_waiting
 from app.lifecycle import Party
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
 from app.scopes import Scope, borrowed

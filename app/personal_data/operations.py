@@ -12,7 +12,7 @@ from app.experts import repository as expert_repository
 from app.experts.access import parties_of
 from app.interface.errors import Forbidden
 from app.lifecycle import Party
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.personal_data import repository
 from app.personal_data.holdings import HOLDINGS, Person
 from app.personal_data.schemas import PersonalData, Section

@@ -11,7 +11,7 @@ from app.database import SessionDep
 from app.interface.errors import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
-from app.organizations.access import CurrentActor
+from app.organizations.actors import CurrentActor
 from app.progress import events, operations
 from app.progress.events import SeatDep, WatchedId
 from app.progress.schemas import OperationBody, OperationQuery

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.database import SessionDep
 from app.interface.errors import Unavailable
 from app.interface.language import Text
-from app.organizations.access import CurrentActor
+from app.organizations.actors import CurrentActor
 from app.progress import operations, repository
 from app.progress.following import Sessions
 from app.progress.models import LIVING

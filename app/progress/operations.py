@@ -16,7 +16,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
 from app.jobs import defer
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.progress import repository
 from app.progress.models import LIVING, Operation, OperationState
 from app.progress.schemas import OperationBody, OperationQuery

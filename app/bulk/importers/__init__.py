@@ -8,7 +8,7 @@ from app.bulk.importers.experts import ExpertImporter
 from app.bulk.importers.importer import AnyImporter
 from app.bulk.importers.organizations import OrganizationImporter
 from app.bulk.models import ImportKind
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 
 
 def importer_of(kind: ImportKind, session: AsyncSession, actor: Actor) -> AnyImporter:

@@ -22,7 +22,7 @@ from app.bulk.rows import AchievementRow, Key
 from app.database import Record
 from app.interface.validation import FieldError
 from app.lifecycle import Party
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization
 
 NOT_COLUMNS = frozenset({"organization_name", "organization_id"})

@@ -19,7 +19,7 @@ from app.demands.workflow import EDITABLE
 from app.interface.errors import Problem, invalid_field
 from app.interface.validation import FieldError
 from app.organizations import operations as organizations
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
 

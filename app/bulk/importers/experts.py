@@ -18,7 +18,7 @@ from app.experts.schemas import ContactFields, ExpertCreate
 from app.experts.workflow import EDITABLE
 from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization
 
 MATCHING_REFUSED = FieldError(

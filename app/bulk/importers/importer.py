@@ -8,7 +8,7 @@ from app.database import Record
 from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization
 
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)

@@ -11,7 +11,7 @@ from app.bulk.rows import OrganizationRow
 from app.database import Record
 from app.interface.validation import FieldError
 from app.organizations import operations
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
 

@@ -6,7 +6,7 @@ from app.matches.index import fitting
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.matches.schemas import IndexBody
-from app.organizations.access import Actor
+from app.organizations.actors import Actor
 from app.progress import operations as progress
 from app.progress.models import Operation
 

@@ -20,7 +20,7 @@ from app.changes.models import Change
 from app.demands.models import Demand
 from app.interface.auditing import network_of
 from app.jobs import observed, queue
-from app.organizations.access import SERVICE
+from app.organizations.actors import SERVICE
 from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.audit.entries import entries_of, entry_of, seal, write

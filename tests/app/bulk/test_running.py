@@ -18,7 +18,7 @@ from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts import repository
 from app.experts.models import Expert, ExpertContact, ExpertKind
-from app.organizations.access import SERVICE
+from app.organizations.actors import SERVICE
 from app.organizations.models import Organization, OrganizationState
 from app.progress.models import Operation, OperationState
 from app.scopes import Scope, within

@@ -11,7 +11,7 @@ from app.bulk.models import Import, ImportKind
 from app.bulk.operations import Upload
 from app.experts.models import Expert
 from app.jobs import ATTEMPTS, queue
-from app.organizations.access import SERVICE
+from app.organizations.actors import SERVICE
 from app.progress import operations as progress
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within

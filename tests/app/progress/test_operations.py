@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import now
 from app.jobs import STALLED_SECONDS, queue, retry_stalled_jobs
-from app.organizations.access import SERVICE
+from app.organizations.actors import SERVICE
 from app.progress import operations
 from app.progress.following import Sessions, advance, end_lost, follow, follow_job
 from app.progress.models import Operation

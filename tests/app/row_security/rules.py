@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import (
     Account,
     ApiKey,
@@ -14,7 +15,6 @@ from app.accounts.models import (
     Role,
     SecondFactor,
 )
-from app.accounts.operations import may_manage as may_manage_account
 from app.achievements import access as achievements
 from app.achievements.models import Achievement
 from app.audit.models import AuditSeal
@@ -28,9 +28,10 @@ from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.lifecycle import Party
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.matches.operations import MATCHING
-from app.organizations import memberships, operations
-from app.organizations.access import ORGANIZATION_ROLES, Actor
+from app.organizations import access as organization_access
+from app.organizations.actors import ORGANIZATION_ROLES, Actor
 from app.organizations.models import Membership, MembershipState, Organization
+from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.progress.models import Operation
 from tests.app.row_security.world import World
 
@@ -159,7 +160,7 @@ class Application:
         return self.actor.manages_region(organization.region_code)
 
     def _belongs(self, organization: Organization) -> bool:
-        return operations.may_manage(self.actor, organization)
+        return organization_access.may_manage(self.actor, organization)
 
     def _knows(self, organization: Organization) -> bool:
         """Besides what the interface lists, whose demand one reads and whom one has asked."""
@@ -169,7 +170,7 @@ class Application:
         )
         theirs = [d for d in self.world.of(Demand) if d.organization_id == organization.id]
         is_owner = any(map(self._reads_demand, theirs))
-        return operations.may_read(self.actor, organization) or has_asked or is_owner
+        return organization_access.may_read(self.actor, organization) or has_asked or is_owner
 
     def _of_membership(self, membership: Membership) -> set[Party]:
         is_staff = self._in_region(self.world.find(Organization, membership.organization_id))
@@ -188,7 +189,7 @@ class Application:
 
     def _decides(self, membership: Membership) -> bool:
         """A row that a person leaves behind has been revoked."""
-        revoke = memberships.TRANSITIONS["revoke"]
+        revoke = MEMBERSHIP_TRANSITIONS["revoke"]
         parties = self._of_membership(membership)
         return Party.STAFF in parties or bool(
             revoke.parties & parties and membership.state is revoke.target

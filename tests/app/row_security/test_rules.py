@@ -16,7 +16,7 @@ from app.demands.models import Demand
 from app.experts import access as experts
 from app.experts.models import Expert
 from app.interface.models import AuditEntry, UnsealedEntry
-from app.organizations.access import ORGANIZATION_ROLES, Actor
+from app.organizations.actors import ORGANIZATION_ROLES, Actor
 from app.organizations.models import Membership, MembershipState
 from app.postgres.roles import VIEWED, VIEWS
 from tests.app.row_security.rules import Application

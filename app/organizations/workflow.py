@@ -1,0 +1,30 @@
+"""How an organization is verified, and a membership approved."""
+
+from app.lifecycle import Party, Transition
+from app.organizations.models import MembershipState, OrganizationState
+
+TRANSITIONS = {
+    "verify": Transition(
+        sources=frozenset({OrganizationState.REGISTERED, OrganizationState.REJECTED}),
+        target=OrganizationState.VERIFIED,
+        parties=frozenset({Party.STAFF}),
+    ),
+    "reject": Transition(
+        sources=frozenset({OrganizationState.REGISTERED}),
+        target=OrganizationState.REJECTED,
+        parties=frozenset({Party.STAFF}),
+    ),
+}
+
+MEMBERSHIP_TRANSITIONS = {
+    "approve": Transition(
+        sources=frozenset({MembershipState.REQUESTED, MembershipState.REVOKED}),
+        target=MembershipState.APPROVED,
+        parties=frozenset({Party.STAFF}),
+    ),
+    "revoke": Transition(
+        sources=frozenset({MembershipState.REQUESTED, MembershipState.APPROVED}),
+        target=MembershipState.REVOKED,
+        parties=frozenset({Party.STAFF, Party.PERSON}),
+    ),
+}
