@@ -1,4 +1,4 @@
-# `make` 列出命令 / lists the commands. 变量 / variables: HOST, PORT, DATABASE_URL, ARGS.
+# `make` 列出命令 / lists the commands. 变量 / variables: HOST, PORT, DATABASE_URL, ROUNDS, ARGS.
 
 BIN := .venv/bin
 UV := $(BIN)/uv

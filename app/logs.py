@@ -17,13 +17,12 @@ import structlog
 from structlog.contextvars import bound_contextvars, clear_contextvars, get_contextvars
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from app.scrubbing import failure, message_of, safe
+from app.scrubbing import OURS, failure, message_of, safe
 from app.settings import LogFormat, Settings
 
 REQUEST_ID = "request_id"
 # Libraries speak from here on; below it they tell of every statement with its values.
 LIBRARIES = logging.WARNING
-OURS = ("app", "matching", "scripts")
 
 
 def configure(settings: Settings) -> None:

@@ -78,16 +78,17 @@ ENTER = text("SELECT FROM enter(:account_id)")
 
 
 class ScopedSession(AuditedSession):
-    """A session whose every transaction begins in the scope that its `info` names, if any.
-
-    An account that has entered is there again in the next transaction, as after a deadlock.
-    """
+    """A session whose every transaction begins in a scope, see `_begin_in_scope`."""
 
 
 @event.listens_for(ScopedSession, "after_begin")
 def _begin_in_scope(
     session: Session, transaction: SessionTransaction, connection: Connection
 ) -> None:
+    """In the scope that the session's `info` names, or that of the account that has entered.
+
+    The account is there again in the next transaction, as after a deadlock.
+    """
     if transaction.nested:
         return
     if SCOPE in session.info:

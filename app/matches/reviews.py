@@ -43,7 +43,7 @@ async def list_own_matches(
         repository.listed_of_expert(expert_id),
         query=query,
         columns={"created_at": Match.created_at},
-        show=lambda match: _show_own(actor, match),
+        show=_show_own,
     )
 
 
@@ -141,7 +141,7 @@ def _show(actor: Actor, review: MatchReview) -> ReviewBody:
     )
 
 
-def _show_own(actor: Actor, match: Match) -> OwnMatch:
+def _show_own(match: Match) -> OwnMatch:
     demand: Demand = match.run.demand
     is_open = demand.state is DemandState.PUBLISHED
     return OwnMatch(

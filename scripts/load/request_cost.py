@@ -16,6 +16,7 @@ from statistics import median
 from time import process_time
 from typing import Annotated, Any
 
+import typer
 from fastapi import Depends, FastAPI
 from rich.console import Console
 from sqlalchemy import URL, select
@@ -175,5 +176,10 @@ async def measure() -> dict[str, dict[str, float]]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the figures as JSON."""
     print(json.dumps(asyncio.run(measure()), ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -22,7 +22,11 @@ from tests.acceptance.processes import PROJECT, environment, run
 EMAIL, PASSWORD = "admin@test.invalid", "a-long-password"
 NOBODY = 65_534
 SECONDS = 60
-SCRIPTS = [p for p in sorted(PROJECT.glob("scripts/*.py")) if "__main__" in p.read_text("utf-8")]
+SCRIPTS = [
+    ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+    for path in sorted(PROJECT.glob("scripts/**/*.py"))
+    if "__main__" in path.read_text("utf-8")
+]
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +166,9 @@ def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
         assert done.stderr.splitlines() == [said]
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_every_script_helps_instead_of_working(settings: dict[str, str], path: Path) -> None:
-    command = [sys.executable, "-m", f"scripts.{path.stem}", "--help"]
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_helps_instead_of_working(settings: dict[str, str], script: str) -> None:
+    command = [sys.executable, "-m", script, "--help"]
     shown = subprocess.run(command, env=settings, cwd=PROJECT, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     assert "Usage" in shown.stdout

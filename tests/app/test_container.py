@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,19 @@ def test_image_sets_settings() -> None:
     [block] = re.findall(r"^ENV (.+(?:\\\n.+)*)", DOCKERFILE, flags=re.MULTILINE)
     names = {name.lower() for name in re.findall(r"(\w+)=", block)}
     assert names - {"path", "pythonunbuffered"} <= set(Settings.model_fields)
+
+
+def test_the_login_is_no_superuser() -> None:
+    """Or it would step over the rules that bind the service."""
+    postgres = COMPOSE["services"]["postgres"]
+    assert "POSTGRES_USER" not in postgres["environment"]
+    [address] = {part["environment"]["DATABASE_URL"] for part in OURS.values()}
+    login = re.search(r"//(\w+):", address)
+    assert login is not None
+    assert login[1] != "postgres"
+    roles = COMPOSE["configs"]["roles"]["content"]
+    assert f"CREATE ROLE {login[1]} LOGIN PASSWORD" in roles
+    assert f"GRANT {SERVICE_ROLE} TO {login[1]};" in roles
 
 
 def test_service_and_worker_wait_for_the_migration() -> None:

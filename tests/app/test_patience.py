@@ -86,7 +86,7 @@ async def test_who_takes_no_answer_is_cut_off(address: Address) -> None:
 
 
 async def test_who_is_slow_but_moves_is_served(address: Address) -> None:
-    """A body at twice the pace that is asked for, for twice the time; then a slow answer."""
+    """A body at four times the pace that is asked for, for twice the time; then a slow answer."""
     reader, writer = await asyncio.open_connection(*address)
     pieces, size = 20, 400
     path = f"/{2 * SECONDS}".encode()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.house import House, open_house
 
-FAULT = "fault"
+FAULT, FAULTS = "fault", "tests/faults/"
 _entries: dict[str, dict[str, object]] = {}
 
 
@@ -22,9 +22,14 @@ class Tally:
     doubled: int = 0
     recovered: int = 0
 
+    def each(self, rounds: int) -> Iterator[int]:
+        """The rounds' numbers; each counts as it begins."""
+        for number in range(rounds):
+            self.rounds += 1
+            yield number
+
     def add(self, *, acknowledged: int, lost: int = 0, doubled: int = 0) -> None:
-        """One more round, after which the service worked again."""
-        self.rounds += 1
+        """The round is over, and the service works again."""
         self.recovered += 1
         self.acknowledged += acknowledged
         self.lost += lost
@@ -56,6 +61,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Gather the entries; a fault that was not survived, or not tried, says so."""
+    if FAULTS not in report.nodeid and FAULT not in dict(report.user_properties):
+        return
     name = report.location[2].removeprefix("test_")
     entry = _entries.setdefault(name, {})
     entry.update(*(value for key, value in report.user_properties if key == FAULT))

@@ -30,7 +30,7 @@ SHEET_HEAD = (
 
 
 def test_bombs(house: House, few_rounds: int, tally: Tally) -> None:
-    for _ in range(few_rounds):
+    for _ in tally.each(few_rounds):
         before = house.running.serving()
         resident = sum(process.memory_info().rss for process in before)
         for process in before:

@@ -62,7 +62,7 @@ def house_on_disk(disk: Disk, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_disk_full(house_on_disk: House, disk: Disk, few_rounds: int, tally: Tally) -> None:
     house, http = house_on_disk, house_on_disk.http
     before = house.running.process.pid, house.running.serving()
-    for number in range(few_rounds):
+    for number in tally.each(few_rounds):
         batch = f"戊{number}"
         done = Acknowledged(batch=batch, demand_id=published_demand(http))
         with (

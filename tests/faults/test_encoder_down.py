@@ -56,14 +56,16 @@ def test_encoder_down(
     assert (before["encoder"], before["pending"]) == ("lsa", candidates(http))
     endpoint.fault = None
     wait_for_vectors(http, "甲")
-    for number in range(few_rounds):
+    for number in tally.each(few_rounds):
         answered = 0
         for fault in SOME_FAULTS if rounds == 1 else FAULTS:
             endpoint.fault = fault
-            time.sleep(TIMEOUT_SECONDS)  # after a failure it is not asked for so long
+            time.sleep(TIMEOUT_SECONDS + 0.5)  # after a failure it is not asked for so long
+            asked = len(endpoint.texts)
             for text in ("袜子发黄", "茶园害虫", "高温隔热"):
                 assert matched(http, f"{text}{fault}{number}")["encoder"] == "none", fault
                 answered += 1
+            assert len(endpoint.texts) > asked, fault
         endpoint.fault = None
         wait_for_vectors(http, f"乙{number}")
         tally.add(acknowledged=answered)

@@ -27,12 +27,12 @@ def test_service_killed(house: House, rounds: int, tally: Tally) -> None:
         house.kill()
         house.start()
 
-    for number in range(rounds):
+    for number in tally.each(rounds):
         survive(house, f"甲{number}", accident, tally)
 
 
 def test_worker_killed(house: House, rounds: int, tally: Tally) -> None:
-    for number in range(rounds):
+    for number in tally.each(rounds):
         before = house.running.worker().pid
         survive(house, f"乙{number}", house.kill_worker, tally)
         assert house.running.worker().pid != before
@@ -41,7 +41,7 @@ def test_worker_killed(house: House, rounds: int, tally: Tally) -> None:
 def test_postgres_killed(house: House, rounds: int, tally: Tally) -> None:
     """The service starts it again, and is not started again itself."""
     before = house.running.process.pid, house.running.serving(), house.running.worker()
-    for number in range(rounds):
+    for number in tally.each(rounds):
         survive(house, f"丙{number}", house.kill_postgres, tally)
     assert before == (house.running.process.pid, house.running.serving(), house.running.worker())
 

@@ -21,7 +21,7 @@ Poison = Callable[[Path, bytes], None]  # of a file, with the content of another
 
 def test_poisoned_index(house: House, rounds: int, tally: Tally) -> None:
     """Every pool's file, each in another way; with every round each way moves to the next pool."""
-    for number in range(rounds):
+    for number in tally.each(rounds):
         before, worker = ranked(house.http), house.running.worker()
         house.kill()
         until(partial(has_ended, worker), seconds=PATIENCE, what="end of the worker")

@@ -27,7 +27,7 @@ ROWS = 20
 
 def test_postgres_away(house: House, rounds: int, few_rounds: int, tally: Tally) -> None:
     before = house.running.process.pid, house.running.serving(), house.running.worker()
-    for number in range(few_rounds):
+    for number in tally.each(few_rounds):
         batch = f"丁{number}"
         done = Acknowledged(batch=batch, demand_id=published_demand(house.http))
         with insisting(house.running.url, house.http.headers, done):

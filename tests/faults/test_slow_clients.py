@@ -30,7 +30,7 @@ def test_slow_clients(house: House, rounds: int, few_rounds: int, tally: Tally) 
     _allow_files(4 * each)
     url = httpx.URL(house.running.url)
     bearer = house.http.headers["Authorization"]
-    for _ in range(few_rounds):
+    for _ in tally.each(few_rounds):
         before = _held(house)
         with under_load(str(url), {"Authorization": bearer}, clients=2) as account:
             account.wait_for(ANSWERED)
