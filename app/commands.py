@@ -199,7 +199,7 @@ async def _create_administrator(email: str, name: str, password: str) -> None:
 def verify(
     anchor: Annotated[
         str | None,
-        typer.Option(metavar="17:9f86…", help="日志中的封存号与哈希 · a seal noted elsewhere"),
+        typer.Option(metavar="17:HASH", help="日志中的封存号与哈希 · a seal noted elsewhere"),
     ] = None,
 ) -> None:
     """核对审计记录 · Whether the log is what was sealed and, if not, from which entry on."""
@@ -216,7 +216,10 @@ async def _verify(anchor: str | None) -> None:
 
 @cli.command()
 def backup(
-    target: Annotated[Path, typer.Argument(help="文件或目录 · a file or a folder")] = Path("."),
+    target: Annotated[
+        Path | None,
+        typer.Argument(help="NAME.dump，或目录 · or a folder", show_default="VAR_FOLDER/backups"),
+    ] = None,
     with_keys: Annotated[
         bool, typer.Option("--with-keys", help="密钥另存一个文件 · the keys, in a file apart")
     ] = False,
@@ -225,11 +228,12 @@ def backup(
     run(_back_up(target, with_keys=with_keys))
 
 
-async def _back_up(target: Path, *, with_keys: bool) -> None:
+async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     from app.operation import archives
     from app.operation.backup import back_up, dump_path
 
-    settings, path = Settings(), dump_path(target)
+    settings = Settings()
+    path = dump_path(target or settings.var_folder / "backups")
     keys = archives.key_files(settings.var_folder) if with_keys else None
     async with database_server(settings) as database:
         with console.status("备份 · backing up"):

@@ -1,5 +1,6 @@
 """create_app(settings): the only place where the parts are put together."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)
     app.state.listeners = CapacityLimiter(settings.max_listeners)
+    app.state.listening = Counter()
     app.include_router(start_page.router)
     app.include_router(health.router)
     app.include_router(measurements.router)

@@ -42,7 +42,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._request: _Debt | None = None  # a request that has not come to its end
         self._answer: _Debt | None = None  # an answer that waits to be taken
         self._waiting = 0  # bytes of it at the last look
-        self._head = 0  # bytes of a request whose headers have not ended
+        self._head = 0  # bytes since the last that belonged to a body: headers or trailers
+        self._has_head = False  # whether the request's headers have ended
         self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -58,21 +59,39 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._request is None:
             self._request = _Debt(self.loop.time())
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._request.paid += len(data)
-        elif self._head > MAX_HEAD_BYTES:
-            self.send_400_response("The headers are too long.")
+        if self._head > MAX_HEAD_BYTES:
+            self._refuse_head()
             return
-        else:
-            self._head += len(data)
+        if self._has_head:
+            self._request.paid += len(data)
+        self._head += len(data)
         super().data_received(data)
 
+    def _refuse_head(self) -> None:
+        """In so many words, unless an answer is under way: a second one would be the next one's."""
+        if self._has_head or (self.cycle is not None and not self.cycle.response_complete):
+            self.transport.close()
+        else:
+            self.send_400_response("The headers are too long.")
+
+    def on_message_begin(self) -> None:
+        self._has_head = False
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_head:  # trailers are no headers (RFC 9110, 6.5.1)
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._head = 0
+        self._head, self._has_head = 0, True
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
-        self._request = None
+        self._head, self._request = 0, None
         super().on_message_complete()
 
     def resume_writing(self) -> None:

@@ -22,7 +22,13 @@ WITHHELD = "…"
 OURS = ("app", "matching", "migrations", "scripts")
 # E-mail addresses, numbers as long as a telephone's, and whatever is quoted.
 PERSONAL = re.compile(r"""[^\s<>"']+@[^\s<>"']+|\d{7,}|'[^']*'|"[^"]*"|“[^”]*”|「[^」]*」""")
-PLAIN = (bool, int, float, UUID, date, timedelta, Enum, type(None))
+
+
+class Plain(str):
+    """A text of which whoever logs it knows that it holds nothing personal."""
+
+
+PLAIN = (bool, int, float, UUID, date, timedelta, Enum, type(None), Plain)
 DIAGNOSED = ("constraint_name", "table_name", "column_name")
 MAX_FRAMES, MAX_ERRORS = 30, 6
 

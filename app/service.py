@@ -62,6 +62,7 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=patient(settings.client_seconds),
+        ws="none",  # uvicorn would answer an upgrade by itself, past all that stands before a route
         log_config=None,  # app.logs takes all loggers
         access_log=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,

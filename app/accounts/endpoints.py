@@ -192,6 +192,7 @@ async def read_second_factor(session: SessionDep, account: Caller) -> SecondFact
 
 @router.post("/me/second-factor:enrol")
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def enrol_second_factor(
     session: SessionDep, account: EnrollingAccount, data: SecondFactorEnrolment
 ) -> Enrolment:
@@ -210,6 +211,7 @@ async def confirm_second_factor(
 
 @router.post("/me/second-factor:disable", status_code=status.HTTP_204_NO_CONTENT)
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def disable_second_factor(
     session: SessionDep, account: EnrollingAccount, moment: MomentDep, data: SecondFactorDisabling
 ) -> None:
@@ -231,6 +233,7 @@ async def list_identities(
 
 @router.post("/me/identities:start")
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def start_link(
     providers: ProviderClientsDep, account: SignedInAccount, data: LinkStart
 ) -> Authorization:
@@ -281,7 +284,7 @@ async def read_account(session: SessionDep, account: StaffAccount, account_id: U
 
 @router.patch("/accounts/{account_id:uuid}")
 async def update_account(
-    session: SessionDep, account: StaffAccount, account_id: UUID, data: AccountUpdate
+    session: SessionDep, account: SignedInStaffAccount, account_id: UUID, data: AccountUpdate
 ) -> AccountBody:
     """修改账号 · Change name, region or activity; deactivating ends every sign-in."""
     changed = await operations.update(session, account, account_id, data)

@@ -1,6 +1,6 @@
 """Read the audit log: administrators all of it, others who read their own contact data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,9 +37,11 @@ from app.settings import Settings
 
 SORTS = {"happened_at": AuditEntry.happened_at}
 
-OF_EXPERT = ("GET /experts/{expert_id}/contact", "GET /experts/{expert_id}/personal-data")
-OF_DEMAND = ("GET /demands/{demand_id}", "GET /demands")
-OF_ORGANIZATION = ("GET /organizations/{organization_id}", "GET /organizations")
+# What shows a record's contacts, as regular expressions of PostgreSQL: whoever may change a demand
+# or an organization is answered with all of it.
+OF_EXPERT = r"^(GET|PUT) /experts/\{expert_id\}/contact$|^GET /experts/\{expert_id\}/personal-data$"
+OF_DEMAND = r"^(GET|PATCH|POST) /demands(/\{demand_id\})?(:(?!match$)[a-z-]+)?$"
+OF_ORGANIZATION = r"^(GET|PATCH|POST) /organizations(/\{organization_id\})?(:[a-z-]+)?$"
 
 
 async def search(pages: Pages, settings: Settings, query: AuditQuery) -> Page[AuditEntryBody]:
@@ -107,7 +109,7 @@ async def readings_of_organization(
 
 
 async def _readings(
-    pages: Pages, record_id: UUID, actions: Sequence[str], query: ReadingQuery
+    pages: Pages, record_id: UUID, actions: str, query: ReadingQuery
 ) -> Page[ReadingBody]:
     async with borrowed(pages.session, Scope.READINGS, str(record_id)):
         found: Page[AuditEntry] = await pages.read(

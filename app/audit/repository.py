@@ -66,11 +66,11 @@ def listed(query: AuditQuery, *, email_hash: bytes | None = None) -> Select[Audi
     return statement
 
 
-def listed_readings(record_id: UUID, actions: Sequence[str]) -> Select[AuditEntry]:
-    """The times one of these actions showed the record to somebody."""
+def listed_readings(record_id: UUID, actions: str) -> Select[AuditEntry]:
+    """The times an action of this regular expression showed the record to somebody."""
     return select(AuditEntry).where(
         AuditEntry.record_ids.contains([record_id]),
-        AuditEntry.action.in_(actions),
+        AuditEntry.action.regexp_match(actions),
         AuditEntry.code.is_(None),
     )
 

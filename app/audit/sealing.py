@@ -14,6 +14,7 @@ from app.audit import chain, repository
 from app.audit.models import AuditSeal
 from app.database import now
 from app.scopes import Scope, within
+from app.scrubbing import Plain
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def anchor_of(seal: AuditSeal) -> str:
 
 
 def _announce(seal: AuditSeal) -> None:
-    logger.info("audit seal %s over %d entries", anchor_of(seal), len(seal.entry_ids))
+    logger.info("audit seal %s over %d entries", Plain(anchor_of(seal)), len(seal.entry_ids))
 
 
 async def _seal_block(

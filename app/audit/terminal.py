@@ -25,7 +25,9 @@ WHAT = {
 async def report(sessions: Sessions, anchor: str | None, console: Console) -> bool:
     """Verify and say what was found; False if the log is not what was sealed."""
     if anchor is not None and not ANCHOR.fullmatch(anchor):
-        raise invalid_field("anchor", "bad_anchor", "应形如 17:9f86…", "Should look like 17:9f86…")
+        raise invalid_field(
+            "anchor", "bad_anchor", "应为 序号:64 位十六进制", "Should be NUMBER:64 hex digits"
+        )
     verdict = await verify(sessions, anchor=anchor)
     console.print(_found(verdict), highlight=False, soft_wrap=True)
     if verdict.fault is not None:

@@ -79,7 +79,7 @@ class Callers:
         if credential is None:
             return None
         known = self._known.get(_digest(credential))
-        return known or self._account_of_token(credential.partition(" ")[2])
+        return known or self._account_of_token(credential.partition(" ")[2].strip())
 
 
 def address_of(request: Request) -> str:
@@ -132,4 +132,6 @@ def _callers_of(request: Request) -> Callers:
 
 
 def _digest(credential: str) -> bytes:
-    return hashlib.blake2b(credential.encode(), digest_size=16).digest()
+    """Of the credential however it is spelt, or every spelling would have a quota of its own."""
+    secret = credential.partition(" ")[2].strip()
+    return hashlib.blake2b(secret.encode(), digest_size=16).digest()

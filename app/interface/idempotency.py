@@ -155,8 +155,8 @@ def _principal_of(request: Request) -> UUID:
 async def _fingerprint(request: Request) -> bytes:
     """The same for the same request, also when a form is put together anew around its parts."""
     body = await request.body()
-    _, found, boundary = request.headers.get("content-type", "").partition("boundary=")
-    if found:
+    kind, found, boundary = request.headers.get("content-type", "").partition("boundary=")
+    if found and kind.startswith("multipart/"):
         body = body.replace(boundary.strip('"').encode(), b"")
     target = f"{request.url.path}?{request.url.query}\n".encode()
     return hashlib.sha256(target + body).digest()

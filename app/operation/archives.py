@@ -70,7 +70,7 @@ def read_manifest(dump: Path) -> Manifest | None:
         found = json.loads(path.read_bytes())
         found["tables"] = {name: (int(n), str(d)) for name, (n, d) in found["tables"].items()}
         manifest = Manifest(**found)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: {type(error).__name__}") from error
     if manifest.format != FORMAT:
         raise ValueError(f"{path}: format {manifest.format}")
@@ -101,7 +101,7 @@ def write_keys(dump: Path, keys: dict[str, bytes]) -> None:
 
 def read_keys(dump: Path) -> dict[str, bytes]:
     encoded = json.loads(keys_path(dump).read_bytes())
-    return {Path(name).name: base64.b64decode(content) for name, content in encoded.items()}
+    return {name: base64.b64decode(encoded[name]) for name in KEYS if name in encoded}
 
 
 async def contents(connection: AsyncConnection) -> dict[str, tuple[int, str]]:

@@ -22,14 +22,16 @@ SET_ASIDE = "replaced_*"
 
 
 def dump_path(target: Path) -> Path:
-    """The file that is meant: the given one, or a new one named by the time in the given folder.
+    """The file that is meant: the given NAME.dump, or a new one in the given folder, by the time.
 
-    Raises Conflict when it exists, or its folder does not.
+    A folder that is not there is made. Raises Conflict when the file exists, or no folder can be.
     """
-    if target.is_dir():
-        target = target / f"shuangku-{datetime.now(UTC):%Y%m%d-%H%M%S}.dump"
     if target.suffix != ".dump":
-        target = target.with_name(f"{target.name}.dump")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise Conflict(Text(f"{target} 不是目录", f"{target} is no folder")) from None
+        target = target / f"shuangku-{datetime.now(UTC):%Y%m%d-%H%M%S}.dump"
     if target.exists():
         raise Conflict(Text(f"{target} 已存在", f"{target} exists"))
     if not target.parent.is_dir():

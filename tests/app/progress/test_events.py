@@ -134,6 +134,23 @@ async def test_listeners_are_bounded(
     assert app.state.listeners.available_tokens == free, "a seat is given back"
 
 
+async def test_one_account_keeps_nobody_out(
+    app: FastAPI, administrator: AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "SEATS_EACH", 2)
+    operation = await refit(administrator)
+    path = f"/operations/{operation['id']}/events"
+    streams = [asyncio.create_task(heard(administrator, operation["id"])) for _ in range(2)]
+    await asyncio.sleep(0.5)
+    answer = await administrator.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+    other = asyncio.create_task(heard(await people.administrator(), operation["id"]))
+    await asyncio.sleep(0.2)
+    await administrator.post(f"/operations/{operation['id']}:cancel")
+    await asyncio.wait_for(asyncio.gather(*streams, other), 30)
+    assert not app.state.listening
+
+
 async def test_a_listener_holds_no_connection(
     administrator: AsyncClient, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
