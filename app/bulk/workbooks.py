@@ -26,7 +26,10 @@ FAR_CELL = re.compile(
     rb"(?:(?:[a-z]{3,}|[b-z][a-z])\d*|[a-z]*(?:2[1-9]\d{4}|[3-9]\d{5}|\d{7,}))[\"']",
     re.IGNORECASE,
 )
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError),
+    ValueError,  # a part that is said to begin before the file does
+)
 
 Cells = Sequence[object]
 

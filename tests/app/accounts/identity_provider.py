@@ -183,6 +183,7 @@ def _signed(state: State, claims: dict[str, Any]) -> str:
 def main() -> None:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who comes before it serves waits
     issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(create(State(issuer)), log_level="warning"))
     print(issuer, flush=True)

@@ -197,6 +197,7 @@ def test_the_migration_asks_for_the_job_where_there_is_something_to_seal(databas
                 " '', '000', '', '', 1)"
             )
         )
+        connection.commit()
         command.upgrade(config, "head")
         assert _job_count(connection) == 1
         assert connection.scalar(text("SELECT contact_phone FROM organizations")) == "000"

@@ -75,12 +75,13 @@ def _conninfo(process: subprocess.Popen[str]) -> str:
 
 
 def _postmasters(folder: Path) -> list[psutil.Process]:
-    found = []
+    found: dict[psutil.Process, int] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.name() == "postgres" and Path(process.cwd()).is_relative_to(folder):
-                found.append(process)
-    return [process for process in found if process.ppid() not in {other.pid for other in found}]
+                found[process] = process.ppid()
+    pids = {process.pid for process in found}
+    return [process for process, parent in found.items() if parent not in pids]
 
 
 def _execute(conninfo: str, statement: str) -> list[tuple[object, ...]]:
