@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.achievements import repository
 from app.achievements.access import allowed_actions, may_read, parties_of, readable
-from app.achievements.completeness import missing_fields, require_publishable
+from app.achievements.completeness import faults, require_publishable
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import (
     AchievementBody,
@@ -39,7 +39,7 @@ def show(actor: Actor, achievement: Achievement) -> AchievementBody:
     return AchievementBody.of(
         achievement,
         allowed_actions=allowed_actions(actor, achievement),
-        missing=fields_of(missing_fields(achievement)),
+        missing=fields_of(faults(achievement)),
     )
 
 

@@ -17,7 +17,7 @@ from app.demands.access import (
     readable,
     readable_in_full,
 )
-from app.demands.completeness import faults, missing_fields
+from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
 from app.demands.workflow import EDITABLE, TRANSITIONS
@@ -46,7 +46,7 @@ def show(actor: Actor, demand: Demand) -> DemandBody:
         demand,
         organization_name=demand.organization.name,
         allowed_actions=actions,
-        missing=fields_of(missing_fields(demand)),
+        missing=fields_of(faults(demand)),
     )
 
 

@@ -55,7 +55,7 @@ KINDS: dict[str, type[Any]] = {
 OTHERS = {"job_id"}
 MOST_RECORDS = 3
 # What differs from one moment to the next.
-VOLATILE = {"request_id", "exported_at", "durations"}
+VOLATILE = {"request_id", "exported_at", "durations", "entry_id"}
 # Sections of an export that tell of the export before, too.
 GROWING = {"audit_entries", "unsealed_entries"}
 REFUSED = {401, 403, 404}
