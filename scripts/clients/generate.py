@@ -122,7 +122,12 @@ def _finished(
     program: Callable[..., object], arguments: list[str], folder: Path | None
 ) -> subprocess.CompletedProcess[str]:
     done = program(
-        arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True
+        arguments,
+        return_completed_process=True,
+        cwd=folder,
+        env=os.environ | {"NODE_OPTIONS": "--use-system-ca"},  # as uv's system-certs
+        capture_output=True,
+        text=True,
     )
     return cast(subprocess.CompletedProcess[str], done)
 

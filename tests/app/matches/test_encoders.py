@@ -48,7 +48,7 @@ FAULTS = [
     "zero",
 ]
 NAME = "remote/bigrams"
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 2.0
 
 
 @pytest.fixture
