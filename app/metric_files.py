@@ -100,8 +100,13 @@ def _add_up(files: Sequence[Path], total: Path) -> None:
 
 
 def _allocate(file: Path) -> None:
-    with file.open("ab") as opened:
-        os.posix_fallocate(opened.fileno(), 0, RESERVED_BYTES)
+    """Make the file whole, or leave none: an empty one breaks whoever reads the folder."""
+    try:
+        with file.open("ab") as opened:
+            os.posix_fallocate(opened.fileno(), 0, RESERVED_BYTES)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _is_living(folder: Path, owner: str) -> bool:

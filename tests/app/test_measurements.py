@@ -272,6 +272,7 @@ def test_without_room_on_the_disk_a_process_measures_for_itself(
     metrics.share(tmp_path / "metrics")
     metrics.instruments().requests.labels("/x", "GET", 200).inc()
     assert of(samples(metrics.exposition().decode()), "requests_total", route="/x") == 1
+    assert not list((tmp_path / "metrics").glob("*.db")), "an empty file breaks whoever reads them"
 
 
 async def test_metrics_answer_without_their_database(app: FastAPI, settings: Settings) -> None:
