@@ -27,7 +27,6 @@ from uuid_utils.compat import uuid7
 
 from app.database import AuditedSession, Base
 from app.interface.models import AuditEntry, UnsealedEntry
-from app.scrubbing import Plain
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +194,7 @@ async def record_refusal(request: Request, trace: Trace) -> None:
         async with asyncio.timeout(REFUSAL_SECONDS), request.app.state.sessions.begin() as session:
             await session.execute(INSERT, trace.rows())
     except (SQLAlchemyError, OSError, TimeoutError) as error:
-        what = (trace.action, trace.status, Plain(trace.request_id), type(error).__name__)
+        what = (trace.action, trace.status, trace.request_id, type(error).__name__)
         logger.error("a refusal is not in the audit log: %s %s (request %s): %s", *what)
 
 
