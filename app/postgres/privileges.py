@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.locks import held
+
 SYSTEM_USER = "shuangku-pg"
+ADDING = Path("/run", f"{SYSTEM_USER}.lock")  # where only root can write
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 OVERRIDE = (
     "--inh-caps=+dac_override",
@@ -83,10 +86,12 @@ def _reaches(command: Sequence[str], folder: Path, binaries: Path) -> bool:
 
 
 def _system_user() -> ServerUser:
-    try:
-        entry = pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        entry = _add_system_user()
+    # One at a time: of two that add the same user, the second gives the name another number.
+    with held(ADDING):
+        try:
+            entry = pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            entry = _add_system_user()
     return ServerUser(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
@@ -95,7 +100,7 @@ def _add_system_user() -> pwd.struct_passwd:
     command = ["useradd", "--system", "--user-group", *home, SYSTEM_USER]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
     try:
-        return pwd.getpwnam(SYSTEM_USER)  # made here, or by a process that was faster
+        return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         raise PermissionError(
             f"无法创建系统用户,请改用普通用户运行 / cannot add the system user {SYSTEM_USER},"
