@@ -16,15 +16,16 @@ SCRIPT = f"""
 set -e
 cp -a /etc "$1"
 mount --bind "$1" /etc
-if getent passwd {SYSTEM_USER} > /dev/null; then userdel {SYSTEM_USER}; fi
+sed -i '/^{SYSTEM_USER}:/d' /etc/passwd /etc/shadow /etc/group /etc/gshadow
 for _ in 1 2 3 4 5 6 7 8; do "$2" -c "$3" & done
 wait
 getent passwd {SYSTEM_USER} | cut -d: -f3
 """
 ASK = """
+import os
 from pathlib import Path
 from app.postgres.privileges import server_user
-print(server_user(Path("/nonexistent")).uid)
+os.write(1, b"%d\\n" % server_user(Path("/nonexistent")).uid)  # in one piece
 """
 
 
