@@ -12,6 +12,9 @@ DEV := .venv/dev.stamp
 
 ROUNDS := 10
 
+# Where it is set every process would compile all of its modules again, which doubles its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:
 	@echo 'make serve   启动服务        start the service (HOST=127.0.0.1 PORT=8000)'
 	@echo 'make test    运行测试        run the tests (ARGS="-k embedded")'
@@ -92,7 +95,7 @@ compile = $(UV) pip compile --quiet --no-header --universal --python-version 3.1
 # $(1): the lock file. --python, or an activated environment elsewhere would be changed. chmod,
 # since files keep the modes of uv's cache, and PostgreSQL's libraries are read by its own user.
 install = echo '[3/3] 安装依赖 / installing the packages of $(1)' && \
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(1) && \
+	$(UV) pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes $(1) && \
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable . && \
 	chmod -R a+rX .venv || exit 1
 
