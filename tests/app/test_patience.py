@@ -38,7 +38,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 async def address() -> AsyncIterator[Address]:
     config = uvicorn.Config(
-        application, http=patient(SECONDS), lifespan="off", log_config=None, port=0
+        application,
+        http=patient(SECONDS),
+        lifespan="off",
+        log_config=None,
+        port=0,
+        timeout_graceful_shutdown=1,  # an answer of a test that is over is not waited for
     )
     server = uvicorn.Server(config)
     with socket.socket() as listener:
