@@ -111,8 +111,10 @@ def _add_failure(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _withhold(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Fields are ours, but a value may be anybody's."""
+    """Fields are ours, but a value may be anybody's; a message is scrubbed already."""
     own = {"_record", "_from_structlog", REQUEST_ID}
+    if not event["_from_structlog"]:
+        own |= {"event"}
     return {key: value if key in own else _safe_field(value) for key, value in event.items()}
 
 

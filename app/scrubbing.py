@@ -50,9 +50,11 @@ def message_of(record: logging.LogRecord) -> str:
 
 def _filled(template: str, arguments: Any, is_ours: bool) -> str:
     try:
-        if isinstance(arguments, dict):
+        if not isinstance(arguments, dict):
+            return template % tuple(safe(value, is_ours=is_ours) for value in arguments)
+        if "%(" in template:
             return template % {key: safe(v, is_ours=is_ours) for key, v in arguments.items()}
-        return template % tuple(safe(value, is_ours=is_ours) for value in arguments)
+        return template % safe(arguments, is_ours=is_ours)  # logging unpacks a single mapping
     except (TypeError, ValueError, KeyError):  # "%d" of something that was withheld
         return template
 

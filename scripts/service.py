@@ -104,12 +104,12 @@ class Service:
 @contextlib.contextmanager
 def signed_in(url: str, email: str, password: str) -> Iterator[Service]:
     """A running service, as the account that signs in; it stays signed in by refreshing."""
-    with httpx.Client(base_url=url, timeout=120, auth=_Session(url, email, password)) as http:
+    with httpx.Client(base_url=url, timeout=120, auth=Session(url, email, password)) as http:
         yield Service(http=http)
 
 
-class _Session(httpx.Auth):
-    """Signs in at the first request and again whenever the access token has expired."""
+class Session(httpx.Auth):
+    """Signs in at the first request and again whenever the access token counts no more."""
 
     requires_response_body = True
 

@@ -24,7 +24,9 @@ BLOCK = 1_000  # entries
 
 
 async def seal_waiting(sessions: Sessions) -> int:
-    """Seal all that waits, each block in a transaction of its own; returns how many entries.
+    """Seal what waits, each block in a transaction of its own; returns how many entries.
+
+    A block that is not full is the last: what comes meanwhile waits for the next time.
 
     The hash of each seal goes to the log: outside of the database it proves that the chain's
     end was not cut off.
@@ -37,6 +39,8 @@ async def seal_waiting(sessions: Sessions) -> int:
             return count
         _announce(seal)
         count += len(seal.entry_ids)
+        if len(seal.entry_ids) < BLOCK:
+            return count
 
 
 async def drop_old(sessions: Sessions, older_than: timedelta) -> int:

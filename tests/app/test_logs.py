@@ -342,3 +342,11 @@ def test_ids_survive_and_addresses_do_not() -> None:
     assert safe(anchor) != anchor, "seven digits in a row may be a telephone's"
     number = logging.LogRecord("app.x", logging.ERROR, __file__, 1, "%d", (NAME,), None)
     assert message_of(number) == "%d"
+
+
+def test_what_is_plain_stays_whole_in_the_line(log: io.StringIO) -> None:
+    """An anchor of the audit log is of use only in full, digits in a row or not."""
+    anchor = "17:d7969353fd3c277000f6a10279d66484726dc72b"
+    logging.getLogger("app.x").info("audit seal %s, call %s", Plain(anchor), PHONE)
+    [line] = lines(log)
+    assert line["event"] == f"audit seal {anchor}, call …"

@@ -47,14 +47,17 @@ class Acknowledged:
 
 
 @contextlib.contextmanager
-def insisting(url: str, headers: Mapping[str, str], done: Acknowledged) -> Iterator[None]:
-    """Write and match until the block ends; what gets no answer, or 503, is sent again."""
+def insisting(http: httpx.Client, done: Acknowledged) -> Iterator[None]:
+    """Write and match, as the client's caller, until the block ends.
+
+    What gets no answer, or 503, is sent again.
+    """
     is_over = threading.Event()
 
     def repeat(work: Callable[[httpx.Client, Acknowledged, int], None]) -> None:
-        with httpx.Client(base_url=url, headers=headers, timeout=PATIENCE) as http:
+        with httpx.Client(base_url=http.base_url, auth=http.auth, timeout=PATIENCE) as own:
             for number in itertools.count():
-                work(http, done, number)
+                work(own, done, number)
                 if is_over.is_set():
                     return
 

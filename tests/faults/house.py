@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import psutil
 
-from scripts.service import free_port
+from scripts.service import free_port, signed_in
 from tests.acceptance.processes import (
     ADMINISTRATOR,
     PASSWORD,
@@ -24,7 +24,7 @@ from tests.acceptance.processes import (
 
 PATIENCE = 120
 CLIENT_SECONDS = 8
-SETTINGS = {"ACCESS_TOKEN_MINUTES": "600", "CLIENT_SECONDS": str(CLIENT_SECONDS)}
+SETTINGS = {"CLIENT_SECONDS": str(CLIENT_SECONDS)}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -64,6 +64,10 @@ class House:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
+    def bearer(self) -> str:
+        """The header that signs a raw request in, for some minutes."""
+        return str(self.http.get("/api/v1/me").request.headers["Authorization"])
+
     def is_ready(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
             return self.http.get("/readyz").is_success
@@ -83,21 +87,12 @@ def open_house(
     )
     house.start()
     try:
-        with signed_in(house.running.url) as house.http:
+        with signed_in(house.running.url, ADMINISTRATOR, PASSWORD) as administrator:
+            house.http = administrator.http
             yield house
     finally:
         if house.running.process.poll() is None:
             house.running.stop(signal.SIGTERM)
-
-
-@contextlib.contextmanager
-def signed_in(url: str, email: str = ADMINISTRATOR) -> Iterator[httpx.Client]:
-    """A client with one token for all of its life."""
-    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
-        credentials = {"email": email, "password": PASSWORD}
-        tokens = http.post("/api/v1/auth:sign-in", json=credentials).raise_for_status().json()
-        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        yield http
 
 
 def listed(http: httpx.Client, path: str, **parameters: str) -> list[dict[str, Any]]:

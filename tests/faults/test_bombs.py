@@ -122,7 +122,7 @@ def tables() -> Iterator[tuple[str, bytes]]:
 
 def _announced(house: House) -> int:
     """Ten gigabytes are announced, none is sent, and the answer is there already."""
-    bearer = house.http.headers["Authorization"]
+    bearer = house.bearer()
     head = f"POST {CREATE} HTTP/1.1\r\nHost: test\r\nAuthorization: {bearer}\r\n"
     with _connected(house) as connection:
         connection.sendall(f"{head}Content-Length: {10 << 30}\r\n\r\n".encode())

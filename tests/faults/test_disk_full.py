@@ -66,7 +66,7 @@ def test_disk_full(house_on_disk: House, disk: Disk, few_rounds: int, tally: Tal
         batch = f"戊{number}"
         done = Acknowledged(batch=batch, demand_id=published_demand(http))
         with (
-            insisting(house.running.url, http.headers, done),
+            insisting(http, done),
             flooding(disk) as flood,
             room_at_the_end(disk),
         ):

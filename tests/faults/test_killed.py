@@ -49,7 +49,7 @@ def test_postgres_killed(house: House, rounds: int, tally: Tally) -> None:
 def survive(house: House, batch: str, accident: Callable[[], None], tally: Tally) -> None:
     """One round: an accident in the middle of it all, and the account after it."""
     done = Acknowledged(batch=batch, demand_id=published_demand(house.http))
-    with insisting(house.running.url, house.http.headers, done):
+    with insisting(house.http, done):
         import_id = started_import(house.http, batch, rows=ROWS)
         done.wait_for(ANSWERS)
         accident()

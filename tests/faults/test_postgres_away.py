@@ -30,7 +30,7 @@ def test_postgres_away(house: House, rounds: int, few_rounds: int, tally: Tally)
     for number in tally.each(few_rounds):
         batch = f"丁{number}"
         done = Acknowledged(batch=batch, demand_id=published_demand(house.http))
-        with insisting(house.running.url, house.http.headers, done):
+        with insisting(house.http, done):
             done.wait_for(ANSWERS)
             stay_away(house, SHORTLY_AWAY_SECONDS if rounds == 1 else AWAY_SECONDS)
             done.wait_for(ANSWERS)

@@ -29,7 +29,7 @@ def test_slow_clients(house: House, rounds: int, few_rounds: int, tally: Tally) 
     each = 40 if rounds == 1 else 200
     _allow_files(4 * each)
     url = httpx.URL(house.running.url)
-    bearer = house.http.headers["Authorization"]
+    bearer = house.bearer()
     for _ in tally.each(few_rounds):
         before = _held(house)
         with under_load(str(url), {"Authorization": bearer}, clients=2) as account:

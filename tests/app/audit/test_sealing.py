@@ -68,6 +68,23 @@ async def test_blocks_are_linked(
     assert any(verdict.anchor in line for line in told), "the log keeps what proves the chain's end"
 
 
+@pytest.mark.usefixtures("small_blocks")
+async def test_what_comes_while_it_seals_waits_for_the_next_time(
+    app: FastAPI, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a busy service would get a seal for every second entry."""
+    await write(app, 3)
+    seal_block = sealing._seal_block
+
+    async def as_one_comes(*args: Any, **kwargs: Any) -> AuditSeal | None:
+        await write(app, 1)
+        return await seal_block(*args, **kwargs)
+
+    monkeypatch.setattr(sealing, "_seal_block", as_one_comes)
+    assert await seal(app) == 5
+    assert [len(s.entry_ids) for s in await seals_of(session)] == [3, 2]
+
+
 async def test_sealing_waits_for_nobody_and_misses_nobody(
     app: FastAPI, session: AsyncSession
 ) -> None:
