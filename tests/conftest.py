@@ -21,6 +21,7 @@ from app.postgres.embedded import EmbeddedServer
 from app.postgres.roles import SERVICE_ROLE
 from app.scopes import create_sessions
 from app.settings import EncoderKind, Settings
+from tests.acceptance.demonstration import Demonstration, made_once
 from tests.audit_trail import AuditTrail
 from tests.people import People
 from tests.servers import start_test_server
@@ -51,6 +52,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         encoder=EncoderKind.NONE,
         rate_limits="all=1000000/60",
     )
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    """What a first start leaves, for services that shall not begin from nothing."""
+    own = tmp_path_factory.getbasetemp()
+    return made_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")

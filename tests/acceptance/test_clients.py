@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from scripts.clients import generate
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import PROJECT, Running, serving
 
 PROGRAMS = Path(__file__).with_name("clients")
@@ -18,8 +19,11 @@ DONE = "46 demands, all well\n"
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("clients"), "--no-worker") as running:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration
+) -> Iterator[Running]:
+    folder = demonstration.copy_to(tmp_path_factory.mktemp("clients"))
+    with serving(folder, "--no-worker") as running:
         yield running
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import ADMINISTRATOR, COORDINATOR, PASSWORD, Running, serving
 from tests.faults.garbage import FIXED_SEED, new_seed
 
@@ -17,8 +18,10 @@ SECONDS, LONG_SECONDS = 25, 120
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("fuzzing")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration
+) -> Iterator[Running]:
+    folder = demonstration.copy_to(tmp_path_factory.mktemp("fuzzing"))
     with serving(folder, "--no-worker", RATE_LIMITS="all=1000000/60") as running:
         yield running
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from scripts.service import signed_in
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import (
     ADMINISTRATOR,
     PASSWORD,
@@ -32,8 +33,8 @@ SLACK = 10  # seconds; the machine may be busy
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("operation") / "var"
+def folder(tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration) -> Path:
+    return demonstration.copy_to(tmp_path_factory.mktemp("operation") / "var")
 
 
 @pytest.fixture(scope="module")

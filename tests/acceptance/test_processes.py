@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from scripts.service import signed_in
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.load import under_load
 from tests.acceptance.processes import (
     COORDINATOR,
@@ -33,8 +34,8 @@ from tests.app.test_measurements import Samples, of, samples
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("processes") / "var"
+def folder(tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration) -> Path:
+    return demonstration.copy_to(tmp_path_factory.mktemp("processes") / "var")
 
 
 @pytest.fixture(scope="module")
@@ -198,13 +199,16 @@ def accepts(url: str) -> bool:
     return False
 
 
-def test_killed_nobody_outlives_it_and_the_address_is_free_again(tmp_path: Path) -> None:
-    with serving(tmp_path / "var", PROCESSES="2") as first:
+def test_killed_nobody_outlives_it_and_the_address_is_free_again(
+    tmp_path: Path, demonstration: Demonstration
+) -> None:
+    folder = demonstration.copy_to(tmp_path / "var")
+    with serving(folder, PROCESSES="2") as first:
         left = [*first.serving(), first.worker()]
         port = int(first.url.rpartition(":")[2])
         first.process.kill()
         first.process.wait()
-        second = start(tmp_path / "var", port=port)
+        second = start(folder, port=port)
         try:
             said = "服务已启动"  # those of the first may answer for a moment
             until(lambda: said in second.output, seconds=READY_SECONDS, what=said)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import pytest
 
+from tests.acceptance.demonstration import Demonstration
 from tests.faults.house import House, open_house
 
 FAULT, FAULTS = "fault", "tests/faults/"
@@ -53,9 +54,11 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
 
 
 @pytest.fixture(scope="package")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(
+    tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration
+) -> Iterator[House]:
     """One service for all faults that leave it, or whoever starts it again, in order."""
-    with open_house(tmp_path_factory.mktemp("house") / "var") as opened:
+    with open_house(demonstration.copy_to(tmp_path_factory.mktemp("house") / "var")) as opened:
         yield opened
 
 

@@ -81,7 +81,7 @@ class House:
 def open_house(
     folder: Path, *arguments: str, prefix: Sequence[str] = (), **settings: str
 ) -> Iterator[House]:
-    """A house on an empty folder, with the demonstration pool."""
+    """A house in the folder, with the demonstration pool."""
     house = House(
         folder=folder, port=free_port(), arguments=arguments, prefix=prefix, settings=settings
     )

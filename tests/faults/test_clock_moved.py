@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import until
 from tests.faults.acknowledged import (
     Acknowledged,
@@ -26,7 +27,7 @@ from tests.faults.house import PATIENCE, House, open_house
 
 HOUR = 3600
 MOVES = (3 * HOUR, -3 * HOUR, 0)
-ROWS = 600  # enough to be caught in the middle
+ROWS = 300  # enough to be caught in the middle
 ANSWERS = 5
 
 pytestmark = [
@@ -41,19 +42,22 @@ def clock() -> Iterator[Clock]:
         yield made
 
 
-def test_clock_moved(tmp_path: Path, clock: Clock, few_rounds: int, tally: Tally) -> None:
+@pytest.fixture
+def folder(tmp_path: Path, demonstration: Demonstration) -> Path:
+    return demonstration.copy_to(tmp_path / "var")
+
+
+def test_clock_moved(folder: Path, clock: Clock, few_rounds: int, tally: Tally) -> None:
     """Of the whole machine: service, worker and PostgreSQL."""
-    with open_house(tmp_path / "var", prefix=clock.everywhere) as house:
+    with open_house(folder, prefix=clock.everywhere) as house:
         clock.move(HOUR)
         assert database_time(house) - time.time() > HOUR / 2
         survive(house, clock, few_rounds, tally)
 
 
-def test_clock_of_one_host_moved(
-    tmp_path: Path, clock: Clock, few_rounds: int, tally: Tally
-) -> None:
+def test_clock_of_one_host_moved(folder: Path, clock: Clock, few_rounds: int, tally: Tally) -> None:
     """PostgreSQL keeps the right time, as one on another host does."""
-    with open_house(tmp_path / "var", LD_PRELOAD=str(clock.library)) as house:
+    with open_house(folder, LD_PRELOAD=str(clock.library)) as house:
         clock.move(HOUR)
         assert abs(database_time(house) - time.time()) < HOUR / 2
         survive(house, clock, few_rounds, tally)
