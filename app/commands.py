@@ -229,8 +229,8 @@ def backup(
 
 
 async def _back_up(target: Path | None, *, with_keys: bool) -> None:
-    from app.operation import archives
-    from app.operation.backup import back_up, dump_path
+    from app.upkeep import archives
+    from app.upkeep.backup import back_up, dump_path
 
     settings = Settings()
     path = dump_path(target or settings.var_folder / "backups")
@@ -261,8 +261,8 @@ def restore(
 
 
 async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
-    from app.operation.restore import restore as restore_backup
-    from app.operation.restore import restore_keys
+    from app.upkeep.restore import restore as restore_backup
+    from app.upkeep.restore import restore_keys
 
     settings = Settings()
     async with database_server(settings) as database:
@@ -287,8 +287,8 @@ def doctor(
 
 
 async def _examine(*, as_json: bool) -> None:
-    from app.operation import doctor
-    from app.operation.terminal import as_items, show
+    from app.upkeep import doctor
+    from app.upkeep.terminal import as_items, show
 
     findings = []
     async for finding in doctor.examine(Settings()):

@@ -36,7 +36,7 @@ SERVING_ALL = frozenset({"interface", "postgres", "encryption"})
 COMPOSING = frozenset(
     {
         *("main", "api", "models", "process", "commands", "serving", "service", "worker"),
-        *("execution", "health", "measurements", "migration", "operation"),
+        *("execution", "health", "measurements", "migration", "upkeep"),
     }
 )
 # What only the application knows of: the pure core must run without.

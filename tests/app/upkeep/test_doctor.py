@@ -21,11 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.encryption.repository import note_key
 from app.jobs import defer
 from app.migration import revisions
-from app.operation import database_checks, doctor, host_checks, service_checks
-from app.operation.findings import Finding, State
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.settings import EncoderKind, Settings
+from app.upkeep import database_checks, doctor, host_checks, service_checks
+from app.upkeep.findings import Finding, State
 from tests.app.matches import scenes
 
 
@@ -244,7 +244,7 @@ async def test_clocks_that_differ(
     database: URL, monkeypatch: pytest.MonkeyPatch, behind: int, state: State
 ) -> None:
     real = time.time
-    monkeypatch.setattr("app.operation.database_checks.time.time", lambda: real() - behind)
+    monkeypatch.setattr("app.upkeep.database_checks.time.time", lambda: real() - behind)
     async with await AsyncConnection.connect(conninfo(database)) as connection:
         assert (await database_checks.clock(connection)).state is state
 

@@ -27,14 +27,14 @@ from app.database import create_engine
 from app.interface.errors import Conflict, Problem
 from app.matches.models import Pool
 from app.migration import upgrade
-from app.operation import archives
-from app.operation.backup import back_up, dump_path
-from app.operation.restore import Refused, restore, restore_keys
 from app.postgres import embedded
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
+from app.upkeep import archives
+from app.upkeep.backup import back_up, dump_path
+from app.upkeep.restore import Refused, restore, restore_keys
 from tests.app.demands import forms
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores

@@ -17,8 +17,8 @@ from app.matches import repository
 from app.matches.index import fitting
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.models import Pool
-from app.operation.findings import Finding, bad, good, warning
 from app.settings import EncoderKind, Settings
+from app.upkeep.findings import Finding, bad, good, warning
 from matching import Encoder
 
 KEYS_FILE = "encryption_keys"

@@ -9,8 +9,8 @@ from psycopg import AsyncConnection
 from app.health import present_revisions
 from app.interface.language import Text
 from app.migration import is_behind, revisions
-from app.operation.findings import Finding, bad, good, warning
 from app.postgres.roles import APPEND_ONLY, READ_ONLY
+from app.upkeep.findings import Finding, bad, good, warning
 
 OLDEST = 15
 SKEW_WARNING, SKEW_BAD = 2.0, 30.0  # seconds

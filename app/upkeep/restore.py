@@ -18,11 +18,11 @@ from app.changes.epochs import settle
 from app.interface.errors import Conflict
 from app.interface.language import Text
 from app.migration import revisions, upgrade
-from app.operation import archives
-from app.operation.archives import Manifest
 from app.postgres import programs
 from app.postgres.probe import conninfo
 from app.postgres.roles import OWNER_POLICY, VIEWS, whole_view
+from app.upkeep import archives
+from app.upkeep.archives import Manifest
 
 OTHERS = """
     SELECT count(*) FROM pg_stat_activity

@@ -10,11 +10,11 @@ from sqlalchemy import URL
 
 from app.interface.errors import Conflict
 from app.interface.language import Text
-from app.operation import archives
-from app.operation.archives import Manifest
 from app.postgres import programs
 from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
+from app.upkeep import archives
+from app.upkeep.archives import Manifest
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What an interrupted `restore --replace` set aside is no part of the service's data.

@@ -11,8 +11,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.database import create_engine
 from app.interface.language import Text
-from app.operation import database_checks, host_checks, service_checks
-from app.operation.findings import Finding, State, bad, good, warning
 from app.postgres.embedded import EmbeddedServerError
 from app.postgres.probe import conninfo
 from app.postgres.roles import RoleError
@@ -20,6 +18,8 @@ from app.postgres.server import Database, database_server
 from app.scopes import Scope, create_sessions
 from app.scrubbing import safe
 from app.settings import Settings
+from app.upkeep import database_checks, host_checks, service_checks
+from app.upkeep.findings import Finding, State, bad, good, warning
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10

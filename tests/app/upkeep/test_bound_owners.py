@@ -7,17 +7,17 @@ import psycopg
 import pytest
 
 from app.database import create_engine
-from app.operation import doctor
-from app.operation.backup import back_up
-from app.operation.findings import Finding, State
-from app.operation.restore import Refused, restore
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.postgres.roles import SERVICE_ROLE, service_url
 from app.settings import Settings
-from tests.app.operation.test_backup import miscount
+from app.upkeep import doctor
+from app.upkeep.backup import back_up
+from app.upkeep.findings import Finding, State
+from app.upkeep.restore import Refused, restore
 from tests.app.postgres.logins import Cluster
 from tests.app.postgres.test_roles import ADDED, as_service
+from tests.app.upkeep.test_backup import miscount
 
 SEEN = "SELECT count(*) FROM readable.organizations"
 

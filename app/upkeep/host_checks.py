@@ -16,8 +16,8 @@ import psutil
 from packaging.requirements import Requirement
 
 from app.interface.language import Text
-from app.operation.findings import Finding, bad, good, warning
 from app.settings import Settings
+from app.upkeep.findings import Finding, bad, good, warning
 
 MB = 1_000_000
 FREE_BAD, FREE_WARNING = 200 * MB, 2_000 * MB

@@ -33,7 +33,7 @@ SLACK = 10  # seconds; the machine may be busy
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("operation") / "var"
+    return tmp_path_factory.mktemp("upkeep") / "var"
 
 
 @pytest.fixture(scope="module")
