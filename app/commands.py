@@ -15,7 +15,6 @@ import typer
 from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import reloading
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
@@ -23,10 +22,11 @@ from app.bulk.models import ImportKind, ImportMode
 from app.database import create_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
-from app.execution import console, fail, leaving_at_once, run
 from app.interface.auditing import working
 from app.migration import upgrade
 from app.postgres.server import database_server
+from app.processes import reloading
+from app.processes.execution import console, fail, leaving_at_once, run
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
 
@@ -59,7 +59,7 @@ def serve(
     ] = None,
 ) -> None:
     """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
-    from app.serving import serve as serve_until_stopped
+    from app.processes.serving import serve as serve_until_stopped
 
     async def work() -> None:
         settings = Settings()
@@ -74,7 +74,7 @@ def serve(
 @cli.command(name="serve-process", hidden=True)
 def serve_process(descriptor: int) -> None:
     """One process of a service; its standard input is the line to whoever keeps it up."""
-    from app.service import run as serve_until_told
+    from app.processes.server import run as serve_until_told
 
     async def work() -> None:
         listener, line = socket.socket(fileno=descriptor), socket.socket(fileno=0)
@@ -101,7 +101,7 @@ def worker(
     stops_with_stdin: Annotated[bool, typer.Option("--stops-with-stdin", hidden=True)] = False,
 ) -> None:
     """后台任务 · Run jobs until stopped."""
-    from app.worker import run as work_until_stopped
+    from app.processes.worker import run as work_until_stopped
 
     async def work() -> None:
         await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)

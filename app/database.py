@@ -21,7 +21,7 @@ from sqlalchemy.types import UserDefinedType
 from uuid_utils.compat import uuid7
 
 from app.interface.errors import Problem
-from app.metrics import instruments
+from app.metrics.instruments import instruments
 from app.settings import Settings
 
 NAMING_CONVENTION = {

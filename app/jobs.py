@@ -29,9 +29,11 @@ from app.background import running
 from app.database import now
 from app.interface.auditing import working
 from app.interface.errors import Unavailable
-from app.metrics import instruments
-from app.postgres.probe import conninfo
+from app.metrics.instruments import instruments
+from app.postgres.probe import Probe, conninfo
 
+# Task, state (queued, running, failed), count, and seconds that the oldest due one has waited.
+Waiting = tuple[str, str, int, float | None]
 Look = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
@@ -226,10 +228,15 @@ WAITING = """
 """
 
 
-async def waiting_jobs(connection: AsyncConnection) -> Sequence[tuple[str, str, int, float | None]]:
-    """Task, state (queued, running, failed), count, and how long the oldest due one has waited."""
+async def waiting_jobs(connection: AsyncConnection) -> Sequence[Waiting]:
+    """All that is in the queue, by task and state."""
     await connection.execute("SET statement_timeout = '2s'")
     return await (await connection.execute(WAITING)).fetchall()
+
+
+def job_probe(url: URL) -> Probe[Sequence[Waiting]]:
+    """What `/metrics` asks the database, every two seconds at most."""
+    return Probe(url, waiting_jobs, fresh_seconds=2.0)
 
 
 @queue.periodic(cron="17 3 * * *")

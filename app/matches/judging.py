@@ -13,7 +13,6 @@ from app.experts.models import ExpertState
 from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.calendar import year_began_at
 from app.matches.models import Judgment, Match, Verdict
@@ -26,6 +25,7 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from app.transitions import Party
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 

@@ -14,7 +14,6 @@ from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
 from app.interface.errors import Forbidden, NotFound, WrongState
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.calendar import today
 from app.matches.index.documents import query_of_demand
@@ -33,6 +32,7 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from app.transitions import Party
 from matching import Constraints, Preferences, Query, Ranking
 from matching import Match as Ranked
 

@@ -24,7 +24,7 @@ from tests.acceptance.processes import (
     serving,
     until,
 )
-from tests.app.test_measurements import of, samples
+from tests.app.metrics.samples import of, samples
 
 REQUEST_SECONDS = 3
 PATIENCE = 90

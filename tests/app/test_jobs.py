@@ -212,7 +212,7 @@ async def _run_all() -> None:
 async def worker(
     app: Any, service_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
-    """A worker as `app.worker` runs it, in this process."""
+    """A worker as `app.processes.worker` runs it, in this process."""
     monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.2)
     matcher = app.state.matcher
     matching = MatchingWork(

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from app.jobs import defer_once
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
-from app.metrics import instruments
+from app.metrics.instruments import instruments
 
 logger = logging.getLogger(__name__)
 

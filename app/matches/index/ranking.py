@@ -16,7 +16,7 @@ from app.matches.index import vectors
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
-from app.metrics import instruments
+from app.metrics.instruments import instruments
 from app.settings import Settings
 from matching import (
     Constraints,

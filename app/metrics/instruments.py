@@ -1,8 +1,8 @@
 """What is measured, for Prometheus: one scrape of any process shows all processes of this folder.
 
 `share` must come before the first measurement of a process. Each then writes into files of its
-own (see `metric_files`), and a scrape adds them up, those of ended processes too, so that no sum
-ever falls. Without `share` (commands, tests) a process measures for itself.
+own (see `files`), and a scrape adds them up, those of ended processes too, so that no sum ever
+falls. Without `share` (commands, tests) a process measures for itself.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from app import metric_files
-from app.metric_files import SUMS
+from app.metrics import files
+from app.metrics.files import SUMS
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class _Measuring:
 
     def __init__(self) -> None:
         self.folder: Path | None = None
-        self.claim: metric_files.Claim | None = None
+        self.claim: files.Claim | None = None
         self.instruments = Instruments(CollectorRegistry())
 
     def forget_claim(self) -> None:
@@ -150,7 +150,7 @@ def share(folder: Path) -> None:
     """Write this process's measurements where the others of the folder are, if there is room."""
     try:
         kinds = [*SUMS, *(f"gauge_{mode}" for mode in get_args(Mode))]
-        claim = metric_files.claim(folder, kinds)
+        claim = files.claim(folder, kinds)
     except OSError as error:
         logger.warning("this process measures for itself alone: %s", type(error).__name__)
         return
@@ -171,7 +171,7 @@ def exposition(families: Iterable[Metric] = ()) -> bytes:
         own = _measuring.instruments.registry
         assert own is not None
         return generate_latest(own) + generate_latest(_with(found, families))
-    with metric_files.settled(folder):
+    with files.settled(folder):
         MultiProcessCollector(found, path=str(folder))  # type: ignore[no-untyped-call]
         return generate_latest(_with(found, families))
 

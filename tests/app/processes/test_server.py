@@ -8,7 +8,7 @@ from httpx import ASGITransport, AsyncClient
 from sqlalchemy import URL
 
 from app.main import create_app, services
-from app.service import config_of
+from app.processes.server import config_of
 from app.settings import Settings
 
 PROXY, ELSEWHERE = "10.1.2.3", "192.0.2.1"

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.encryption.rotation import require_keys
 from app.jobs import RECONNECT_SECONDS, work
 from app.matches.index.tasks import MatchingWork
-from app.process import Process, open_process
+from app.processes.process import Process, open_process
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from app.settings import Settings

@@ -3,18 +3,16 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
-from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from sqlalchemy import URL
 
-from app import metrics
 from app.interface.errors import Forbidden, NotFound, NotSignedIn
-from app.jobs import queue, waiting_jobs
+from app.jobs import Waiting, queue
+from app.metrics.instruments import exposition
 from app.postgres.probe import AWAY, Probe
 from app.settings import MetricsAccess, Settings, SettingsDep
 
@@ -31,7 +29,7 @@ async def show_metrics(request: Request, settings: SettingsDep) -> Response:
     """运行指标 · For Prometheus; METRICS says who may read them."""
     _require_access(request, settings)
     families = await _of_jobs(request.app.state.job_probe)
-    text = await to_thread.run_sync(metrics.exposition, families, limiter=SCRAPING)
+    text = await to_thread.run_sync(exposition, families, limiter=SCRAPING)
     headers = {"Cache-Control": "no-store"}
     return Response(text, media_type=CONTENT_TYPE_LATEST, headers=headers)
 
@@ -60,7 +58,7 @@ def _is_loopback(request: Request) -> bool:
         return False
 
 
-async def _of_jobs(probe: Probe[Sequence[Any]]) -> list[Metric]:
+async def _of_jobs(probe: Probe[Sequence[Waiting]]) -> list[Metric]:
     try:
         rows = await probe.answer()
     except AWAY:
@@ -68,7 +66,7 @@ async def _of_jobs(probe: Probe[Sequence[Any]]) -> list[Metric]:
     return [*_families(rows), _single("database_up", "Whether the database answers", 1)]
 
 
-def _families(rows: Sequence[Any]) -> Iterator[Metric]:
+def _families(rows: Sequence[Waiting]) -> Iterator[Metric]:
     """Of (task, state, count, seconds that the oldest has waited)."""
     jobs = GaugeMetricFamily("shuangku_jobs", "Jobs in the queue", labels=["task", "state"])
     waiting = GaugeMetricFamily(
@@ -91,8 +89,3 @@ def _families(rows: Sequence[Any]) -> Iterator[Metric]:
 
 def _single(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"shuangku_{name}", text, value=value)
-
-
-def job_probe(url: URL) -> Probe[Sequence[Any]]:
-    """What `/metrics` asks the database, every two seconds at most."""
-    return Probe(url, waiting_jobs, fresh_seconds=2.0)

@@ -6,7 +6,7 @@ import socket
 import psutil
 import pytest
 
-from app.supervision import Fleet, Kept
+from app.processes.supervision import Fleet, Kept
 from tests.acceptance.processes import alive
 
 PATIENCE = 60
@@ -15,8 +15,8 @@ PATIENCE = 60
 async def test_what_ends_is_started_again_less_and_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.supervision.FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("app.supervision.LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr("app.processes.supervision.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("app.processes.supervision.LONGEST_PAUSE", 0.02)
     reports: list[str] = []
     third = asyncio.Event()
 

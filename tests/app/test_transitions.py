@@ -5,7 +5,7 @@ from enum import StrEnum
 import pytest
 
 from app.interface.errors import Forbidden, WrongState
-from app.lifecycle import Party, Transition, next_state, possible_verbs
+from app.transitions import Party, Transition, next_state, possible_verbs
 
 
 class Door(StrEnum):

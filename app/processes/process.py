@@ -12,12 +12,13 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
-from app import logs, metrics
+from app import logs
 from app.background import running
 from app.database import create_engine
 from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
+from app.metrics import instruments
 from app.postgres.server import Database, database_server
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
@@ -43,10 +44,10 @@ class Process:
 async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
     """Set up this operating system process: its log, threads, database server, connections."""
     logs.configure(settings)
-    metrics.share(settings.var_folder.absolute() / "metrics")
+    instruments.share(settings.var_folder.absolute() / "metrics")
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with (
-        running(metrics.keep_measuring(role)),
+        running(instruments.keep_measuring(role)),
         database_server(settings) as database,
         connect(settings, await _service_url(database)) as process,
     ):

@@ -23,10 +23,10 @@ from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
 from app.migration import upgrade
 from app.postgres.server import Database, database_server
-from app.reloading import Running, enlisted
+from app.processes.reloading import Running, enlisted
+from app.processes.supervision import STOP_SECONDS, Fleet
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
-from app.supervision import STOP_SECONDS, Fleet
 
 logger = logging.getLogger(__name__)
 console = Console(stderr=True)

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from app.patience import MAX_HEAD_BYTES, patient
+from app.interface.patience import MAX_HEAD_BYTES, patient
 
 SECONDS = 1.0
 SLACK = 10

@@ -10,17 +10,17 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.health import Condition
+from app.interface.patience import patient
 from app.main import create_app
-from app.patience import patient
+from app.processes.supervision import DRAIN, READY, REQUEST_SECONDS, RETIRE
 from app.settings import Settings
-from app.supervision import DRAIN, READY, REQUEST_SECONDS, RETIRE
 
 LAST_SECONDS = 10.0  # longer than any connection idles
 LOOK_SECONDS = 0.05
 
 
 async def run(settings: Settings, listener: socket.socket, line: socket.socket) -> None:
-    """Serve until told to stop, or cancelled; see app.supervision for what is said on the line."""
+    """Serve until told to stop, or cancelled; what is said on the line stands in `supervision`."""
     reader, writer = await asyncio.open_connection(sock=line)
     address = (await reader.readline()).decode().strip()
     if not address:

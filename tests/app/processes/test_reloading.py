@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.reloading import ReloadError, Running, ask, enlisted
+from app.processes.reloading import ReloadError, Running, ask, enlisted
 
 PORT = 8000
 

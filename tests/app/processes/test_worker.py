@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-import app.worker
+import app.processes.worker
 from app.database import Base
 from app.jobs import queue
 
