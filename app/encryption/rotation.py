@@ -11,17 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.encryption import repository
 from app.encryption.keys import CannotOpen, KeyRing
 from app.encryption.sealed import SealedTable, place_of, ring, sealed_tables
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-Sessions = async_sessionmaker[AsyncSession]
 Progress = Callable[[str, int], None]
 
 

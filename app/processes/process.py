@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import psycopg
 from anyio import to_thread
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app import logs
@@ -20,7 +19,7 @@ from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
 from app.metrics import instruments
 from app.postgres.server import Database, database_server
-from app.scopes import Scope, create_sessions
+from app.scopes import Scope, Sessions, create_sessions
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ class Process:
     """
 
     url: URL
-    sessions: async_sessionmaker[AsyncSession]
+    sessions: Sessions
     matcher: Matcher
 
 

@@ -18,9 +18,8 @@ from app.interface.errors import TooManyRequests, Unavailable
 from app.interface.language import Text
 from app.organizations.actors import CurrentActor
 from app.progress import operations, repository
-from app.progress.following import Sessions
 from app.progress.models import LIVING
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 
 LOOK_SECONDS = 0.5
 # A stream outlives its token: who listens for longer comes again, and shows a new one.

@@ -14,9 +14,9 @@ from app.database import now
 from app.jobs import STALLED_SECONDS, queue, retry_stalled_jobs
 from app.organizations.actors import SERVICE
 from app.progress import operations
-from app.progress.following import Sessions, advance, end_lost, follow, follow_job
+from app.progress.following import advance, end_lost, follow, follow_job
 from app.progress.models import Operation
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import expert, json_lines
 from tests.people import People
 
