@@ -19,14 +19,12 @@ from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
-from app.database import create_engine
-from app.encryption.rotation import require_keys
-from app.encryption.sealed import unlock
+from app.database import open_engine
 from app.interface.auditing import working
-from app.migration import upgrade
 from app.postgres.server import database_server
 from app.processes import reloading
 from app.processes.execution import console, fail, leaving_at_once, run
+from app.processes.preparation import prepared
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
 
@@ -266,10 +264,9 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
 
     settings = Settings()
     async with database_server(settings) as database:
-        engine = create_engine(database.owner, settings)
         with console.status("恢复 · restoring"):
-            manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
-        await engine.dispose()
+            async with open_engine(database.owner, settings) as engine:
+                manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
     if with_keys:
         written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
         console.print(f"  密钥 · keys: {written}")
@@ -327,19 +324,8 @@ async def _rotate_keys() -> None:
 async def _database() -> AsyncIterator[AsyncEngine]:
     """The database at its present schema, as the service, for as long as the command runs."""
     settings = Settings()
-    async with database_server(settings) as database:
-        owner = create_engine(database.owner, settings)
-        try:
-            await upgrade(owner)
-        finally:
-            await owner.dispose()
-        engine = create_engine(await database.service_url(), settings)
-        try:
-            unlock(settings.key_ring())
-            await require_keys(create_sessions(engine))
-            yield engine
-        finally:
-            await engine.dispose()
+    async with database_server(settings) as database, prepared(database, settings) as engine:
+        yield engine
 
 
 def main() -> None:

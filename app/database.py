@@ -4,6 +4,7 @@ import enum
 import select
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -139,6 +140,18 @@ def create_engine(
     instruments().connection_limit.labels(name).set(2 * size)
     event.listen(engine.sync_engine, "checkout", _refuse_ended)
     return engine
+
+
+@asynccontextmanager
+async def open_engine(
+    url: str | URL, settings: Settings, *, size: int | None = None, name: str = "command"
+) -> AsyncIterator[AsyncEngine]:
+    """An engine as `create_engine` makes it, whose connections end with the block."""
+    engine = create_engine(url, settings, size=size, name=name)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 def _refuse_ended(connection: Any, *_: object) -> None:

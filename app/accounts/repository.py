@@ -79,6 +79,11 @@ def organization_ids(session: AsyncSession) -> frozenset[UUID]:
     return found
 
 
+async def has_any(session: AsyncSession) -> bool:
+    """Whether anybody has an account yet."""
+    return await session.scalar(select(Account.id).limit(1)) is not None
+
+
 async def find(session: AsyncSession, account_id: UUID) -> Account | None:
     return await session.get(Account, account_id)
 

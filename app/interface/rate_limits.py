@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database import create_engine
+from app.database import open_engine
 from app.interface import repository
 from app.interface.errors import RateLimited, Unavailable
 from app.interface.policies import Policy, RateClass, policies_of
@@ -84,15 +84,14 @@ class Limiter:
 
         On connections of its own: no request that holds one waits here for another.
         """
-        engine = create_engine(url, self._settings, size=CONNECTIONS)
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._leases.clear()
-        self._away_until = 0.0
-        try:
-            yield
-        finally:
-            self._engine = None
-            await engine.dispose()
+        async with open_engine(url, self._settings, size=CONNECTIONS) as engine:
+            self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._leases.clear()
+            self._away_until = 0.0
+            try:
+                yield
+            finally:
+                self._engine = None
 
     async def take(self, name: RateClass, subject: str) -> Standing | None:
         """Count one request of the subject; None where the class has no limit.

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app import logs
 from app.background import running
-from app.database import create_engine
+from app.database import open_engine
 from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
@@ -67,11 +67,9 @@ async def _service_url(database: Database) -> URL:
 async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
     """Sessions and live indexes on a database whose server is up, and the keys to its secrets."""
     unlock(settings.key_ring())
-    engine = create_engine(url, settings, name="requests")
-    following = create_engine(url, settings, size=len(Pool), name="indexes")
-    matcher = create_matcher(settings, create_sessions(following, Scope.INDEX))
-    try:
+    async with (
+        open_engine(url, settings, name="requests") as engine,
+        open_engine(url, settings, size=len(Pool), name="indexes") as following,
+    ):
+        matcher = create_matcher(settings, create_sessions(following, Scope.INDEX))
         yield Process(url=url, sessions=create_sessions(engine), matcher=matcher)
-    finally:
-        await engine.dispose()
-        await following.dispose()

@@ -9,20 +9,17 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy import URL, select
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.accounts.models import Account
+from app.accounts import repository as accounts
 from app.background import running
-from app.database import create_engine
-from app.encryption.rotation import require_keys
-from app.encryption.sealed import unlock
-from app.migration import upgrade
 from app.postgres.server import Database, database_server
+from app.processes.preparation import prepared
 from app.processes.reloading import Running, enlisted
 from app.processes.supervision import STOP_SECONDS, Fleet
 from app.scopes import Scope, create_sessions
@@ -90,28 +87,22 @@ async def _ending(fleet: Fleet) -> AsyncIterator[None]:
 
 
 async def _prepare(database: Database, settings: Settings, *, wants_demo: bool) -> URL:
-    """Migrate as the owner, then load what is asked for as the service, whose address returns."""
-    owner = create_engine(database.owner, settings)
-    with console.status("更新数据库结构 · migrating the database"):
-        await upgrade(owner)
-    await owner.dispose()
-    url = await database.service_url()
-    engine = create_engine(url, settings)
-    unlock(settings.key_ring())
-    await require_keys(create_sessions(engine))
-    _say(f"数据库就绪 · database ready: {url.database}", mark=DONE)
-    if wants_demo or (settings.database_url is None and await _is_new(engine)):
-        # Imported here: a start that loads nothing needs none of it.
-        from app.bulk.terminal import load_with_progress
+    """Migrate, then load what is asked for; the address of the database for the service."""
+    async with AsyncExitStack() as stack:
+        with console.status("更新数据库结构 · migrating the database"):
+            engine = await stack.enter_async_context(prepared(database, settings))
+        _say(f"数据库就绪 · database ready: {engine.url.database}", mark=DONE)
+        if wants_demo or (settings.database_url is None and await _is_new(engine)):
+            # Imported here: a start that loads nothing needs none of it.
+            from app.bulk.terminal import load_with_progress
 
-        _say(await load_with_progress(create_sessions(engine), console), mark=DONE)
-    await engine.dispose()
-    return url
+            _say(await load_with_progress(create_sessions(engine), console), mark=DONE)
+        return engine.url
 
 
 async def _is_new(engine: AsyncEngine) -> bool:
     async with create_sessions(engine, Scope.SERVICE)() as session:
-        return await session.scalar(select(Account.id).limit(1)) is None
+        return not await accounts.has_any(session)
 
 
 async def _serve(fleet: Fleet, url: URL, settings: Settings) -> None:

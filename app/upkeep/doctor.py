@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from app.database import create_engine
+from app.database import open_engine
 from app.interface.language import Text
 from app.postgres.embedded import EmbeddedServerError
 from app.postgres.probe import conninfo
@@ -97,13 +97,12 @@ async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[F
 
 
 async def _examine_records(url: URL, settings: Settings) -> AsyncIterator[Finding]:
-    engine = create_engine(url, settings)
-    try:
-        async with create_sessions(engine, Scope.INDEX)() as session:
-            yield await service_checks.encryption_keys(session, settings)
-            yield await service_checks.index(session)
-    finally:
-        await engine.dispose()
+    async with (
+        open_engine(url, settings) as engine,
+        create_sessions(engine, Scope.INDEX)() as session,
+    ):
+        yield await service_checks.encryption_keys(session, settings)
+        yield await service_checks.index(session)
 
 
 def _unreachable(what: Text) -> Finding:
