@@ -229,9 +229,10 @@ WAITING = """
 
 
 async def waiting_jobs(connection: AsyncConnection) -> Sequence[Waiting]:
-    """All that is in the queue, by task and state."""
-    await connection.execute("SET statement_timeout = '2s'")
-    return await (await connection.execute(WAITING)).fetchall()
+    """All that is in the queue, by task and state; psycopg.Error when that takes two seconds."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = '2s'")
+        return await (await connection.execute(WAITING)).fetchall()
 
 
 def job_probe(url: URL) -> Probe[Sequence[Waiting]]:
