@@ -1,20 +1,24 @@
 """The declarative base, the engine and the one place where a request's transaction commits."""
 
+import asyncio
 import enum
+import logging
 import select
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from fastapi import Depends, Request
+from procrastinate.exceptions import ConnectorException
 from sqlalchemy import DateTime, Enum, MetaData, event, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
@@ -23,7 +27,12 @@ from uuid_utils.compat import uuid7
 
 from app.interface.errors import Problem
 from app.metrics.instruments import instruments
+from app.scrubbing import safe
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,6 +51,11 @@ CONNECTION = {
     "keepalives_idle": 10,
     "tcp_user_timeout": 15_000,
 }
+
+# What is raised where the database does not answer: it is away, or ends, or hangs, or all its
+# connections are taken. While it is restored or migrated it may answer with any error.
+AWAY = (psycopg.Error, DBAPIError, PoolTimeout, ConnectorException, OSError)
+AWAY_SECONDS = 2.0  # until a database that was away is asked again
 
 
 class TransactionId(UserDefinedType[int]):
@@ -167,6 +181,16 @@ def _refuse_ended(connection: Any, *_: object) -> None:
         raise DisconnectionError("the connection is closed") from None
     if waiting.poll(0):
         raise DisconnectionError("the server has ended the connection")
+
+
+async def answered(ask: Callable[[], Awaitable[Answer]], *, who: str) -> Answer:
+    """What the database answers, as soon as it does; the log tells meanwhile `who` waits for it."""
+    while True:
+        try:
+            return await ask()
+        except AWAY as error:
+            logger.warning("%s waits for the database: %s", who, safe(error))
+        await asyncio.sleep(AWAY_SECONDS)
 
 
 class AuditedSession(Session):

@@ -15,7 +15,6 @@ from app import api, health, start_page
 from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
-from app.encryption.rotation import require_keys
 from app.health import Condition
 from app.interface import failures, naming, openapi
 from app.interface.admission import Callers
@@ -93,7 +92,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings, role="service") as process, _shared(app, process):
-        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)) as following:
             app.state.condition.follower = following

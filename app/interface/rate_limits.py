@@ -15,10 +15,9 @@ from time import monotonic
 
 from cachetools import LRUCache
 from sqlalchemy import URL
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database import open_engine
+from app.database import AWAY, open_engine
 from app.interface import repository
 from app.interface.errors import RateLimited, Unavailable
 from app.interface.policies import Policy, RateClass, policies_of
@@ -33,7 +32,6 @@ LONGEST_SECONDS = 2.0  # for one look at a counter
 AWAY_SECONDS = 5.0  # until a database that did not answer is asked again
 TOLD_SECONDS = 60.0  # how often the audit log hears of a caller who is turned away
 FAMILIAR_SECONDS = 30 * 24 * 3600
-AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from app.database import AWAY
 from app.interface.errors import Forbidden, NotFound, NotSignedIn
 from app.jobs import Waiting, queue
 from app.metrics.instruments import exposition
-from app.postgres.probe import AWAY, Probe
+from app.postgres.probe import Probe
 from app.settings import MetricsAccess, Settings, SettingsDep
 
 router = APIRouter()

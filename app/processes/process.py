@@ -1,30 +1,25 @@
 """What every process that matches holds, the service and the worker alike."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
-import psycopg
 from anyio import to_thread
 from sqlalchemy import URL
 
 import app.models  # noqa: F401  a flush must know every table that a foreign key names
 from app import logs
 from app.background import running
-from app.database import open_engine
+from app.database import answered, open_engine
+from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
 from app.matches.index.ranking import Matcher, create_matcher
 from app.matches.models import Pool
 from app.metrics import instruments
-from app.postgres.server import Database, database_server
+from app.postgres.server import database_server
 from app.scopes import Scope, Sessions, create_sessions
 from app.settings import Settings
-
-logger = logging.getLogger(__name__)
-
-PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +36,20 @@ class Process:
 
 @asynccontextmanager
 async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
-    """Set up this operating system process: its log, threads, database server, connections."""
+    """Set up this operating system process: its log, threads, database server, connections.
+
+    A database that is away is waited for. Raises RoleError and MissingKeys.
+    """
     logs.configure(settings)
     instruments.share(settings.var_folder.absolute() / "metrics")
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with (
         running(instruments.keep_measuring(role)),
         database_server(settings) as database,
-        connect(settings, await _service_url(database)) as process,
+        connect(settings, await answered(database.service_url, who=f"the {role}")) as process,
     ):
+        await answered(partial(require_keys, process.sessions), who=f"the {role}")
         yield process
-
-
-async def _service_url(database: Database) -> URL:
-    """A database that is away is waited for; raises RoleError."""
-    while True:
-        try:
-            return await database.service_url()
-        except psycopg.OperationalError as error:
-            logger.warning("the process waits for its database: %s", type(error).__name__)
-        await asyncio.sleep(PAUSE_SECONDS)
 
 
 @asynccontextmanager

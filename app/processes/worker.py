@@ -1,24 +1,17 @@
 """The worker's composition root: jobs with the indexes and the encoder they need."""
 
 import asyncio
-import logging
 import os
 import sys
 import threading
 from functools import partial
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-from app.encryption.rotation import require_keys
-from app.jobs import RECONNECT_SECONDS, work
+from app.jobs import work
 from app.matches.index.tasks import MatchingWork
 from app.processes.process import Process, open_process
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from app.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
 
@@ -32,7 +25,6 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     if stops_with_stdin:
         _cancel_with_stdin()
     async with open_process(settings, role="worker") as process:
-        await _until_keys_are_known(process)
         context = {
             "sessions": process.sessions,
             "matching": _matching(process),
@@ -44,16 +36,6 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
             around=[follow_job],
             after_look=partial(end_lost, process.sessions),
         )
-
-
-async def _until_keys_are_known(process: Process) -> None:
-    """A database that is away is waited for; raises MissingKeys."""
-    while True:
-        try:
-            return await require_keys(process.sessions)
-        except (OperationalError, PoolTimeout, OSError) as error:
-            logger.warning("the worker waits for its database: %s", type(error).__name__)
-        await asyncio.sleep(RECONNECT_SECONDS)
 
 
 def _matching(process: Process) -> MatchingWork:

@@ -234,7 +234,7 @@ async def worker(
     app: Any, service_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
     """A worker as `app.processes.worker` runs it, in this process."""
-    monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(jobs, "AWAY_SECONDS", 0.2)
     matcher = app.state.matcher
     matching = MatchingWork(
         sessions=within(app.state.sessions, Scope.INDEX), encoder=None, indexes=matcher.indexes
