@@ -15,6 +15,7 @@ from sqlalchemy import Row
 from app.encryption import repository
 from app.encryption.keys import CannotOpen, KeyRing
 from app.encryption.sealed import SealedTable, place_of, ring, sealed_tables
+from app.operators import OperatorError
 from app.scopes import Scope, Sessions, within
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ BATCH = 500
 Progress = Callable[[str, int], None]
 
 
-class MissingKeys(Exception):
+class MissingKeys(OperatorError):
     """The database holds values that this process could not read."""
 
 
@@ -42,10 +43,12 @@ async def require_keys(sessions: Sessions) -> None:
     """
     keys = ring()
     async with sessions.begin() as session:
-        missing = sorted(await repository.key_ids(session) - set(keys.keys))
-        if missing:
+        lacking = await repository.key_ids(session) - set(keys.keys)
+        if lacking:
+            missing = ", ".join(sorted(lacking))
             raise MissingKeys(
-                f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 · the database needs the keys {missing}"
+                f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
+                f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
             )
         await repository.note_key(session, keys.first)
 

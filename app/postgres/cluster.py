@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from app.locks import take
+from app.postgres.errors import EmbeddedServerError
 from app.postgres.privileges import ENVIRONMENT, ServerUser, make_private, privileges, server_user
 
 SUPERUSER = "postgres"
@@ -28,13 +29,6 @@ PORT = "5432"  # only names the socket's file; said everywhere, or PGPORT would 
 PATIENCE = 600  # seconds; recovery after a crash may replay gigabytes
 LONGEST_SOCKET_FOLDER = 85  # bytes; sun_path takes 104 on macOS, with "/.s.PGSQL.5432" and a NUL
 LARGEST_LOG = 10_000_000  # bytes
-
-
-class EmbeddedServerError(RuntimeError):
-    """The server cannot run; the message says why and what to do, in Chinese and in English."""
-
-    def __init__(self, chinese: str, english: str, details: str = "") -> None:
-        super().__init__("\n".join(filter(None, (chinese, english, details))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +171,11 @@ class Cluster:
                 pass_fds=[lock.fileno()] if lock else [],
             ).returncode
 
-    def failure(self, chinese: str, english: str) -> EmbeddedServerError:
+    def failure(self, zh: str, en: str) -> EmbeddedServerError:
         last_lines = self.log.read_text(errors="replace").splitlines()[-8:]
         return EmbeddedServerError(
-            f"内置 PostgreSQL:{chinese},见 {self.log}",
-            f"embedded PostgreSQL: {english}, see {self.log}",
+            f"内置 PostgreSQL:{zh},见 {self.log}",
+            f"embedded PostgreSQL: {en}, see {self.log}",
             "\n".join(last_lines),
         )
 

@@ -21,12 +21,10 @@ from typing import IO, Self
 from sqlalchemy import URL
 
 from app.locks import take
-from app.postgres.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster
+from app.postgres.cluster import PORT, SUPERUSER, Cluster, open_cluster
 from app.postgres.roles import SERVICE_ROLE
 
 DATABASE = "shuangku"
-
-__all__ = ["DATABASE", "EmbeddedServer", "EmbeddedServerError", "start"]
 
 
 class EmbeddedServer:

@@ -13,7 +13,8 @@ from sqlalchemy import URL, make_url
 
 from app.background import running
 from app.postgres import embedded
-from app.postgres.embedded import EmbeddedServer, EmbeddedServerError
+from app.postgres.embedded import EmbeddedServer
+from app.postgres.errors import EmbeddedServerError
 from app.postgres.roles import service_url
 from app.settings import Settings
 

@@ -17,11 +17,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from uvicorn.loops.auto import auto_loop_factory
 
 from app import logs
-from app.encryption.rotation import MissingKeys
 from app.interface.errors import Problem
 from app.interface.validation import field_errors
-from app.postgres.embedded import EmbeddedServerError
-from app.postgres.roles import RoleError
+from app.operators import OperatorError
 from app.scrubbing import safe
 from app.settings import Settings
 
@@ -42,10 +40,10 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
         raise typer.Exit(when_stopped) from None
     except Problem as problem:
         texts = [error.message for error in problem.errors] or [problem.detail or problem.title]
-        fail("；".join(f"{text.zh} · {text.en}" for text in texts))
+        fail("；".join(text.in_both for text in texts))
     except ValidationError as error:
         fail("；".join(_fault(e) for e in error.errors()))
-    except (EmbeddedServerError, MissingKeys, RoleError) as error:
+    except OperatorError as error:
         fail(str(error))
     except ArgumentError:
         fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
@@ -85,7 +83,7 @@ async def _until_signalled(work: Coroutine[None, None, None]) -> None:
 def _fault(error: ErrorDetails) -> str:
     """The name of the value or setting, and what is wrong with it."""
     [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
-    return f"{fault.pointer}: {fault.message.zh} · {fault.message.en}".removeprefix(": ")
+    return f"{fault.pointer}: {fault.message.in_both}".removeprefix(": ")
 
 
 def fail(message: str) -> None:

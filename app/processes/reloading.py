@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import IO
 
 from app.locks import take
+from app.operators import OperatorError
 
 RELOAD_SECONDS = 300.0
 LOOK_SECONDS = 0.1
 
 
-class ReloadError(OSError):
+class ReloadError(OperatorError):
     """Nobody was there to ask, or the new processes did not come up."""
 
 
@@ -61,8 +62,8 @@ def ask(folder: Path, port: int) -> None:
     before = _told(folder, port)
     if before is None:
         raise ReloadError(
-            f"端口 {port} 上没有本目录的服务 · no service of this folder runs on port {port}"
-            f" ({folder}; VAR_FOLDER, PORT)"
+            f"目录 {folder} 的服务不在端口 {port} 上运行（VAR_FOLDER、PORT）",
+            f"no service of the folder {folder} runs on port {port} (VAR_FOLDER, PORT)",
         )
     os.kill(before["pid"], signal.SIGHUP)
     ends_at = time.monotonic() + RELOAD_SECONDS
@@ -76,7 +77,8 @@ def ask(folder: Path, port: int) -> None:
             break
         time.sleep(LOOK_SECONDS)
     raise ReloadError(
-        "新进程没有接替，见服务的输出 · the new processes did not take over, see its output"
+        "新进程没有接替，见服务的输出",
+        "the new processes did not take over, see the service's output",
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts import repository as accounts
 from app.background import running
+from app.operators import OperatorError
 from app.postgres.server import Database, database_server
 from app.processes.preparation import prepared
 from app.processes.reloading import Running, enlisted
@@ -36,7 +37,7 @@ PREDECESSOR_SECONDS = 2.0  # in which the processes of a service that was killed
 async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> None:
     """Prepare the database, then serve until cancelled; a worker runs beside.
 
-    Raises OSError when the address is taken or not this machine's.
+    Raises OperatorError when the address is taken or not this machine's.
     """
     with _bound(settings.host, settings.port) as listener:
         fleet = Fleet(
@@ -58,8 +59,10 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _bind(listener, address)
     except OSError as error:
-        where = f"无法监听 {host} 的端口 {port} · cannot listen on {host}, port {port}"
-        raise OSError(f"{where}: {error.strerror} (HOST, PORT)") from error
+        raise OperatorError(
+            f"无法监听 {host} 的端口 {port}（HOST、PORT）",
+            f"cannot listen on {host}, port {port} (HOST, PORT): {error.strerror}",
+        ) from error
     with listener:
         yield listener
 

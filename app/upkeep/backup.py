@@ -8,8 +8,7 @@ from anyio import to_thread
 from psycopg import AsyncConnection
 from sqlalchemy import URL
 
-from app.interface.errors import Conflict
-from app.interface.language import Text
+from app.operators import OperatorError
 from app.postgres import programs
 from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
@@ -21,21 +20,25 @@ ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 SET_ASIDE = "replaced_*"
 
 
+class Refused(OperatorError):
+    """Nothing was backed up."""
+
+
 def dump_path(target: Path) -> Path:
     """The file that is meant: the given NAME.dump, or a new one in the given folder, by the time.
 
-    A folder that is not there is made. Raises Conflict when the file exists, or no folder can be.
+    A folder that is not there is made. Raises Refused when the file exists, or no folder can be.
     """
     if target.suffix != ".dump":
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError:
-            raise Conflict(Text(f"{target} 不是目录", f"{target} is no folder")) from None
+            raise Refused(f"{target} 不是目录", f"{target} is no folder") from None
         target = target / f"shuangku-{datetime.now(UTC):%Y%m%d-%H%M%S}.dump"
     if target.exists():
-        raise Conflict(Text(f"{target} 已存在", f"{target} exists"))
+        raise Refused(f"{target} 已存在", f"{target} exists")
     if not target.parent.is_dir():
-        raise Conflict(Text(f"没有目录 {target.parent}", f"no folder {target.parent}"))
+        raise Refused(f"没有目录 {target.parent}", f"no folder {target.parent}")
     return target
 
 

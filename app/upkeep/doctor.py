@@ -11,9 +11,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.database import open_engine
 from app.interface.language import Text
-from app.postgres.embedded import EmbeddedServerError
+from app.postgres.errors import EmbeddedServerError, RoleError
 from app.postgres.probe import conninfo
-from app.postgres.roles import RoleError
 from app.postgres.server import Database, database_server
 from app.scopes import Scope, create_sessions
 from app.scrubbing import safe
@@ -57,8 +56,7 @@ async def _examine_database(settings: Settings) -> AsyncIterator[Finding]:
     except ArgumentError:
         yield _unreachable(Text("DATABASE_URL 无法识别", "DATABASE_URL cannot be read"))
     except EmbeddedServerError as error:
-        zh, _, en = str(error).partition("\n")
-        yield _unreachable(Text(zh, en or zh))
+        yield _unreachable(error.text)
 
 
 async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[Finding]:

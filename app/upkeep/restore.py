@@ -15,9 +15,8 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.changes.epochs import settle
-from app.interface.errors import Conflict
-from app.interface.language import Text
 from app.migration import revisions, upgrade
+from app.operators import OperatorError
 from app.postgres import programs
 from app.postgres.probe import conninfo
 from app.postgres.roles import OWNER_POLICY, VIEWS, whole_view
@@ -39,11 +38,8 @@ EMPTY_AGAIN = f"DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS {VIEWS} CASCAD
 OF_OWNER = re.compile(rf"\d+; \d+ \d+ POLICY \S+ \S+ {OWNER_POLICY} ")
 
 
-class Refused(Conflict):
-    title = Text("未恢复", "Nothing was restored")
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(Text(zh, en))
+class Refused(OperatorError):
+    """Nothing was restored."""
 
 
 async def restore(

@@ -14,10 +14,10 @@ console = Console()
 
 def show(finding: Finding) -> None:
     """The finding, and below it what to do."""
-    what = escape(f"{finding.what.zh} · {finding.what.en}")
+    what = escape(finding.what.in_both)
     console.print(f"{MARKS[finding.state]} {what}", highlight=False, soft_wrap=True)
     if finding.remedy is not None:
-        remedy = escape(f"→ {finding.remedy.zh} · {finding.remedy.en}")
+        remedy = escape(f"→ {finding.remedy.in_both}")
         console.print(f"  {remedy}", highlight=False, soft_wrap=True)
 
 

@@ -24,9 +24,9 @@ from app.audit.verification import verify
 from app.changes import repository as changes
 from app.changes.repository import EpochEnded, Position
 from app.database import create_engine
-from app.interface.errors import Conflict, Problem
 from app.matches.models import Pool
 from app.migration import upgrade
+from app.operators import OperatorError
 from app.postgres import embedded
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
@@ -271,7 +271,7 @@ async def test_only_into_an_empty_database_unless_told(
         connection.execute("INSERT INTO notes VALUES ('ours')")
     with pytest.raises(Refused) as refused:
         await restore(engine, empty, file)
-    assert "--replace" in str(refused.value.detail)
+    assert "--replace" in str(refused.value)
     assert rows(empty) == {"notes": [("(ours)",)]}
     await restore(engine, empty, file, replaces=True)
     assert "notes" not in rows(empty)
@@ -322,7 +322,7 @@ async def test_a_damaged_backup_changes_nothing(
         with psycopg.connect(conninfo(empty), autocommit=True) as connection:
             connection.execute("CREATE TABLE notes (text text)")
     before = rows(empty)
-    with pytest.raises(Problem):
+    with pytest.raises(OperatorError):
         await restore(engine, empty, file, replaces=replaces)
     assert rows(empty) == before
 
@@ -333,7 +333,7 @@ async def test_not_while_others_are_connected(
     file = await backed_up(database, tmp_path)
     with psycopg.connect(conninfo(empty)), pytest.raises(Refused) as refused:
         await restore(engine, empty, file)
-    assert "stop the service" in str(refused.value.detail)
+    assert "stop the service" in str(refused.value)
 
 
 async def test_without_its_manifest_a_dump_is_restored_unverified(
@@ -378,7 +378,7 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     assert archives.read_keys(file) == keys
     assert dump_path(tmp_path / "new").parent.is_dir()
     for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
-        with pytest.raises(Conflict):
+        with pytest.raises(OperatorError):
             dump_path(target)
 
 

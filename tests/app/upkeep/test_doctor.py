@@ -92,6 +92,18 @@ async def test_before_the_first_start(settings: Settings, tmp_path: Path) -> Non
     assert not var.exists(), "to look changes nothing"
 
 
+async def test_an_embedded_server_that_cannot_start(settings: Settings, tmp_path: Path) -> None:
+    data = tmp_path / "postgres" / "pgdata"
+    data.mkdir(parents=True)
+    found = await examined(changed(settings, var_folder=tmp_path, port=0, database_url=None))
+    assert found["database"].state is State.BAD
+    what = found["database"].what
+    assert str(data.parent) in what.zh
+    assert "内置" in what.zh
+    assert "内置" not in what.en
+    assert "embedded PostgreSQL needs an empty one" in what.en
+
+
 # The host
 
 
