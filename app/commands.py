@@ -231,8 +231,8 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     from app.upkeep.backup import back_up, dump_path
 
     settings = Settings()
-    path = dump_path(target or settings.var_folder / "backups")
-    keys = archives.key_files(settings.var_folder) if with_keys else None
+    path = dump_path(target or settings.backups_folder)
+    keys = archives.kept_keys(settings.key_files) if with_keys else None
     async with database_server(settings) as database:
         with console.status("备份 · backing up"):
             manifest = await back_up(database.owner, path, keys=keys)
@@ -268,7 +268,7 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
             async with open_engine(database.owner, settings) as engine:
                 manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
     if with_keys:
-        written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
+        written = ", ".join(restore_keys(dump, settings.key_files)) or "-"
         console.print(f"  密钥 · keys: {written}")
     if manifest is None:
         console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")

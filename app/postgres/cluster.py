@@ -41,7 +41,7 @@ class Cluster:
 
     @property
     def data(self) -> Path:
-        return self.folder / _data_name(self.durable)
+        return self.folder / data_name(durable=self.durable)
 
     @property
     def log(self) -> Path:
@@ -186,7 +186,7 @@ def open_cluster(folder: Path, durable: bool) -> Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.resolve()
         _refuse_other_content(folder, durable)
-        user = server_user(folder / _data_name(durable))
+        user = server_user(folder / data_name(durable=durable))
         make_private(folder, user)
         command = privileges(user, folder, programs)
     except OSError as error:
@@ -210,15 +210,16 @@ def binaries() -> Path:
 
 def _refuse_other_content(folder: Path, durable: bool) -> None:
     content = {path.name for path in folder.iterdir()}
-    if content and ("start.lock" not in content or _data_name(not durable) in content):
+    if content and ("start.lock" not in content or data_name(durable=not durable) in content):
         raise EmbeddedServerError(
             f"目录 {folder} 里有别的内容,内置 PostgreSQL 需要一个空目录",
             f"the folder {folder} holds something else; embedded PostgreSQL needs an empty one",
         )
 
 
-def _data_name(durable: bool) -> str:
-    return "pgdata" if durable else "throwaway"  # so that tests never empty somebody's data
+def data_name(*, durable: bool) -> str:
+    """The data's folder inside a cluster's; two, so that tests never empty somebody's data."""
+    return "pgdata" if durable else "throwaway"
 
 
 def _check_version(data: Path) -> None:

@@ -51,7 +51,7 @@ async def database_server(settings: Settings) -> AsyncIterator[Database]:
     if settings.database_url is not None:
         yield Database(owner=driver_url(settings.database_url.get_secret_value()))
         return
-    folder = settings.var_folder / "postgres"
+    folder = settings.postgres_folder
     # Starting and stopping hold the loop on purpose: a signal that came in the middle would
     # leave a server behind.
     server = embedded.start(folder)

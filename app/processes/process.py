@@ -41,7 +41,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     A database that is away is waited for. Raises RoleError and MissingKeys.
     """
     logs.configure(settings)
-    instruments.share(settings.var_folder.absolute() / "metrics")
+    instruments.share(settings.metrics_folder)
     to_thread.current_default_thread_limiter().total_tokens = settings.threads
     async with (
         running(instruments.keep_measuring(role)),

@@ -24,7 +24,7 @@ from app.processes.preparation import prepared
 from app.processes.reloading import Running, enlisted
 from app.processes.supervision import STOP_SECONDS, Fleet
 from app.scopes import Scope, create_sessions
-from app.settings import Settings
+from app.settings import Settings, local_url
 
 logger = logging.getLogger(__name__)
 console = Console(stderr=True)
@@ -166,8 +166,7 @@ async def _migrated() -> bool:
 
 
 def _announce(host: str, port: int) -> None:
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    address = f"http://{name}:{port}"
+    address = local_url(host, port)
     _say(f"服务已启动 · serving at {address}", mark=DONE)
     _say(f"接口文档 · documentation  {address}/docs")
     _say("停止 · stop               Ctrl+C")

@@ -7,6 +7,7 @@ manifest against which a restore verifies. `NAME.keys` lies apart: whoever has b
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 FORMAT = 1
-KEYS = ("secret_key", "encryption_keys")
 # What the text of a value looks like must not depend on who asks.
 FIXED = "; ".join(
     f"SET LOCAL {name} = {value}"
@@ -89,9 +89,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def key_files(folder: Path) -> dict[str, bytes]:
-    """The keys that lie in the service's folder, by their names."""
-    return {name: (folder / name).read_bytes() for name in KEYS if (folder / name).is_file()}
+def kept_keys(files: Iterable[Path]) -> dict[str, bytes]:
+    """The keys in those of the files that are there, by the files' names."""
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
 
 
 def write_keys(dump: Path, keys: dict[str, bytes]) -> None:
@@ -101,7 +101,7 @@ def write_keys(dump: Path, keys: dict[str, bytes]) -> None:
 
 def read_keys(dump: Path) -> dict[str, bytes]:
     encoded = json.loads(keys_path(dump).read_bytes())
-    return {name: base64.b64decode(encoded[name]) for name in KEYS if name in encoded}
+    return {name: base64.b64decode(content) for name, content in encoded.items()}
 
 
 async def contents(connection: AsyncConnection) -> dict[str, tuple[int, str]]:

@@ -1,6 +1,5 @@
 """`shuangku doctor`: everything that can be wrong, and for each what to do."""
 
-import os
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -11,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.database import open_engine
 from app.interface.language import Text
+from app.postgres import embedded
 from app.postgres.errors import EmbeddedServerError, RoleError
 from app.postgres.probe import conninfo
 from app.postgres.server import Database, database_server
@@ -28,7 +28,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """All findings, each as soon as it is there; a check that fails itself is a finding, too."""
     for finding in await to_thread.run_sync(lambda: list(host_checks.examine(settings))):
         yield finding
-    if settings.database_url is None and not _has_cluster(settings):
+    if settings.database_url is None and not embedded.has_data(settings.postgres_folder):
         yield warning(
             "database",
             Text("还没有数据库", "there is no database yet"),
@@ -42,10 +42,6 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 def is_sound(findings: list[Finding]) -> bool:
     return all(finding.state is not State.BAD for finding in findings)
-
-
-def _has_cluster(settings: Settings) -> bool:
-    return os.path.lexists(settings.var_folder / "postgres" / "pgdata")
 
 
 async def _examine_database(settings: Settings) -> AsyncIterator[Finding]:

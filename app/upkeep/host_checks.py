@@ -16,7 +16,7 @@ import psutil
 from packaging.requirements import Requirement
 
 from app.interface.language import Text
-from app.settings import Settings
+from app.settings import Settings, local_url
 from app.upkeep.findings import Finding, bad, good, warning
 
 MB = 1_000_000
@@ -115,7 +115,7 @@ def free_space(place: Path, free: int) -> Finding:
 
 
 def secret_key(settings: Settings) -> Finding:
-    given, file = settings.secret_key.get_secret_value(), settings.var_folder / "secret_key"
+    given, file = settings.secret_key.get_secret_value(), settings.secret_key_file
     if given:
         return _key("SECRET_KEY", given)
     if not os.path.lexists(file):
@@ -175,10 +175,8 @@ def port(host: str, number: int) -> Finding:
 
 
 def _answers(host: str, number: int) -> bool:
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    name = f"[{name}]" if ":" in name else name
     try:
-        answer = httpx.get(f"http://{name}:{number}/livez", timeout=3, trust_env=False)
+        answer = httpx.get(f"{local_url(host, number)}/livez", timeout=3, trust_env=False)
         return bool(answer.json() == {"status": "ok"})
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return False

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -185,18 +185,21 @@ async def _verify(
         )
 
 
-def restore_keys(dump: Path, folder: Path) -> list[str]:
-    """Put the backup's keys into the service's folder; a key of another content is set aside."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, content in archives.read_keys(dump).items():
-        path = folder / name
-        if path.exists() and path.read_bytes() == content:
+def restore_keys(dump: Path, files: Iterable[Path]) -> list[str]:
+    """Put the backup's keys into the files of their names; another content is set aside.
+
+    Returns the names of those that were written.
+    """
+    keys, written = archives.read_keys(dump), []
+    for file in files:
+        content = keys.get(file.name)
+        if content is None or (file.exists() and file.read_bytes() == content):
             continue
-        if path.exists():
-            path.rename(path.with_name(f"{name}.replaced-{datetime.now(UTC):%Y%m%d%H%M%S}"))
-        archives.write_private(path, content)
-        written.append(name)
+        if file.exists():
+            file.rename(file.with_name(f"{file.name}.replaced-{datetime.now(UTC):%Y%m%d%H%M%S}"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        archives.write_private(file, content)
+        written.append(file.name)
     return written
 
 

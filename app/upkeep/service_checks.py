@@ -21,7 +21,6 @@ from app.settings import EncoderKind, Settings
 from app.upkeep.findings import Finding, bad, good, warning
 from matching import Encoder
 
-KEYS_FILE = "encryption_keys"
 WAIT_WARNING = 300.0  # seconds
 SETTLING = timedelta(minutes=10)  # what a worker may take to learn new statistics
 ENCODER_SECONDS = 20.0
@@ -111,7 +110,7 @@ async def index(session: AsyncSession) -> Finding:
 async def encryption_keys(session: AsyncSession, settings: Settings) -> Finding:
     """Whether this host has the keys that the database's sealed values need."""
     needed = await sealing.key_ids(session)
-    is_there = bool(settings.encryption_keys) or (settings.var_folder / KEYS_FILE).is_file()
+    is_there = bool(settings.encryption_keys) or settings.encryption_keys_file.is_file()
     own = set(settings.key_ring().keys) if is_there else set()
     if needed <= own:
         return good("encryption_keys", "加密密钥齐全", "the keys to all sealed values are here")

@@ -158,7 +158,7 @@ class Matcher:
 def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
     """The matcher of a process; `sessions` must not be those of its requests (see LiveIndex)."""
     encoder = create_encoder(settings)
-    folder = settings.var_folder / "indexes"
+    folder = settings.indexes_folder
     indexes = {pool: LiveIndex(pool=pool, sessions=sessions, folder=folder) for pool in Pool}
     seconds = settings.encoder_timeout_seconds
     return Matcher(

@@ -130,7 +130,7 @@ async def test_a_restored_database_has_every_row_matches_and_goes_on(
     assert answer.status_code == 200
     live = app.state.matcher.indexes[Pool.EXPERTS]
     await live.save()
-    assert list((own.var_folder / "indexes").glob("experts-*.index"))
+    assert list(own.indexes_folder.glob("experts-*.index"))
 
     assert await restore(engine, empty, file) == manifest
     assert without_epochs(rows(empty)) == without_epochs(kept)
@@ -386,17 +386,17 @@ def test_every_key_that_is_kept_is_backed_up(settings: Settings, tmp_path: Path)
     own = settings.model_copy(update={"var_folder": tmp_path, "secret_key": SecretStr("")})
     own.with_secret_key()
     own.key_ring()
-    assert set(archives.key_files(tmp_path)) == {path.name for path in tmp_path.iterdir()}
+    assert set(archives.kept_keys(own.key_files)) == {path.name for path in tmp_path.iterdir()}
 
 
-def test_keys_come_back_and_others_are_set_aside(tmp_path: Path) -> None:
-    folder, file = tmp_path / "var", tmp_path / "x.dump"
+def test_keys_come_back_and_others_are_set_aside(own: Settings, tmp_path: Path) -> None:
+    folder, file, places = own.var_folder, tmp_path / "x.dump", own.key_files
     archives.write_keys(file, {"secret_key": b"old"})
-    assert restore_keys(file, folder) == ["secret_key"]
-    assert restore_keys(file, folder) == []
+    assert restore_keys(file, places) == ["secret_key"]
+    assert restore_keys(file, places) == []
     (folder / "secret_key").write_bytes(b"new")
-    assert restore_keys(file, folder) == ["secret_key"]
-    assert archives.key_files(folder) == {"secret_key": b"old"}
+    assert restore_keys(file, places) == ["secret_key"]
+    assert archives.kept_keys(places) == {"secret_key": b"old"}
     [aside] = folder.glob("secret_key.replaced-*")
     assert aside.read_bytes() == b"new"
     assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600

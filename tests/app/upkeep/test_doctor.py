@@ -320,7 +320,7 @@ async def test_keys_that_the_database_needs(own: Settings, session: AsyncSession
     found = (await examined(own))["encryption_keys"]
     assert found.state is State.BAD
     assert "a1b2c3d4" in found.what.en
-    assert not (own.var_folder / service_checks.KEYS_FILE).exists(), "none is made by looking"
+    assert not own.encryption_keys_file.exists(), "none is made by looking"
 
 
 async def test_no_index_or_a_stale_one(own: Settings, session: AsyncSession, app: FastAPI) -> None:
