@@ -7,7 +7,7 @@ import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.types import UserDefinedType
 from uuid_utils.compat import uuid7
 
+from app.clock import now
 from app.interface.errors import Problem
 from app.metrics.instruments import instruments
 from app.scrubbing import safe
@@ -86,9 +87,9 @@ class Record(Base):
     __abstract__ = True
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(default=lambda: now(), server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(default=now, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
-        default=lambda: now(), onupdate=lambda: now(), server_default=func.now()
+        default=now, onupdate=now, server_default=func.now()
     )
     version: Mapped[int] = mapped_column()
 
@@ -100,11 +101,6 @@ class Record(Base):
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
         """Compare `version` on every UPDATE, so that a stale write fails instead of winning."""
         return {"version_id_col": cls.version}
-
-
-def now() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 class MeasuredPool(AsyncAdaptedQueuePool):

@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import logs
 from app.background import running
-from app.database import AWAY, AWAY_SECONDS, now
+from app.clock import now
+from app.database import AWAY, AWAY_SECONDS
 from app.interface.auditing import working
 from app.interface.errors import Unavailable
 from app.metrics.instruments import instruments

@@ -30,7 +30,7 @@ from app.accounts.models import (
     SecondFactor,
 )
 from app.accounts.schemas import AccountQuery
-from app.database import now
+from app.clock import now
 from app.regions import in_region
 from app.scopes import ENTERED, Scope, borrowed
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import chain, repository
 from app.audit.models import AuditSeal
-from app.database import now
+from app.clock import now
 from app.scopes import Scope, Sessions, within
 from app.scrubbing import Plain
 

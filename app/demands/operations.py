@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.demands import repository
 from app.demands.access import (
     MANAGING,

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand

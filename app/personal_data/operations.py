@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import parties_of

@@ -5,7 +5,7 @@ Periods are settings (`RETENTION_DAYS_…`). Each step is a transaction of its o
 
 from datetime import datetime, timedelta
 
-from app.database import now
+from app.clock import now
 from app.personal_data import repository
 from app.personal_data.erasure import ERASED_DOMAIN, forget_account, forget_expert
 from app.scopes import Sessions

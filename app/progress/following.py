@@ -9,7 +9,7 @@ from uuid import UUID
 from procrastinate import JobContext
 from procrastinate.worker import Worker
 
-from app.database import now
+from app.clock import now
 from app.progress import operations, repository
 from app.progress.models import LIVING, OperationState
 from app.scopes import Scope, Sessions, within

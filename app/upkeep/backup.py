@@ -1,13 +1,13 @@
 """`shuangku backup`: one consistent moment of the database, beside a running service."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from anyio import to_thread
 from psycopg import AsyncConnection
 from sqlalchemy import URL
 
+from app.clock import now
 from app.operators import OperatorError
 from app.postgres import programs
 from app.postgres.probe import conninfo
@@ -34,7 +34,7 @@ def dump_path(target: Path) -> Path:
             target.mkdir(parents=True, exist_ok=True)
         except OSError:
             raise Refused(f"{target} 不是目录", f"{target} is no folder") from None
-        target = target / f"shuangku-{datetime.now(UTC):%Y%m%d-%H%M%S}.dump"
+        target = target / f"shuangku-{now():%Y%m%d-%H%M%S}.dump"
     if target.exists():
         raise Refused(f"{target} 已存在", f"{target} exists")
     if not target.parent.is_dir():
@@ -82,7 +82,7 @@ async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: 
         url=url,
     )
     return Manifest(
-        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_at=now().isoformat(timespec="seconds"),
         revision=await _value(connection, "SELECT version_num FROM alembic_version"),
         server_version=version,
         sha256=await to_thread.run_sync(archives.digest, file),

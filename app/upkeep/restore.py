@@ -6,7 +6,6 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from anyio import to_thread
@@ -15,6 +14,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.changes.epochs import settle
+from app.clock import now
 from app.migration import revisions, upgrade
 from app.operators import OperatorError
 from app.postgres import programs
@@ -138,7 +138,7 @@ async def _room(connection: AsyncConnection, *, replaces: bool) -> AsyncIterator
 async def _names_aside(connection: AsyncConnection) -> dict[str, str]:
     """The schemas that are there, and what each is called meanwhile."""
     found = await connection.execute(PRESENT.format("', '".join(SCHEMAS)).encode())
-    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    stamp = f"{now():%Y%m%d_%H%M%S}"
     return {name: f"replaced_{stamp}_{name}" for (name,) in await found.fetchall()}
 
 
@@ -196,7 +196,7 @@ def restore_keys(dump: Path, files: Iterable[Path]) -> list[str]:
         if content is None or (file.exists() and file.read_bytes() == content):
             continue
         if file.exists():
-            file.rename(file.with_name(f"{file.name}.replaced-{datetime.now(UTC):%Y%m%d%H%M%S}"))
+            file.rename(file.with_name(f"{file.name}.replaced-{now():%Y%m%d%H%M%S}"))
         file.parent.mkdir(parents=True, exist_ok=True)
         archives.write_private(file, content)
         written.append(file.name)

@@ -9,7 +9,7 @@ import numpy as np
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import now
+from app.clock import now
 from app.encryption import repository as sealing
 from app.interface.language import Text
 from app.jobs import STALLED_SECONDS, waiting_jobs

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import ApiKey, Role
 from app.changes import operations as changes
 from app.changes.models import Change
-from app.database import SessionDep, answered, now
+from app.clock import now
+from app.database import SessionDep, answered
 from app.interface.errors import Conflict, NotSignedIn
 from app.main import create_app
 from app.postgres.embedded import EmbeddedServer

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, EpochEnded, Position
-from app.matches.calendar import today
+from app.clock import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.snapshots import Origin, Snapshot, Stamp

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.epochs import settle
+from app.clock import CHINA
 from app.experts.models import ExpertState
 from app.main import services
-from app.matches.calendar import CHINA
 from app.matches.index import fitting
 from app.matches.index.live import LiveIndex
 from app.matches.index.tasks import MatchingWork
@@ -227,12 +227,12 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     year = datetime.now(CHINA).year
     new_year = datetime(year + 1, 1, 1, 0, 0, 1, tzinfo=CHINA)
     with monkeypatch.context() as clock:
-        clock.setattr("app.matches.calendar.now", lambda: new_year)
+        clock.setattr("app.clock.now", lambda: new_year)
         assert names(await scenes.match(staff, demand.id)) == ["抢手"]
         async with restarted(app, service_database):
             assert names(await scenes.match(staff, demand.id)) == ["抢手"]
     last_second = datetime(year, 12, 31, 23, 59, 59, tzinfo=CHINA)
-    monkeypatch.setattr("app.matches.calendar.now", lambda: last_second)
+    monkeypatch.setattr("app.clock.now", lambda: last_second)
     assert names(await scenes.match(staff, demand.id)) == []
 
 

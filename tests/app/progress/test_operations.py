@@ -10,7 +10,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import now
+from app.clock import now
 from app.jobs import STALLED_SECONDS, queue, retry_stalled_jobs
 from app.organizations.actors import SERVICE
 from app.progress import operations
