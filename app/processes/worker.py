@@ -19,7 +19,7 @@ STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
 async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     """Work until cancelled; running jobs that are cut off start again elsewhere.
 
-    `stops_with_stdin`: also end when the standard input does. The kernel closes that pipe
+    `stops_with_stdin`: also end when the standard input does. The kernel closes that socket
     however the process at its other end dies, so no worker outlives the service that began it.
     """
     if stops_with_stdin:
