@@ -15,18 +15,16 @@ import typer
 from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import reloading
 from app.accounts import operations as accounts
 from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.bulk.models import ImportKind, ImportMode
-from app.database import create_engine
-from app.encryption.rotation import require_keys
-from app.encryption.sealed import unlock
-from app.execution import console, fail, leaving_at_once, run
+from app.database import open_engine
 from app.interface.auditing import working
-from app.migration import upgrade
 from app.postgres.server import database_server
+from app.processes import reloading
+from app.processes.execution import console, fail, leaving_at_once, run
+from app.processes.preparation import prepared
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
 
@@ -59,7 +57,7 @@ def serve(
     ] = None,
 ) -> None:
     """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
-    from app.serving import serve as serve_until_stopped
+    from app.processes.serving import serve as serve_until_stopped
 
     async def work() -> None:
         settings = Settings()
@@ -74,7 +72,7 @@ def serve(
 @cli.command(name="serve-process", hidden=True)
 def serve_process(descriptor: int) -> None:
     """One process of a service; its standard input is the line to whoever keeps it up."""
-    from app.service import run as serve_until_told
+    from app.processes.server import run as serve_until_told
 
     async def work() -> None:
         listener, line = socket.socket(fileno=descriptor), socket.socket(fileno=0)
@@ -101,7 +99,7 @@ def worker(
     stops_with_stdin: Annotated[bool, typer.Option("--stops-with-stdin", hidden=True)] = False,
 ) -> None:
     """后台任务 · Run jobs until stopped."""
-    from app.worker import run as work_until_stopped
+    from app.processes.worker import run as work_until_stopped
 
     async def work() -> None:
         await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
@@ -229,12 +227,12 @@ def backup(
 
 
 async def _back_up(target: Path | None, *, with_keys: bool) -> None:
-    from app.operation import archives
-    from app.operation.backup import back_up, dump_path
+    from app.upkeep import archives
+    from app.upkeep.backup import back_up, dump_path
 
     settings = Settings()
-    path = dump_path(target or settings.var_folder / "backups")
-    keys = archives.key_files(settings.var_folder) if with_keys else None
+    path = dump_path(target or settings.backups_folder)
+    keys = archives.kept_keys(settings.key_files) if with_keys else None
     async with database_server(settings) as database:
         with console.status("备份 · backing up"):
             manifest = await back_up(database.owner, path, keys=keys)
@@ -261,17 +259,16 @@ def restore(
 
 
 async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
-    from app.operation.restore import restore as restore_backup
-    from app.operation.restore import restore_keys
+    from app.upkeep.restore import restore as restore_backup
+    from app.upkeep.restore import restore_keys
 
     settings = Settings()
     async with database_server(settings) as database:
-        engine = create_engine(database.owner, settings)
         with console.status("恢复 · restoring"):
-            manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
-        await engine.dispose()
+            async with open_engine(database.owner, settings) as engine:
+                manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
     if with_keys:
-        written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
+        written = ", ".join(restore_keys(dump, settings.key_files)) or "-"
         console.print(f"  密钥 · keys: {written}")
     if manifest is None:
         console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
@@ -287,8 +284,8 @@ def doctor(
 
 
 async def _examine(*, as_json: bool) -> None:
-    from app.operation import doctor
-    from app.operation.terminal import as_items, show
+    from app.upkeep import doctor
+    from app.upkeep.terminal import as_items, show
 
     findings = []
     async for finding in doctor.examine(Settings()):
@@ -327,19 +324,8 @@ async def _rotate_keys() -> None:
 async def _database() -> AsyncIterator[AsyncEngine]:
     """The database at its present schema, as the service, for as long as the command runs."""
     settings = Settings()
-    async with database_server(settings) as database:
-        owner = create_engine(database.owner, settings)
-        try:
-            await upgrade(owner)
-        finally:
-            await owner.dispose()
-        engine = create_engine(await database.service_url(), settings)
-        try:
-            unlock(settings.key_ring())
-            await require_keys(create_sessions(engine))
-            yield engine
-        finally:
-            await engine.dispose()
+    async with database_server(settings) as database, prepared(database, settings) as engine:
+        yield engine
 
 
 def main() -> None:

@@ -1,28 +1,39 @@
 """The declarative base, the engine and the one place where a request's transaction commits."""
 
+import asyncio
 import enum
+import logging
 import select
 import time
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from fastapi import Depends, Request
+from procrastinate.exceptions import ConnectorException
 from sqlalchemy import DateTime, Enum, MetaData, event, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.types import UserDefinedType
 from uuid_utils.compat import uuid7
 
+from app.clock import now
 from app.interface.errors import Problem
-from app.metrics import instruments
+from app.metrics.instruments import instruments
+from app.scrubbing import safe
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -41,6 +52,11 @@ CONNECTION = {
     "keepalives_idle": 10,
     "tcp_user_timeout": 15_000,
 }
+
+# What is raised where the database does not answer: it is away, or ends, or hangs, or all its
+# connections are taken. While it is restored or migrated it may answer with any error.
+AWAY = (psycopg.Error, DBAPIError, PoolTimeout, ConnectorException, OSError)
+AWAY_SECONDS = 2.0  # until a database that was away is asked again
 
 
 class TransactionId(UserDefinedType[int]):
@@ -71,9 +87,9 @@ class Record(Base):
     __abstract__ = True
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(default=lambda: now(), server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(default=now, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
-        default=lambda: now(), onupdate=lambda: now(), server_default=func.now()
+        default=now, onupdate=now, server_default=func.now()
     )
     version: Mapped[int] = mapped_column()
 
@@ -85,11 +101,6 @@ class Record(Base):
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
         """Compare `version` on every UPDATE, so that a stale write fails instead of winning."""
         return {"version_id_col": cls.version}
-
-
-def now() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 class MeasuredPool(AsyncAdaptedQueuePool):
@@ -141,6 +152,18 @@ def create_engine(
     return engine
 
 
+@asynccontextmanager
+async def open_engine(
+    url: str | URL, settings: Settings, *, size: int | None = None, name: str = "command"
+) -> AsyncIterator[AsyncEngine]:
+    """An engine as `create_engine` makes it, whose connections end with the block."""
+    engine = create_engine(url, settings, size=size, name=name)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
 def _refuse_ended(connection: Any, *_: object) -> None:
     """Make the pool replace a connection whose server has gone.
 
@@ -154,6 +177,16 @@ def _refuse_ended(connection: Any, *_: object) -> None:
         raise DisconnectionError("the connection is closed") from None
     if waiting.poll(0):
         raise DisconnectionError("the server has ended the connection")
+
+
+async def answered(ask: Callable[[], Awaitable[Answer]], *, who: str) -> Answer:
+    """What the database answers, as soon as it does; the log tells meanwhile `who` waits for it."""
+    while True:
+        try:
+            return await ask()
+        except AWAY as error:
+            logger.warning("%s waits for the database: %s", who, safe(error))
+        await asyncio.sleep(AWAY_SECONDS)
 
 
 class AuditedSession(Session):

@@ -9,12 +9,13 @@ from psycopg import AsyncConnection
 from pydantic import BaseModel, Field
 from sqlalchemy import URL
 
+from app.database import AWAY
 from app.interface.errors import PROBLEM_RESPONSES, Unavailable
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.matches.index.ranking import Matcher
 from app.migration import is_behind
-from app.postgres.probe import AWAY, Probe
+from app.postgres.probe import Probe
 
 
 async def forbid_storing(response: Response) -> None:

@@ -20,18 +20,19 @@ from procrastinate.middleware import WorkerMiddleware
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection, OperationalError
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import logs
 from app.background import running
-from app.database import now
+from app.clock import now
+from app.database import AWAY, AWAY_SECONDS
 from app.interface.auditing import working
 from app.interface.errors import Unavailable
-from app.metrics import instruments
-from app.postgres.probe import conninfo
+from app.metrics.instruments import instruments
+from app.postgres.probe import Probe, conninfo
 
+# Task, state (queued, running, failed), count, and seconds that the oldest due one has waited.
+Waiting = tuple[str, str, int, float | None]
 Look = Callable[[], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,6 @@ HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 20  # a worker silent for so long is dead, and its jobs go to others
 LOOK_SECONDS = 5.0
 CUT_OFF_SECONDS = 2.0  # what a running job gets to end in when its worker is told to stop
-RECONNECT_SECONDS = 2
 POOL_SECONDS = 5.0  # psycopg's own 300 would leave a returned database unused for minutes
 KEPT_HOURS = 24 * 30
 
@@ -169,16 +169,16 @@ async def work(
                     stalled_worker_timeout=float(STALLED_SECONDS),
                     shutdown_graceful_timeout=CUT_OFF_SECONDS,
                 )
-        except (ConnectorException, OperationalError, OSError) as error:
-            logger.warning("the worker waits for its database: %s", type(error).__name__)
-        await asyncio.sleep(RECONNECT_SECONDS)
+        except AWAY as error:
+            logger.warning("the worker waits for the database: %s", type(error).__name__)
+        await asyncio.sleep(AWAY_SECONDS)
 
 
 async def _keep_looking(after_look: Look | None) -> None:
     suspects: set[int] = set()
     while True:
         # Without the database: the worker itself notices, and waits.
-        with contextlib.suppress(ConnectorException, DBAPIError, PoolTimeout, OSError):
+        with contextlib.suppress(*AWAY):
             suspects = await retry_stalled_jobs(suspects)
             if after_look is not None:
                 await after_look()
@@ -226,10 +226,16 @@ WAITING = """
 """
 
 
-async def waiting_jobs(connection: AsyncConnection) -> Sequence[tuple[str, str, int, float | None]]:
-    """Task, state (queued, running, failed), count, and how long the oldest due one has waited."""
-    await connection.execute("SET statement_timeout = '2s'")
-    return await (await connection.execute(WAITING)).fetchall()
+async def waiting_jobs(connection: AsyncConnection) -> Sequence[Waiting]:
+    """All that is in the queue, by task and state; psycopg.Error when that takes two seconds."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = '2s'")
+        return await (await connection.execute(WAITING)).fetchall()
+
+
+def job_probe(url: URL) -> Probe[Sequence[Waiting]]:
+    """What `/metrics` asks the database, every two seconds at most."""
+    return Probe(url, waiting_jobs, fresh_seconds=2.0)
 
 
 @queue.periodic(cron="17 3 * * *")

@@ -11,11 +11,10 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
-from app import api, health, measurements, start_page
+from app import api, health, start_page
 from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
-from app.encryption.rotation import require_keys
 from app.health import Condition
 from app.interface import failures, naming, openapi
 from app.interface.admission import Callers
@@ -26,9 +25,10 @@ from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
 from app.interface.rate_limits import Limiter
 from app.interface.request_id import RequestIdMiddleware
-from app.jobs import open_queue
+from app.jobs import job_probe, open_queue
 from app.matches.index.following import follow
-from app.process import Process, connect, open_process
+from app.metrics import endpoints as metrics
+from app.processes.process import Process, connect, open_process
 from app.settings import Settings
 
 # What a browser's client may read of an answer besides its body.
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.listening = Counter()
     app.include_router(start_page.router)
     app.include_router(health.router)
-    app.include_router(measurements.router)
+    app.include_router(metrics.router)
     api.install(app)
     failures.install(app)
     app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
@@ -92,7 +92,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
     async with open_process(app.state.settings, role="service") as process, _shared(app, process):
-        await require_keys(process.sessions)
         await process.matcher.prepare()
         async with running(follow(process.matcher)) as following:
             app.state.condition.follower = following
@@ -113,7 +112,7 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     """Hand the process's parts to the requests."""
     app.state.sessions, app.state.matcher = process.sessions, process.matcher
-    app.state.job_probe = measurements.job_probe(process.url)
+    app.state.job_probe = job_probe(process.url)
     app.state.condition = Condition(url=process.url, matcher=process.matcher)
     async with (
         open_queue(process.url),

@@ -22,9 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
 from app.changes.epochs import settle
-from app.interface.errors import Unavailable
-from app.interface.language import Text
-from app.postgres.roles import RoleError
+from app.operators import OperatorError
+from app.postgres.errors import RoleError
 
 FOLDER = Path(migrations.__file__).parent
 VERSIONS = (FOLDER / "versions",)
@@ -41,11 +40,17 @@ BLOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detected
 PATIENCE_SECONDS = 300.0
 PAUSE_SECONDS = 2.0
 TURN_SECONDS = 0.2
-STILL_BLOCKED = Text(
-    "数据库结构未能更新：别的事务一直占用着表。请结束它（pg_stat_activity）后重试",
-    "The schema could not be changed: some transaction keeps a table locked."
-    " End it (see pg_stat_activity) and try again",
-)
+
+
+class StillBlocked(OperatorError):
+    """Some table stayed locked for too long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "数据库结构未能更新：别的事务一直占用着表。请结束它（pg_stat_activity）后重试",
+            "the schema could not be changed: some transaction keeps a table locked."
+            " End it (see pg_stat_activity) and try again",
+        )
 
 
 @cache
@@ -72,7 +77,7 @@ async def upgrade(
 ) -> None:
     """Run what is missing; processes that come together wait for one another.
 
-    Raises Unavailable when a table stays locked for longer than `patience` seconds, and RoleError
+    Raises StillBlocked when a table stays locked for longer than `patience` seconds, and RoleError
     when something is missing and the login does not own the tables.
     """
     async with engine.connect() as connection:
@@ -98,7 +103,7 @@ async def _upgrade_patiently(
             if getattr(error.orig, "sqlstate", None) not in BLOCKED:
                 raise
             if time.monotonic() > ends_at:
-                raise Unavailable(STILL_BLOCKED) from error
+                raise StillBlocked() from error
         await connection.rollback()
         await asyncio.sleep(PAUSE_SECONDS)
 

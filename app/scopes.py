@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session, SessionTransaction
 from app.database import AuditedSession
 from app.postgres.roles import VIEWS
 
+Sessions = async_sessionmaker[AsyncSession]
+
 
 class Scope(StrEnum):
     """What a transaction may do that works for nobody who has signed in, or for more than them."""
@@ -97,9 +99,7 @@ def _begin_in_scope(
         connection.execute(ENTER, {"account_id": session.info[ENTERED]})
 
 
-def create_sessions(
-    engine: AsyncEngine, scope: Scope | None = None
-) -> async_sessionmaker[AsyncSession]:
+def create_sessions(engine: AsyncEngine, scope: Scope | None = None) -> Sessions:
     """Sessions on the engine; with a scope, all of their transactions begin in it."""
     info: dict[str, Any] = {} if scope is None else {SCOPE: scope}
     return async_sessionmaker(
@@ -107,9 +107,7 @@ def create_sessions(
     )
 
 
-def within(
-    sessions: async_sessionmaker[AsyncSession], scope: Scope
-) -> async_sessionmaker[AsyncSession]:
+def within(sessions: Sessions, scope: Scope) -> Sessions:
     """The same sessions, but all of their transactions begin in the scope."""
     return create_sessions(sessions.kw["bind"], scope)
 

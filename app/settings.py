@@ -257,6 +257,35 @@ class Settings(BaseSettings):
     def audit_retention(self) -> timedelta:
         return timedelta(days=self.audit_retention_days)
 
+    @property
+    def postgres_folder(self) -> Path:
+        return self.var_folder / "postgres"
+
+    @property
+    def indexes_folder(self) -> Path:
+        return self.var_folder / "indexes"
+
+    @property
+    def metrics_folder(self) -> Path:
+        return self.var_folder.absolute() / "metrics"
+
+    @property
+    def backups_folder(self) -> Path:
+        return self.var_folder / "backups"
+
+    @property
+    def secret_key_file(self) -> Path:
+        return self.var_folder / "secret_key"
+
+    @property
+    def encryption_keys_file(self) -> Path:
+        return self.var_folder / "encryption_keys"
+
+    @property
+    def key_files(self) -> tuple[Path, ...]:
+        """Where keys lie that were made because none were given."""
+        return self.secret_key_file, self.encryption_keys_file
+
     def with_secret_key(self) -> "Settings":
         """The settings with a key to sign with: the given one, or one kept under var_folder.
 
@@ -264,7 +293,7 @@ class Settings(BaseSettings):
         """
         if self.secret_key.get_secret_value():
             return self
-        key = _kept(self.var_folder, "secret_key", secrets.token_urlsafe(48))
+        key = _kept(self.secret_key_file, secrets.token_urlsafe(48))
         return self.model_copy(update={"secret_key": SecretStr(key)})
 
     def key_ring(self) -> KeyRing:
@@ -273,14 +302,13 @@ class Settings(BaseSettings):
         Several hosts on one database must be given the same ENCRYPTION_KEYS.
         """
         given = [key.get_secret_value() for key in self.encryption_keys]
-        return KeyRing.of(given or _kept(self.var_folder, "encryption_keys", new_key()).split())
+        return KeyRing.of(given or _kept(self.encryption_keys_file, new_key()).split())
 
 
-def _kept(folder: Path, name: str, new: str) -> str:
-    """Read the folder's file; the first process to come makes it, all others read that one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    draft = folder / f".{name}.{secrets.token_hex(8)}"
+def _kept(path: Path, new: str) -> str:
+    """Read the file; the first process to come makes it, all others read that one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     if not path.exists():
         draft.touch(mode=0o600)
         draft.write_text(new, encoding="ascii")
@@ -291,6 +319,12 @@ def _kept(folder: Path, name: str, new: str) -> str:
         finally:
             draft.unlink()
     return path.read_text(encoding="ascii")
+
+
+def local_url(host: str, port: int) -> str:
+    """Where this machine finds a service that listens there."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 async def get_settings(request: Request) -> Settings:

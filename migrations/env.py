@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 import app.models  # noqa: F401  fills the metadata
-from app.database import Base, create_engine
+from app.database import Base, open_engine
 from app.postgres.roles import is_let_in, let_service_in
 from app.postgres.server import database_server
 from app.settings import Settings
@@ -67,12 +67,13 @@ def _whole_view(connection: Connection) -> Iterator[None]:
 
 async def run_from_command_line() -> None:
     settings = Settings()
-    async with database_server(settings) as database:
-        engine = create_engine(database.owner, settings)
-        async with engine.connect() as connection:
-            await connection.run_sync(run)
-            await connection.commit()
-        await engine.dispose()
+    async with (
+        database_server(settings) as database,
+        open_engine(database.owner, settings) as engine,
+        engine.connect() as connection,
+    ):
+        await connection.run_sync(run)
+        await connection.commit()
 
 
 given = context.config.attributes.get("connection")

@@ -19,6 +19,7 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress
 
+from app.progress.models import LIVING
 from app.settings import Settings
 
 COMMAND = (sys.executable, "-m", "app.commands")
@@ -39,7 +40,7 @@ class Service:
         return str(self.http.base_url).rstrip("/")
 
     def import_rows(self, kind: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Import rows straight into the pool and wait; RuntimeError when a row is rejected."""
+        """Import rows straight into the pool and wait; RuntimeError unless all were taken."""
         content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         response = self.http.post(
             "/api/v1/imports",
@@ -54,7 +55,7 @@ class Service:
     def _finished(self, import_id: str) -> dict[str, Any]:
         for _ in _waiting(JOB_SECONDS):
             found = self._get(f"/api/v1/imports/{import_id}")
-            if found["state"] in ("done", "failed"):
+            if found["state"] not in LIVING:
                 return dict(found)
         raise TimeoutError(f"import {import_id} is not done after {JOB_SECONDS} s")
 

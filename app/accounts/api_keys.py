@@ -10,7 +10,7 @@ from app.accounts.models import Account, ApiKey
 from app.accounts.schemas import ApiKeyBody, ApiKeyCreate, ApiKeyQuery, NewApiKey
 from app.accounts.secrets import digest, new_secret
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.interface.errors import NotFound, invalid_field
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet

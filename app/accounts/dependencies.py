@@ -1,7 +1,7 @@
 """Who is calling: the account behind a bearer token or an API key."""
 
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import repository
 from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
-from app.database import SessionDep, now
+from app.clock import now
+from app.database import SessionDep
 from app.interface import auditing
 from app.interface.errors import Forbidden, NotSignedIn
 from app.interface.language import Text
@@ -150,11 +151,3 @@ async def get_administrating_person(
 StaffAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))]
 SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]
 SignedInAdministratorAccount = Annotated[Account, Depends(get_administrating_person)]
-
-
-async def get_moment() -> datetime:
-    """The present moment, for what depends on it; tests move it."""
-    return now()
-
-
-MomentDep = Annotated[datetime, Depends(get_moment)]

@@ -18,7 +18,6 @@ from app.accounts.dependencies import (
     Caller,
     CurrentAccount,
     EnrollingAccount,
-    MomentDep,
     SignedInAccount,
     SignedInAdministratorAccount,
     SignedInStaffAccount,
@@ -59,6 +58,7 @@ from app.accounts.schemas import (
     Tokens,
 )
 from app.accounts.secrets import AccessTokensDep
+from app.clock import MomentDep
 from app.database import SessionDep
 from app.interface.admission import limited
 from app.interface.auditing import by_email, sensitive

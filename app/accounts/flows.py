@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from app.accounts.providers import Attestation, ProviderClients
 from app.accounts.schemas import Authorization, ProviderFinish, ProviderStart
 from app.accounts.secrets import new_secret
-from app.database import now
+from app.clock import now
 from app.encryption.keys import MARK, CannotOpen
 from app.encryption.sealed import ring
 from app.interface.errors import Invalid, invalid_field

@@ -28,7 +28,7 @@ from app.accounts.schemas import (
 from app.accounts.secrets import AccessTokens
 from app.accounts.sign_in import ENDED, enter, require_password
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.interface.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages

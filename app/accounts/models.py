@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Record, now
+from app.clock import now
+from app.database import Record
 from app.encryption.sealed import Sealed
 
 

@@ -14,7 +14,7 @@ from app.accounts.schemas import PasswordResetCode, PasswordResetUse
 from app.accounts.secrets import digest, new_secret
 from app.accounts.sign_in import set_password
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.interface.errors import invalid_field
 from app.scopes import Scope, open_scope
 

@@ -30,7 +30,7 @@ from app.accounts.models import (
     SecondFactor,
 )
 from app.accounts.schemas import AccountQuery
-from app.database import now
+from app.clock import now
 from app.regions import in_region
 from app.scopes import ENTERED, Scope, borrowed
 
@@ -77,6 +77,11 @@ def organization_ids(session: AsyncSession) -> frozenset[UUID]:
     """The organizations that the account which has entered acts for."""
     found: frozenset[UUID] = session.info[ORGANIZATION_IDS]
     return found
+
+
+async def has_any(session: AsyncSession) -> bool:
+    """Whether anybody has an account yet."""
+    return await session.scalar(select(Account.id).limit(1)) is not None
 
 
 async def find(session: AsyncSession, account_id: UUID) -> Account | None:

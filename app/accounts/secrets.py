@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import Depends, Request
 from pwdlib import PasswordHash
 
-from app.database import now
+from app.clock import now
 
 ALGORITHM = "HS256"
 ISSUER = "shuangku"

@@ -18,7 +18,7 @@ from app.accounts.secrets import (
     new_secret,
 )
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.interface import auditing
 from app.interface.errors import Invalid, NotSignedIn, invalid_field
 from app.interface.language import Text

@@ -4,9 +4,9 @@ from sqlalchemy import ColumnElement, or_
 
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.workflow import TRANSITIONS, editable_states
-from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import Actor
 from app.regions import in_scope
+from app.transitions import Party, possible_verbs
 
 
 def parties_of(actor: Actor, achievement: Achievement) -> set[Party]:

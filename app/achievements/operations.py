@@ -25,11 +25,11 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
-from app.lifecycle import next_state
 from app.organizations import access as organization_access
 from app.organizations import repository as organization_repository
 from app.organizations.actors import Actor
 from app.search import search_vector
+from app.transitions import next_state
 
 SORTS = {"created_at": Achievement.created_at, "name": Achievement.name}
 OPEN_STATES = frozenset({AchievementState.REVIEWED, AchievementState.PUBLISHED})

@@ -1,7 +1,7 @@
 """An achievement's way into the pool and out of it."""
 
 from app.achievements.models import AchievementState as S
-from app.lifecycle import Party, Transition
+from app.transitions import Party, Transition
 
 ORGANIZATION, STAFF = Party.ORGANIZATION, Party.STAFF
 

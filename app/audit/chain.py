@@ -14,7 +14,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.audit.models import AuditSeal
-from app.database import now
+from app.clock import now
 
 GENESIS = bytes(32)
 DIGEST_SIZE = 32

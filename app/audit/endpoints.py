@@ -17,7 +17,6 @@ from app.audit.schemas import (
     SealBody,
     SealQuery,
 )
-from app.audit.sealing import Sessions
 from app.database import SessionDep
 from app.interface.admission import limited
 from app.interface.auditing import sensitive
@@ -25,6 +24,7 @@ from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.organizations.actors import AdministratorActor, CurrentActor
+from app.scopes import Sessions
 from app.settings import SettingsDep
 
 router = conventional_router("audit")

@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import operations, repository
 from app.audit.schemas import AuditEntryBody, AuditExport, AuditQuery, ExportFormat
-from app.audit.sealing import Sessions
 from app.bulk.report import spreadsheet_cell
 from app.interface.models import AuditEntry
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 from app.settings import Settings
 
 CHUNK = 1_000

@@ -8,17 +8,16 @@ commits, and a restored database, which numbers its transactions anew, goes on w
 import logging
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import chain, repository
 from app.audit.models import AuditSeal
-from app.database import now
-from app.scopes import Scope, within
+from app.clock import now
+from app.scopes import Scope, Sessions, within
 from app.scrubbing import Plain
 
 logger = logging.getLogger(__name__)
 
-Sessions = async_sessionmaker[AsyncSession]
 
 BLOCK = 1_000  # entries
 

@@ -5,9 +5,9 @@ import re
 from rich.console import Console
 from rich.markup import escape
 
-from app.audit.sealing import Sessions
 from app.audit.verification import Fault, FaultKind, Verdict, verify
 from app.interface.errors import invalid_field
+from app.scopes import Sessions
 
 ANCHOR = re.compile(r"\d{1,18}:[0-9a-f]{64}")
 

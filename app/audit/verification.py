@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import chain, repository
 from app.audit.models import AuditSeal
-from app.audit.sealing import Sessions, anchor_of
-from app.scopes import Scope, within
+from app.audit.sealing import anchor_of
+from app.scopes import Scope, Sessions, within
 
 SEALS_AT_ONCE = 20
 # The database refuses to delete what is younger, so a seal that says it was done lies.

@@ -20,8 +20,7 @@ from app.organizations import memberships
 from app.organizations import repository as organization_repository
 from app.organizations.actors import SERVICE
 from app.organizations.schemas import MembershipCreate
-from app.progress.following import Sessions
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 
 DATA = Path(__file__).parent / "demonstration"
 PASSWORD = "demo-shuangku"

@@ -20,9 +20,9 @@ from app.interface.errors import NotFound
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import SERVICE, Actor
 from app.progress import operations as progress
-from app.progress.following import Sessions, follow
+from app.progress.following import follow
 from app.progress.models import Operation
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 
 SORTS = {"created_at": Import.created_at}
 

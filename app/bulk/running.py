@@ -21,10 +21,10 @@ from app.interface.language import Text
 from app.organizations.actors import SERVICE, Actor, actor_of
 from app.progress import operations
 from app.progress import repository as operation_repository
-from app.progress.following import Cancelled, Sessions, advance
+from app.progress.following import Cancelled, advance
 from app.progress.models import Operation, OperationState
 from app.progress.operations import when_cut_short
-from app.scopes import Scope, borrowed, open_scope, within
+from app.scopes import Scope, Sessions, borrowed, open_scope, within
 
 Progress = Callable[[int, int], None]
 

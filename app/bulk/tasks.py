@@ -6,7 +6,7 @@ from procrastinate import JobContext
 
 from app.bulk.running import RUN_IMPORT, run_import
 from app.jobs import RETRY, queue
-from app.progress.following import Sessions
+from app.scopes import Sessions
 
 
 # Imports wait for each other in the queue, where they can still be cancelled.

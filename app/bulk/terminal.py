@@ -11,8 +11,8 @@ from app.bulk.demonstration_pool import load_demonstration
 from app.bulk.operations import Upload, import_file
 from app.bulk.running import Progress, silent
 from app.bulk.schemas import ImportBody, ReportEntry
-from app.progress.following import Sessions
 from app.progress.models import OperationState
+from app.scopes import Sessions
 
 SHOWN_FAULTS = 50
 

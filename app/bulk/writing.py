@@ -20,7 +20,8 @@ from sqlalchemy.sql import visitors
 from app.bulk import repository
 from app.bulk.models import ImportedRow, ImportKind
 from app.changes.models import Change
-from app.database import Record, now
+from app.clock import now
+from app.database import Record
 from app.interface import auditing
 
 # kind of change, the record it happened to, what else it says

@@ -4,9 +4,9 @@ from sqlalchemy import ColumnElement, func, or_
 
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
-from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import POOL_READERS, Actor
 from app.regions import any_in_scope, in_scope
+from app.transitions import Party, possible_verbs
 
 # Who may change it; a partner reads it in full and looks for experts.
 MANAGING = frozenset({Party.ORGANIZATION, Party.STAFF})

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.demands import repository
 from app.demands.access import (
     MANAGING,
@@ -26,12 +26,12 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
-from app.lifecycle import next_state
 from app.organizations import access as organization_access
 from app.organizations import repository as organization_repository
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.search import search_vector
+from app.transitions import next_state
 
 NEED_COMPLETE = frozenset({"submit", "publish"})
 SORTS = {"created_at": Demand.created_at, "title": Demand.title}

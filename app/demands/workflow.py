@@ -1,7 +1,7 @@
 """A demand's way from the enterprise's draft to publication."""
 
 from app.demands.models import DemandState as S
-from app.lifecycle import Party, Transition
+from app.transitions import Party, Transition
 
 MEMBERS, STAFF = frozenset({Party.ORGANIZATION}), frozenset({Party.STAFF})
 UNDER_REVIEW = frozenset({S.SUBMITTED, S.FORMAL_REVIEW, S.DEPARTMENT_REVIEW})

@@ -11,21 +11,20 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.encryption import repository
 from app.encryption.keys import CannotOpen, KeyRing
 from app.encryption.sealed import SealedTable, place_of, ring, sealed_tables
-from app.scopes import Scope, within
+from app.operators import OperatorError
+from app.scopes import Scope, Sessions, within
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-Sessions = async_sessionmaker[AsyncSession]
 Progress = Callable[[str, int], None]
 
 
-class MissingKeys(Exception):
+class MissingKeys(OperatorError):
     """The database holds values that this process could not read."""
 
 
@@ -44,10 +43,12 @@ async def require_keys(sessions: Sessions) -> None:
     """
     keys = ring()
     async with sessions.begin() as session:
-        missing = sorted(await repository.key_ids(session) - set(keys.keys))
-        if missing:
+        lacking = await repository.key_ids(session) - set(keys.keys)
+        if lacking:
+            missing = ", ".join(sorted(lacking))
             raise MissingKeys(
-                f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 · the database needs the keys {missing}"
+                f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
+                f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
             )
         await repository.note_key(session, keys.first)
 

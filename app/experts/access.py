@@ -4,9 +4,9 @@ from sqlalchemy import ColumnElement, or_
 
 from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, TRANSITIONS
-from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import POOL_READERS, Actor
 from app.regions import in_scope
+from app.transitions import Party, possible_verbs
 
 
 def parties_of(actor: Actor, expert: Expert) -> set[Party]:

@@ -23,8 +23,8 @@ from app.experts.schemas import ConsentBody, ConsentDeclaration, ConsentQuery, P
 from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
 from app.organizations.actors import Actor
+from app.transitions import Party
 
 TEXT_VERSION = "2026-11"  # a changed text gets a new one: what was agreed to is what was read
 TEXTS = {

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.experts import operations, repository
 from app.experts.access import may_read_contact
 from app.experts.models import Expert, ExpertContact

@@ -11,8 +11,8 @@ from app.experts.schemas import MAX_EVIDENCE, EvidenceCreate, EvidenceGrading, E
 from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.preconditions import meet
-from app.lifecycle import Party
 from app.organizations.actors import Actor
+from app.transitions import Party
 
 
 async def create(

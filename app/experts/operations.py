@@ -28,11 +28,11 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
-from app.lifecycle import Party, next_state
 from app.organizations import access as organization_access
 from app.organizations import repository as organization_repository
 from app.organizations.actors import Actor
 from app.search import pinyin, search_vector
+from app.transitions import Party, next_state
 
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
 # The organization and the region are part of it: they decide who may touch the record.

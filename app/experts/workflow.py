@@ -1,7 +1,7 @@
 """An expert's way into the pool and out of it."""
 
 from app.experts.models import ExpertState as S
-from app.lifecycle import Party, Transition
+from app.transitions import Party, Transition
 
 PERSON, ORGANIZATION, STAFF = Party.PERSON, Party.ORGANIZATION, Party.STAFF
 

@@ -201,7 +201,7 @@ class StorageFull(Unavailable):
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     problem.status: {
-        "description": f"{problem.title.zh} · {problem.title.en}",
+        "description": problem.title.in_both,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
     }
     for problem in (

@@ -17,7 +17,7 @@ from sqlalchemy import delete, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import now
+from app.clock import now
 from app.encryption.sealed import ring
 from app.interface.errors import KeyReused, invalid_field
 from app.interface.models import KeptAnswer

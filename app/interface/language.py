@@ -12,6 +12,11 @@ class Text(NamedTuple):
     def in_language(self, language: str) -> str:
         return self.en if language == "en" else self.zh
 
+    @property
+    def in_both(self) -> str:
+        """One line for a terminal, whose language nobody knows."""
+        return f"{self.zh} · {self.en}"
+
     def format(self, **values: object) -> "Text":
         """Fill the same named places in both languages."""
         return Text(self.zh.format(**values), self.en.format(**values))

@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.metrics import instruments
+from app.metrics.instruments import instruments
 
 events = logs.events(__name__)
 

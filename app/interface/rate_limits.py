@@ -15,10 +15,9 @@ from time import monotonic
 
 from cachetools import LRUCache
 from sqlalchemy import URL
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.database import create_engine
+from app.database import AWAY, open_engine
 from app.interface import repository
 from app.interface.errors import RateLimited, Unavailable
 from app.interface.policies import Policy, RateClass, policies_of
@@ -33,7 +32,6 @@ LONGEST_SECONDS = 2.0  # for one look at a counter
 AWAY_SECONDS = 5.0  # until a database that did not answer is asked again
 TOLD_SECONDS = 60.0  # how often the audit log hears of a caller who is turned away
 FAMILIAR_SECONDS = 30 * 24 * 3600
-AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +82,14 @@ class Limiter:
 
         On connections of its own: no request that holds one waits here for another.
         """
-        engine = create_engine(url, self._settings, size=CONNECTIONS)
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._leases.clear()
-        self._away_until = 0.0
-        try:
-            yield
-        finally:
-            self._engine = None
-            await engine.dispose()
+        async with open_engine(url, self._settings, size=CONNECTIONS) as engine:
+            self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._leases.clear()
+            self._away_until = 0.0
+            try:
+                yield
+            finally:
+                self._engine = None
 
     async def take(self, name: RateClass, subject: str) -> Standing | None:
         """Count one request of the subject; None where the class has no limit.

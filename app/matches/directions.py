@@ -14,7 +14,6 @@ from app.experts import operations as expert_operations
 from app.experts.access import parties_of as parties_of_expert
 from app.interface.errors import Conflict, Forbidden
 from app.interface.language import Text
-from app.lifecycle import Party
 from app.matches import operations, presentation
 from app.matches.index.documents import facts_of_expert, query_of_demand, query_of_expert
 from app.matches.index.ranking import Matcher
@@ -22,6 +21,7 @@ from app.matches.models import Pool
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from app.transitions import Party
 from matching import Constraints, Ranking
 
 

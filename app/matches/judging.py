@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.clock import year_began_at
 from app.demands import access as demand_access
 from app.demands import operations as demands
 from app.demands.models import Demand, DemandState
@@ -13,9 +14,7 @@ from app.experts.models import ExpertState
 from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
 from app.matches import presentation, repository
-from app.matches.calendar import year_began_at
 from app.matches.models import Judgment, Match, Verdict
 from app.matches.schemas import (
     Judging,
@@ -26,6 +25,7 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from app.transitions import Party
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 

@@ -8,15 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now, today
 from app.demands import access as demand_access
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
 from app.interface.errors import Forbidden, NotFound, WrongState
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
 from app.matches import presentation, repository
-from app.matches.calendar import today
 from app.matches.index.documents import query_of_demand
 from app.matches.index.ranking import Matcher
 from app.matches.judging import allowed_actions
@@ -33,6 +31,7 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from app.transitions import Party
 from matching import Constraints, Preferences, Query, Ranking
 from matching import Match as Ranked
 

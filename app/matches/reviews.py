@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand
@@ -19,7 +19,6 @@ from app.experts.models import Expert
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
 from app.matches import presentation, repository
 from app.matches.models import Match, MatchReview, ReviewState, Verdict
 from app.matches.schemas import (
@@ -31,6 +30,7 @@ from app.matches.schemas import (
     ReviewRequest,
 )
 from app.organizations.actors import Actor
+from app.transitions import Party
 
 
 async def list_own_matches(

@@ -2,11 +2,11 @@
 
 from sqlalchemy import ColumnElement, or_
 
-from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.organizations.workflow import TRANSITIONS
 from app.regions import in_scope
+from app.transitions import Party, possible_verbs
 
 
 def parties_of(actor: Actor, organization: Organization) -> set[Party]:

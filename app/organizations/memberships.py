@@ -13,7 +13,6 @@ from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
-from app.lifecycle import next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
 from app.organizations.access import may_manage, parties_in, readable_memberships
@@ -33,6 +32,7 @@ from app.organizations.schemas import (
 )
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.scopes import Scope, open_scope
+from app.transitions import next_state, possible_verbs
 
 
 async def register(session: AsyncSession, data: Registration) -> Registered:

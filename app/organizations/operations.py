@@ -12,7 +12,6 @@ from app.interface.errors import Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
-from app.lifecycle import Party, next_state
 from app.organizations import repository
 from app.organizations.access import allowed_actions, may_manage, may_read, parties_of, readable
 from app.organizations.actors import Actor
@@ -26,6 +25,7 @@ from app.organizations.schemas import (
 )
 from app.organizations.workflow import TRANSITIONS
 from app.search import search_vector
+from app.transitions import Party, next_state
 
 SORTS = {"created_at": Organization.created_at, "name": Organization.name}
 # The region is part of it: it decides who supervises.

@@ -1,7 +1,7 @@
 """How an organization is verified, and a membership approved."""
 
-from app.lifecycle import Party, Transition
 from app.organizations.models import MembershipState, OrganizationState
+from app.transitions import Party, Transition
 
 TRANSITIONS = {
     "verify": Transition(

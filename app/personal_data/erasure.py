@@ -20,12 +20,12 @@ from app.experts.models import Expert, ExpertState, RemovalCause
 from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.jobs import defer_unless_waiting
-from app.lifecycle import Party
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
 from app.scopes import Scope, borrowed
 from app.search import search_vector
+from app.transitions import Party
 
 ERASED = "已注销"
 ERASED_DOMAIN = "@erased.invalid"

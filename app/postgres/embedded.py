@@ -14,6 +14,7 @@ Only a Unix socket in a private folder is opened, no TCP port.
 
 import contextlib
 import fcntl
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -21,12 +22,10 @@ from typing import IO, Self
 from sqlalchemy import URL
 
 from app.locks import take
-from app.postgres.cluster import PORT, SUPERUSER, Cluster, EmbeddedServerError, open_cluster
+from app.postgres.cluster import PORT, SUPERUSER, Cluster, data_name, open_cluster
 from app.postgres.roles import SERVICE_ROLE
 
 DATABASE = "shuangku"
-
-__all__ = ["DATABASE", "EmbeddedServer", "EmbeddedServerError", "start"]
 
 
 class EmbeddedServer:
@@ -73,6 +72,11 @@ class EmbeddedServer:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def has_data(folder: Path) -> bool:
+    """Whether a server that keeps its data was ever started in the folder."""
+    return os.path.lexists(folder / data_name(durable=True))
 
 
 def start(folder: Path, *, durable: bool = True) -> EmbeddedServer:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.locks import held
+from app.postgres.errors import EmbeddedServerError
 
 SYSTEM_USER = "shuangku-pg"
 ADDING = Path("/run", f"{SYSTEM_USER}.lock")  # where only root can write
@@ -48,12 +49,17 @@ def server_user(data: Path) -> ServerUser:
 def make_private(folder: Path, user: ServerUser) -> None:
     """Give the folder to the user, mode 0700, making it if missing.
 
-    Raises PermissionError if it is a stranger's or no folder: under /tmp anybody may have made it.
+    Raises EmbeddedServerError if it is a stranger's or no folder: under /tmp anybody may have
+    made it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), user.uid}:
-        raise PermissionError(f"{folder}: 属于用户 / belongs to user {found.st_uid}")
+        raise EmbeddedServerError(
+            f"内置 PostgreSQL 无法使用 {folder}:它属于用户 {found.st_uid},或不是目录",
+            f"embedded PostgreSQL cannot use {folder}, which belongs to user {found.st_uid}"
+            " or is no folder",
+        )
     if found.st_uid != user.uid:
         os.chown(folder, user.uid, user.gid, follow_symlinks=False)
     if stat.S_IMODE(found.st_mode) != 0o700:
@@ -63,7 +69,7 @@ def make_private(folder: Path, user: ServerUser) -> None:
 def privileges(user: ServerUser, folder: Path, binaries: Path) -> tuple[str, ...]:
     """The command under which the user's programs run; empty if the caller is that user.
 
-    Raises PermissionError if the user reaches the folder or the programs by no means.
+    Raises EmbeddedServerError if the user reaches the folder or the programs by no means.
     """
     if os.geteuid() != 0:
         return ()
@@ -71,9 +77,10 @@ def privileges(user: ServerUser, folder: Path, binaries: Path) -> tuple[str, ...
     for command in ((*plain, "--inh-caps=-all"), (*plain, *OVERRIDE)):
         if _reaches(command, folder, binaries):
             return command
-    raise PermissionError(
-        f"系统用户够不到该目录,请移到普通位置或改用普通用户运行 / user {user.uid} cannot reach"
-        f" {folder} or {binaries}: move them, or run as an ordinary user"
+    raise EmbeddedServerError(
+        f"系统用户 {user.uid} 够不到 {folder} 或 {binaries}:请移到普通位置,或改用普通用户运行",
+        f"user {user.uid} cannot reach {folder} or {binaries}: move them, or run as an ordinary"
+        " user",
     )
 
 
@@ -102,7 +109,8 @@ def _add_system_user() -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        raise PermissionError(
-            f"无法创建系统用户,请改用普通用户运行 / cannot add the system user {SYSTEM_USER},"
-            f" run as an ordinary user: {done.stderr.strip()}"
+        raise EmbeddedServerError(
+            f"无法创建系统用户 {SYSTEM_USER}:请改用普通用户运行",
+            f"cannot add the system user {SYSTEM_USER}: run as an ordinary user",
+            done.stderr.strip(),
         ) from None

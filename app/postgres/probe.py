@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL
@@ -37,7 +36,7 @@ class Probe(Generic[Answer]):
         self._asked_at = 0.0
 
     async def answer(self) -> Answer:
-        """What the database says; TimeoutError or psycopg.Error when it does not."""
+        """What the database says; AWAY (see app.database) when it does not."""
         asking = self._current()
         done, _ = await asyncio.wait({asking}, timeout=self._seconds)
         if not done:
@@ -76,6 +75,3 @@ def _retrieve(task: asyncio.Task[Answer]) -> None:
     """Nobody may be waiting any more, and that is no fault to be logged."""
     if not task.cancelled():
         task.exception()
-
-
-AWAY = (psycopg.Error, OSError, TimeoutError)

@@ -12,18 +12,17 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from app.interface.errors import Problem
-from app.interface.language import Text
-from app.postgres.cluster import EmbeddedServerError, binaries
+from app.operators import OperatorError
+from app.postgres.cluster import binaries
+from app.postgres.errors import EmbeddedServerError
 from app.postgres.probe import conninfo
 from app.scrubbing import PERSONAL, WITHHELD
 
 SYSTEM = Path("/usr/lib/postgresql")
 
 
-class ProgramFailed(Problem):
-    status, code = 500, "program_failed"
-    title = Text("PostgreSQL 程序失败", "A program of PostgreSQL failed")
+class ProgramFailed(OperatorError):
+    """A program of PostgreSQL failed, or is not there."""
 
 
 def find(name: str, *, server_version: int) -> Path:
@@ -35,12 +34,9 @@ def find(name: str, *, server_version: int) -> Path:
     fit = sorted(version for version in found if version >= server_version)
     if not fit:
         raise ProgramFailed(
-            Text(
-                f"没有 {server_version} 版或更高的 {name}："
-                f"请安装 postgresql-client-{server_version}",
-                f"no {name} of version {server_version} or later:"
-                f" install postgresql-client-{server_version}",
-            )
+            f"没有 {server_version} 版或更高的 {name}：请安装 postgresql-client-{server_version}",
+            f"no {name} of version {server_version} or later:"
+            f" install postgresql-client-{server_version}",
         )
     return found[fit[0]]
 
@@ -84,7 +80,7 @@ async def run(program: Path, *arguments: str, url: URL | None = None) -> None:
             raise
     if process.returncode != 0:
         reason = _reason(said.decode(errors="replace"), program.name)
-        raise ProgramFailed(Text(f"{program.name}：{reason}", reason))
+        raise ProgramFailed(f"{program.name} 失败", f"{program.name} failed", reason)
 
 
 @contextmanager

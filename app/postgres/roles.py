@@ -12,7 +12,7 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from app.interface.language import Text
+from app.postgres.errors import RoleError
 from app.postgres.probe import conninfo
 
 SERVICE_ROLE = "shuangku_service"
@@ -69,14 +69,6 @@ RULES = text(
     WHERE schemaname = current_schema() AND policyname = 'reading' AND tablename = ANY(:tables)
     """
 )
-
-
-class RoleError(RuntimeError):
-    """The login of DATABASE_URL may do too little, or too much; says what to do about it."""
-
-    def __init__(self, chinese: str, english: str) -> None:
-        super().__init__(f"{chinese} · {english}")
-        self.text = Text(chinese, english)
 
 
 async def service_url(owner: URL) -> URL:

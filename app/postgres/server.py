@@ -13,7 +13,8 @@ from sqlalchemy import URL, make_url
 
 from app.background import running
 from app.postgres import embedded
-from app.postgres.embedded import EmbeddedServer, EmbeddedServerError
+from app.postgres.embedded import EmbeddedServer
+from app.postgres.errors import EmbeddedServerError
 from app.postgres.roles import service_url
 from app.settings import Settings
 
@@ -50,7 +51,7 @@ async def database_server(settings: Settings) -> AsyncIterator[Database]:
     if settings.database_url is not None:
         yield Database(owner=driver_url(settings.database_url.get_secret_value()))
         return
-    folder = settings.var_folder / "postgres"
+    folder = settings.postgres_folder
     # Starting and stopping hold the loop on purpose: a signal that came in the middle would
     # leave a server behind.
     server = embedded.start(folder)

@@ -10,17 +10,14 @@ from uuid import UUID
 import anyio
 from fastapi import Depends, Request
 from fastapi.sse import ServerSentEvent
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.database import SessionDep
+from app.database import AWAY, SessionDep
 from app.interface.errors import TooManyRequests, Unavailable
 from app.interface.language import Text
 from app.organizations.actors import CurrentActor
 from app.progress import operations, repository
-from app.progress.following import Sessions
 from app.progress.models import LIVING
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 
 LOOK_SECONDS = 0.5
 # A stream outlives its token: who listens for longer comes again, and shows a new one.
@@ -76,7 +73,7 @@ async def watch(
         try:
             async with sessions() as session:
                 operation = await repository.find(session, operation_id)
-        except (DBAPIError, PoolTimeout, OSError):
+        except AWAY:
             return
         if operation is None:
             return

@@ -8,14 +8,11 @@ from uuid import UUID
 
 from procrastinate import JobContext
 from procrastinate.worker import Worker
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.database import now
+from app.clock import now
 from app.progress import operations, repository
 from app.progress.models import LIVING, OperationState
-from app.scopes import Scope, within
-
-Sessions = async_sessionmaker[AsyncSession]
+from app.scopes import Scope, Sessions, within
 
 
 class Cancelled(Exception):

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.changes import operations as changes
-from app.database import JsonObject, now
+from app.clock import now
+from app.database import JsonObject
 from app.interface.errors import NotFound, Problem, ProblemBody, WrongState
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages

@@ -24,11 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.accounts.models import Account
 from app.bulk.terminal import load_with_progress
-from app.database import create_engine
-from app.encryption.sealed import unlock
 from app.main import create_app, services
-from app.migration import upgrade
-from app.postgres.server import Database, database_server
+from app.postgres.server import database_server
+from app.processes.preparation import prepared
 from app.reference.models import Region
 from app.scopes import Scope, create_sessions
 from app.settings import EncoderKind, Settings
@@ -113,13 +111,10 @@ async def all_asked() -> AsyncIterator[dict[str, Asked]]:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shuangku-")))
         settings = Settings(_env_file=None, var_folder=folder, encoder=EncoderKind.NONE)
         database = await running.enter_async_context(database_server(settings))
-        await _migrate(database, settings)
-        url = await database.service_url()
-        engine = create_engine(url, settings)
-        running.push_async_callback(engine.dispose)
+        engine = await running.enter_async_context(prepared(database, settings))
         account = await _demonstrated(engine, settings)
         limited, free = [
-            await running.enter_async_context(_service(settings, url, limits))
+            await running.enter_async_context(_service(settings, engine.url, limits))
             for limits in (LIMITS, "off")
         ]
         token = limited.state.access_tokens.write(account.id)
@@ -144,16 +139,9 @@ async def _service(settings: Settings, url: URL, limits: str) -> AsyncIterator[F
         yield app
 
 
-async def _migrate(database: Database, settings: Settings) -> None:
-    owner = create_engine(database.owner, settings)
-    await upgrade(owner)
-    await owner.dispose()
-
-
 async def _demonstrated(engine: AsyncEngine, settings: Settings) -> Account:
     """The coordinator of the demonstration pool, which is loaded."""
     sessions = create_sessions(engine, Scope.SERVICE)
-    unlock(settings.key_ring())
     await load_with_progress(sessions, Console(stderr=True))
     async with sessions() as session:
         found = await session.scalars(select(Account).where(Account.email == COORDINATOR))

@@ -44,7 +44,9 @@ class Running:
 
     def told(self) -> list[str]:
         """What the service itself told of its start and its stop."""
-        return [line["event"] for line in self.logged() if line["logger"] == "app.serving"]
+        return [
+            line["event"] for line in self.logged() if line["logger"] == "app.processes.serving"
+        ]
 
     def worker(self) -> psutil.Process:
         """The worker beside the service, once there is one."""

@@ -30,7 +30,7 @@ from tests.acceptance.processes import (
     start,
     until,
 )
-from tests.app.test_measurements import Samples, of, samples
+from tests.app.metrics.samples import Samples, of, samples
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,9 @@ def test_told_to_stop_it_finishes_what_has_begun(service: Running, headers: dict
     others = [line for line in service.output.splitlines() if not line.startswith("{")]
     assert all(line.startswith("✗ threads:") for line in others), others
     assert all({"event", "level", "logger", "timestamp"} <= line.keys() for line in lines)
-    assert {"app.serving", "app.interface.observation"} <= {line["logger"] for line in lines}
+    assert {"app.processes.serving", "app.interface.observation"} <= {
+        line["logger"] for line in lines
+    }
 
 
 def accepts(url: str) -> bool:

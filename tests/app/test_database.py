@@ -1,5 +1,7 @@
 """One request, one transaction, committed before the answer leaves."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from uuid import uuid4
@@ -14,9 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import ApiKey, Role
 from app.changes import operations as changes
 from app.changes.models import Change
-from app.database import SessionDep, now
+from app.clock import now
+from app.database import SessionDep, answered
 from app.interface.errors import Conflict, NotSignedIn
 from app.main import create_app
+from app.postgres.embedded import EmbeddedServer
+from app.postgres.probe import conninfo
 from app.scopes import Scope, open_scope
 from app.settings import Settings
 from tests.people import People
@@ -123,3 +128,34 @@ async def test_a_connection_that_the_server_ended_is_replaced_unseen(
         )
         assert ended.rowcount > 0
     assert (await client.get("/me")).status_code == 200
+
+
+async def test_a_database_that_is_away_is_waited_for(
+    server: EmbeddedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.database.AWAY_SECONDS", 0.05)
+    name = f"later_{os.getpid()}"
+
+    async def ask() -> str:
+        address = conninfo(server.url.set(database=name))
+        async with await psycopg.AsyncConnection.connect(address) as connection:
+            return connection.info.dbname
+
+    waiting = asyncio.create_task(answered(ask, who="the test"))
+    for _ in range(100):
+        if "the test waits for the database: psycopg.OperationalError" in caplog.text:
+            break
+        await asyncio.sleep(0.05)
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        assert not waiting.done()
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        assert await asyncio.wait_for(waiting, 10) == name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+async def test_who_asks_wrongly_does_not_wait() -> None:
+    async def ask() -> None:
+        raise ValueError("no such setting")
+
+    with pytest.raises(ValueError, match="no such setting"):
+        await answered(ask, who="the test")

@@ -12,8 +12,9 @@ from httpx import AsyncClient, Response
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.database import AWAY
 from app.migration import is_behind, revisions
-from app.postgres.probe import AWAY, Probe
+from app.postgres.probe import Probe
 
 SOON = 10.0  # seconds; the bound itself is two, and the machine may be busy
 

@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
 from procrastinate.exceptions import AlreadyEnqueued
+from psycopg.errors import QueryCanceled
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
-from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, work
+from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, waiting_jobs, work
 from app.matches.index.tasks import MatchingWork
+from app.postgres.probe import conninfo
 from app.scopes import Scope, within
 
 WAIT_SECONDS = 20.0
@@ -202,6 +205,24 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         assert task.retry_strategy is None
 
 
+async def test_looking_at_the_queue_takes_two_seconds_at_most_and_changes_nothing(
+    database: URL,
+) -> None:
+    address, options = conninfo(database), "-c statement_timeout=10s"
+    async with (
+        await psycopg.AsyncConnection.connect(address, autocommit=True, options=options) as asking,
+        await psycopg.AsyncConnection.connect(address) as other,
+    ):
+        assert await waiting_jobs(asking) == []
+        await other.execute("LOCK procrastinate_jobs")
+        began_at = time.monotonic()
+        with pytest.raises(QueryCanceled):
+            await waiting_jobs(asking)
+        assert 2 <= time.monotonic() - began_at < 10
+        shown = await (await asking.execute("SHOW statement_timeout")).fetchone()
+        assert shown == ("10s",)
+
+
 async def _run_all() -> None:
     await queue.run_worker_async(
         wait=False, listen_notify=False, install_signal_handlers=False, queues=["default"]
@@ -212,8 +233,8 @@ async def _run_all() -> None:
 async def worker(
     app: Any, service_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
-    """A worker as `app.worker` runs it, in this process."""
-    monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.2)
+    """A worker as `app.processes.worker` runs it, in this process."""
+    monkeypatch.setattr(jobs, "AWAY_SECONDS", 0.2)
     matcher = app.state.matcher
     matching = MatchingWork(
         sessions=within(app.state.sessions, Scope.INDEX), encoder=None, indexes=matcher.indexes
@@ -229,8 +250,8 @@ async def test_a_worker_survives_the_loss_of_all_its_connections(
     worker: None, session: AsyncSession, database: URL
 ) -> None:
     await _defer_and_wait(session, "first")
-    conninfo = database.set(drivername="postgresql").render_as_string(hide_password=False)
-    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as other:
+    address = conninfo(database)
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as other:
         ended = await other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"

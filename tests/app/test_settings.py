@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.encryption.keys import KeyRing
-from app.settings import EncoderKind, Settings
+from app.settings import EncoderKind, Settings, local_url
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -113,3 +113,10 @@ def test_an_encryption_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Pa
     with path.open("a") as keys:  # the way to a new key: after the old one, then before it
         keys.write(f"\n{KEY}\n")
     assert list(settings.key_ring().keys) == [made, KeyRing.of([KEY]).first]
+
+
+def test_where_this_machine_finds_what_listens() -> None:
+    assert local_url("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert local_url("::", 80) == "http://[::1]:80"
+    assert local_url("fe80::1", 80) == "http://[fe80::1]:80"
+    assert local_url("example.cn", 80) == "http://example.cn:80"

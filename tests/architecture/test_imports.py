@@ -31,12 +31,11 @@ DOMAINS = (
     "console",
 )
 # Packages that serve every domain and know of none.
-SERVING_ALL = frozenset({"interface", "postgres", "encryption"})
+SERVING_ALL = frozenset({"interface", "postgres", "metrics", "encryption"})
 # The modules that put the domains together; all others of `app` know nothing of them.
 COMPOSING = frozenset(
     {
-        *("main", "api", "models", "process", "commands", "serving", "service", "worker"),
-        *("execution", "health", "measurements", "migration", "operation"),
+        *("main", "api", "models", "commands", "processes", "health", "migration", "upkeep"),
     }
 )
 # What only the application knows of: the pure core must run without.
@@ -152,7 +151,7 @@ def test_tests_are_not_imported() -> None:
 # through theirs how to wait, and the metrics' library where to write. None is a setting.
 TOUCH_THE_ENVIRONMENT = (
     "app.settings",
-    "app.metrics",
+    "app.metrics.instruments",
     "app.postgres.privileges",
     "app.postgres.cluster",
     "matching.embeddings",

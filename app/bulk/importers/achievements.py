@@ -21,9 +21,9 @@ from app.bulk.importers.importer import (
 from app.bulk.rows import AchievementRow, Key
 from app.database import Record
 from app.interface.validation import FieldError
-from app.lifecycle import Party
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
+from app.transitions import Party
 
 NOT_COLUMNS = frozenset({"organization_name", "organization_id"})
 UNSAID = AchievementCreate(name="-").model_dump()

@@ -10,7 +10,8 @@ from app.bulk import repository, writing
 from app.bulk.importers.importer import meant_by, require_no_secrets, require_scope
 from app.bulk.models import ImportKind
 from app.bulk.rows import DemandRow, Key
-from app.database import Record, now
+from app.clock import now
+from app.database import Record
 from app.demands import operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState

@@ -1,33 +1,28 @@
 """Between matches: keep the indexes near the database, and ask for the vectors of what is new."""
 
 import asyncio
-import logging
 import time
+from functools import partial
 
-from procrastinate.exceptions import ConnectorException
-from sqlalchemy.exc import DBAPIError, TimeoutError
-
+from app.database import answered
 from app.jobs import defer_once
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
-from app.metrics import instruments
-
-logger = logging.getLogger(__name__)
+from app.metrics.instruments import instruments
 
 PAUSE_SECONDS = 0.5
-AWAY_SECONDS = 5.0
 
 
 async def follow(matcher: Matcher) -> None:
     """Refresh every pool twice a second until cancelled; a database that is away is waited for."""
     while True:
-        try:
-            if await _catch_up(matcher) and matcher.encoder is not None:
-                await defer_once("encode_texts")
-            await asyncio.sleep(PAUSE_SECONDS)
-        except (DBAPIError, TimeoutError, ConnectorException, OSError) as error:
-            logger.warning("the indexes cannot follow the database: %s", type(error).__name__)
-            await asyncio.sleep(AWAY_SECONDS)
+        await answered(partial(_catch_up_and_ask, matcher), who="the index")
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _catch_up_and_ask(matcher: Matcher) -> None:
+    if await _catch_up(matcher) and matcher.encoder is not None:
+        await defer_once("encode_texts")
 
 
 async def _catch_up(matcher: Matcher) -> bool:

@@ -19,16 +19,17 @@ from pathlib import Path
 from uuid import UUID
 
 from anyio import to_thread
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, EpochEnded, Position
-from app.matches.calendar import today
+from app.clock import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.snapshots import Origin, Snapshot, Stamp
 from app.matches.models import Pool
+from app.scopes import Sessions
 from matching import IndexModel, MatchIndex
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class LiveIndex:
     """
 
     pool: Pool
-    sessions: async_sessionmaker[AsyncSession]
+    sessions: Sessions
     folder: Path
     # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)

@@ -8,12 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.achievements import repository as achievements
 from app.achievements.models import AchievementState
 from app.changes.repository import ChangeRow
+from app.clock import year_began_at
 from app.demands import repository as demands
 from app.demands.models import DemandState
 from app.experts import repository as experts
 from app.experts.models import ExpertState
 from app.matches import repository
-from app.matches.calendar import year_began_at
 from app.matches.index.documents import (
     candidate_of_achievement,
     candidate_of_demand,

@@ -10,13 +10,14 @@ from typing import Annotated
 from anyio import to_thread
 from cachetools import LRUCache
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.index import vectors
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
-from app.metrics import instruments
+from app.metrics.instruments import instruments
+from app.scopes import Sessions
 from app.settings import Settings
 from matching import (
     Constraints,
@@ -154,10 +155,10 @@ class Matcher:
         return found[key]
 
 
-def create_matcher(settings: Settings, sessions: async_sessionmaker[AsyncSession]) -> Matcher:
+def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
     """The matcher of a process; `sessions` must not be those of its requests (see LiveIndex)."""
     encoder = create_encoder(settings)
-    folder = settings.var_folder / "indexes"
+    folder = settings.indexes_folder
     indexes = {pool: LiveIndex(pool=pool, sessions=sessions, folder=folder) for pool in Pool}
     seconds = settings.encoder_timeout_seconds
     return Matcher(

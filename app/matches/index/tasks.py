@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from procrastinate import JobContext
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
@@ -24,6 +23,7 @@ from app.matches.index.fitting import PoolSize
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
 from app.progress.following import advance
+from app.scopes import Sessions
 from matching import Candidate, Encoder, MatchIndex, text_key
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ ENCODED_AT_ONCE = 64
 class MatchingWork:
     """What a worker keeps between the jobs of matching."""
 
-    sessions: async_sessionmaker[AsyncSession]
+    sessions: Sessions
     encoder: Encoder | None
     indexes: dict[Pool, LiveIndex]
     encodes_by_consent: bool = False

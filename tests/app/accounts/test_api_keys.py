@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import digest
-from app.database import now
+from app.clock import now
 from tests.people import People
 
 

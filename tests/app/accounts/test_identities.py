@@ -17,7 +17,7 @@ from app.accounts.models import Account, Identity, Role
 from app.accounts.providers import ProviderClients, open_providers
 from app.accounts.secrets import hash_password
 from app.changes.models import Change
-from app.database import now
+from app.clock import now
 from app.settings import Settings
 from tests.app.accounts.conftest import ProviderProcess, configured, with_providers
 from tests.app.accounts.identity_provider import REDIRECT_URI

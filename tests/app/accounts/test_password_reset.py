@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, PasswordReset, Role
-from app.database import now
+from app.clock import now
 from tests.people import GUANGZHOU, YIWU, People
 
 PASSWORD = "a-brand-new-horse"

@@ -15,11 +15,11 @@ from httpx import AsyncClient, Response
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.dependencies import get_moment
 from app.accounts.models import Account, RecoveryCode, Role, SecondFactor
 from app.accounts.second_factor import FREE_FAILURES, LONGEST_LOCK
 from app.accounts.secrets import hash_password
 from app.changes.models import Change
+from app.clock import get_moment
 from app.encryption.keys import MARK
 from tests.app.accounts.conftest import ProviderProcess
 from tests.app.accounts.test_identities import link

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import sign_in as operations
 from app.accounts.models import Account, RefreshToken, Role
 from app.accounts.secrets import ALGORITHM, ISSUER, hash_password
-from app.database import now
+from app.clock import now
 from app.scopes import Scope, within
 from app.settings import Settings
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.achievements.models import AchievementState
 from app.achievements.workflow import TRANSITIONS
-from app.lifecycle import Party
+from app.transitions import Party
 from tests.app.achievements.achievements import achievement, take_step
 from tests.people import GUANGZHOU, People
 

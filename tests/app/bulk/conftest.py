@@ -3,7 +3,7 @@
 import pytest
 from fastapi import FastAPI
 
-from tests.app.bulk.files import Sessions
+from app.scopes import Sessions
 
 
 @pytest.fixture

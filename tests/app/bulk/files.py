@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import xlsxwriter
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.bulk import operations
 from app.bulk.models import ImportKind
@@ -18,9 +17,9 @@ from app.bulk.operations import Upload
 from app.bulk.running import Progress, run_import, silent
 from app.bulk.schemas import ImportBody
 from app.progress.following import follow
+from app.scopes import Sessions
 
 CREDIT_CODE = "91999999DEM000022B"
-Sessions = async_sessionmaker[AsyncSession]
 
 
 def expert(number: int = 1, **values: Any) -> dict[str, Any]:

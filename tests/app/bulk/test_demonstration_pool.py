@@ -11,7 +11,7 @@ from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts.models import Expert
 from app.organizations.models import Membership
-from tests.app.bulk.files import Sessions
+from app.scopes import Sessions
 
 
 async def test_it_loads_whole_and_only_once(sessions: Sessions, session: AsyncSession) -> None:

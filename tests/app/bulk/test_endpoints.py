@@ -8,7 +8,8 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tests.app.bulk.files import Sessions, csv_file, expert, json_lines, run
+from app.scopes import Sessions
+from tests.app.bulk.files import csv_file, expert, json_lines, run
 from tests.people import GUANGZHOU, People
 
 

@@ -21,10 +21,9 @@ from app.experts.models import Expert, ExpertContact, ExpertKind
 from app.organizations.actors import SERVICE
 from app.organizations.models import Organization, OrganizationState
 from app.progress.models import Operation, OperationState
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import (
     CREDIT_CODE,
-    Sessions,
     codes,
     counts,
     demand,

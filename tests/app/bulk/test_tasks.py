@@ -14,8 +14,8 @@ from app.jobs import ATTEMPTS, queue
 from app.organizations.actors import SERVICE
 from app.progress import operations as progress
 from app.progress.following import end_lost, follow_job
-from app.scopes import Scope, within
-from tests.app.bulk.files import Sessions, codes, expert, json_lines
+from app.scopes import Scope, Sessions, within
+from tests.app.bulk.files import codes, expert, json_lines
 
 UPLOAD = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=json_lines(expert()))
 

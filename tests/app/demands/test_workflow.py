@@ -15,7 +15,7 @@ from app.accounts.models import Role
 from app.changes.models import Change
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, TRANSITIONS
-from app.lifecycle import Party
+from app.transitions import Party
 from tests.app.demands.forms import (
     COMPLETE,
     CREDIT_CODES,

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.encryption.sealed import ring, unlock
-from tests.app.bulk.files import Sessions
+from app.scopes import Sessions
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from app.bulk.demonstration_pool import load_demonstration
 from app.bulk.models import ImportKind
 from app.encryption.keys import MARK
 from app.encryption.sealed import sealed_tables
-from tests.app.bulk.files import Sessions, demand, expert, imported, json_lines, organization
+from app.scopes import Sessions
+from tests.app.bulk.files import demand, expert, imported, json_lines, organization
 from tests.app.encryption.values import SEALED, stored
 from tests.people import People
 

@@ -15,8 +15,8 @@ from app.encryption.keys import MARK, KeyRing, new_key
 from app.encryption.rotation import MissingKeys, Rotation, require_keys, reseal
 from app.encryption.sealed import ring, unlock
 from app.organizations.models import Organization
-from app.scopes import Scope, within
-from tests.app.bulk.files import Sessions, imported, json_lines, organization
+from app.scopes import Scope, Sessions, within
+from tests.app.bulk.files import imported, json_lines, organization
 from tests.app.encryption.values import stored
 from tests.architecture.test_migrations import FOLDER
 from tests.people import People

@@ -11,7 +11,7 @@ from app.accounts.models import Role
 from app.changes.models import Change
 from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, TRANSITIONS
-from app.lifecycle import Party
+from app.transitions import Party
 from tests.app.experts.profiles import COMPLETE, enter, path_of, store
 from tests.people import YIWU, People
 

@@ -11,7 +11,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import now
+from app.clock import now
 from app.experts.models import Expert
 from app.interface import idempotency
 from app.interface.models import KeptAnswer

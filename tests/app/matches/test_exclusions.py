@@ -8,9 +8,9 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock import CHINA, today
 from app.demands.models import Demand
 from app.experts.models import ExpertKind
-from app.matches.calendar import CHINA, today
 from app.organizations.models import OrganizationKind
 from tests.app.matches import scenes
 from tests.app.matches.scenes import names
@@ -69,7 +69,7 @@ async def test_without_a_day_today_counts(scene: Scene, session: AsyncSession) -
 
 async def test_today_begins_at_midnight_in_china(monkeypatch: pytest.MonkeyPatch) -> None:
     early = datetime(2027, 1, 1, 0, 30, tzinfo=CHINA)
-    monkeypatch.setattr("app.matches.calendar.now", lambda: early)
+    monkeypatch.setattr("app.clock.now", lambda: early)
     assert today().isoformat() == "2027-01-01"
 
 

@@ -79,7 +79,7 @@ async def test_a_removed_expert_leaves_no_trace_in_the_indexes(
             [segment] = index.segments
             ids = [string(segment.candidates.ids, row) for row in range(len(segment))]
             assert str(gone.id) not in ids  # nor is the copy there that removal leaves
-        for version in (settings.var_folder / "indexes").glob("experts-*"):
+        for version in settings.indexes_folder.glob("experts-*"):
             if version.name in {path.name for path, _ in written}:
                 assert str(gone.id).encode() not in version.read_bytes()
         assert stamps(tmp_path) == written  # made by the worker, and by nobody a second time

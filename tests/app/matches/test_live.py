@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.epochs import settle
+from app.clock import CHINA
 from app.experts.models import ExpertState
 from app.main import services
-from app.matches.calendar import CHINA
 from app.matches.index import fitting
 from app.matches.index.live import LiveIndex
 from app.matches.index.tasks import MatchingWork
@@ -60,8 +60,8 @@ async def restarted(app: FastAPI, service_database: URL) -> AsyncIterator[LiveIn
         app.state.sessions, app.state.matcher = before
 
 
-def saved(folder: Path) -> list[Path]:
-    return sorted((folder / "indexes").glob("experts-*"))
+def saved(settings: Settings) -> list[Path]:
+    return sorted(settings.indexes_folder.glob("experts-*"))
 
 
 def retold(path: Path, **told: object) -> None:
@@ -78,7 +78,7 @@ async def test_a_saved_index_ranks_alike_and_follows_on_from_its_position(
     staff = await people.coordinator()
     before = await scenes.match(staff, demand.id)
     await live_of(app).save()
-    assert [path.suffix for path in saved(own.var_folder)] == [".index"]
+    assert [path.suffix for path in saved(own)] == [".index"]
     await scenes.expert(session, "新人", "锦纶染色；热黄变控制")
     answer = await staff.post(f"/experts/{pool['耐火'].id}:suspend", json={"reason": "x"})
     assert answer.status_code == 200
@@ -162,7 +162,7 @@ async def test_a_damaged_or_foreign_snapshot_is_made_again(
     before = await scenes.match(staff, demand.id)
     for damage in DAMAGE:
         await live_of(app).save()
-        (path,) = saved(own.var_folder)
+        (path,) = saved(own)
         damage(path)
         async with restarted(app, service_database):
             after = await scenes.match(staff, demand.id)
@@ -180,7 +180,7 @@ async def test_a_snapshot_from_a_database_that_was_further_on_is_not_believed(
     staff = await people.coordinator()
     await scenes.match(staff, demand.id)
     await live_of(app).save()
-    (path,) = saved(own.var_folder)
+    (path,) = saved(own)
     retold(path, oldest=4_000_000_000)
     await scenes.expert(session, "新人", "锦纶染色")
     async with restarted(app, service_database):
@@ -195,7 +195,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     staff = await people.coordinator()
     first = await scenes.match(staff, demand.id)
     await live_of(app).save()
-    (old,) = saved(own.var_folder)
+    (old,) = saved(own)
     await scenes.expert(session, "新人", "锦纶染色")
     async with within(app.state.sessions, Scope.INDEX).begin() as other:
         await fitting.fit(other, Pool.EXPERTS, None)
@@ -203,8 +203,8 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     assert second["index_version"] != first["index_version"]
     assert "新人" in names(second)
     await live_of(app).save()
-    assert old not in saved(own.var_folder)
-    assert len(saved(own.var_folder)) == 1
+    assert old not in saved(own)
+    assert len(saved(own)) == 1
     ids = (await session.scalars(select(StoredModel.id))).all()
     assert len(ids) == 2
 
@@ -227,12 +227,12 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     year = datetime.now(CHINA).year
     new_year = datetime(year + 1, 1, 1, 0, 0, 1, tzinfo=CHINA)
     with monkeypatch.context() as clock:
-        clock.setattr("app.matches.calendar.now", lambda: new_year)
+        clock.setattr("app.clock.now", lambda: new_year)
         assert names(await scenes.match(staff, demand.id)) == ["抢手"]
         async with restarted(app, service_database):
             assert names(await scenes.match(staff, demand.id)) == ["抢手"]
     last_second = datetime(year, 12, 31, 23, 59, 59, tzinfo=CHINA)
-    monkeypatch.setattr("app.matches.calendar.now", lambda: last_second)
+    monkeypatch.setattr("app.clock.now", lambda: last_second)
     assert names(await scenes.match(staff, demand.id)) == []
 
 
@@ -247,14 +247,14 @@ async def test_processes_of_a_host_share_one_file(
     ):
         lives = [live_of(process) for process in (app, second, third)]
         indexes = await asyncio.gather(*(live.refresh() for live in lives))
-        (path,) = saved(own.var_folder)
+        (path,) = saved(own)
         built_at = path.stat().st_mtime_ns
         for index in indexes:
             assert index is not None
             assert is_mapped(index)
         for live in lives:
             await live.share()
-        assert [path.stat().st_mtime_ns for path in saved(own.var_folder)] == [built_at]
+        assert [path.stat().st_mtime_ns for path in saved(own)] == [built_at]
 
 
 def is_mapped(index: MatchIndex) -> bool:
@@ -272,7 +272,7 @@ async def test_what_one_process_wrote_the_others_take_up(
         one, two = live_of(app), live_of(other)
         for live in (one, two):
             assert len(await live.refresh() or ()) == 4
-        (path,) = saved(own.var_folder)
+        (path,) = saved(own)
         first = path.stat().st_ino
         added = [await scenes.expert(session, f"新{n}", f"锦纶{n}") for n in range(3)]
         for live in (one, two):
@@ -298,7 +298,7 @@ async def test_a_bad_file_beside_a_running_process_is_passed_over(
     await scenes.pool(session)
     live = live_of(app)
     before = await live.refresh()
-    (path,) = saved(own.var_folder)
+    (path,) = saved(own)
     bad = path.with_suffix(".bad")
     bad.write_bytes(path.read_bytes()[:-100])
     bad.replace(path)
@@ -315,7 +315,7 @@ async def test_a_bad_file_beside_a_running_process_is_passed_over(
 async def test_without_a_disk_to_write_to_it_matches_all_the_same(
     people: People, session: AsyncSession, app: FastAPI, own: Settings
 ) -> None:
-    (own.var_folder / "indexes").write_text("no folder")
+    own.indexes_folder.write_text("no folder")
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
     staff = await people.coordinator()
@@ -340,10 +340,8 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
             fitted = await fitting.fit(fitting_session, Pool.EXPERTS, work.encoder)
             assert fitted is not None
             await live_of(other).keep(fitted)
-            assert (
-                len(saved(own.var_folder)) == 2
-            )  # who starts now still finds the version in force
-        file = next(p for p in saved(own.var_folder) if fitted.version_id.hex in p.name)
+            assert len(saved(own)) == 2  # who starts now still finds the version in force
+        file = next(p for p in saved(own) if fitted.version_id.hex in p.name)
         written = file.stat().st_ino
         index = await live.refresh()
         assert index is not None
@@ -351,7 +349,7 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
         assert is_mapped(index)
         assert file.stat().st_ino == written
         await live_of(other).save()
-        assert saved(own.var_folder) == [file]
+        assert saved(own) == [file]
 
 
 async def begin_new_epoch(app: FastAPI) -> None:
@@ -376,14 +374,14 @@ async def test_nothing_of_before_a_restore_is_taken_for_what_is(
     async with another_process(own, service_database) as other:
         before = live.current
         await live_of(other).refresh()
-        (path,) = saved(own.var_folder)
+        (path,) = saved(own)
         await live.share()  # there is a newer file, which is not of this process's epoch
         assert live.current is before
         async with within(app.state.sessions, Scope.INDEX).begin() as fitting_session:
             fitted = await fitting.fit(fitting_session, Pool.EXPERTS, None)
             assert fitted is not None
             await live.keep(fitted)
-        written = next(p for p in saved(own.var_folder) if p != path)
+        written = next(p for p in saved(own) if p != path)
         assert json.loads(MatchIndex.load_with_note(written)[1])["obeyed"] == 0
         await live.refresh()
         assert live._standing.position.epoch == live_of(other)._standing.position.epoch

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, ApiKey, RefreshToken, Role
 from app.accounts.secrets import digest, hash_password
-from app.database import now
+from app.clock import now
 from app.experts.consents import TEXT_VERSION
 from app.experts.models import Expert
 from tests.app.matches import scenes

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, RefreshToken, Role
 from app.bulk.models import Import, ImportKind, ImportMode
-from app.database import Base, now
+from app.clock import now
+from app.database import Base
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Match, MatchRun
 from app.organizations.models import Organization, OrganizationState

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
 from app.postgres.cluster import open_cluster
-from app.postgres.embedded import EmbeddedServer, EmbeddedServerError, start
+from app.postgres.embedded import EmbeddedServer, start
+from app.postgres.errors import EmbeddedServerError
 from app.postgres.privileges import SYSTEM_USER, ServerUser, make_private, server_user
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -266,7 +267,7 @@ def test_folder_of_a_stranger_is_refused(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(tmp_path, 65534, 65534)
     folder = tmp_path if os.geteuid() == 0 else Path("/usr")
-    with pytest.raises(PermissionError, match=f"belongs to user {folder.stat().st_uid}"):
+    with pytest.raises(EmbeddedServerError, match=f"belongs to user {folder.stat().st_uid}"):
         make_private(folder, ServerUser(uid=os.geteuid(), gid=os.getegid()))
 
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import URL
 
 from app.postgres.embedded import EmbeddedServer
+from app.postgres.errors import RoleError
 from app.postgres.probe import conninfo
-from app.postgres.roles import SERVICE_ROLE, RoleError, service_url
+from app.postgres.roles import SERVICE_ROLE, service_url
 from app.settings import Settings
 from scripts import service
 from tests.app.postgres.logins import Cluster

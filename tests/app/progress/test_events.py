@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.postgres.embedded import EmbeddedServer
 from app.progress import events
-from app.progress.following import Sessions, advance, follow
+from app.progress.following import advance, follow
+from app.scopes import Sessions
 from tests.app.progress.test_operations import refit
 from tests.people import People
 

@@ -10,13 +10,13 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import now
+from app.clock import now
 from app.jobs import STALLED_SECONDS, queue, retry_stalled_jobs
 from app.organizations.actors import SERVICE
 from app.progress import operations
-from app.progress.following import Sessions, advance, end_lost, follow, follow_job
+from app.progress.following import advance, end_lost, follow, follow_job
 from app.progress.models import Operation
-from app.scopes import Scope, within
+from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import expert, json_lines
 from tests.people import People
 

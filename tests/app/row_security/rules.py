@@ -25,7 +25,6 @@ from app.demands.models import Demand, Handover
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
-from app.lifecycle import Party
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.matches.operations import MATCHING
 from app.organizations import access as organization_access
@@ -33,6 +32,7 @@ from app.organizations.actors import ORGANIZATION_ROLES, Actor
 from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.progress.models import Operation
+from app.transitions import Party
 from tests.app.row_security.world import World
 
 Rule = Callable[[Any], bool]

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import URL, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as accounts
 from app.accounts.dependencies import CurrentAccount
@@ -19,7 +19,7 @@ from app.database import SessionDep, create_engine
 from app.demands.models import Demand
 from app.experts.models import Expert, ExpertState
 from app.main import create_app
-from app.scopes import Scope, borrowed, create_sessions, open_scope, within
+from app.scopes import Scope, Sessions, borrowed, create_sessions, open_scope, within
 from app.settings import Settings
 from tests.app.experts.profiles import store
 from tests.app.matches import scenes
@@ -37,9 +37,7 @@ async def world(session: AsyncSession) -> World:
 
 
 @pytest.fixture
-async def one_connection(
-    service_database: URL, settings: Settings
-) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+async def one_connection(service_database: URL, settings: Settings) -> AsyncIterator[Sessions]:
     """Sessions that have to pass one connection from hand to hand."""
     engine = create_engine(service_database, settings, size=1)
     yield create_sessions(engine)
@@ -180,7 +178,7 @@ async def test_going_back_to_the_first_role_changes_nothing(
 
 @pytest.mark.parametrize("end", ["commit", "rollback", "error", "close"])
 async def test_a_scope_ends_with_its_transaction(
-    one_connection: async_sessionmaker[AsyncSession],
+    one_connection: Sessions,
     people: People,
     session: AsyncSession,
     end: str,

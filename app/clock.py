@@ -1,0 +1,30 @@
+"""What time it is: moments are aware and in UTC, days and years those of China, which is UTC+8."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Annotated
+
+from fastapi import Depends
+
+CHINA = timezone(timedelta(hours=8))
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    return now().astimezone(CHINA).date()
+
+
+def year_began_at() -> datetime:
+    """The moment from which this year's engagements count."""
+    return datetime(today().year, 1, 1, tzinfo=CHINA)
+
+
+async def get_moment() -> datetime:
+    """The present moment, for what depends on it; tests move it."""
+    return now()
+
+
+MomentDep = Annotated[datetime, Depends(get_moment)]

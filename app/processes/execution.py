@@ -1,0 +1,91 @@
+"""How a command is run: signals end it, and an expected failure is one line."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import typer
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from uvicorn.loops.auto import auto_loop_factory
+
+from app import logs
+from app.interface.errors import Problem
+from app.interface.validation import field_errors
+from app.operators import OperatorError
+from app.scrubbing import safe
+from app.settings import Settings
+
+console = Console(stderr=True)
+
+
+def run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
+    """Run a command; an expected failure is one line, not a traceback.
+
+    `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
+    """
+    try:
+        logs.configure(Settings())
+        # The loop that uvicorn's own command line would choose: uvloop, where there is one.
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(_until_signalled(work))
+    except asyncio.CancelledError:
+        raise typer.Exit(when_stopped) from None
+    except Problem as problem:
+        texts = [error.message for error in problem.errors] or [problem.detail or problem.title]
+        fail("；".join(text.in_both for text in texts))
+    except ValidationError as error:
+        fail("；".join(_fault(e) for e in error.errors()))
+    except OperatorError as error:
+        fail(str(error))
+    except ArgumentError:
+        fail("DATABASE_URL 无法识别 · cannot be read: postgresql://user:password@host:5432/name")
+    except (DBAPIError, psycopg.OperationalError) as error:
+        is_away = isinstance(error, OperationalError | psycopg.OperationalError)
+        # Any other error's text may quote values.
+        reason = " ".join(str(getattr(error, "orig", error) if is_away else safe(error)).split())
+        fail(f"数据库不可用 · the database is not available: {reason}")
+    except OSError as error:
+        fail(str(error))
+    finally:
+        work.close()  # never begun, if the settings are at fault
+
+
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """End the process after the block: to take apart what it has loaded takes seconds."""
+    code = 0
+    try:
+        yield
+    except typer.Exit as end:
+        code = end.exit_code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+async def _until_signalled(work: Coroutine[None, None, None]) -> None:
+    """A signal cancels the command, so that all it has opened is closed."""
+    loop = asyncio.get_running_loop()
+    working = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, working.cancel)
+    await working
+
+
+def _fault(error: ErrorDetails) -> str:
+    """The name of the value or setting, and what is wrong with it."""
+    [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
+    return f"{fault.pointer}: {fault.message.in_both}".removeprefix(": ")
+
+
+def fail(message: str) -> None:
+    console.print(f"[red]✗[/] {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)

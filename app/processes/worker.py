@@ -1,0 +1,64 @@
+"""The worker's composition root: jobs with the indexes and the encoder they need."""
+
+import asyncio
+import os
+import sys
+import threading
+from functools import partial
+
+from app.jobs import work
+from app.matches.index.tasks import MatchingWork
+from app.processes.process import Process, open_process
+from app.progress.following import end_lost, follow_job
+from app.scopes import Scope, within
+from app.settings import Settings
+
+STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
+
+
+async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
+    """Work until cancelled; running jobs that are cut off start again elsewhere.
+
+    `stops_with_stdin`: also end when the standard input does. The kernel closes that socket
+    however the process at its other end dies, so no worker outlives the service that began it.
+    """
+    if stops_with_stdin:
+        _cancel_with_stdin()
+    async with open_process(settings, role="worker") as process:
+        context = {
+            "sessions": process.sessions,
+            "matching": _matching(process),
+            "settings": settings,
+        }
+        await work(
+            process.url,
+            context,
+            around=[follow_job],
+            after_look=partial(end_lost, process.sessions),
+        )
+
+
+def _matching(process: Process) -> MatchingWork:
+    matcher = process.matcher
+    return MatchingWork(
+        sessions=within(process.sessions, Scope.INDEX),
+        encoder=matcher.encoder,
+        encodes_by_consent=matcher.encodes_by_consent,
+        indexes=dict(matcher.indexes),
+    )
+
+
+def _cancel_with_stdin() -> None:
+    loop = asyncio.get_running_loop()
+    working = asyncio.current_task(loop)
+
+    def cancel() -> None:
+        loop.remove_reader(sys.stdin)
+        # Seen once: a task of a library that swallowed its cancellation held the loop for ever.
+        last_resort = threading.Timer(STOP_SECONDS, os._exit, args=(1,))
+        last_resort.daemon = True
+        last_resort.start()
+        if working is not None:
+            working.cancel()
+
+    loop.add_reader(sys.stdin, cancel)

@@ -1,0 +1,116 @@
+"""A backup's files: the dump, beside it what was in it, and the keys only when asked for.
+
+`NAME.dump` is pg_dump's custom format, so that `pg_restore` alone can read it. `NAME.json` is the
+manifest against which a restore verifies. `NAME.keys` lies apart: whoever has both can read all.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import AsyncConnection, sql
+
+FORMAT = 1
+# What the text of a value looks like must not depend on who asks.
+FIXED = "; ".join(
+    f"SET LOCAL {name} = {value}"
+    for name, value in {
+        "timezone": "UTC",
+        "datestyle": "ISO",
+        "intervalstyle": "postgres",
+        "bytea_output": "hex",
+        "extra_float_digits": "1",
+    }.items()
+).encode()
+TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+"""
+# A sum, so that the order of the rows does not matter.
+CONTENT = """
+    SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text FROM {} AS t
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a dump holds: of each table the number of rows and a digest of their content."""
+
+    made_at: str
+    revision: str
+    server_version: int
+    sha256: str
+    has_keys: bool
+    tables: dict[str, tuple[int, str]]
+    format: int = FORMAT
+
+
+def manifest_path(dump: Path) -> Path:
+    return dump.with_suffix(".json")
+
+
+def keys_path(dump: Path) -> Path:
+    return dump.with_suffix(".keys")
+
+
+def write_manifest(dump: Path, manifest: Manifest) -> None:
+    write_private(manifest_path(dump), json.dumps(asdict(manifest), indent=1).encode())
+
+
+def read_manifest(dump: Path) -> Manifest | None:
+    """None without one; ValueError when it is damaged or of a format that is not known."""
+    path = manifest_path(dump)
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+        found["tables"] = {name: (int(n), str(d)) for name, (n, d) in found["tables"].items()}
+        manifest = Manifest(**found)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: {type(error).__name__}") from error
+    if manifest.format != FORMAT:
+        raise ValueError(f"{path}: format {manifest.format}")
+    return manifest
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def kept_keys(files: Iterable[Path]) -> dict[str, bytes]:
+    """The keys in those of the files that are there, by the files' names."""
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
+
+
+def write_keys(dump: Path, keys: dict[str, bytes]) -> None:
+    encoded = {name: base64.b64encode(content).decode() for name, content in keys.items()}
+    write_private(keys_path(dump), json.dumps(encoded, indent=1).encode())
+
+
+def read_keys(dump: Path) -> dict[str, bytes]:
+    encoded = json.loads(keys_path(dump).read_bytes())
+    return {name: base64.b64decode(content) for name, content in encoded.items()}
+
+
+async def contents(connection: AsyncConnection) -> dict[str, tuple[int, str]]:
+    """Of every table the number of rows and a digest, as the connection's transaction sees them."""
+    await connection.execute(FIXED)
+    cursor: psycopg.AsyncCursor[tuple[str]] = await connection.execute(TABLES)
+    found = {}
+    for (name,) in await cursor.fetchall():
+        counted = await connection.execute(sql.SQL(CONTENT).format(sql.Identifier("public", name)))
+        count, content = await counted.fetchone() or (0, "")
+        found[name] = (int(count), str(content))
+    return found

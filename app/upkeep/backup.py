@@ -1,0 +1,96 @@
+"""`shuangku backup`: one consistent moment of the database, beside a running service."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from anyio import to_thread
+from psycopg import AsyncConnection
+from sqlalchemy import URL
+
+from app.clock import now
+from app.operators import OperatorError
+from app.postgres import programs
+from app.postgres.probe import conninfo
+from app.postgres.roles import VIEWS, whole_view
+from app.upkeep import archives
+from app.upkeep.archives import Manifest
+
+ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# What an interrupted `restore --replace` set aside is no part of the service's data.
+SET_ASIDE = "replaced_*"
+
+
+class Refused(OperatorError):
+    """Nothing was backed up."""
+
+
+def dump_path(target: Path) -> Path:
+    """The file that is meant: the given NAME.dump, or a new one in the given folder, by the time.
+
+    A folder that is not there is made. Raises Refused when the file exists, or no folder can be.
+    """
+    if target.suffix != ".dump":
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise Refused(f"{target} 不是目录", f"{target} is no folder") from None
+        target = target / f"shuangku-{now():%Y%m%d-%H%M%S}.dump"
+    if target.exists():
+        raise Refused(f"{target} 已存在", f"{target} exists")
+    if not target.parent.is_dir():
+        raise Refused(f"没有目录 {target.parent}", f"no folder {target.parent}")
+    return target
+
+
+async def back_up(url: URL, target: Path, *, keys: dict[str, bytes] | None) -> Manifest:
+    """Dump the database, and write down what is in it; a backup is whole or it is not there.
+
+    url: of who owns the tables.
+    keys: what to write into the file of the keys; None leaves them out.
+    """
+    draft, url = target.with_suffix(".part"), whole_view(url)
+    draft.touch(mode=0o600)
+    try:
+        async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
+            manifest = await _dump(connection, url, draft, has_keys=keys is not None)
+        if keys is not None:
+            archives.write_keys(target, keys)
+        archives.write_manifest(target, manifest)
+        draft.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()
+    return manifest
+
+
+async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: bool) -> Manifest:
+    """The dump and the counts see the same snapshot."""
+    version = connection.info.server_version // 10_000
+    program = await to_thread.run_sync(lambda: programs.find("pg_dump", server_version=version))
+    await connection.execute(ONE_MOMENT)
+    snapshot = await _value(connection, "SELECT pg_export_snapshot()")
+    await programs.run(
+        program,
+        "--format=custom",
+        "--no-owner",
+        "--no-privileges",  # of roles that another server need not have: migrating grants them
+        "--enable-row-security",  # the owner is bound, too, and `whole_view` says to what
+        f"--exclude-schema={VIEWS}",
+        f"--snapshot={snapshot}",
+        f"--exclude-schema={SET_ASIDE}",
+        f"--file={file}",
+        url=url,
+    )
+    return Manifest(
+        made_at=now().isoformat(timespec="seconds"),
+        revision=await _value(connection, "SELECT version_num FROM alembic_version"),
+        server_version=version,
+        sha256=await to_thread.run_sync(archives.digest, file),
+        has_keys=has_keys,
+        tables=await archives.contents(connection),
+    )
+
+
+async def _value(connection: AsyncConnection, statement: str) -> str:
+    row = await (await connection.execute(statement.encode())).fetchone()
+    return "" if row is None else str(row[0])

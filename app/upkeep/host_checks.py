@@ -1,0 +1,202 @@
+"""What the doctor asks of the machine: Python, packages, folder, key, port, memory, limits."""
+
+import importlib.metadata
+import os
+import resource
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+from packaging.requirements import Requirement
+
+from app.interface.language import Text
+from app.settings import Settings, local_url
+from app.upkeep.findings import Finding, bad, good, warning
+
+MB = 1_000_000
+FREE_BAD, FREE_WARNING = 200 * MB, 2_000 * MB
+MEMORY_BAD, MEMORY_WARNING = 300 * MB, 1_000 * MB
+FILES_BAD, FILES_WARNING = 256, 1024
+KEY_LENGTH = 32
+PYTHONS = ((3, 11), (3, 14))
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Everything that needs no database; blocking, for a second or two."""
+    yield python(sys.version_info[:2])
+    yield packages()
+    yield from folder(settings.var_folder)
+    yield secret_key(settings)
+    yield port(settings.host, settings.port)
+    yield memory(psutil.virtual_memory().available)
+    yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    shown = ".".join(map(str, version))
+    if PYTHONS[0] <= version < PYTHONS[1]:
+        return good("python", f"Python {shown}", f"Python {shown}")
+    return bad(
+        "python",
+        Text(f"Python {shown} 不受支持", f"Python {shown} is not supported"),
+        Text(
+            "安装 Python 3.11 至 3.13，再运行 make serve", "install 3.11 to 3.13, then make serve"
+        ),
+    )
+
+
+def packages() -> Finding:
+    """What the service's own package asks for is there, in a version that it takes."""
+    wrong = [name for name in map(_unmet, importlib.metadata.requires("shuangku") or ()) if name]
+    if not wrong:
+        return good("packages", "依赖齐全", "all packages are there")
+    names = ", ".join(wrong)
+    return bad(
+        "packages",
+        Text(f"缺少依赖或版本不符：{names}", f"missing, or of another version: {names}"),
+        Text("运行 make serve 重新安装", "run make serve, which installs them"),
+    )
+
+
+def _unmet(line: str) -> str | None:
+    requirement = Requirement(line)
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        return None
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return requirement.name
+    fits = requirement.specifier.contains(version, prereleases=True)
+    return None if fits else f"{requirement.name} {version}"
+
+
+def folder(path: Path) -> Iterator[Finding]:
+    """Whether the service can keep its files, and whether others cannot read them."""
+    place = _existing(path.absolute())
+    try:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".doctor-"):
+            pass
+    except OSError as error:
+        yield bad(
+            "folder",
+            Text(f"无法写入 {place}：{error.strerror}", f"cannot write {place}: {error.strerror}"),
+            Text("改正权限，或另设 VAR_FOLDER", "set its rights right, or another VAR_FOLDER"),
+        )
+        return
+    if place == path.absolute() and place.stat().st_mode & stat.S_IWOTH:
+        yield bad(
+            "folder",
+            Text(f"任何人都能写入 {place}", f"anybody can write {place}"),
+            Text(f"chmod o-w {place}", f"chmod o-w {place}"),
+        )
+    else:
+        yield good("folder", f"数据目录可用：{place}", f"the folder can be used: {place}")
+    yield free_space(place, shutil.disk_usage(place).free)
+
+
+def _existing(path: Path) -> Path:
+    """The folder, or the one in which it will be made."""
+    return next((p for p in (path, *path.parents) if os.path.lexists(p)), path)
+
+
+def free_space(place: Path, free: int) -> Finding:
+    amount = f"{free // MB:,} MB"
+    if free >= FREE_WARNING:
+        return good("space", f"磁盘剩余 {amount}", f"{amount} of disk left")
+    what = Text(f"{place} 磁盘只剩 {amount}", f"only {amount} left at {place}")
+    remedy = Text("腾出空间：旧备份、日志", "make room: old backups, logs")
+    return (bad if free < FREE_BAD else warning)("space", what, remedy)
+
+
+def secret_key(settings: Settings) -> Finding:
+    given, file = settings.secret_key.get_secret_value(), settings.secret_key_file
+    if given:
+        return _key("SECRET_KEY", given)
+    if not os.path.lexists(file):
+        return good("secret_key", "首次启动时生成密钥", "made at the first start")
+    try:
+        mode, kept = stat.S_IMODE(file.stat().st_mode), file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        return bad(
+            "secret_key",
+            Text(
+                f"无法读取密钥文件：{type(error).__name__}", f"unreadable: {type(error).__name__}"
+            ),
+            Text(f"改正 {file} 的权限，或从备份恢复", f"mend {file}, or restore it from a backup"),
+        )
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return bad(
+            "secret_key",
+            Text(f"别人也能读取密钥文件（{mode:o}）", f"others can read the key's file ({mode:o})"),
+            Text(f"chmod 600 {file}", f"chmod 600 {file}"),
+        )
+    return _key(str(file), kept)
+
+
+def _key(source: str, key: str) -> Finding:
+    if len(key) >= KEY_LENGTH:
+        return good("secret_key", f"密钥来自 {source}", f"the key comes from {source}")
+    return bad(
+        "secret_key",
+        Text(f"密钥太短（{len(key)} 个字符）", f"the key is too short ({len(key)} characters)"),
+        Text(
+            f"换用：openssl rand -hex 32（{source}）", f"openssl rand -hex 32 makes one ({source})"
+        ),
+    )
+
+
+def port(host: str, number: int) -> Finding:
+    """Free, or this service's already."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if _answers(host, number):
+            return good("port", f"服务正在运行：{number}", f"the service runs: {number}")
+        return bad(
+            "port",
+            Text(
+                f"无法监听 {host} 的端口 {number}：{error.strerror}",
+                f"cannot listen on {host}, port {number}: {error.strerror}",
+            ),
+            Text("停止占用它的程序，或另设 HOST、PORT", "stop what uses it, or set HOST and PORT"),
+        )
+    return good("port", f"端口 {number} 空闲", f"port {number} is free")
+
+
+def _answers(host: str, number: int) -> bool:
+    try:
+        answer = httpx.get(f"{local_url(host, number)}/livez", timeout=3, trust_env=False)
+        return bool(answer.json() == {"status": "ok"})
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return False
+
+
+def memory(available: int) -> Finding:
+    amount = f"{available // MB:,} MB"
+    if available >= MEMORY_WARNING:
+        return good("memory", f"可用内存 {amount}", f"{amount} of memory available")
+    what = Text(f"可用内存只有 {amount}", f"only {amount} of memory available")
+    remedy = Text("停掉别的程序，或加内存", "stop other programs, or add memory")
+    return (bad if available < MEMORY_BAD else warning)("memory", what, remedy)
+
+
+def open_files(limit: int) -> Finding:
+    if limit >= FILES_WARNING or limit == resource.RLIM_INFINITY:
+        return good("open_files", f"可打开文件 {limit}", f"{limit} files may be open")
+    what = Text(f"最多只能打开 {limit} 个文件", f"only {limit} files may be open")
+    remedy = Text(
+        f"ulimit -n {FILES_WARNING * 4}（systemd：LimitNOFILE）",
+        f"ulimit -n {FILES_WARNING * 4} (systemd: LimitNOFILE)",
+    )
+    return (bad if limit < FILES_BAD else warning)("open_files", what, remedy)

@@ -1,0 +1,402 @@
+"""A backup holds every row; restored elsewhere it is the same, and matches, and goes on."""
+
+import asyncio
+import json
+import secrets
+import stat
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
+from psycopg import AsyncConnection, sql
+from pydantic import SecretStr
+from sqlalchemy import URL, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.accounts.models import Role
+from app.audit import sealing
+from app.audit.verification import verify
+from app.changes import repository as changes
+from app.changes.repository import EpochEnded, Position
+from app.database import create_engine
+from app.matches.models import Pool
+from app.migration import upgrade
+from app.operators import OperatorError
+from app.postgres import embedded
+from app.postgres.embedded import EmbeddedServer
+from app.postgres.probe import conninfo
+from app.postgres.roles import SERVICE_ROLE
+from app.settings import Settings
+from app.upkeep import archives
+from app.upkeep.backup import back_up, dump_path
+from app.upkeep.restore import Refused, restore, restore_keys
+from tests.app.demands import forms
+from tests.app.matches import scenes
+from tests.app.matches.scenes import another_process, names, scores
+from tests.people import People
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def own(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"var_folder": tmp_path / "var"})
+
+
+@pytest.fixture
+async def app(own: Settings, service_database: URL) -> AsyncIterator[FastAPI]:
+    async with another_process(own, service_database) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """Another cluster: its transactions have smaller numbers than those of the tests' server."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    with embedded.start(folder, durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def empty(elsewhere: EmbeddedServer) -> URL:
+    """An empty database there."""
+    name = f"restored_{secrets.token_hex(4)}"
+    with psycopg.connect(elsewhere.conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return elsewhere.url.set(database=name)
+
+
+@pytest.fixture
+async def engine(empty: URL, own: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(empty, own)
+    yield engine
+    await engine.dispose()
+
+
+def rows(url: URL) -> Rows:
+    """Every row of every table as text, in a fixed order."""
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        tables = [row[0] for row in connection.execute(archives.TABLES.encode())]
+        return {
+            name: connection.execute(
+                sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(sql.Identifier(name))
+            ).fetchall()
+            for name in tables
+        }
+
+
+def without_epochs(found: Rows) -> Rows:
+    """All but what a restore numbers anew."""
+    return {name: content for name, content in found.items() if name not in ("epochs", "changes")}
+
+
+async def burn_transactions(session: AsyncSession, count: int) -> None:
+    """Let the old cluster be far ahead of a new one."""
+    for _ in range(count):
+        await session.execute(text("SELECT pg_current_xact_id()"))
+        await session.commit()
+
+
+async def test_a_restored_database_has_every_row_matches_and_goes_on(
+    people: People,
+    session: AsyncSession,
+    app: FastAPI,
+    database: URL,
+    own: Settings,
+    tmp_path: Path,
+    empty: URL,
+    engine: AsyncEngine,
+) -> None:
+    await burn_transactions(session, 1_500)
+    pool = await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff_account = await people.account(Role.COORDINATOR, region_code="330782")
+    staff = await people.client(staff_account)
+    before = await scenes.match(staff, demand.id)
+    file = tmp_path / "one.dump"
+    manifest = await back_up(database, file, keys=None)
+    assert manifest.tables["experts"][0] == len(pool)
+    kept = rows(database)
+
+    # The old service goes on and saves its index: of a future that the backup does not know.
+    await scenes.expert(session, "后来者", "锦纶染色；热黄变控制")
+    answer = await staff.post(f"/experts/{pool['耐火'].id}:suspend", json={"reason": "x"})
+    assert answer.status_code == 200
+    live = app.state.matcher.indexes[Pool.EXPERTS]
+    await live.save()
+    assert list(own.indexes_folder.glob("experts-*.index"))
+
+    assert await restore(engine, empty, file) == manifest
+    assert without_epochs(rows(empty)) == without_epochs(kept)
+    assert len(rows(empty)["changes"]) == len(kept["changes"])
+
+    # The same folder, the index of the future in it: the restored pool is matched all the same.
+    async with another_process(own, empty.set(username=SERVICE_ROLE)) as restored:
+        client = await People(restored, session).client(staff_account)
+        after = await scenes.match(client, demand.id)
+        assert names(after) == names(before)
+        assert scores(after) == pytest.approx(scores(before), abs=1e-6)
+        await _go_on(client, restored, demand.id, pool["染整"].id)
+
+
+async def _go_on(client: AsyncClient, app: FastAPI, demand_id: Any, expert_id: Any) -> None:
+    """What changes after the restore is followed, by this process and by one that starts later."""
+    answer = await client.post(f"/experts/{expert_id}:suspend", json={"reason": "x"})
+    assert answer.status_code == 200, answer.text
+    assert "染整" not in names(await scenes.match(client, demand_id))
+    live = app.state.matcher.indexes[Pool.EXPERTS]
+    await live.save()
+    async with app.state.sessions() as session:
+        news, position = await changes.read_since(session, Position())
+        assert news
+        assert len(position.seen) < 50, "restored changes are not taken for running ones"
+        assert [row.id for row in news] == sorted(row.id for row in news)
+        again, _ = await changes.read_since(session, position)
+        assert again == []
+
+
+async def test_a_restored_audit_log_is_the_one_that_was_sealed(
+    people: People,
+    session: AsyncSession,
+    app: FastAPI,
+    database: URL,
+    own: Settings,
+    tmp_path: Path,
+    empty: URL,
+    engine: AsyncEngine,
+) -> None:
+    """Its chain holds and goes on, its guards stand, and its entries still tell their changes."""
+    await burn_transactions(session, 1_500)
+    account = await people.account(Role.ADMINISTRATOR)
+    organization = await people.organization()
+    demand = await forms.enter(await people.enterprise(organization))
+    await sealing.seal_waiting(app.state.sessions)
+    administrator = await people.client(account)
+    await administrator.get("/audit-seals")  # waits for its seal
+    anchor = (await verify(app.state.sessions)).anchor
+    await back_up(database, tmp_path / "one.dump", keys=None)
+    await restore(engine, empty, tmp_path / "one.dump")
+    async with another_process(own, empty) as restored:
+        sessions = restored.state.sessions
+        assert (await verify(sessions, anchor=anchor)).waiting == 1
+        assert await sealing.seal_waiting(sessions) == 1
+        async with sessions.begin() as guarded:
+            with pytest.raises(ProgrammingError, match="refuses UPDATE"):
+                await guarded.execute(text("UPDATE audit_entries SET status = 1"))
+            await guarded.rollback()
+        client = await People(restored, session).client(account)
+        query = {"action": "POST /demands"}
+        (entry,) = (await client.get("/audit-entries", params=query)).json()["items"]
+        told = (await client.get(f"/audit-entries/{entry['id']}")).json()["changes"]
+        assert [(c["kind"], c["subject_id"]) for c in told] == [("demand.created", demand["id"])]
+        assert await sealing.seal_waiting(sessions) > 0
+        verdict = await verify(sessions, anchor=anchor)
+        assert (verdict.holds, verdict.seals, verdict.waiting) == (True, 3, 0)
+
+
+async def test_positions_of_before_a_restore_are_worth_nothing(
+    app: FastAPI, session: AsyncSession, database: URL, tmp_path: Path, own: Settings
+) -> None:
+    """Also those of a process that was connected before, and stays."""
+    await scenes.pool(session)
+    await session.commit()
+    live = app.state.matcher.indexes[Pool.EXPERTS]
+    index = await live.refresh()
+    assert index is not None
+    assert len(index) == 4
+    position = await changes.position_now(session)
+    await session.commit()
+    file = tmp_path / "one.dump"
+    await back_up(database, file, keys=None)
+    await scenes.expert(session, "后来者", "锦纶染色；热黄变控制")
+    await session.commit()
+    assert len(await live.refresh() or ()) == 5
+    await live.save()
+    await session.close()
+    for made in (app.state.sessions, live.sessions):
+        await made.kw["bind"].dispose()
+    engine = create_engine(database, own)
+    await _without_the_queue(database)
+    await restore(engine, database, file, replaces=True)
+    await engine.dispose()
+    assert len(await live.refresh() or ()) == 4
+    with pytest.raises(EpochEnded):
+        await changes.read_since(session, position)
+    async with another_process(own, database.set(username=SERVICE_ROLE)) as restarted:
+        saved_by_the_old = await restarted.state.matcher.indexes[Pool.EXPERTS].refresh()
+        assert len(saved_by_the_old) == 4
+
+
+async def _without_the_queue(database: URL) -> None:
+    """End what else is connected, as stopping the service does."""
+    async with await AsyncConnection.connect(conninfo(database), autocommit=True) as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_a_copied_database_begins_a_new_epoch_by_itself(
+    session: AsyncSession, database: URL, own: Settings
+) -> None:
+    """The tests' databases are copies of a template."""
+    before = (await changes.position_now(session)).epoch
+    await session.commit()
+    engine = create_engine(database, own)
+    for _ in range(2):
+        await upgrade(engine)
+    await engine.dispose()
+    assert (await changes.position_now(session)).epoch != before
+    assert len(rows(database)["epochs"]) == 2
+
+
+async def backed_up(database: URL, folder: Path) -> Path:
+    file = folder / "one.dump"
+    await back_up(database, file, keys=None)
+    return file
+
+
+async def test_only_into_an_empty_database_unless_told(
+    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+) -> None:
+    file = await backed_up(database, tmp_path)
+    with psycopg.connect(conninfo(empty), autocommit=True) as connection:
+        connection.execute("CREATE TABLE notes (text text)")
+        connection.execute("INSERT INTO notes VALUES ('ours')")
+    with pytest.raises(Refused) as refused:
+        await restore(engine, empty, file)
+    assert "--replace" in str(refused.value)
+    assert rows(empty) == {"notes": [("(ours)",)]}
+    await restore(engine, empty, file, replaces=True)
+    assert "notes" not in rows(empty)
+    with psycopg.connect(conninfo(empty)) as connection:
+        left = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^replaced'")
+        assert left.fetchall() == []
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1_000])
+
+
+def _cut_unseen(file: Path) -> None:
+    """Damage that only pg_restore sees."""
+    _cut(file)
+    _edit(file, sha256=archives.digest(file))
+
+
+def miscount(file: Path) -> None:
+    tables = json.loads(archives.manifest_path(file).read_text())["tables"]
+    _edit(file, tables=tables | {"regions": [1, "0"]})
+
+
+def _edit(file: Path, **changed: Any) -> None:
+    path = archives.manifest_path(file)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _cut,
+        _cut_unseen,
+        miscount,
+        lambda file: _edit(file, revision="9999"),
+        lambda file: _edit(file, format=99),
+        lambda file: archives.manifest_path(file).write_text("{"),
+        lambda file: archives.manifest_path(file).write_text("{}"),
+    ],
+)
+@pytest.mark.parametrize("replaces", [False, True])
+async def test_a_damaged_backup_changes_nothing(
+    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine, damage: Any, replaces: bool
+) -> None:
+    file = await backed_up(database, tmp_path)
+    damage(file)
+    if replaces:
+        with psycopg.connect(conninfo(empty), autocommit=True) as connection:
+            connection.execute("CREATE TABLE notes (text text)")
+    before = rows(empty)
+    with pytest.raises(OperatorError):
+        await restore(engine, empty, file, replaces=replaces)
+    assert rows(empty) == before
+
+
+async def test_not_while_others_are_connected(
+    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+) -> None:
+    file = await backed_up(database, tmp_path)
+    with psycopg.connect(conninfo(empty)), pytest.raises(Refused) as refused:
+        await restore(engine, empty, file)
+    assert "stop the service" in str(refused.value)
+
+
+async def test_without_its_manifest_a_dump_is_restored_unverified(
+    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+) -> None:
+    file = await backed_up(database, tmp_path)
+    archives.manifest_path(file).unlink()
+    assert await restore(engine, empty, file) is None
+    assert without_epochs(rows(empty)) == without_epochs(rows(database))
+
+
+async def test_one_moment_while_rows_are_written(
+    session: AsyncSession, database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+) -> None:
+    """The counts would differ from the dump if they saw another moment."""
+    has_ended = asyncio.Event()
+
+    async def write() -> None:
+        count = 0
+        while not has_ended.is_set():
+            count += 1
+            await scenes.expert(session, f"甲{count}", "锦纶染色")
+            await session.commit()
+
+    writing = asyncio.create_task(write())
+    for number in range(3):
+        file = tmp_path / f"{number}.dump"
+        await back_up(database, file, keys=None)
+    has_ended.set()
+    await writing
+    await restore(engine, empty, file)
+
+
+async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_path: Path) -> None:
+    file = dump_path(tmp_path)
+    keys = {"secret_key": b"a key"}
+    await back_up(database, file, keys=keys)
+    written = [file, archives.manifest_path(file), archives.keys_path(file)]
+    assert sorted(tmp_path.glob("shuangku-*")) == sorted(written)  # noqa: ASYNC240
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
+    assert b"a key" not in file.read_bytes()
+    assert archives.read_keys(file) == keys
+    assert dump_path(tmp_path / "new").parent.is_dir()
+    for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
+        with pytest.raises(OperatorError):
+            dump_path(target)
+
+
+def test_every_key_that_is_kept_is_backed_up(settings: Settings, tmp_path: Path) -> None:
+    own = settings.model_copy(update={"var_folder": tmp_path, "secret_key": SecretStr("")})
+    own.with_secret_key()
+    own.key_ring()
+    assert set(archives.kept_keys(own.key_files)) == {path.name for path in tmp_path.iterdir()}
+
+
+def test_keys_come_back_and_others_are_set_aside(own: Settings, tmp_path: Path) -> None:
+    folder, file, places = own.var_folder, tmp_path / "x.dump", own.key_files
+    archives.write_keys(file, {"secret_key": b"old"})
+    assert restore_keys(file, places) == ["secret_key"]
+    assert restore_keys(file, places) == []
+    (folder / "secret_key").write_bytes(b"new")
+    assert restore_keys(file, places) == ["secret_key"]
+    assert archives.kept_keys(places) == {"secret_key": b"old"}
+    [aside] = folder.glob("secret_key.replaced-*")
+    assert aside.read_bytes() == b"new"
+    assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
