@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.accounts import repository
 from app.accounts.models import Account, RefreshToken
-from app.accounts.schemas import GivenPassword, PasswordChange, SecondStep, SignIn, Tokens
+from app.accounts.schemas import PasswordChange, SecondStep, SignIn, Tokens
 from app.accounts.secrets import (
     CHALLENGE_LIFETIME,
     AccessTokens,
@@ -20,7 +21,7 @@ from app.accounts.secrets import (
 from app.changes import operations as changes
 from app.database import now
 from app.interface import auditing
-from app.interface.errors import Invalid, NotSignedIn, invalid_field
+from app.interface.errors import NotSignedIn, invalid_field
 from app.interface.language import Text
 
 WRONG_PASSWORD = Text("邮箱或密码不正确", "The e-mail or the password is not right")
@@ -115,27 +116,24 @@ async def change_password(
     account: Account,
     data: PasswordChange,
 ) -> Tokens:
-    """Set a new password and end every other sign-in; the caller goes on with new tokens."""
-    if not await is_password(data.current_password.get_secret_value(), account.password_hash):
-        raise _wrong_password("/current_password")
+    """Set a new password, or a first one, and end every other sign-in; the caller goes on."""
+    await require_password(account, data.current_password, "/current_password")
     await set_password(session, account, data.new_password.get_secret_value(), account.id)
     return _issue(session, tokens, account, uuid7(), refresh_lifetime)
 
 
-async def require_password(account: Account, given: GivenPassword | None) -> None:
-    """Before a way into the account changes; somebody without a password has signed in, no more.
+async def require_password(
+    account: Account, given: SecretStr | None, pointer: str = "/password"
+) -> None:
+    """Once more before what cannot be undone; of whoever has none, being signed in is enough.
 
     Raises Invalid.
     """
     if not account.has_password:
         return
     if given is None or not await is_password(given.get_secret_value(), account.password_hash):
-        raise _wrong_password("/password")
-
-
-def _wrong_password(pointer: str) -> Invalid:
-    message = ("当前密码不正确", "The current password is not right")
-    return invalid_field(pointer, "wrong_password", *message)
+        message = ("当前密码不正确", "The current password is not right")
+        raise invalid_field(pointer, "wrong_password", *message)
 
 
 async def set_password(

@@ -6,18 +6,19 @@ them alone nobody can be found. Vectors and saved indexes follow by job.
 
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, Role
-from app.accounts.secrets import hash_password, is_password, new_secret
-from app.accounts.sign_in import end_sign_ins
+from app.accounts.secrets import hash_password, new_secret
+from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
 from app.demands.models import Demand
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import parties_of
 from app.experts.models import Expert, ExpertState, RemovalCause
-from app.interface.errors import Forbidden, invalid_field
+from app.interface.errors import Forbidden
 from app.interface.language import Text
 from app.jobs import defer_unless_waiting
 from app.lifecycle import Party
@@ -43,14 +44,11 @@ NO_VALUES = (
 )
 
 
-async def erase_own(session: AsyncSession, account: Account, password: str) -> None:
+async def erase_own(session: AsyncSession, account: Account, password: SecretStr | None) -> None:
     """Erase the caller's account and profile. Staff first hand their work over."""
     if account.role not in (Role.ENTERPRISE, Role.EXPERT):
         raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
-    if not await is_password(password, account.password_hash):
-        raise invalid_field(
-            "/password", "wrong_password", "密码不正确", "The password is not right"
-        )
+    await require_password(account, password)
     expert = await expert_repository.find_of_account(session, account.id)
     async with borrowed(session, Scope.SERVICE):  # wherever something is said of the person
         if expert is not None:

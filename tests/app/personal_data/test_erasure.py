@@ -40,8 +40,9 @@ async def test_nothing_that_names_or_describes_the_person_stays(
     words = [word for name, word in WORDS.items() if name != "direction"]
     in_the_open = set(words) - {WORDS["phone"]}  # that one is sealed
     assert {word for _, word in await found_in_database(session, words)} == in_the_open
-    wrong = await person.client.post("/me:erase", json={"password": "not this one"})
-    assert wrong.json()["errors"][0]["pointer"] == "/password"
+    for given in ({"password": "not this one"}, {"password": None}, {}):
+        wrong = await person.client.post("/me:erase", json=given)
+        assert wrong.json()["errors"][0]["pointer"] == "/password"
     done = await person.client.post("/me:erase", json={"password": PASSWORD})
     assert done.status_code == 204, done.text
     assert await found_in_database(session, words) == []
@@ -109,6 +110,16 @@ async def test_an_enterprises_person_leaves_its_contact_fields(
     session.expire_all()
     left = [(await session.get_one(Demand, i)).contact_name for i in ids]
     assert left == ["", "周某"]
+
+
+async def test_who_has_no_password_is_erased_without(people: People, session: AsyncSession) -> None:
+    account = await people.account(Role.EXPERT)
+    account.password_hash = ""
+    await session.commit()
+    client = await people.client(account)
+    assert (await client.post("/me:erase", json={})).status_code == 204
+    await session.refresh(account)
+    assert (account.display_name, account.is_active) == ("已注销", False)
 
 
 async def test_staff_are_not_erased_by_themselves(people: People) -> None:
