@@ -18,7 +18,7 @@ from app.achievements.schemas import (
     AchievementSummary,
     AchievementUpdate,
 )
-from app.achievements.workflow import TRANSITIONS, editable_states
+from app.achievements.workflow import TRANSITIONS, editable_states, settle
 from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
@@ -119,7 +119,7 @@ async def move(
     target = next_state(TRANSITIONS, verb, achievement.state, parties)
     if target in OPEN_STATES:
         require_publishable(achievement)
-    achievement.state, achievement.state_reason = target, reason
+    settle(achievement, target, reason)
     await changes.append(
         session,
         f"achievement.{target}",

@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
 from app.demands import repository
 from app.demands.access import (
     MANAGING,
@@ -20,7 +19,7 @@ from app.demands.access import (
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
-from app.demands.workflow import EDITABLE, TRANSITIONS
+from app.demands.workflow import EDITABLE, TRANSITIONS, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -132,20 +131,8 @@ async def move(
     target = next_state(TRANSITIONS, verb, demand.state, parties_of(actor, demand))
     if verb in NEED_COMPLETE and (found := faults(demand)):
         raise Invalid(errors=found)
-    return await enter(session, actor, demand, target, reason)
-
-
-async def enter(
-    session: AsyncSession, actor: Actor, demand: Demand, state: DemandState, reason: str = ""
-) -> Demand:
-    """Put the demand into a state, stamp its time, and tell the followers."""
-    demand.state, demand.state_reason = state, reason
-    if state is DemandState.SUBMITTED:
-        demand.submitted_at = now()
-    if state is DemandState.PUBLISHED:
-        demand.published_at = now()
-        demand.public_summary = demand.public_summary or demand.title
-    await changes.append(session, f"demand.{state}", demand.id, actor_id=actor.account_id)
+    settle(demand, target, reason)
+    await changes.append(session, f"demand.{target}", demand.id, actor_id=actor.account_id)
     return demand
 
 

@@ -71,7 +71,6 @@ async def declare(
         declared_by_id=actor.account_id,
     )
     session.add(consent)
-    _obey(expert, consent)
     await changes.append(
         session,
         "expert.consent_declared",
@@ -79,6 +78,7 @@ async def declare(
         actor_id=actor.account_id,
         data={"purpose": data.purpose, "is_given": data.is_given},
     )
+    await _obey(session, actor, expert, consent)
     return ConsentBody.of(consent)
 
 
@@ -104,11 +104,12 @@ def _source(parties: set[Party]) -> ConsentSource:
     raise Forbidden()
 
 
-def _obey(expert: Expert, consent: Consent) -> None:
+async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Consent) -> None:
     """Who refuses to be matched leaves the pool at once; who allows it again waits for staff."""
     if consent.purpose is ConsentPurpose.EXTERNAL_ENCODING:
         expert.is_external_encoding_allowed = consent.is_given
         return
     expert.is_matching_refused = not consent.is_given
     if expert.is_matching_refused and expert.state is ExpertState.IN_POOL:
-        expert.state, expert.state_reason = ExpertState.SUSPENDED, REFUSED
+        actor_id, to = actor.account_id, ExpertState.SUSPENDED
+        await operations.enter(session, expert, to, REFUSED, verb="suspend", actor_id=actor_id)

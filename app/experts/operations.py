@@ -22,7 +22,7 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.experts.workflow import EDITABLE, TRANSITIONS
+from app.experts.workflow import EDITABLE, TRANSITIONS, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -155,11 +155,24 @@ async def move(
         raise Invalid(errors=missing)
     if target is ExpertState.IN_POOL and expert.is_matching_refused:
         raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))
-    expert.state, expert.state_reason = target, reason
-    await changes.append(
-        session, f"expert.{target}", expert.id, actor_id=actor.account_id, data={"verb": verb}
-    )
+    await enter(session, expert, target, reason, verb=verb, actor_id=actor.account_id)
     return expert
+
+
+async def enter(
+    session: AsyncSession,
+    expert: Expert,
+    state: ExpertState,
+    reason: str = "",
+    *,
+    verb: str,
+    actor_id: UUID | None,
+) -> None:
+    """Put the expert into a state, and tell the followers."""
+    settle(expert, state, reason)
+    await changes.append(
+        session, f"expert.{state}", expert.id, actor_id=actor_id, data={"verb": verb}
+    )
 
 
 async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:

@@ -9,17 +9,16 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.database import now
 from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand
 from app.experts import access as expert_access
 from app.experts import operations as experts
 from app.experts.models import Expert
-from app.interface.errors import Conflict, Forbidden, NotFound, WrongState
+from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.lifecycle import Party
+from app.lifecycle import Party, next_state, possible_verbs
 from app.matches import presentation, repository
 from app.matches.models import Match, MatchReview, ReviewState, Verdict
 from app.matches.schemas import (
@@ -30,6 +29,7 @@ from app.matches.schemas import (
     ReviewQuery,
     ReviewRequest,
 )
+from app.matches.workflow import REVIEW_TRANSITIONS, settle_review
 from app.organizations.actors import Actor
 
 
@@ -88,13 +88,11 @@ async def answer(
 ) -> ReviewBody:
     """A person of the demand's region says what they found."""
     review = await _found(session, actor, review_id, is_for_update=True)
-    if not _is_staff(actor, review.match):
-        raise Forbidden()
-    if review.state is not ReviewState.REQUESTED:
-        raise WrongState(verb="answer", state=review.state, allowed=[ReviewState.REQUESTED])
-    review.state, review.answer = ReviewState.ANSWERED, data.answer
-    review.answered_by_id, review.answered_at = actor.account_id, now()
-    await changes.append(session, "match_review.answered", review.id, actor_id=actor.account_id)
+    parties = _parties_in(actor, review)
+    target = next_state(REVIEW_TRANSITIONS, "answer", review.state, parties)
+    settle_review(review, target)
+    review.answer, review.answered_by_id = data.answer, actor.account_id
+    await changes.append(session, f"match_review.{target}", review.id, actor_id=actor.account_id)
     return _show(actor, review)
 
 
@@ -102,9 +100,16 @@ async def _found(
     session: AsyncSession, actor: Actor, review_id: UUID, *, is_for_update: bool = False
 ) -> MatchReview:
     review = await repository.find_review(session, review_id, is_for_update=is_for_update)
-    if review is None or not (_is_own(actor, review.match) or _is_staff(actor, review.match)):
+    if review is None or not _parties_in(actor, review):
         raise NotFound()
     return review
+
+
+def _parties_in(actor: Actor, review: MatchReview) -> set[Party]:
+    """Whoever asked owns it; staff are those who carry the demand."""
+    person = {Party.PERSON} if _is_own(actor, review.match) else set()
+    of_demand = demand_access.parties_of(actor, review.match.run.demand)
+    return person | (of_demand & {Party.STAFF})
 
 
 def _is_own(actor: Actor, match: Match) -> bool:
@@ -112,10 +117,6 @@ def _is_own(actor: Actor, match: Match) -> bool:
     return match.expert is not None and Party.PERSON in expert_access.parties_of(
         actor, match.expert
     )
-
-
-def _is_staff(actor: Actor, match: Match) -> bool:
-    return Party.STAFF in demand_access.parties_of(actor, match.run.demand)
 
 
 def _require_person(actor: Actor, expert: Expert) -> None:
@@ -132,12 +133,12 @@ def _readable(actor: Actor) -> ColumnElement[bool]:
 
 
 def _show(actor: Actor, review: MatchReview) -> ReviewBody:
-    is_open = review.state is ReviewState.REQUESTED
+    parties = _parties_in(actor, review)
     return ReviewBody.of(
         review,
         demand_id=review.match.run.demand_id,
         expert_id=review.match.expert_id,
-        allowed_actions=["answer"] if is_open and _is_staff(actor, review.match) else [],
+        allowed_actions=possible_verbs(REVIEW_TRANSITIONS, review.state, parties),
     )
 
 

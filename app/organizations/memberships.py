@@ -31,7 +31,7 @@ from app.organizations.schemas import (
     Registered,
     Registration,
 )
-from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
+from app.organizations.workflow import MEMBERSHIP_TRANSITIONS, settle_membership
 from app.scopes import Scope, open_scope
 
 
@@ -107,13 +107,26 @@ async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: s
     """`approve` by the staff of the organization's region; `revoke` also by the member."""
     membership = await get(session, actor, membership_id, is_for_update=True)
     parties = parties_in(actor, membership)
-    membership.state = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
-    await changes.append(
-        session, f"membership.{membership.state}", membership.id, actor_id=actor.account_id
-    )
+    target = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
+    await _enter(session, membership, target, actor.account_id)
     if membership.account_id == actor.account_id:
         await account_repository.enter(session, membership.account_id)  # acting for fewer now
     return membership
+
+
+async def revoke_all(session: AsyncSession, account_id: UUID, actor_id: UUID | None) -> None:
+    """End all memberships of an account, asked for or approved."""
+    for membership in await repository.lock_memberships_of(session, account_id):
+        if membership.state is not MembershipState.REVOKED:
+            await _enter(session, membership, MembershipState.REVOKED, actor_id)
+
+
+async def _enter(
+    session: AsyncSession, membership: Membership, state: MembershipState, actor_id: UUID | None
+) -> None:
+    """Put the membership into a state, and tell the followers."""
+    settle_membership(membership, state)
+    await changes.append(session, f"membership.{state}", membership.id, actor_id=actor_id)
 
 
 def show(actor: Actor, membership: Membership) -> MembershipBody:

@@ -24,7 +24,7 @@ from app.organizations.schemas import (
     OrganizationQuery,
     OrganizationUpdate,
 )
-from app.organizations.workflow import TRANSITIONS
+from app.organizations.workflow import TRANSITIONS, settle
 from app.search import search_vector
 
 SORTS = {"created_at": Organization.created_at, "name": Organization.name}
@@ -118,7 +118,7 @@ async def move(
     organization = await _managed(session, actor, organization_id)
     parties = parties_of(actor, organization)
     target = next_state(TRANSITIONS, verb, organization.state, parties)
-    organization.state, organization.state_reason = target, reason
+    settle(organization, target, reason)
     await changes.append(
         session, f"organization.{target}", organization.id, actor_id=actor.account_id
     )

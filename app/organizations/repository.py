@@ -1,5 +1,6 @@
 """Every SELECT on organizations and memberships."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
@@ -70,6 +71,12 @@ async def find_membership_of(
             Membership.account_id == account_id, Membership.organization_id == organization_id
         )
     )
+
+
+async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequence[Membership]:
+    """All memberships of an account, alone and locked."""
+    statement = select(Membership).where(Membership.account_id == account_id)
+    return (await session.scalars(statement.with_for_update())).all()
 
 
 def listed_memberships(query: MembershipQuery, scope: ColumnElement[bool]) -> Select[Membership]:

@@ -22,6 +22,7 @@ from app.interface.errors import Forbidden
 from app.interface.language import Text
 from app.jobs import defer_unless_waiting
 from app.lifecycle import Party
+from app.organizations import memberships
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
@@ -68,7 +69,9 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
     """Empty the record and all that other tables say of the person."""
     expert.name = ERASED
-    expert.state, expert.removal_cause = ExpertState.REMOVED, RemovalCause.REQUESTED
+    if expert.state is not ExpertState.REMOVED:
+        await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)
+    expert.removal_cause = RemovalCause.REQUESTED
     expert.is_retired = expert.is_external_encoding_allowed = False
     expert.disciplines = sorted({code[:3] for code in expert.disciplines})
     expert.region_code = f"{expert.region_code[:2]}0000" if expert.region_code else None
@@ -91,6 +94,7 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     account.password_hash, account.is_active = await hash_password(new_secret()), False
     await end_sign_ins(session, account)
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
+    await memberships.revoke_all(session, account.id, actor_id)
     await repository.forget_about_account(session, account.id)
 
 

@@ -24,7 +24,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertS
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
-from app.organizations.models import Membership, MembershipState, Organization, OrganizationState
+from app.organizations.models import Membership, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
 
@@ -87,13 +87,11 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
 
 
 async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
-    """Delete an account's ways in, its kept answers and memberships."""
+    """Delete an account's ways in and its kept answers."""
     for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
     await idempotency.forget_about(session, account_id)
-    of_account = Membership.account_id == account_id
-    await _update(session, Membership, of_account, state=MembershipState.REVOKED)
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:

@@ -20,6 +20,7 @@ from app.organizations.actors import Actor
 from app.progress import repository
 from app.progress.models import LIVING, Operation, OperationState
 from app.progress.schemas import OperationBody, OperationQuery
+from app.progress.workflow import settle
 
 SORTS = {"created_at": Operation.created_at}
 KEPT_FOR = timedelta(days=30)
@@ -122,9 +123,7 @@ async def end(
     """End a living operation, in the transaction of its last work; `operation` is locked."""
     if operation.state not in LIVING:
         raise WrongState(verb="end", state=operation.state, allowed=sorted(LIVING))
-    operation.state, operation.finished_at = state, now()
-    if state is OperationState.DONE and operation.total_count is not None:
-        operation.done_count = operation.total_count
+    settle(operation, state)
     if problem is not None:
         operation.problem = _stored(problem)
     await changes.append(session, f"operation.{state}", operation.id)

@@ -86,6 +86,30 @@ def _is_lock(select: ast.Call) -> bool:
     return "pg_advisory" in ast.unparse(select)
 
 
+def test_states_change_in_workflows_alone() -> None:
+    """Whoever puts a record into a state does all that belongs to it."""
+    settled = 0
+    for domain in domains():
+        for path in domain.rglob("*.py"):
+            found = list(_set_states(ast.parse(path.read_text(encoding="utf-8"))))
+            settled += len(found)
+            assert not found or path.name == "workflow.py", f"{path}:{found} sets a state"
+    assert settled > 5
+
+
+def _set_states(tree: ast.Module) -> Iterator[int]:
+    """The lines that set a record's state, write one to a table, or describe a step to one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if node.attr == "state":
+                yield node.lineno
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            given = {keyword.arg for keyword in node.keywords}
+            if name == "Transition" or (name in ("values", "_update") and "state" in given):
+                yield node.lineno
+
+
 def test_commit_is_written_in_one_place() -> None:
     """A request commits once, where its session is made."""
     for path in sources("app"):

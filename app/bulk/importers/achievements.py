@@ -10,7 +10,7 @@ from app.achievements import operations
 from app.achievements.completeness import faults
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import AchievementCreate
-from app.achievements.workflow import EDITABLE
+from app.achievements.workflow import EDITABLE, settle
 from app.bulk import repository
 from app.bulk.importers.importer import (
     meant_by,
@@ -76,7 +76,7 @@ class AchievementImporter:
         return faults(record)
 
     def admit(self, record: Achievement) -> None:
-        record.state = AchievementState.PUBLISHED
+        settle(record, AchievementState.PUBLISHED)
 
     def _values(self, row: AchievementRow) -> dict[str, Any]:
         stated = row.stated(AchievementCreate, without=NOT_COLUMNS)

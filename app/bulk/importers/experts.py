@@ -15,7 +15,7 @@ from app.experts import repository as expert_repository
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
 from app.experts.schemas import ContactFields, ExpertCreate
-from app.experts.workflow import EDITABLE
+from app.experts.workflow import EDITABLE, settle
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
@@ -78,7 +78,7 @@ class ExpertImporter:
         return [*missing_fields(record), *refusals]
 
     def admit(self, record: Expert) -> None:
-        record.state = ExpertState.IN_POOL
+        settle(record, ExpertState.IN_POOL)
 
     def _values(self, row: ExpertRow) -> dict[str, Any]:
         stated = row.stated(ExpertCreate, without=NOT_COLUMNS)
