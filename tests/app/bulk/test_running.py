@@ -288,7 +288,8 @@ async def test_what_is_admitted_keeps_no_reason_of_its_return(
     assert counts(await imported(sessions, table.__tablename__, content, is_admitting=True)) == (
         *(0, 1, 0, 0),
     )
-    found: Expert | Demand | Achievement = (await session.scalars(select(table))).one()
+    found = (await session.scalars(select(table))).one()
+    assert isinstance(found, Expert | Demand | Achievement)
     assert (found.state, found.state_reason) == (admitted, "")
     if isinstance(found, Demand):
         assert found.submitted_at == found.published_at is not None
