@@ -21,7 +21,6 @@ from app.audit.schemas import (
     SealQuery,
 )
 from app.audit.verification import Fault, fault_of
-from app.demands import access as demand_access
 from app.demands import operations as demands
 from app.experts import access as expert_access
 from app.experts import operations as experts
@@ -92,9 +91,7 @@ async def readings_of_demand(
     pages: Pages, actor: Actor, demand_id: UUID, query: ReadingQuery
 ) -> Page[ReadingBody]:
     """Who read the demand in full, contact included, for whoever may read it so, too."""
-    demand = await demands.get(pages.session, actor, demand_id)
-    if not demand_access.may_read_in_full(actor, demand):
-        raise Forbidden()
+    await demands.get_in_full(pages.session, actor, demand_id)
     return await _readings(pages, demand_id, OF_DEMAND, query)
 
 

@@ -78,6 +78,14 @@ async def get(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
     return demand
 
 
+async def get_in_full(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+    """The demand, if the actor may read all of it; Forbidden for who reads its summary."""
+    demand = await get(session, actor, demand_id)
+    if not may_read_in_full(actor, demand):
+        raise Forbidden()
+    return demand
+
+
 async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
     """The demand, locked, if the actor may touch it."""
     demand = await repository.find(session, demand_id, is_for_update=True)

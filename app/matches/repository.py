@@ -123,7 +123,7 @@ def listed_matches(run_id: UUID, query: MatchQuery) -> Select[Match]:
 async def find_match(
     session: AsyncSession, match_id: UUID, *, is_for_update: bool = False
 ) -> Match | None:
-    """The match with its expert, run and demand."""
+    """The match with its expert, run and demand; for update locked, if the scope may change it."""
     statement = (
         select(Match)
         .where(Match.id == match_id)
@@ -132,9 +132,8 @@ async def find_match(
             selectinload(Match.run).selectinload(MatchRun.demand),
         )
     )
-    if is_for_update:
-        statement = statement.with_for_update()
-    return await session.scalar(statement)
+    locked = await session.scalar(statement.with_for_update()) if is_for_update else None
+    return locked or await session.scalar(statement)
 
 
 def standing_judgments(

@@ -26,8 +26,8 @@ from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.lifecycle import Party
+from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
-from app.matches.operations import MATCHING
 from app.organizations import access as organization_access
 from app.organizations.actors import ORGANIZATION_ROLES, Actor
 from app.organizations.models import Membership, MembershipState, Organization
@@ -232,7 +232,7 @@ class Application:
         return [match for match in self.world.of(Match) if match.run_id == run.id]
 
     def _looks(self, run: MatchRun) -> bool:
-        return bool(self._of_demand(self._demand(run)) & MATCHING)
+        return may_match(self.actor, self._demand(run))
 
     def _carries(self, match: Match) -> bool:
         return Party.STAFF in self._of_demand(self._demand(self._run(match)))
