@@ -19,7 +19,7 @@ def may_manage(actor: Account, account: Account) -> bool:
     )
 
 
-def visible(actor: Account) -> ColumnElement[bool]:
+def readable(actor: Account) -> ColumnElement[bool]:
     """The same rule as `may_manage`, in SQL."""
     if actor.role is Role.ADMINISTRATOR:
         return true()

@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, true
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Role
 from app.changes import operations as changes
 from app.database import JsonObject, now
 from app.interface.errors import NotFound, Problem, ProblemBody, WrongState
@@ -18,6 +17,7 @@ from app.interface.preconditions import meet
 from app.jobs import defer
 from app.organizations.actors import Actor
 from app.progress import repository
+from app.progress.access import allowed_actions, may_read, readable
 from app.progress.models import LIVING, Operation, OperationState
 from app.progress.schemas import OperationBody, OperationQuery
 from app.progress.workflow import settle
@@ -81,7 +81,7 @@ async def get(
 ) -> Operation:
     """The operation, if the actor asked for it or is an administrator."""
     operation = await repository.find(session, operation_id, is_for_update=is_for_update)
-    if operation is None or not _may_read(actor, operation):
+    if operation is None or not may_read(actor, operation.account_id):
         raise NotFound()
     return operation
 
@@ -90,7 +90,7 @@ async def search(
     pages: Pages, actor: Actor, query: OperationQuery, language: str
 ) -> Page[OperationBody]:
     return await pages.read(
-        repository.listed(query, _readable(actor)),
+        repository.listed(query, readable(actor, Operation.account_id)),
         query=query,
         columns=SORTS,
         show=lambda operation: show(operation, language),
@@ -151,13 +151,8 @@ async def delete_old(session: AsyncSession) -> None:
 
 
 def show(operation: Operation, language: str) -> OperationBody:
-    actions = ["cancel"] if _is_cancellable(operation) else []
     problem = _shown(operation.problem, language) if operation.problem else None
-    return OperationBody.of(operation, problem=problem, allowed_actions=actions)
-
-
-def _is_cancellable(operation: Operation) -> bool:
-    return operation.state in LIVING and operation.cancel_requested_at is None
+    return OperationBody.of(operation, problem=problem, allowed_actions=allowed_actions(operation))
 
 
 def _stored(problem: Problem) -> JsonObject:
@@ -170,16 +165,3 @@ def _stored(problem: Problem) -> JsonObject:
 
 def _shown(stored: JsonObject, language: str) -> ProblemBody:
     return ProblemBody.model_validate(stored[language])
-
-
-def _may_read(actor: Actor, operation: Operation) -> bool:
-    return _reads_all(actor) or operation.account_id == actor.account_id
-
-
-def _readable(actor: Actor) -> ColumnElement[bool]:
-    """The same rule as `_may_read`, in SQL."""
-    return true() if _reads_all(actor) else Operation.account_id == actor.account_id
-
-
-def _reads_all(actor: Actor) -> bool:
-    return actor.role is Role.ADMINISTRATOR

@@ -62,6 +62,16 @@ def test_domains_look_alike(domain: Path) -> None:
     assert (domain / "__init__.py").read_text(encoding="utf-8") == ""
 
 
+@pytest.mark.parametrize("domain", domains(), ids=lambda path: path.name)
+def test_who_may_do_what_stands_in_access(domain: Path) -> None:
+    """A rule on one record, the same in SQL, and what follows for the client."""
+    for path in domain.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and path.name != "access.py":
+                is_rule = re.match(r"_?(may_(?!be_)|readable|allowed_actions)", node.name)
+                assert not is_rule, f"{path}: {node.name}"
+
+
 def test_endpoints_know_no_sql() -> None:
     for path in sources("app"):
         if path.name == "endpoints.py":
