@@ -2,10 +2,11 @@
 
 from sqlalchemy import ColumnElement, func, or_
 
+from app.accounts.models import POOL_READERS
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
 from app.lifecycle import Party, possible_verbs
-from app.organizations.actors import POOL_READERS, Actor
+from app.organizations.actors import Actor
 from app.regions import any_in_scope, in_scope
 
 # Who may change it; a partner reads it in full and looks for experts.

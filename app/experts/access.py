@@ -2,10 +2,11 @@
 
 from sqlalchemy import ColumnElement, or_
 
+from app.accounts.models import POOL_READERS
 from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, TRANSITIONS
 from app.lifecycle import Party, possible_verbs
-from app.organizations.actors import POOL_READERS, Actor
+from app.organizations.actors import Actor
 from app.regions import in_scope
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import operations as accounts
 from app.accounts import repository as account_repository
-from app.accounts.models import Role
+from app.accounts.models import MEMBERS, Role
 from app.accounts.schemas import AccountCreate
 from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
@@ -17,7 +17,7 @@ from app.lifecycle import next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
 from app.organizations.access import may_manage, parties_in, readable_memberships
-from app.organizations.actors import ORGANIZATION_ROLES, SERVICE, Actor
+from app.organizations.actors import SERVICE, Actor
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -67,7 +67,7 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
         raise NotFound()
     if account is None or not (is_own or actor.manages_region(account.region_code)):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
-    if account.role not in ORGANIZATION_ROLES:
+    if account.role not in MEMBERS:
         raise Forbidden(
             Text(
                 "只有企业和专家账号可以加入机构", "Only enterprises and experts join organizations"

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import (
+    MEMBERS,
     Account,
     ApiKey,
     Identity,
@@ -29,7 +30,7 @@ from app.lifecycle import Party
 from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations import access as organization_access
-from app.organizations.actors import ORGANIZATION_ROLES, Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.progress.models import Operation
@@ -164,7 +165,7 @@ class Application:
 
     def _knows(self, organization: Organization) -> bool:
         """Besides what the interface lists, whose demand one reads and whom one has asked."""
-        has_asked = self.actor.role in ORGANIZATION_ROLES and any(
+        has_asked = self.actor.role in MEMBERS and any(
             m.account_id == self.account.id and m.organization_id == organization.id
             for m in self.world.of(Membership)
         )
