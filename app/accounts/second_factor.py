@@ -124,7 +124,6 @@ async def reset(session: AsyncSession, actor: Account, account: Account) -> None
 async def finish_sign_in(
     session: AsyncSession,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     moment: datetime,
     data: SignInFinish,
 ) -> Tokens:
@@ -137,7 +136,7 @@ async def finish_sign_in(
         raise NotSignedIn(ENDED)
     auditing.identify(session, account.id, account.role)
     await _spend(session, await _found(session, account), moment, data.code)
-    return await admit(session, tokens, refresh_lifetime, account)
+    return await admit(session, tokens, account)
 
 
 async def _found(session: AsyncSession, account: Account) -> SecondFactor:

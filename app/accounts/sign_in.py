@@ -1,6 +1,6 @@
 """Sign-in with a password, and the rotating chain of refresh tokens."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -35,22 +35,19 @@ class TokenReused(NotSignedIn):
     keeps_work = True
 
 
-async def sign_in(
-    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, data: SignIn
-) -> Tokens | SecondStep:
+async def sign_in(session: AsyncSession, tokens: AccessTokens, data: SignIn) -> Tokens | SecondStep:
     began_at = now()
     account = await repository.find_by_email(session, data.email)
     stored = account.password_hash if account else None
     fits = await is_password(data.password.get_secret_value(), stored)
     if account is None or not fits or not account.is_active:
         raise NotSignedIn(WRONG_PASSWORD)
-    return await enter(session, tokens, refresh_lifetime, account, began_at)
+    return await enter(session, tokens, account, began_at)
 
 
 async def enter(
     session: AsyncSession,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     account: Account,
     began_at: datetime,
 ) -> Tokens | SecondStep:
@@ -64,22 +61,18 @@ async def enter(
             account.id, valid_from=account.tokens_valid_from, issued_at=began_at
         )
         return SecondStep(challenge=challenge, expires_in=int(CHALLENGE_LIFETIME.total_seconds()))
-    return await admit(session, tokens, refresh_lifetime, account)
+    return await admit(session, tokens, account)
 
 
-async def admit(
-    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, account: Account
-) -> Tokens:
+async def admit(session: AsyncSession, tokens: AccessTokens, account: Account) -> Tokens:
     """Begin a sign-in; refused for an account that was shut or got a new password meanwhile."""
     await repository.enter(session, account.id)
     if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
-    return _issue(session, tokens, account, uuid7(), refresh_lifetime)
+    return _issue(session, tokens, account, uuid7())
 
 
-async def refresh(
-    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, refresh_token: str
-) -> Tokens:
+async def refresh(session: AsyncSession, tokens: AccessTokens, refresh_token: str) -> Tokens:
     """New tokens for an unused refresh token; a used one ends the chain it belongs to."""
     link = await _enter_by_link(session, refresh_token)
     if link is None or link.revoked_at is not None or link.expires_at <= now():
@@ -92,7 +85,7 @@ async def refresh(
         await repository.revoke_family(session, link.family_id)
         raise TokenReused(ENDED)
     link.used_at = now()
-    return _issue(session, tokens, account, link.family_id, refresh_lifetime)
+    return _issue(session, tokens, account, link.family_id)
 
 
 async def _enter_by_link(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
@@ -112,14 +105,13 @@ async def sign_out(session: AsyncSession, refresh_token: str) -> None:
 async def change_password(
     session: AsyncSession,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     account: Account,
     data: PasswordChange,
 ) -> Tokens:
     """Set a new password, or a first one, and end every other sign-in; the caller goes on."""
     await require_password(account, data.current_password, "/current_password")
     await set_password(session, account, data.new_password.get_secret_value(), account.id)
-    return _issue(session, tokens, account, uuid7(), refresh_lifetime)
+    return _issue(session, tokens, account, uuid7())
 
 
 async def require_password(
@@ -155,7 +147,6 @@ def _issue(
     tokens: AccessTokens,
     account: Account,
     family_id: UUID,
-    refresh_lifetime: timedelta,
 ) -> Tokens:
     secret = new_secret()
     session.add(
@@ -163,7 +154,7 @@ def _issue(
             account_id=account.id,
             family_id=family_id,
             token_hash=digest(secret),
-            expires_at=now() + refresh_lifetime,
+            expires_at=now() + tokens.refresh_lifetime,
         )
     )
     return Tokens(

@@ -241,14 +241,14 @@ async def test_refresh_beside_a_password_change_does_not_survive_it(
 
 
 async def test_token_issued_while_the_password_changes_ends_with_the_others(
-    app: FastAPI, client: AsyncClient, account: Account, settings: Settings
+    app: FastAPI, client: AsyncClient, account: Account
 ) -> None:
     """The change waits for the refresh, or it could not see the token that it must end."""
     token = (await sign_in(client)).json()["refresh_token"]
-    tokens, lifetime = app.state.access_tokens, settings.refresh_lifetime
+    tokens = app.state.access_tokens
     sessions = within(app.state.sessions, Scope.SERVICE)
     async with app.state.sessions() as renewing, sessions() as changing:
-        issued = await operations.refresh(renewing, tokens, lifetime, token)
+        issued = await operations.refresh(renewing, tokens, token)
         await renewing.flush()
         changed = await changing.get_one(Account, account.id)
         ending = asyncio.create_task(operations.end_sign_ins(changing, changed))
