@@ -27,7 +27,7 @@ from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
 from app.lifecycle import next_state
 from app.organizations import access as organization_access
-from app.organizations import repository as organization_repository
+from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.search import search_vector
@@ -161,11 +161,7 @@ async def _organization_of(
         (organization_id,) = actor.organization_ids
     if organization_id is None:
         raise invalid_field("/organization_id", "missing", "请指明机构", "Name the organization")
-    organization = await organization_repository.find(session, organization_id)
-    if organization is None:
-        raise invalid_field(
-            "/organization_id", "unknown_organization", "没有此机构", "No such organization"
-        )
+    organization = await organizations.get_named(session, actor, organization_id)
     if not organization_access.may_manage(actor, organization):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
     return organization

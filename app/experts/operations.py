@@ -29,8 +29,7 @@ from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
 from app.lifecycle import Party, next_state
-from app.organizations import access as organization_access
-from app.organizations import repository as organization_repository
+from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.search import pinyin, search_vector
 
@@ -63,7 +62,7 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     expert.external_id = data.external_id
-    values = data.model_dump(exclude={"evidence", "external_id"}, mode="json")
+    values = data.model_dump(exclude={"evidence", "external_id"})
     await apply(session, actor, expert, values)
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):
@@ -112,8 +111,6 @@ async def update(
     """Change what the body names."""
     expert = await get_editable(session, actor, expert_id)
     wanted = data.model_dump(exclude_unset=True)
-    if data.absences and "absences" in wanted:
-        wanted["absences"] = [absence.model_dump(mode="json") for absence in data.absences]
     _require_unlocked(actor, expert, wanted)
     await apply(session, actor, expert, wanted)
     if not parties_of(actor, expert):
@@ -204,16 +201,8 @@ async def link_account(
 async def apply(
     session: AsyncSession, actor: Actor, expert: Expert, values: Mapping[str, Any]
 ) -> None:
-    """Set fields; an organization given by id, which the actor may read, lends its name."""
-    lent: dict[str, Any] = {}
-    if organization_id := values.get("organization_id"):
-        organization = await organization_repository.find(session, UUID(str(organization_id)))
-        if organization is None or not organization_access.may_read(actor, organization):
-            raise invalid_field(
-                "/organization_id", "unknown_organization", "没有此机构", "No such organization"
-            )
-        lent = {"organization_id": organization.id, "organization_name": organization.name}
-    for name, value in {**values, **lent}.items():
+    """Set fields; see `organizations.with_lent_name`."""
+    for name, value in (await organizations.with_lent_name(session, actor, values)).items():
         setattr(expert, name, value)
 
 

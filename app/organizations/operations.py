@@ -70,6 +70,27 @@ async def get(session: AsyncSession, actor: Actor, organization_id: UUID) -> Org
     return organization
 
 
+async def get_named(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
+    """The organization that a body names; Invalid unless the actor may read it."""
+    organization = await repository.find(session, organization_id)
+    if organization is None or not may_read(actor, organization):
+        raise invalid_field(
+            "/organization_id", "unknown_organization", "没有此机构", "No such organization"
+        )
+    return organization
+
+
+async def with_lent_name(
+    session: AsyncSession, actor: Actor, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values; an organization that they give by its id lends its name."""
+    organization_id = values.get("organization_id")
+    if organization_id is None:
+        return dict(values)
+    organization = await get_named(session, actor, organization_id)
+    return {**values, "organization_name": organization.name}
+
+
 async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[OrganizationBody]:
     return await pages.read(
         repository.listed(query, readable(actor)),

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import queries
 from app.progress.models import LIVING, Operation
 from app.progress.schemas import OperationQuery
 
@@ -29,10 +30,7 @@ async def id_of_job(session: AsyncSession, job_id: int) -> UUID | None:
 
 def listed(query: OperationQuery, scope: ColumnElement[bool]) -> Select[Operation]:
     statement = select(Operation).where(scope)
-    for name in ("kind", "state"):
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Operation, name) == wanted)
-    return statement
+    return statement.where(*queries.equals(Operation, query, ("kind", "state")))
 
 
 HAS_NO_JOB = text(
