@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, false, true
 
 from app.accounts.models import MEMBERS, Account, Role
-from app.regions import covers, in_scope
+from app.regions import covers, in_jurisdiction
 
 
 def may_manage(actor: Account, account: Account) -> bool:
@@ -21,7 +21,7 @@ def readable(actor: Account) -> ColumnElement[bool]:
     """The same rule as `may_manage`, in SQL."""
     if actor.role is Role.ADMINISTRATOR:
         return true()
-    return managed_role(actor.role) & in_scope(Account.region_code, actor.region_code)
+    return managed_role(actor.role) & in_jurisdiction(Account.region_code, actor.region_code)
 
 
 def managed_role(role: Role) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from app.achievements.models import Achievement, AchievementState
 from app.achievements.workflow import TRANSITIONS, editable_states
 from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import Actor
-from app.regions import in_scope
+from app.regions import in_jurisdiction
 
 
 def parties_of(actor: Actor, achievement: Achievement) -> set[Party]:
@@ -30,7 +30,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     own = Achievement.organization_id.in_(actor.organization_ids)
     if not actor.is_staff:
         return or_(published, own)
-    return or_(published, own, in_scope(Achievement.region_code, actor.scope))
+    return or_(published, own, in_jurisdiction(Achievement.region_code, actor.jurisdiction))
 
 
 def allowed_actions(actor: Actor, achievement: Achievement) -> list[str]:

@@ -95,7 +95,9 @@ async def update(
     wanted = data.changes()
     await apply(session, actor, achievement, wanted)
     if not parties_of(actor, achievement):
-        raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
+        raise Forbidden(
+            Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
+        )
     if achievement.state in OPEN_STATES:
         require_publishable(achievement)
     index_text(achievement)

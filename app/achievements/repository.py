@@ -31,9 +31,9 @@ async def is_taken(session: AsyncSession, external_id: str) -> bool:
         return await session.scalar(taken) is not None
 
 
-def listed(query: AchievementQuery, scope: ColumnElement[bool]) -> Select[Achievement]:
-    """Achievements inside `scope` that meet the filters."""
-    statement = select(Achievement).where(scope).execution_options(**INDEXED)
+def listed(query: AchievementQuery, readable: ColumnElement[bool]) -> Select[Achievement]:
+    """Readable achievements that meet the filters."""
+    statement = select(Achievement).where(readable).execution_options(**INDEXED)
     statement = statement.where(*queries.equals(Achievement, query, EQUAL))
     if query.industry_code is not None:
         parts = branches("industries", query.industry_code)

@@ -47,8 +47,8 @@ async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | 
     )
 
 
-def listed(query: ImportQuery, scope: ColumnElement[bool]) -> Select[Import]:
-    statement = select(Import).where(scope)
+def listed(query: ImportQuery, readable: ColumnElement[bool]) -> Select[Import]:
+    statement = select(Import).where(readable)
     if query.kind is not None:
         statement = statement.where(Import.kind == query.kind)
     if query.state is not None:

@@ -14,7 +14,7 @@ from app.accounts.models import Account, PasswordReset
 from app.achievements.models import Achievement, AchievementState
 from app.console.schemas import JobQuery, Level, QueueQuery, TaskKind
 from app.database import JsonObject
-from app.demands.access import CARRIED_BY, in_staffs_scope
+from app.demands.access import CARRIED_BY, in_staffs_jurisdiction
 from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
 from app.experts.models import Expert, ExpertState
@@ -26,7 +26,7 @@ from app.organizations.models import (
     Organization,
     OrganizationState,
 )
-from app.regions import COUNTRY, RegionColumn, in_scope
+from app.regions import COUNTRY, RegionColumn, in_jurisdiction
 
 EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
 
@@ -85,15 +85,15 @@ def _row(kind: TaskKind, record_id: Any, title: Any, state: Any, since: Any) -> 
 def _reaches(column: RegionColumn, actor: Actor, level: Level) -> ColumnElement[bool]:
     """Whether a record's region is the actor's, or lies in it."""
     if level == "own":
-        return column.in_([actor.scope or COUNTRY])
-    return in_scope(column, actor.scope)
+        return column.in_([actor.jurisdiction or COUNTRY])
+    return in_jurisdiction(column, actor.jurisdiction)
 
 
 def _carries(actor: Actor, level: Level) -> ColumnElement[bool]:
     """Whether a demand waits for the actor's level, or for one below it."""
     if level == "own":
-        return CARRIED_BY.in_([actor.scope or COUNTRY])
-    return in_staffs_scope(actor)
+        return CARRIED_BY.in_([actor.jurisdiction or COUNTRY])
+    return in_staffs_jurisdiction(actor)
 
 
 def _organizations(actor: Actor, level: Level) -> Select[Any]:

@@ -99,9 +99,9 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
 
 async def search(pages: Pages, actor: Actor, query: DemandQuery) -> Page[DemandBody]:
     """Demands the actor may read; by what only the full text holds, of those readable in full."""
-    scope = readable_in_full(actor) if query.asks_for_full_text else readable(actor)
+    rule = readable_in_full if query.asks_for_full_text else readable
     return await pages.read(
-        repository.listed(query, scope),
+        repository.listed(query, rule(actor)),
         query=query,
         columns=SORTS,
         show=lambda demand: show(actor, demand),

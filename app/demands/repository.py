@@ -36,9 +36,9 @@ async def find_many(session: AsyncSession, demand_ids: Sequence[UUID]) -> Sequen
     return (await session.scalars(select(Demand).where(Demand.id.in_(demand_ids)))).all()
 
 
-def listed(query: DemandQuery, scope: ColumnElement[bool]) -> Select[Demand]:
-    """Demands inside `scope` that meet the filters."""
-    statement = select(Demand).where(scope).execution_options(**INDEXED)
+def listed(query: DemandQuery, readable: ColumnElement[bool]) -> Select[Demand]:
+    """Readable demands that meet the filters."""
+    statement = select(Demand).where(readable).execution_options(**INDEXED)
     statement = statement.where(*queries.equals(Demand, query, EQUALS))
     if query.industry_code is not None:
         parts = branches("industries", query.industry_code)

@@ -7,7 +7,7 @@ from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, TRANSITIONS
 from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import Actor
-from app.regions import in_scope
+from app.regions import in_jurisdiction
 
 
 def parties_of(actor: Actor, expert: Expert) -> set[Party]:
@@ -39,7 +39,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     in_pool = Expert.state == ExpertState.IN_POOL
     if not actor.is_staff:
         return or_(own, in_pool)
-    return or_(own, in_pool, in_scope(Expert.region_code, actor.scope))
+    return or_(own, in_pool, in_jurisdiction(Expert.region_code, actor.jurisdiction))
 
 
 def may_read_contact(actor: Actor, expert: Expert) -> bool:

@@ -114,7 +114,9 @@ async def update(
     _require_unlocked(actor, expert, wanted)
     await apply(session, actor, expert, wanted)
     if not parties_of(actor, expert):
-        raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
+        raise Forbidden(
+            Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
+        )
     return await save(session, actor, expert, fields=sorted(wanted))
 
 

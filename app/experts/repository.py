@@ -47,9 +47,9 @@ async def find_many(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequen
     return (await session.scalars(statement.options(selectinload(Expert.evidence)))).all()
 
 
-def listed(query: ExpertQuery, scope: ColumnElement[bool]) -> Select[Expert]:
-    """Experts inside `scope` that meet the filters."""
-    statement = select(Expert).where(scope).execution_options(**INDEXED)
+def listed(query: ExpertQuery, readable: ColumnElement[bool]) -> Select[Expert]:
+    """Readable experts that meet the filters."""
+    statement = select(Expert).where(readable).execution_options(**INDEXED)
     statement = statement.where(
         *queries.equals(Expert, query, ("kind", "state", "country", "organization_id"))
     )

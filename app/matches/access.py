@@ -41,7 +41,7 @@ def readable_reviews(actor: Actor) -> ColumnElement[bool]:
     own = Expert.account_id == actor.account_id
     if not actor.is_staff:
         return own
-    return or_(own, demand_access.in_staffs_scope(actor))
+    return or_(own, demand_access.in_staffs_jurisdiction(actor))
 
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:

@@ -96,7 +96,7 @@ async def list_judgments(
     """All verdicts on a match, latest first."""
     match = await _get_judged(pages.session, actor, match_id)
     return await pages.read(
-        repository.listed_judgments(Judgment.match_id == match.id),
+        repository.listed_judgments(match.id),
         query=query,
         columns={"created_at": Judgment.created_at},
         show=JudgmentBody.of,

@@ -6,7 +6,7 @@ from app.lifecycle import Party, possible_verbs
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.organizations.workflow import TRANSITIONS
-from app.regions import in_scope
+from app.regions import in_jurisdiction
 
 
 def parties_of(actor: Actor, organization: Organization) -> set[Party]:
@@ -31,7 +31,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     verified = Organization.state == OrganizationState.VERIFIED
     if not actor.is_staff:
         return or_(verified, own)
-    return or_(verified, own, in_scope(Organization.region_code, actor.scope))
+    return or_(verified, own, in_jurisdiction(Organization.region_code, actor.jurisdiction))
 
 
 def allowed_actions(actor: Actor, organization: Organization) -> list[str]:
@@ -56,4 +56,4 @@ def readable_memberships(actor: Actor) -> ColumnElement[bool]:
     )
     if not actor.is_staff:
         return own
-    return or_(own, in_scope(Organization.region_code, actor.scope))
+    return or_(own, in_jurisdiction(Organization.region_code, actor.jurisdiction))

@@ -29,13 +29,13 @@ class Actor:
 
     def manages_region(self, region_code: str | None) -> bool:
         """Whether this is staff whose region includes `region_code`."""
-        return self.is_staff and covers(self.scope, region_code)
+        return self.is_staff and covers(self.jurisdiction, region_code)
 
     def acts_for(self, organization_id: UUID | None) -> bool:
         return organization_id in self.organization_ids
 
     @property
-    def scope(self) -> str | None:
+    def jurisdiction(self) -> str | None:
         """The region that bounds this actor; an administrator's is the whole country."""
         return None if self.role is Role.ADMINISTRATOR else self.region_code
 

@@ -30,9 +30,9 @@ async def find_by_code(session: AsyncSession, code: str) -> Organization | None:
         )
 
 
-def listed(query: OrganizationQuery, scope: ColumnElement[bool]) -> Select[Organization]:
-    """Organizations inside `scope` that meet the filters."""
-    statement = select(Organization).where(scope).execution_options(**INDEXED)
+def listed(query: OrganizationQuery, readable: ColumnElement[bool]) -> Select[Organization]:
+    """Readable organizations that meet the filters."""
+    statement = select(Organization).where(readable).execution_options(**INDEXED)
     statement = statement.where(
         *queries.equals(Organization, query, ("kind", "state", "industry_code"))
     )
@@ -79,8 +79,8 @@ async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequen
     return (await session.scalars(statement.with_for_update())).all()
 
 
-def listed_memberships(query: MembershipQuery, scope: ColumnElement[bool]) -> Select[Membership]:
-    statement = _memberships().where(scope)
+def listed_memberships(query: MembershipQuery, readable: ColumnElement[bool]) -> Select[Membership]:
+    statement = _memberships().where(readable)
     return statement.where(
         *queries.equals(Membership, query, ("organization_id", "account_id", "state"))
     )

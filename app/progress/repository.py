@@ -28,8 +28,8 @@ async def id_of_job(session: AsyncSession, job_id: int) -> UUID | None:
     return await session.scalar(select(Operation.id).where(Operation.job_id == job_id))
 
 
-def listed(query: OperationQuery, scope: ColumnElement[bool]) -> Select[Operation]:
-    statement = select(Operation).where(scope)
+def listed(query: OperationQuery, readable: ColumnElement[bool]) -> Select[Operation]:
+    statement = select(Operation).where(readable)
     return statement.where(*queries.equals(Operation, query, ("kind", "state")))
 
 

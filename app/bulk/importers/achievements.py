@@ -15,8 +15,8 @@ from app.bulk import repository
 from app.bulk.importers.importer import (
     meant_by,
     organization_values,
+    require_jurisdiction,
     require_no_secrets,
-    require_scope,
 )
 from app.bulk.rows import AchievementRow, Key
 from app.database import Record
@@ -60,7 +60,7 @@ class AchievementImporter:
 
     async def create(self, row: AchievementRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         values = UNSAID | self._values(row)
         achievement = Achievement(state=AchievementState.REGISTERED, **values)
         operations.index_text(achievement)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository, writing
-from app.bulk.importers.importer import meant_by, require_no_secrets, require_scope
+from app.bulk.importers.importer import meant_by, require_jurisdiction, require_no_secrets
 from app.bulk.models import ImportKind
 from app.bulk.rows import DemandRow, Key
 from app.database import Record
@@ -60,9 +60,9 @@ class DemandImporter:
 
     async def create(self, row: DemandRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         organization = self._known(row) or await self._entered(row)
-        require_scope(self._actor, organization.region_code)
+        require_jurisdiction(self._actor, organization.region_code)
         demand = Demand(
             state=DemandState.DRAFT,
             organization_id=organization.id,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import meant_by, organization_values, require_scope
+from app.bulk.importers.importer import meant_by, organization_values, require_jurisdiction
 from app.bulk.rows import ExpertRow, Key
 from app.database import Record
 from app.experts import contacts, operations
@@ -56,7 +56,7 @@ class ExpertImporter:
         return [meant_by(row, by_key) for row in rows]
 
     async def create(self, row: ExpertRow) -> list[Record]:
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         expert = Expert(state=ExpertState.DRAFT, **(UNSAID | self._values(row)))
         items = [self._graded(Evidence(**values)) for values in row.evidence_values()]
         for item in items:
