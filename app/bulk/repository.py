@@ -30,10 +30,6 @@ class History:
     is_edited_since: bool
 
 
-async def find(session: AsyncSession, import_id: UUID) -> Import | None:
-    return await session.get(Import, import_id)
-
-
 async def find_with_report(session: AsyncSession, import_id: UUID) -> Import | None:
     return await session.get(
         Import, import_id, options=[undefer(Import.report)], populate_existing=True

@@ -56,7 +56,7 @@ async def rows_about(
     session: AsyncSession, holding: Holding, person: Person
 ) -> tuple[list[dict[str, Any]], bool]:
     """The newest rows of one table about a person, and whether there are more."""
-    columns = [c for c in inspect(holding.table).columns if c.key not in HIDDEN]
+    columns = [c for c in inspect(holding.table).columns if str(c) not in HIDDEN]
     statement = select(*columns).where(holding.about(person))
     keys = inspect(holding.table).primary_key
     found = await session.execute(statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1))
@@ -107,7 +107,9 @@ async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) ->
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 
-async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+async def removed_experts(
+    session: AsyncSession, before: datetime, erased: str, limit: int
+) -> Sequence[Expert]:
     """Experts who left the pool for good before then and still have their name."""
     return (
         await session.scalars(
@@ -115,7 +117,7 @@ async def removed_experts(session: AsyncSession, before: datetime, limit: int) -
             .where(
                 Expert.state == ExpertState.REMOVED,
                 Expert.updated_at < before,
-                Expert.name_pinyin != "",
+                Expert.name != erased,
             )
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.database import now
 from app.personal_data import repository
-from app.personal_data.erasure import ERASED_DOMAIN, forget_account, forget_expert
+from app.personal_data.erasure import ERASED, ERASED_DOMAIN, forget_account, forget_expert
 from app.settings import Settings
 
 AT_ONCE = 100
@@ -34,7 +34,7 @@ async def let_go(sessions: async_sessionmaker[AsyncSession], settings: Settings)
 
 async def _erase_removed(sessions: async_sessionmaker[AsyncSession], before: datetime) -> bool:
     async with sessions.begin() as session:
-        experts = await repository.removed_experts(session, before, AT_ONCE)
+        experts = await repository.removed_experts(session, before, ERASED, AT_ONCE)
         for expert in experts:
             await forget_expert(session, expert, None)
         return bool(experts)
