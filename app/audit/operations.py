@@ -22,7 +22,6 @@ from app.audit.schemas import (
 )
 from app.audit.verification import Fault, fault_of
 from app.demands import operations as demands
-from app.experts import access as expert_access
 from app.experts import operations as experts
 from app.interface.auditing import hash_email
 from app.interface.errors import Forbidden, NotFound, invalid_field
@@ -81,9 +80,7 @@ async def readings_of_expert(
     pages: Pages, actor: Actor, expert_id: UUID, query: ReadingQuery
 ) -> Page[ReadingBody]:
     """Who read the expert's contact, for whoever may read it, too."""
-    expert = await experts.get(pages.session, actor, expert_id)
-    if not expert_access.may_read_contact(actor, expert):
-        raise Forbidden()
+    await experts.get_in_full(pages.session, actor, expert_id)
     return await _readings(pages, expert_id, OF_EXPERT, query)
 
 

@@ -78,12 +78,12 @@ async def import_file(sessions: Sessions, upload: Upload, tell: Progress = silen
 
 async def get(session: AsyncSession, actor: Actor, import_id: UUID) -> ImportBody:
     """The import with its report."""
-    return ImportBody.of(await _found(session, actor, import_id))
+    return ImportBody.of(await _get(session, actor, import_id))
 
 
 async def rejected_rows(session: AsyncSession, actor: Actor, import_id: UUID) -> bytes:
     """The report as a CSV file for spreadsheets."""
-    import_ = await _found(session, actor, import_id)
+    import_ = await _get(session, actor, import_id)
     return as_csv(import_.report, is_cut=import_.is_report_cut)
 
 
@@ -96,7 +96,7 @@ async def search(pages: Pages, actor: Actor, query: ImportQuery) -> Page[ImportS
     )
 
 
-async def _found(session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
+async def _get(session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
     import_ = await repository.find_with_report(session, import_id)
     if import_ is None or not may_read(actor, import_.account_id):
         raise NotFound()

@@ -42,8 +42,8 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     return or_(own, in_pool, in_jurisdiction(Expert.region_code, actor.jurisdiction))
 
 
-def may_read_contact(actor: Actor, expert: Expert) -> bool:
-    """Only the expert, and the staff of the expert's region."""
+def may_read_in_full(actor: Actor, expert: Expert) -> bool:
+    """Contact, consents and all else that is held: the expert, and the staff of the region."""
     return bool(parties_of(actor, expert) & {Party.PERSON, Party.STAFF})
 
 

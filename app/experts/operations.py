@@ -11,7 +11,7 @@ from app.accounts import repository as account_repository
 from app.accounts.models import Role
 from app.changes import operations as changes
 from app.experts import repository
-from app.experts.access import allowed_actions, may_read, parties_of, readable
+from app.experts.access import allowed_actions, may_read, may_read_in_full, parties_of, readable
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertState
 from app.experts.schemas import (
@@ -81,11 +81,27 @@ async def get(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
     return expert
 
 
+async def get_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, if the actor may read all that is held on the person; else Forbidden."""
+    expert = await get(session, actor, expert_id)
+    if not may_read_in_full(actor, expert):
+        raise Forbidden()
+    return expert
+
+
 async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
     """The expert, locked, if the actor may touch the record."""
     expert = await repository.find(session, expert_id, is_for_update=True)
     touches = partial(parties_of, actor)
     return admitted(session, expert, may_read=partial(may_read, actor), may_touch=touches)
+
+
+async def get_managed_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, locked, if the actor may touch all that is held on the person."""
+    expert = await get_managed(session, actor, expert_id)
+    if not may_read_in_full(actor, expert):
+        raise Forbidden()
+    return expert
 
 
 async def get_editable(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:

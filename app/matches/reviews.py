@@ -74,7 +74,10 @@ async def request(
 
 
 async def get(session: AsyncSession, actor: Actor, review_id: UUID) -> ReviewBody:
-    return _show(actor, await _found(session, actor, review_id))
+    review = await repository.find_review(session, review_id)
+    if review is None or not may_read_review(actor, review.match):
+        raise NotFound()
+    return _show(actor, review)
 
 
 async def search(pages: Pages, actor: Actor, query: ReviewQuery) -> Page[ReviewBody]:
@@ -91,22 +94,18 @@ async def answer(
     session: AsyncSession, actor: Actor, review_id: UUID, data: ReviewAnswer
 ) -> ReviewBody:
     """A person of the demand's region says what they found."""
-    review = await _found(session, actor, review_id, is_for_update=True)
+    review = admitted(
+        session,
+        await repository.find_review(session, review_id, is_for_update=True),
+        may_read=lambda found: may_read_review(actor, found.match),
+        may_touch=lambda found: parties_of(actor, found.match),
+    )
     parties = parties_of(actor, review.match)
     target = next_state(REVIEW_TRANSITIONS, "answer", review.state, parties)
     settle_review(review, target)
     review.answer, review.answered_by_id = data.answer, actor.account_id
     await changes.append(session, f"match_review.{target}", review.id, actor_id=actor.account_id)
     return _show(actor, review)
-
-
-async def _found(
-    session: AsyncSession, actor: Actor, review_id: UUID, *, is_for_update: bool = False
-) -> MatchReview:
-    review = await repository.find_review(session, review_id, is_for_update=is_for_update)
-    if review is None or not may_read_review(actor, review.match):
-        raise NotFound()
-    return review
 
 
 def _require_person(actor: Actor, expert: Expert) -> None:

@@ -48,8 +48,14 @@ def parties_in(actor: Actor, membership: Membership) -> set[Party]:
     return parties | ({Party.PERSON} if membership.account_id == actor.account_id else set())
 
 
+def may_read_membership(actor: Actor, membership: Membership) -> bool:
+    """One's own, or one of an organization that the actor manages."""
+    is_own = membership.account_id == actor.account_id
+    return is_own or may_manage(actor, membership.organization)
+
+
 def readable_memberships(actor: Actor) -> ColumnElement[bool]:
-    """One's own, those of one's organizations, and for staff those of their region."""
+    """The same rule as `may_read_membership`, in SQL."""
     own = or_(
         Membership.account_id == actor.account_id,
         Membership.organization_id.in_(actor.organization_ids),

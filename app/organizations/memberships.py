@@ -1,5 +1,6 @@
 """Memberships: an enterprise registers, accounts ask, coordinators approve."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,11 +13,16 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
+from app.interface.preconditions import admitted
 from app.lifecycle import next_state, possible_verbs
 from app.organizations import operations as organizations
 from app.organizations import repository
-from app.organizations.access import may_manage, parties_in, readable_memberships
+from app.organizations.access import (
+    may_manage,
+    may_read_membership,
+    parties_in,
+    readable_memberships,
+)
 from app.organizations.actors import SERVICE, Actor
 from app.organizations.models import (
     Membership,
@@ -79,19 +85,22 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     return await get(session, actor, membership.id)
 
 
-async def get(
-    session: AsyncSession, actor: Actor, membership_id: UUID, *, is_for_update: bool = False
-) -> Membership:
-    """One's own, or one of an organization that the actor manages."""
-    membership = await repository.find_membership(
-        session, membership_id, is_for_update=is_for_update
-    )
-    if membership is None or not (
-        membership.account_id == actor.account_id or may_manage(actor, membership.organization)
-    ):
+async def get(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    """The membership, if the actor may read it."""
+    membership = await repository.find_membership(session, membership_id)
+    if membership is None or not may_read_membership(actor, membership):
         raise NotFound()
-    meet(session, membership)
     return membership
+
+
+async def get_managed(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    """The membership, locked, if the actor may touch it."""
+    return admitted(
+        session,
+        await repository.find_membership(session, membership_id, is_for_update=True),
+        may_read=partial(may_read_membership, actor),
+        may_touch=partial(parties_in, actor),
+    )
 
 
 async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[MembershipBody]:
@@ -105,7 +114,7 @@ async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[Mem
 
 async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: str) -> Membership:
     """`approve` by the staff of the organization's region; `revoke` also by the member."""
-    membership = await get(session, actor, membership_id, is_for_update=True)
+    membership = await get_managed(session, actor, membership_id)
     parties = parties_in(actor, membership)
     target = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
     await _enter(session, membership, target, actor.account_id)

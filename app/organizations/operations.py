@@ -70,6 +70,17 @@ async def get(session: AsyncSession, actor: Actor, organization_id: UUID) -> Org
     return organization
 
 
+async def get_managed(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
+    """The organization, locked, if the actor may touch it."""
+    organization = await repository.find(session, organization_id, is_for_update=True)
+    return admitted(
+        session,
+        organization,
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_manage, actor),
+    )
+
+
 async def get_named(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
     """The organization that a body names; Invalid unless the actor may read it."""
     organization = await repository.find(session, organization_id)
@@ -104,7 +115,7 @@ async def update(
     session: AsyncSession, actor: Actor, organization_id: UUID, data: OrganizationUpdate
 ) -> Organization:
     """Change what the body names; the identity of a verified one only by staff of its region."""
-    organization = await _managed(session, actor, organization_id)
+    organization = await get_managed(session, actor, organization_id)
     wanted = data.changes()
     _require_unlocked(actor, organization, wanted)
     if "unified_social_credit_code" in wanted:
@@ -136,7 +147,7 @@ async def move(
     session: AsyncSession, actor: Actor, organization_id: UUID, verb: str, reason: str = ""
 ) -> Organization:
     """`verify` or `reject`, by the staff of its region."""
-    organization = await _managed(session, actor, organization_id)
+    organization = await get_managed(session, actor, organization_id)
     parties = parties_of(actor, organization)
     target = next_state(TRANSITIONS, verb, organization.state, parties)
     settle(organization, target, reason)
@@ -144,16 +155,6 @@ async def move(
         session, f"organization.{target}", organization.id, actor_id=actor.account_id
     )
     return organization
-
-
-async def _managed(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
-    organization = await repository.find(session, organization_id, is_for_update=True)
-    return admitted(
-        session,
-        organization,
-        may_read=partial(may_read, actor),
-        may_touch=partial(may_manage, actor),
-    )
 
 
 async def _require_free_code(

@@ -76,13 +76,20 @@ async def enqueue(session: AsyncSession, operation: Operation, **arguments: Any)
     await session.flush()
 
 
-async def get(
-    session: AsyncSession, actor: Actor, operation_id: UUID, *, is_for_update: bool = False
-) -> Operation:
-    """The operation, if the actor asked for it or is an administrator."""
-    operation = await repository.find(session, operation_id, is_for_update=is_for_update)
+async def get(session: AsyncSession, actor: Actor, operation_id: UUID) -> Operation:
+    """The operation, if the actor may read it."""
+    operation = await repository.find(session, operation_id)
     if operation is None or not may_read(actor, operation.account_id):
         raise NotFound()
+    return operation
+
+
+async def get_managed(session: AsyncSession, actor: Actor, operation_id: UUID) -> Operation:
+    """The operation, locked: whoever may read it may also touch it."""
+    operation = await repository.find(session, operation_id, is_for_update=True)
+    if operation is None or not may_read(actor, operation.account_id):
+        raise NotFound()
+    meet(session, operation)
     return operation
 
 
@@ -99,8 +106,7 @@ async def search(
 
 async def cancel(session: AsyncSession, actor: Actor, operation_id: UUID) -> Operation:
     """Take waiting work out of the queue; tell running work to stop at its next safe point."""
-    operation = await get(session, actor, operation_id, is_for_update=True)
-    meet(session, operation)
+    operation = await get_managed(session, actor, operation_id)
     if operation.state not in LIVING:
         raise WrongState(verb="cancel", state=operation.state, allowed=sorted(LIVING))
     if operation.cancel_requested_at is not None:

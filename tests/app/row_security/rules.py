@@ -206,7 +206,7 @@ class Application:
         return found
 
     def _is_person_or_staff(self, record: Any) -> bool:
-        return experts.may_read_contact(self.actor, self._expert(record))
+        return experts.may_read_in_full(self.actor, self._expert(record))
 
     def _of_demand(self, demand: Demand) -> set[Party]:
         return demands.parties_of(self.actor, demand)
