@@ -103,5 +103,11 @@ async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Co
         return
     expert.is_matching_refused = not consent.is_given
     if expert.is_matching_refused and expert.state is ExpertState.IN_POOL:
-        actor_id, to = actor.account_id, ExpertState.SUSPENDED
-        await operations.enter(session, expert, to, REFUSED, verb="suspend", actor_id=actor_id)
+        await operations.enter(
+            session,
+            expert,
+            ExpertState.SUSPENDED,
+            REFUSED,
+            verb="suspend",
+            actor_id=actor.account_id,
+        )
