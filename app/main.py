@@ -61,7 +61,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.state.access_tokens = AccessTokens(
-        key=settings.secret_key.get_secret_value(), lifetime=settings.access_lifetime
+        key=settings.secret_key.get_secret_value(),
+        lifetime=settings.access_lifetime,
+        refresh_lifetime=settings.refresh_lifetime,
     )
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)

@@ -1,4 +1,4 @@
-"""Regions as scopes: a GB/T 2260 code covers every code that begins with its significant pairs."""
+"""Jurisdictions: the code of a region covers all codes that begin with its significant pairs."""
 
 from sqlalchemy import ColumnElement, exists, func, true
 from sqlalchemy.orm import InstrumentedAttribute
@@ -8,7 +8,7 @@ Condition = ColumnElement[bool]
 
 
 def prefix(region_code: str) -> str:
-    """The significant pairs of a six-digit code: 330000 → "33", 330700 → "3307".
+    """The significant pairs of a six-digit code (GB/T 2260): 330000 → "33", 330700 → "3307".
 
     >>> prefix("330782")
     '330782'
@@ -31,11 +31,11 @@ def parent(region_code: str) -> str:
     return significant[:-2].ljust(6, "0") if len(significant) > 2 else COUNTRY
 
 
-def covers(scope: str | None, region_code: str | None) -> bool:
-    """Whether `scope` (None: the whole country) includes a region; no region belongs to all."""
-    if scope is None or region_code is None:
+def covers(jurisdiction: str | None, region_code: str | None) -> bool:
+    """Whether a jurisdiction (None: the country) includes a region; no region belongs to all."""
+    if jurisdiction is None or region_code is None:
         return True
-    return region_code.startswith(prefix(scope))
+    return region_code.startswith(prefix(jurisdiction))
 
 
 def in_region(column: ColumnElement[str | None] | RegionColumn, region_code: str) -> Condition:
@@ -43,14 +43,18 @@ def in_region(column: ColumnElement[str | None] | RegionColumn, region_code: str
     return column.startswith(prefix(region_code), autoescape=True)
 
 
-def any_in_scope(column: InstrumentedAttribute[list[str]], scope: str | None) -> Condition:
-    """Rows of whose regions one lies in `scope`."""
+def any_in_jurisdiction(
+    column: InstrumentedAttribute[list[str]], jurisdiction: str | None
+) -> Condition:
+    """Rows of whose regions one lies in `jurisdiction`."""
     code = func.unnest(column).column_valued("code")
-    return exists().where(in_region(code, scope)) if scope else column != []
+    return exists().where(in_region(code, jurisdiction)) if jurisdiction else column != []
 
 
-def in_scope(column: ColumnElement[str | None] | RegionColumn, scope: str | None) -> Condition:
+def in_jurisdiction(
+    column: ColumnElement[str | None] | RegionColumn, jurisdiction: str | None
+) -> Condition:
     """The same rule as `covers`, in SQL."""
-    if scope is None:
+    if jurisdiction is None:
         return true()
-    return column.is_(None) | in_region(column, scope)
+    return column.is_(None) | in_region(column, jurisdiction)

@@ -2,35 +2,33 @@
 
 from sqlalchemy import ColumnElement, false, true
 
-from app.accounts.models import Account, Role
-from app.regions import covers, in_scope
-
-COORDINATOR_MANAGES = frozenset({Role.ENTERPRISE, Role.EXPERT})
+from app.accounts.models import MEMBERS, Account, Role
+from app.regions import covers, in_jurisdiction
 
 
 def may_manage(actor: Account, account: Account) -> bool:
-    """Administrators manage all; coordinators the enterprises and experts of their region."""
+    """Administrators manage all; coordinators the members of their region."""
     if actor.role is Role.ADMINISTRATOR:
         return True
     return (
         actor.role is Role.COORDINATOR
-        and account.role in COORDINATOR_MANAGES
+        and account.role in MEMBERS
         and covers(actor.region_code, account.region_code)
     )
 
 
-def visible(actor: Account) -> ColumnElement[bool]:
+def readable(actor: Account) -> ColumnElement[bool]:
     """The same rule as `may_manage`, in SQL."""
     if actor.role is Role.ADMINISTRATOR:
         return true()
-    return managed_role(actor.role) & in_scope(Account.region_code, actor.region_code)
+    return managed_role(actor.role) & in_jurisdiction(Account.region_code, actor.region_code)
 
 
 def managed_role(role: Role) -> ColumnElement[bool]:
     """Accounts whose role somebody of this role manages, wherever they are."""
     if role is Role.ADMINISTRATOR:
         return true()
-    return Account.role.in_(COORDINATOR_MANAGES) if role is Role.COORDINATOR else false()
+    return Account.role.in_(MEMBERS) if role is Role.COORDINATOR else false()
 
 
 def allowed_actions(actor: Account, account: Account) -> list[str]:

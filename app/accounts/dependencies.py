@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository
-from app.accounts.models import Account, ApiKey, Role
+from app.accounts.models import STAFF, Account, ApiKey, Role
 from app.accounts.secrets import AccessClaims, AccessTokensDep, digest
 from app.clock import now
 from app.database import SessionDep
@@ -19,7 +19,6 @@ from app.interface.language import Text
 from app.settings import SettingsDep
 
 API_KEY_PREFIX = "sk_"
-STAFF = frozenset({Role.ADMINISTRATOR, Role.COORDINATOR})
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -134,20 +133,20 @@ def with_role(*roles: Role) -> Callable[[Account], Coroutine[Any, Any, Account]]
     return check
 
 
-async def get_staff_person(
-    account: Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))],
-    person: SignedInAccount,
-) -> Account:
+StaffAccount = Annotated[Account, Depends(with_role(*STAFF))]
+AdministratorAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR))]
+
+
+async def get_staff_person(account: StaffAccount, person: SignedInAccount) -> Account:
     """Staff who signed in: a leaked key must not open a second way in."""
     return person
 
 
 async def get_administrating_person(
-    account: Annotated[Account, Depends(with_role(Role.ADMINISTRATOR))], person: SignedInAccount
+    account: AdministratorAccount, person: SignedInAccount
 ) -> Account:
     return person
 
 
-StaffAccount = Annotated[Account, Depends(with_role(Role.ADMINISTRATOR, Role.COORDINATOR))]
 SignedInStaffAccount = Annotated[Account, Depends(get_staff_person)]
 SignedInAdministratorAccount = Annotated[Account, Depends(get_administrating_person)]

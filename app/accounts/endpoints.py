@@ -76,10 +76,10 @@ router = conventional_router("accounts")
 @by_email
 @limited(RateClass.SIGN_IN, email_of=lambda values: values["data"].email)
 async def sign_in_with_password(
-    session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: SignIn
+    session: SessionDep, tokens: AccessTokensDep, data: SignIn
 ) -> Tokens | SecondStep:
     """登录 · Exchange e-mail and password for tokens, or for a challenge to the second step."""
-    return await sign_in.sign_in(session, tokens, settings.refresh_lifetime, data)
+    return await sign_in.sign_in(session, tokens, data)
 
 
 @router.post("/auth:finish-sign-in")
@@ -87,13 +87,11 @@ async def sign_in_with_password(
 async def finish_sign_in(
     session: SessionDep,
     tokens: AccessTokensDep,
-    settings: SettingsDep,
     moment: MomentDep,
     data: SignInFinish,
 ) -> Tokens:
     """登录第二步 · Exchange a challenge and a code of the authenticator, once, for tokens."""
-    lifetime = settings.refresh_lifetime
-    return await second_factor.finish_sign_in(session, tokens, lifetime, moment, data)
+    return await second_factor.finish_sign_in(session, tokens, moment, data)
 
 
 @router.get("/auth/providers")
@@ -115,22 +113,18 @@ async def finish_with_provider(
     session: SessionDep,
     providers: ProviderClientsDep,
     tokens: AccessTokensDep,
-    settings: SettingsDep,
     data: ProviderFinish,
 ) -> Tokens | SecondStep:
     """自登录服务方返回 · Exchange the provider's code for tokens, or for a challenge."""
-    lifetime = settings.refresh_lifetime
-    return await identities.sign_in(session, providers, tokens, lifetime, data)
+    return await identities.sign_in(session, providers, tokens, data)
 
 
 @router.post("/auth:refresh")
 @unkept
 @limited(RateClass.REFRESH)
-async def refresh_tokens(
-    session: SessionDep, tokens: AccessTokensDep, settings: SettingsDep, data: Refresh
-) -> Tokens:
+async def refresh_tokens(session: SessionDep, tokens: AccessTokensDep, data: Refresh) -> Tokens:
     """续期 · Exchange a refresh token, once, for new tokens; a second use ends the sign-in."""
-    return await sign_in.refresh(session, tokens, settings.refresh_lifetime, data.refresh_token)
+    return await sign_in.refresh(session, tokens, data.refresh_token)
 
 
 @router.post("/auth:sign-out", status_code=status.HTTP_204_NO_CONTENT)
@@ -175,12 +169,11 @@ async def update_me(session: SessionDep, account: CurrentAccount, data: MeUpdate
 async def change_password(
     session: SessionDep,
     tokens: AccessTokensDep,
-    settings: SettingsDep,
     account: SignedInAccount,
     data: PasswordChange,
 ) -> Tokens:
     """修改密码 · Set a new password; all tokens of the account end but the new ones."""
-    return await sign_in.change_password(session, tokens, settings.refresh_lifetime, account, data)
+    return await sign_in.change_password(session, tokens, account, data)
 
 
 @router.get("/me/second-factor")

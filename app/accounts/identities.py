@@ -4,7 +4,6 @@ An identity that nobody has linked never becomes an account's own by its e-mail 
 controls the mailbox at a provider would take the account over, its password notwithstanding.
 """
 
-from datetime import timedelta
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -68,7 +67,6 @@ async def sign_in(
     session: AsyncSession,
     clients: ProviderClients,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     data: ProviderFinish,
 ) -> Tokens | SecondStep:
     """Into the account that the identity is linked to, or into a new one if that is allowed."""
@@ -79,7 +77,7 @@ async def sign_in(
     account = known or await _new_account(session, provider, who)
     if not account.is_active:
         raise NotSignedIn(ENDED)
-    return await enter(session, tokens, refresh_lifetime, account, began_at)
+    return await enter(session, tokens, account, began_at)
 
 
 async def begin_link(clients: ProviderClients, account: Account, data: LinkStart) -> Authorization:

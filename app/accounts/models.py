@@ -20,6 +20,14 @@ class Role(StrEnum):
     EVALUATOR = "evaluator"
 
 
+# Who judges what is handed in, and so acts for no organization.
+STAFF = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})
+# Who has records of their own or of the organizations that they are members of.
+MEMBERS = frozenset({Role.ENTERPRISE, Role.EXPERT})
+# Who reads what the pools hold openly; everybody else sees their own records.
+POOL_READERS = STAFF | {Role.EVALUATOR}
+
+
 class Account(Record):
     """One person who signs in; `region_code` bounds what a coordinator may touch.
 

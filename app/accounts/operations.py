@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository
-from app.accounts.access import allowed_actions, may_manage, visible
+from app.accounts.access import allowed_actions, may_manage, readable
 from app.accounts.models import Account
 from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, AccountUpdate, MeUpdate
 from app.accounts.secrets import hash_password
@@ -55,7 +55,7 @@ async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Accoun
 
 async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[AccountBody]:
     return await pages.read(
-        repository.listed(query, visible(actor)),
+        repository.listed(query, readable(actor)),
         query=query,
         columns=SORTS,
         show=lambda account: show(actor, account),

@@ -94,9 +94,9 @@ async def find_by_email(session: AsyncSession, email: str) -> Account | None:
         return await session.scalar(select(Account).where(Account.email == email.lower()))
 
 
-def listed(query: AccountQuery, scope: ColumnElement[bool]) -> Select[Account]:
-    """Accounts inside `scope` that meet the filters."""
-    statement = select(Account).where(scope)
+def listed(query: AccountQuery, readable: ColumnElement[bool]) -> Select[Account]:
+    """Readable accounts that meet the filters."""
+    statement = select(Account).where(readable)
     if query.role is not None:
         statement = statement.where(Account.role == query.role)
     if query.region_code is not None:

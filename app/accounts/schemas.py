@@ -50,6 +50,9 @@ Password = Annotated[
 GivenPassword = Annotated[
     SecretStr, Field(max_length=128, examples=["demo-shuangku"]), AfterValidator(_encodable)
 ]
+OwnPassword = Annotated[
+    GivenPassword | None, Field(description="null only for accounts without one")
+]
 OneTimeCode = Annotated[
     str,
     opaque_of(100, min_length=20),
@@ -99,9 +102,7 @@ class SecondFactorBody(BaseModel):
 
 
 class SecondFactorEnrolment(Body):
-    password: GivenPassword | None = Field(
-        default=None, description="null only for accounts without one"
-    )
+    password: OwnPassword = None
 
 
 class Enrolment(BaseModel):
@@ -148,9 +149,7 @@ class ProviderStart(Body):
 
 
 class LinkStart(ProviderStart):
-    password: GivenPassword | None = Field(
-        default=None, description="null only for accounts without one"
-    )
+    password: OwnPassword = None
 
 
 class Authorization(BaseModel):
@@ -202,7 +201,7 @@ class Refresh(Body):
 
 
 class PasswordChange(Body):
-    current_password: GivenPassword
+    current_password: OwnPassword = None
     new_password: Password
 
 

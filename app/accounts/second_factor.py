@@ -90,7 +90,7 @@ async def confirm(
     session: AsyncSession, account: Account, moment: datetime, code: str
 ) -> RecoveryCodes:
     """Put the second factor in force; the codes for the day it is lost are shown this once."""
-    factor = await _found(session, account)
+    factor = await _get_locked(session, account)
     if factor.confirmed_at is not None:
         raise Conflict(Text("两步验证已启用", "There is a second factor already"))
     await _spend(session, factor, moment, code)
@@ -108,7 +108,7 @@ async def disable(
 ) -> None:
     """Needs the password and a code; a recovery code serves as well."""
     await require_password(account, data.password)
-    await _spend(session, await _found(session, account), moment, data.code)
+    await _spend(session, await _get_locked(session, account), moment, data.code)
     await _remove(session, account, "account.second_factor_disabled", account)
 
 
@@ -116,7 +116,7 @@ async def reset(session: AsyncSession, actor: Account, account: Account) -> None
     """Take the second factor from somebody who has lost it; all their sign-ins end."""
     if actor.id == account.id:
         raise Conflict(Text("请用验证码停用自己的两步验证", "Disable your own with a code"))
-    await _found(session, account)
+    await _get_locked(session, account)
     await end_sign_ins(session, account)
     await _remove(session, account, "account.second_factor_reset", actor)
 
@@ -124,7 +124,6 @@ async def reset(session: AsyncSession, actor: Account, account: Account) -> None
 async def finish_sign_in(
     session: AsyncSession,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     moment: datetime,
     data: SignInFinish,
 ) -> Tokens:
@@ -136,11 +135,11 @@ async def finish_sign_in(
     if not account.is_active or not account.has_second_factor:
         raise NotSignedIn(ENDED)
     auditing.identify(session, account.id, account.role)
-    await _spend(session, await _found(session, account), moment, data.code)
-    return await admit(session, tokens, refresh_lifetime, account)
+    await _spend(session, await _get_locked(session, account), moment, data.code)
+    return await admit(session, tokens, account)
 
 
-async def _found(session: AsyncSession, account: Account) -> SecondFactor:
+async def _get_locked(session: AsyncSession, account: Account) -> SecondFactor:
     """The account's second factor, locked: of parallel guesses each one is counted."""
     factor = await repository.find_second_factor(session, account.id, is_for_update=True)
     if factor is None:

@@ -65,10 +65,14 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessTokens:
-    """Signs and reads access tokens (JWT, HS256)."""
+    """Signs and reads access tokens (JWT, HS256).
+
+    refresh_lifetime: of the refresh tokens that are issued beside them.
+    """
 
     key: str
     lifetime: timedelta
+    refresh_lifetime: timedelta
     audience: str | None = None
 
     def challenges(self) -> "AccessTokens":

@@ -1,14 +1,15 @@
 """Sign-in with a password, and the rotating chain of refresh tokens."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.accounts import repository
 from app.accounts.models import Account, RefreshToken
-from app.accounts.schemas import GivenPassword, PasswordChange, SecondStep, SignIn, Tokens
+from app.accounts.schemas import PasswordChange, SecondStep, SignIn, Tokens
 from app.accounts.secrets import (
     CHALLENGE_LIFETIME,
     AccessTokens,
@@ -20,7 +21,7 @@ from app.accounts.secrets import (
 from app.changes import operations as changes
 from app.clock import now
 from app.interface import auditing
-from app.interface.errors import Invalid, NotSignedIn, invalid_field
+from app.interface.errors import NotSignedIn, invalid_field
 from app.interface.language import Text
 
 WRONG_PASSWORD = Text("邮箱或密码不正确", "The e-mail or the password is not right")
@@ -34,22 +35,19 @@ class TokenReused(NotSignedIn):
     keeps_work = True
 
 
-async def sign_in(
-    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, data: SignIn
-) -> Tokens | SecondStep:
+async def sign_in(session: AsyncSession, tokens: AccessTokens, data: SignIn) -> Tokens | SecondStep:
     began_at = now()
     account = await repository.find_by_email(session, data.email)
     stored = account.password_hash if account else None
     fits = await is_password(data.password.get_secret_value(), stored)
     if account is None or not fits or not account.is_active:
         raise NotSignedIn(WRONG_PASSWORD)
-    return await enter(session, tokens, refresh_lifetime, account, began_at)
+    return await enter(session, tokens, account, began_at)
 
 
 async def enter(
     session: AsyncSession,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     account: Account,
     began_at: datetime,
 ) -> Tokens | SecondStep:
@@ -63,22 +61,18 @@ async def enter(
             account.id, valid_from=account.tokens_valid_from, issued_at=began_at
         )
         return SecondStep(challenge=challenge, expires_in=int(CHALLENGE_LIFETIME.total_seconds()))
-    return await admit(session, tokens, refresh_lifetime, account)
+    return await admit(session, tokens, account)
 
 
-async def admit(
-    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, account: Account
-) -> Tokens:
+async def admit(session: AsyncSession, tokens: AccessTokens, account: Account) -> Tokens:
     """Begin a sign-in; refused for an account that was shut or got a new password meanwhile."""
     await repository.enter(session, account.id)
     if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
-    return _issue(session, tokens, account, uuid7(), refresh_lifetime)
+    return _issue(session, tokens, account, uuid7())
 
 
-async def refresh(
-    session: AsyncSession, tokens: AccessTokens, refresh_lifetime: timedelta, refresh_token: str
-) -> Tokens:
+async def refresh(session: AsyncSession, tokens: AccessTokens, refresh_token: str) -> Tokens:
     """New tokens for an unused refresh token; a used one ends the chain it belongs to."""
     link = await _enter_by_link(session, refresh_token)
     if link is None or link.revoked_at is not None or link.expires_at <= now():
@@ -91,7 +85,7 @@ async def refresh(
         await repository.revoke_family(session, link.family_id)
         raise TokenReused(ENDED)
     link.used_at = now()
-    return _issue(session, tokens, account, link.family_id, refresh_lifetime)
+    return _issue(session, tokens, account, link.family_id)
 
 
 async def _enter_by_link(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
@@ -111,31 +105,27 @@ async def sign_out(session: AsyncSession, refresh_token: str) -> None:
 async def change_password(
     session: AsyncSession,
     tokens: AccessTokens,
-    refresh_lifetime: timedelta,
     account: Account,
     data: PasswordChange,
 ) -> Tokens:
-    """Set a new password and end every other sign-in; the caller goes on with new tokens."""
-    if not await is_password(data.current_password.get_secret_value(), account.password_hash):
-        raise _wrong_password("/current_password")
+    """Set a new password, or a first one, and end every other sign-in; the caller goes on."""
+    await require_password(account, data.current_password, "/current_password")
     await set_password(session, account, data.new_password.get_secret_value(), account.id)
-    return _issue(session, tokens, account, uuid7(), refresh_lifetime)
+    return _issue(session, tokens, account, uuid7())
 
 
-async def require_password(account: Account, given: GivenPassword | None) -> None:
-    """Before a way into the account changes; somebody without a password has signed in, no more.
+async def require_password(
+    account: Account, given: SecretStr | None, pointer: str = "/password"
+) -> None:
+    """Once more before what cannot be undone; of whoever has none, being signed in is enough.
 
     Raises Invalid.
     """
     if not account.has_password:
         return
     if given is None or not await is_password(given.get_secret_value(), account.password_hash):
-        raise _wrong_password("/password")
-
-
-def _wrong_password(pointer: str) -> Invalid:
-    message = ("当前密码不正确", "The current password is not right")
-    return invalid_field(pointer, "wrong_password", *message)
+        message = ("当前密码不正确", "The current password is not right")
+        raise invalid_field(pointer, "wrong_password", *message)
 
 
 async def set_password(
@@ -157,7 +147,6 @@ def _issue(
     tokens: AccessTokens,
     account: Account,
     family_id: UUID,
-    refresh_lifetime: timedelta,
 ) -> Tokens:
     secret = new_secret()
     session.add(
@@ -165,7 +154,7 @@ def _issue(
             account_id=account.id,
             family_id=family_id,
             token_hash=digest(secret),
-            expires_at=now() + refresh_lifetime,
+            expires_at=now() + tokens.refresh_lifetime,
         )
     )
     return Tokens(

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, or_
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.workflow import TRANSITIONS, editable_states
 from app.organizations.actors import Actor
-from app.regions import in_scope
+from app.regions import in_jurisdiction
 from app.transitions import Party, possible_verbs
 
 
@@ -30,7 +30,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     own = Achievement.organization_id.in_(actor.organization_ids)
     if not actor.is_staff:
         return or_(published, own)
-    return or_(published, own, in_scope(Achievement.region_code, actor.scope))
+    return or_(published, own, in_jurisdiction(Achievement.region_code, actor.jurisdiction))
 
 
 def allowed_actions(actor: Actor, achievement: Achievement) -> list[str]:

@@ -18,15 +18,14 @@ from app.achievements.schemas import (
     AchievementSummary,
     AchievementUpdate,
 )
-from app.achievements.workflow import TRANSITIONS, editable_states
+from app.achievements.workflow import TRANSITIONS, editable_states, settle
 from app.changes import operations as changes
-from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
+from app.interface.errors import Conflict, Forbidden, NotFound, WrongState
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
-from app.organizations import access as organization_access
-from app.organizations import repository as organization_repository
+from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.search import search_vector
 from app.transitions import next_state
@@ -96,7 +95,9 @@ async def update(
     wanted = data.changes()
     await apply(session, actor, achievement, wanted)
     if not parties_of(actor, achievement):
-        raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
+        raise Forbidden(
+            Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
+        )
     if achievement.state in OPEN_STATES:
         require_publishable(achievement)
     index_text(achievement)
@@ -119,7 +120,7 @@ async def move(
     target = next_state(TRANSITIONS, verb, achievement.state, parties)
     if target in OPEN_STATES:
         require_publishable(achievement)
-    achievement.state, achievement.state_reason = target, reason
+    settle(achievement, target, reason)
     await changes.append(
         session,
         f"achievement.{target}",
@@ -133,16 +134,8 @@ async def move(
 async def apply(
     session: AsyncSession, actor: Actor, achievement: Achievement, values: Mapping[str, Any]
 ) -> None:
-    """Set fields; an organization given by id, which the actor may read, lends its name."""
-    changed = dict(values)
-    if organization_id := values.get("organization_id"):
-        organization = await organization_repository.find(session, organization_id)
-        if organization is None or not organization_access.may_read(actor, organization):
-            raise invalid_field(
-                "/organization_id", "unknown_organization", "没有此机构", "No such organization"
-            )
-        changed["organization_name"] = organization.name
-    for name, value in changed.items():
+    """Set fields; see `organizations.with_lent_name`."""
+    for name, value in (await organizations.with_lent_name(session, actor, values)).items():
         setattr(achievement, name, value)
 
 

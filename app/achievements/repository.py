@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import queries
 from app.achievements.models import Achievement
 from app.achievements.schemas import AchievementQuery
 from app.reference.codes import branches
@@ -19,14 +20,8 @@ EQUAL = ("organization_id", "technology_field", "level", "stage", "form", "state
 async def find(
     session: AsyncSession, achievement_id: UUID, *, is_for_update: bool = False
 ) -> Achievement | None:
-    """The achievement; for update locked, unless the scope may only read."""
-    found = await session.get(
-        Achievement,
-        achievement_id,
-        with_for_update=is_for_update or None,
-        populate_existing=is_for_update,
-    )
-    return await find(session, achievement_id) if found is None and is_for_update else found
+    """The achievement; see `queries.find`."""
+    return await queries.find(session, Achievement, achievement_id, is_for_update=is_for_update)
 
 
 async def is_taken(session: AsyncSession, external_id: str) -> bool:
@@ -36,12 +31,10 @@ async def is_taken(session: AsyncSession, external_id: str) -> bool:
         return await session.scalar(taken) is not None
 
 
-def listed(query: AchievementQuery, scope: ColumnElement[bool]) -> Select[Achievement]:
-    """Achievements inside `scope` that meet the filters."""
-    statement = select(Achievement).where(scope).execution_options(**INDEXED)
-    for name in EQUAL:
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Achievement, name) == wanted)
+def listed(query: AchievementQuery, readable: ColumnElement[bool]) -> Select[Achievement]:
+    """Readable achievements that meet the filters."""
+    statement = select(Achievement).where(readable).execution_options(**INDEXED)
+    statement = statement.where(*queries.equals(Achievement, query, EQUAL))
     if query.industry_code is not None:
         parts = branches("industries", query.industry_code)
         statement = statement.where(Achievement.industry_code.in_(parts))

@@ -1,5 +1,6 @@
 """An achievement's way into the pool and out of it."""
 
+from app.achievements.models import Achievement
 from app.achievements.models import AchievementState as S
 from app.transitions import Party, Transition
 
@@ -39,3 +40,8 @@ EDITABLE = {
 def editable_states(parties: set[Party]) -> frozenset[S]:
     """The states in which any of these parties may edit."""
     return frozenset().union(*(EDITABLE.get(party, frozenset()) for party in parties))
+
+
+def settle(achievement: Achievement, state: S, reason: str = "") -> None:
+    """Put the achievement into a state; the reason of the state before goes."""
+    achievement.state, achievement.state_reason = state, reason

@@ -21,9 +21,7 @@ from app.audit.schemas import (
     SealQuery,
 )
 from app.audit.verification import Fault, fault_of
-from app.demands import access as demand_access
 from app.demands import operations as demands
-from app.experts import access as expert_access
 from app.experts import operations as experts
 from app.interface.auditing import hash_email
 from app.interface.errors import Forbidden, NotFound, invalid_field
@@ -82,9 +80,7 @@ async def readings_of_expert(
     pages: Pages, actor: Actor, expert_id: UUID, query: ReadingQuery
 ) -> Page[ReadingBody]:
     """Who read the expert's contact, for whoever may read it, too."""
-    expert = await experts.get(pages.session, actor, expert_id)
-    if not expert_access.may_read_contact(actor, expert):
-        raise Forbidden()
+    await experts.get_in_full(pages.session, actor, expert_id)
     return await _readings(pages, expert_id, OF_EXPERT, query)
 
 
@@ -92,9 +88,7 @@ async def readings_of_demand(
     pages: Pages, actor: Actor, demand_id: UUID, query: ReadingQuery
 ) -> Page[ReadingBody]:
     """Who read the demand in full, contact included, for whoever may read it so, too."""
-    demand = await demands.get(pages.session, actor, demand_id)
-    if not demand_access.may_read_in_full(actor, demand):
-        raise Forbidden()
+    await demands.get_in_full(pages.session, actor, demand_id)
     return await _readings(pages, demand_id, OF_DEMAND, query)
 
 

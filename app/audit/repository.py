@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import queries
 from app.accounts.models import Account
 from app.audit.models import AuditSeal
 from app.audit.schemas import AuditOutcome, AuditQuery
@@ -49,9 +50,7 @@ async def changes_of(session: AsyncSession, entry: AuditEntry) -> Sequence[Chang
 def listed(query: AuditQuery, *, email_hash: bytes | None = None) -> Select[AuditEntry]:
     """Entries that meet the filters; with `email_hash` the attempts on that address."""
     statement = select(AuditEntry)
-    for name in EQUALS:
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(AuditEntry, name) == wanted)
+    statement = statement.where(*queries.equals(AuditEntry, query, EQUALS))
     if query.record_id is not None:
         statement = statement.where(AuditEntry.record_ids.contains([query.record_id]))
     if query.outcome is not None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository, writing
 from app.bulk.importers import importer_of
-from app.bulk.importers.importer import AnyImporter, require_scope
+from app.bulk.importers.importer import AnyImporter, require_jurisdiction
 from app.bulk.models import ImportKind
 from app.bulk.parsing import NumberedRow
 from app.bulk.report import Outcome, RowResult, rejected, rejected_by
@@ -145,7 +145,7 @@ class _Chunk:
         record: Record,
         histories: dict[UUID, History],
     ) -> RowResult:
-        require_scope(self.load.actor, getattr(record, "region_code"))  # noqa: B009
+        require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
         history, fingerprint = histories.get(record.id), numbered.row.fingerprint()
         if (history is None or history.is_edited_since) and not self.load.is_overwriting:
             return rejected(numbered.number, EDITED)
@@ -165,7 +165,7 @@ class _Chunk:
         if state not in importer.editable:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
         await importer.update(record, numbered.row)
-        require_scope(self.load.actor, getattr(record, "region_code"))  # noqa: B009
+        require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
         if state == importer.pool and (refusals := _refusals(importer.faults(record))):
             raise Invalid(errors=refusals)
         self._happened(importer, "updated", record)

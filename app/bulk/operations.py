@@ -5,10 +5,8 @@ from functools import partial
 from uuid import UUID
 
 from anyio import to_thread
-from sqlalchemy import ColumnElement, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Role
 from app.bulk import repository
 from app.bulk.models import Import, ImportKind, ImportMode
 from app.bulk.reading import open_table
@@ -20,6 +18,7 @@ from app.interface.errors import NotFound
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import SERVICE, Actor
 from app.progress import operations as progress
+from app.progress.access import may_read, readable
 from app.progress.following import follow
 from app.progress.models import Operation
 from app.scopes import Scope, Sessions, within
@@ -79,40 +78,26 @@ async def import_file(sessions: Sessions, upload: Upload, tell: Progress = silen
 
 async def get(session: AsyncSession, actor: Actor, import_id: UUID) -> ImportBody:
     """The import with its report."""
-    return ImportBody.of(await _found(session, actor, import_id))
+    return ImportBody.of(await _get(session, actor, import_id))
 
 
 async def rejected_rows(session: AsyncSession, actor: Actor, import_id: UUID) -> bytes:
     """The report as a CSV file for spreadsheets."""
-    import_ = await _found(session, actor, import_id)
+    import_ = await _get(session, actor, import_id)
     return as_csv(import_.report, is_cut=import_.is_report_cut)
 
 
 async def search(pages: Pages, actor: Actor, query: ImportQuery) -> Page[ImportSummary]:
     return await pages.read(
-        repository.listed(query, _readable(actor)),
+        repository.listed(query, readable(actor, Import.account_id)),
         query=query,
         columns=SORTS,
         show=ImportSummary.of,
     )
 
 
-async def _found(session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
+async def _get(session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
     import_ = await repository.find_with_report(session, import_id)
-    if import_ is None or not _may_read(actor, import_):
+    if import_ is None or not may_read(actor, import_.account_id):
         raise NotFound()
     return import_
-
-
-def _may_read(actor: Actor, import_: Import) -> bool:
-    """One's own; administrators read all. A report may show what lies outside a region."""
-    return _reads_all(actor) or import_.account_id == actor.account_id
-
-
-def _readable(actor: Actor) -> ColumnElement[bool]:
-    """The same rule as `_may_read`, in SQL."""
-    return true() if _reads_all(actor) else Import.account_id == actor.account_id
-
-
-def _reads_all(actor: Actor) -> bool:
-    return actor.role is Role.ADMINISTRATOR

@@ -30,10 +30,6 @@ class History:
     is_edited_since: bool
 
 
-async def find(session: AsyncSession, import_id: UUID) -> Import | None:
-    return await session.get(Import, import_id)
-
-
 async def find_with_report(session: AsyncSession, import_id: UUID) -> Import | None:
     return await session.get(
         Import, import_id, options=[undefer(Import.report)], populate_existing=True
@@ -47,8 +43,8 @@ async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | 
     )
 
 
-def listed(query: ImportQuery, scope: ColumnElement[bool]) -> Select[Import]:
-    statement = select(Import).where(scope)
+def listed(query: ImportQuery, readable: ColumnElement[bool]) -> Select[Import]:
+    statement = select(Import).where(readable)
     if query.kind is not None:
         statement = statement.where(Import.kind == query.kind)
     if query.state is not None:

@@ -1,10 +1,13 @@
 """The staff's desk: what waits for whom, and what to do about failed jobs."""
 
+from dataclasses import asdict
+
 from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
 from app.console import repository
+from app.console.repository import Waiting
 from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, QueueQuery, TaskKind
 from app.interface.errors import Conflict, NotFound, WrongState
 from app.interface.language import Text
@@ -13,20 +16,32 @@ from app.progress import operations as progress
 from app.progress import repository as progress_repository
 from app.progress.models import Operation
 
+# Where the record is that a task is about.
+PATHS = {
+    TaskKind.VERIFY_ORGANIZATION: "/api/v1/organizations/{}",
+    TaskKind.DECIDE_MEMBERSHIP: "/api/v1/memberships/{}",
+    TaskKind.ISSUE_PASSWORD_RESET: "/api/v1/accounts/{}",
+    TaskKind.REVIEW_EXPERT: "/api/v1/experts/{}",
+    TaskKind.REVIEW_ACHIEVEMENT: "/api/v1/achievements/{}",
+    TaskKind.REVIEW_DEMAND: "/api/v1/demands/{}",
+    TaskKind.ANSWER_MATCH_REVIEW: "/api/v1/match-reviews/{}",
+}
+
 
 async def read_queue(session: AsyncSession, actor: Actor, query: QueueQuery) -> Queue:
-    rows = await repository.waiting(session, actor, query)
+    found = await repository.waiting(session, actor, query)
     return Queue(
         counts=await repository.counts(session, actor, query.level),
-        items=[
-            QueueItem(**row._mapping, path=repository.path_of(TaskKind(row.kind), row.record_id))
-            for row in rows
-        ],
+        items=[_show(item) for item in found],
     )
 
 
+def _show(item: Waiting) -> QueueItem:
+    return QueueItem(**asdict(item), path=PATHS[item.kind].format(item.record_id))
+
+
 async def list_jobs(session: AsyncSession, query: JobQuery) -> list[JobBody]:
-    return [JobBody.model_validate(row) for row in await repository.jobs(session, query)]
+    return [JobBody.model_validate(job) for job in await repository.jobs(session, query)]
 
 
 async def retry_job(session: AsyncSession, actor: Actor, job_id: int) -> Operation:

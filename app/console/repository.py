@@ -1,6 +1,8 @@
 """Every SELECT of the staff's desk."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,8 @@ from app.accounts.access import managed_role
 from app.accounts.models import Account, PasswordReset
 from app.achievements.models import Achievement, AchievementState
 from app.console.schemas import JobQuery, Level, QueueQuery, TaskKind
-from app.demands.access import CARRIED_BY, in_staffs_scope
+from app.database import JsonObject
+from app.demands.access import CARRIED_BY, in_staffs_jurisdiction
 from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
 from app.experts.models import Expert, ExpertState
@@ -23,18 +26,30 @@ from app.organizations.models import (
     Organization,
     OrganizationState,
 )
-from app.regions import COUNTRY, RegionColumn, in_scope
+from app.regions import COUNTRY, RegionColumn, in_jurisdiction
 
 EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
 
 
-async def waiting(session: AsyncSession, actor: Actor, query: QueueQuery) -> Sequence[Any]:
-    """Rows of (kind, record_id, title, state, waiting_since), oldest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A record that waits for the staff."""
+
+    kind: TaskKind
+    record_id: UUID
+    title: str
+    state: str
+    waiting_since: datetime
+
+
+async def waiting(session: AsyncSession, actor: Actor, query: QueueQuery) -> Sequence[Waiting]:
+    """What waits, oldest first."""
     everything = _everything(actor, query.level)
     statement = select(everything).order_by(everything.c.waiting_since, everything.c.record_id)
     if query.kind is not None:
         statement = statement.where(everything.c.kind == query.kind.value)
-    return (await session.execute(statement.limit(query.limit))).all()
+    found = await session.execute(statement.limit(query.limit))
+    return [Waiting(**{**row, "kind": TaskKind(row["kind"])}) for row in found.mappings()]
 
 
 async def counts(session: AsyncSession, actor: Actor, level: Level) -> dict[TaskKind, int]:
@@ -70,15 +85,15 @@ def _row(kind: TaskKind, record_id: Any, title: Any, state: Any, since: Any) -> 
 def _reaches(column: RegionColumn, actor: Actor, level: Level) -> ColumnElement[bool]:
     """Whether a record's region is the actor's, or lies in it."""
     if level == "own":
-        return column.in_([actor.scope or COUNTRY])
-    return in_scope(column, actor.scope)
+        return column.in_([actor.jurisdiction or COUNTRY])
+    return in_jurisdiction(column, actor.jurisdiction)
 
 
 def _carries(actor: Actor, level: Level) -> ColumnElement[bool]:
     """Whether a demand waits for the actor's level, or for one below it."""
     if level == "own":
-        return CARRIED_BY.in_([actor.scope or COUNTRY])
-    return in_staffs_scope(actor)
+        return CARRIED_BY.in_([actor.jurisdiction or COUNTRY])
+    return in_staffs_jurisdiction(actor)
 
 
 def _organizations(actor: Actor, level: Level) -> Select[Any]:
@@ -145,37 +160,37 @@ def _match_reviews(actor: Actor, level: Level) -> Select[Any]:
     )
 
 
-JOBS = """
-    SELECT id, task_name AS task, status::text AS status, attempts, args AS arguments, scheduled_at
-    FROM procrastinate_jobs
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the queue keeps it."""
+
+    id: int
+    task: str
+    status: str
+    attempts: int
+    arguments: JsonObject
+    scheduled_at: datetime | None
+
+
+COLUMNS = "id, task_name AS task, status::text, attempts, args AS arguments, scheduled_at"
+JOBS = text(
+    f"""
+    SELECT {COLUMNS} FROM procrastinate_jobs
     WHERE (CAST(:status AS text) IS NULL OR status::text = :status)
       AND (CAST(:before_id AS bigint) IS NULL OR id < :before_id)
     ORDER BY id DESC LIMIT :limit
-"""
+    """
+)
+JOB = text(f"SELECT {COLUMNS} FROM procrastinate_jobs WHERE id = :id FOR UPDATE")
 
 
-async def jobs(session: AsyncSession, query: JobQuery) -> Sequence[Any]:
+async def jobs(session: AsyncSession, query: JobQuery) -> Sequence[Job]:
     """Jobs, latest first."""
-    return (await session.execute(text(JOBS), query.model_dump())).all()
+    found = await session.execute(JOBS, query.model_dump())
+    return [Job(**row) for row in found.mappings()]
 
 
-async def find_job(session: AsyncSession, job_id: int) -> Any | None:
+async def find_job(session: AsyncSession, job_id: int) -> Job | None:
     """The job, locked."""
-    statement = JOBS.replace("ORDER BY id DESC LIMIT :limit", "AND id = :id FOR UPDATE")
-    values = {"status": None, "before_id": None, "id": job_id}
-    return (await session.execute(text(statement), values)).one_or_none()
-
-
-PATHS = {
-    TaskKind.VERIFY_ORGANIZATION: "/api/v1/organizations/{}",
-    TaskKind.DECIDE_MEMBERSHIP: "/api/v1/memberships/{}",
-    TaskKind.ISSUE_PASSWORD_RESET: "/api/v1/accounts/{}",
-    TaskKind.REVIEW_EXPERT: "/api/v1/experts/{}",
-    TaskKind.REVIEW_ACHIEVEMENT: "/api/v1/achievements/{}",
-    TaskKind.REVIEW_DEMAND: "/api/v1/demands/{}",
-    TaskKind.ANSWER_MATCH_REVIEW: "/api/v1/match-reviews/{}",
-}
-
-
-def path_of(kind: TaskKind, record_id: UUID) -> str:
-    return PATHS[kind].format(record_id)
+    found = (await session.execute(JOB, {"id": job_id})).mappings().one_or_none()
+    return None if found is None else Job(**found)

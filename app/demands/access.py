@@ -2,10 +2,11 @@
 
 from sqlalchemy import ColumnElement, func, or_
 
+from app.accounts.models import POOL_READERS
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
-from app.organizations.actors import POOL_READERS, Actor
-from app.regions import any_in_scope, in_scope
+from app.organizations.actors import Actor
+from app.regions import any_in_jurisdiction, in_jurisdiction
 from app.transitions import Party, possible_verbs
 
 # Who may change it; a partner reads it in full and looks for experts.
@@ -55,13 +56,16 @@ def readable_in_full(actor: Actor) -> ColumnElement[bool]:
     own = Demand.organization_id.in_(actor.organization_ids)
     if not actor.is_staff:
         return own
-    shared = any_in_scope(Demand.shared_region_codes, actor.scope)
-    return or_(own, in_staffs_scope(actor), shared)
+    shared = any_in_jurisdiction(Demand.shared_region_codes, actor.jurisdiction)
+    return or_(own, in_staffs_jurisdiction(actor), shared)
 
 
-def in_staffs_scope(actor: Actor) -> ColumnElement[bool]:
+def in_staffs_jurisdiction(actor: Actor) -> ColumnElement[bool]:
     """Demands that the actor, who is staff, manages."""
-    return or_(in_scope(Demand.region_code, actor.scope), in_scope(CARRIED_BY, actor.scope))
+    return or_(
+        in_jurisdiction(Demand.region_code, actor.jurisdiction),
+        in_jurisdiction(CARRIED_BY, actor.jurisdiction),
+    )
 
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:

@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import now
 from app.demands import repository
 from app.demands.access import (
     MANAGING,
@@ -20,14 +19,14 @@ from app.demands.access import (
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
-from app.demands.workflow import EDITABLE, TRANSITIONS
+from app.demands.workflow import EDITABLE, TRANSITIONS, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
 from app.organizations import access as organization_access
-from app.organizations import repository as organization_repository
+from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.search import search_vector
@@ -79,6 +78,14 @@ async def get(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
     return demand
 
 
+async def get_in_full(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
+    """The demand, if the actor may read all of it; Forbidden for who reads its summary."""
+    demand = await get(session, actor, demand_id)
+    if not may_read_in_full(actor, demand):
+        raise Forbidden()
+    return demand
+
+
 async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
     """The demand, locked, if the actor may touch it."""
     demand = await repository.find(session, demand_id, is_for_update=True)
@@ -92,9 +99,9 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
 
 async def search(pages: Pages, actor: Actor, query: DemandQuery) -> Page[DemandBody]:
     """Demands the actor may read; by what only the full text holds, of those readable in full."""
-    scope = readable_in_full(actor) if query.asks_for_full_text else readable(actor)
+    rule = readable_in_full if query.asks_for_full_text else readable
     return await pages.read(
-        repository.listed(query, scope),
+        repository.listed(query, rule(actor)),
         query=query,
         columns=SORTS,
         show=lambda demand: show(actor, demand),
@@ -132,20 +139,8 @@ async def move(
     target = next_state(TRANSITIONS, verb, demand.state, parties_of(actor, demand))
     if verb in NEED_COMPLETE and (found := faults(demand)):
         raise Invalid(errors=found)
-    return await enter(session, actor, demand, target, reason)
-
-
-async def enter(
-    session: AsyncSession, actor: Actor, demand: Demand, state: DemandState, reason: str = ""
-) -> Demand:
-    """Put the demand into a state, stamp its time, and tell the followers."""
-    demand.state, demand.state_reason = state, reason
-    if state is DemandState.SUBMITTED:
-        demand.submitted_at = now()
-    if state is DemandState.PUBLISHED:
-        demand.published_at = now()
-        demand.public_summary = demand.public_summary or demand.title
-    await changes.append(session, f"demand.{state}", demand.id, actor_id=actor.account_id)
+    settle(demand, target, reason)
+    await changes.append(session, f"demand.{target}", demand.id, actor_id=actor.account_id)
     return demand
 
 
@@ -166,11 +161,7 @@ async def _organization_of(
         (organization_id,) = actor.organization_ids
     if organization_id is None:
         raise invalid_field("/organization_id", "missing", "请指明机构", "Name the organization")
-    organization = await organization_repository.find(session, organization_id)
-    if organization is None:
-        raise invalid_field(
-            "/organization_id", "unknown_organization", "没有此机构", "No such organization"
-        )
+    organization = await organizations.get_named(session, actor, organization_id)
     if not organization_access.may_manage(actor, organization):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
     return organization

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import queries
 from app.demands.models import Demand, Handover
 from app.demands.schemas import DemandQuery
 from app.reference.codes import branches
@@ -19,14 +20,8 @@ EQUALS = ("state", "organization_id", "technology_field", "is_open_bid")
 async def find(
     session: AsyncSession, demand_id: UUID, *, is_for_update: bool = False
 ) -> Demand | None:
-    """The demand with its organization; for update locked, unless the scope may only read."""
-    found = await session.get(
-        Demand,
-        demand_id,
-        with_for_update={"of": Demand} if is_for_update else None,
-        populate_existing=is_for_update,
-    )
-    return await find(session, demand_id) if found is None and is_for_update else found
+    """The demand with its organization; see `queries.find`."""
+    return await queries.find(session, Demand, demand_id, is_for_update=is_for_update)
 
 
 async def is_taken(session: AsyncSession, external_id: str) -> bool:
@@ -41,12 +36,10 @@ async def find_many(session: AsyncSession, demand_ids: Sequence[UUID]) -> Sequen
     return (await session.scalars(select(Demand).where(Demand.id.in_(demand_ids)))).all()
 
 
-def listed(query: DemandQuery, scope: ColumnElement[bool]) -> Select[Demand]:
-    """Demands inside `scope` that meet the filters."""
-    statement = select(Demand).where(scope).execution_options(**INDEXED)
-    for name in EQUALS:
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Demand, name) == wanted)
+def listed(query: DemandQuery, readable: ColumnElement[bool]) -> Select[Demand]:
+    """Readable demands that meet the filters."""
+    statement = select(Demand).where(readable).execution_options(**INDEXED)
+    statement = statement.where(*queries.equals(Demand, query, EQUALS))
     if query.industry_code is not None:
         parts = branches("industries", query.industry_code)
         statement = statement.where(Demand.industry_code.in_(parts))

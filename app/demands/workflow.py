@@ -1,5 +1,7 @@
 """A demand's way from the enterprise's draft to publication."""
 
+from app.clock import now
+from app.demands.models import Demand
 from app.demands.models import DemandState as S
 from app.transitions import Party, Transition
 
@@ -33,3 +35,14 @@ EDITABLE = frozenset({S.DRAFT, S.RETURNED})
 
 # What passes between the levels: a draft is still the enterprise's own.
 HANDED_ON = UNDER_REVIEW | {S.PUBLISHED}
+
+
+def settle(demand: Demand, state: S, reason: str = "") -> None:
+    """Put the demand into a state, and stamp its time; the reason of the state before goes."""
+    demand.state, demand.state_reason = state, reason
+    if state is S.SUBMITTED:
+        demand.submitted_at = now()
+    if state is S.PUBLISHED:
+        demand.published_at = now()
+        demand.submitted_at = demand.submitted_at or demand.published_at
+        demand.public_summary = demand.public_summary or demand.title

@@ -2,10 +2,11 @@
 
 from sqlalchemy import ColumnElement, or_
 
+from app.accounts.models import POOL_READERS
 from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, TRANSITIONS
-from app.organizations.actors import POOL_READERS, Actor
-from app.regions import in_scope
+from app.organizations.actors import Actor
+from app.regions import in_jurisdiction
 from app.transitions import Party, possible_verbs
 
 
@@ -38,11 +39,11 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     in_pool = Expert.state == ExpertState.IN_POOL
     if not actor.is_staff:
         return or_(own, in_pool)
-    return or_(own, in_pool, in_scope(Expert.region_code, actor.scope))
+    return or_(own, in_pool, in_jurisdiction(Expert.region_code, actor.jurisdiction))
 
 
-def may_read_contact(actor: Actor, expert: Expert) -> bool:
-    """Only the expert, and the staff of the expert's region."""
+def may_read_in_full(actor: Actor, expert: Expert) -> bool:
+    """Contact, consents and all else that is held: the expert, and the staff of the region."""
     return bool(parties_of(actor, expert) & {Party.PERSON, Party.STAFF})
 
 

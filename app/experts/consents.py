@@ -20,7 +20,7 @@ from app.experts.models import (
     ExpertState,
 )
 from app.experts.schemas import ConsentBody, ConsentDeclaration, ConsentQuery, PurposeBody
-from app.interface.errors import Forbidden, invalid_field
+from app.interface.errors import invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import Actor
@@ -54,7 +54,7 @@ async def declare(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ConsentDeclaration
 ) -> ConsentBody:
     """Keep a declaration by the expert, or by staff who hold it in writing, and obey it."""
-    expert = await operations.get_managed(session, actor, expert_id)
+    expert = await operations.get_managed_in_full(session, actor, expert_id)
     if data.text_version != TEXT_VERSION:
         raise invalid_field(
             "/text_version",
@@ -62,16 +62,16 @@ async def declare(
             "告知文本已更新，请重新阅读",
             "The text has changed; read it again",
         )
+    is_own = Party.PERSON in parties_of(actor, expert)
     consent = Consent(
         expert_id=expert.id,
         purpose=data.purpose,
         is_given=data.is_given,
-        source=_source(parties_of(actor, expert)),
+        source=ConsentSource.ONLINE if is_own else ConsentSource.WRITTEN,
         text_version=data.text_version,
         declared_by_id=actor.account_id,
     )
     session.add(consent)
-    _obey(expert, consent)
     await changes.append(
         session,
         "expert.consent_declared",
@@ -79,6 +79,7 @@ async def declare(
         actor_id=actor.account_id,
         data={"purpose": data.purpose, "is_given": data.is_given},
     )
+    await _obey(session, actor, expert, consent)
     return ConsentBody.of(consent)
 
 
@@ -86,8 +87,7 @@ async def search(
     pages: Pages, actor: Actor, expert_id: UUID, query: ConsentQuery
 ) -> Page[ConsentBody]:
     """All declarations, for the expert and the staff of the region."""
-    expert = await operations.get(pages.session, actor, expert_id)
-    _source(parties_of(actor, expert))
+    await operations.get_in_full(pages.session, actor, expert_id)
     return await pages.read(
         repository.listed_consents(expert_id, query),
         query=query,
@@ -96,19 +96,18 @@ async def search(
     )
 
 
-def _source(parties: set[Party]) -> ConsentSource:
-    if Party.PERSON in parties:
-        return ConsentSource.ONLINE
-    if Party.STAFF in parties:
-        return ConsentSource.WRITTEN
-    raise Forbidden()
-
-
-def _obey(expert: Expert, consent: Consent) -> None:
+async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Consent) -> None:
     """Who refuses to be matched leaves the pool at once; who allows it again waits for staff."""
     if consent.purpose is ConsentPurpose.EXTERNAL_ENCODING:
         expert.is_external_encoding_allowed = consent.is_given
         return
     expert.is_matching_refused = not consent.is_given
     if expert.is_matching_refused and expert.state is ExpertState.IN_POOL:
-        expert.state, expert.state_reason = ExpertState.SUSPENDED, REFUSED
+        await operations.enter(
+            session,
+            expert,
+            ExpertState.SUSPENDED,
+            REFUSED,
+            verb="suspend",
+            actor_id=actor.account_id,
+        )

@@ -7,16 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import now
 from app.experts import operations, repository
-from app.experts.access import may_read_contact
 from app.experts.models import Expert, ExpertContact
 from app.experts.schemas import ContactBody, ContactFields
-from app.interface.errors import Forbidden
 from app.organizations.actors import Actor
 
 
 async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactBody:
     """The contact data; the audit log keeps who read them."""
-    expert = _entitled(actor, await operations.get(session, actor, expert_id))
+    expert = await operations.get_in_full(session, actor, expert_id)
     contact = await repository.find_contact(session, expert.id)
     return _show(expert, contact or ExpertContact(phone="", email=""))
 
@@ -24,7 +22,7 @@ async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactB
 async def replace(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ContactFields
 ) -> ContactBody:
-    expert = _entitled(actor, await operations.get_managed(session, actor, expert_id))
+    expert = await operations.get_managed_in_full(session, actor, expert_id)
     contact = await store(session, expert, data)
     await changes.append(session, "expert.contact_updated", expert.id, actor_id=actor.account_id)
     return _show(expert, contact)
@@ -45,9 +43,3 @@ def _show(expert: Expert, contact: ExpertContact) -> ContactBody:
     return ContactBody(
         version=expert.version, expert_id=expert.id, phone=contact.phone, email=contact.email
     )
-
-
-def _entitled(actor: Actor, expert: Expert) -> Expert:
-    if not may_read_contact(actor, expert):
-        raise Forbidden()
-    return expert

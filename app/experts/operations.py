@@ -11,7 +11,7 @@ from app.accounts import repository as account_repository
 from app.accounts.models import Role
 from app.changes import operations as changes
 from app.experts import repository
-from app.experts.access import allowed_actions, may_read, parties_of, readable
+from app.experts.access import allowed_actions, may_read, may_read_in_full, parties_of, readable
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertState
 from app.experts.schemas import (
@@ -22,14 +22,13 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.experts.workflow import EDITABLE, TRANSITIONS
+from app.experts.workflow import EDITABLE, TRANSITIONS, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
-from app.organizations import access as organization_access
-from app.organizations import repository as organization_repository
+from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.search import pinyin, search_vector
 from app.transitions import Party, next_state
@@ -63,7 +62,7 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     expert.external_id = data.external_id
-    values = data.model_dump(exclude={"evidence", "external_id"}, mode="json")
+    values = data.model_dump(exclude={"evidence", "external_id"})
     await apply(session, actor, expert, values)
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):
@@ -82,11 +81,27 @@ async def get(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
     return expert
 
 
+async def get_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, if the actor may read all that is held on the person; else Forbidden."""
+    expert = await get(session, actor, expert_id)
+    if not may_read_in_full(actor, expert):
+        raise Forbidden()
+    return expert
+
+
 async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
     """The expert, locked, if the actor may touch the record."""
     expert = await repository.find(session, expert_id, is_for_update=True)
     touches = partial(parties_of, actor)
     return admitted(session, expert, may_read=partial(may_read, actor), may_touch=touches)
+
+
+async def get_managed_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
+    """The expert, locked, if the actor may touch all that is held on the person."""
+    expert = await get_managed(session, actor, expert_id)
+    if not may_read_in_full(actor, expert):
+        raise Forbidden()
+    return expert
 
 
 async def get_editable(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
@@ -112,12 +127,12 @@ async def update(
     """Change what the body names."""
     expert = await get_editable(session, actor, expert_id)
     wanted = data.model_dump(exclude_unset=True)
-    if data.absences and "absences" in wanted:
-        wanted["absences"] = [absence.model_dump(mode="json") for absence in data.absences]
     _require_unlocked(actor, expert, wanted)
     await apply(session, actor, expert, wanted)
     if not parties_of(actor, expert):
-        raise Forbidden(Text("不能移出自己的机构或管辖地区", "Not out of your own scope"))
+        raise Forbidden(
+            Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
+        )
     return await save(session, actor, expert, fields=sorted(wanted))
 
 
@@ -155,11 +170,24 @@ async def move(
         raise Invalid(errors=missing)
     if target is ExpertState.IN_POOL and expert.is_matching_refused:
         raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))
-    expert.state, expert.state_reason = target, reason
-    await changes.append(
-        session, f"expert.{target}", expert.id, actor_id=actor.account_id, data={"verb": verb}
-    )
+    await enter(session, expert, target, reason, verb=verb, actor_id=actor.account_id)
     return expert
+
+
+async def enter(
+    session: AsyncSession,
+    expert: Expert,
+    state: ExpertState,
+    reason: str = "",
+    *,
+    verb: str,
+    actor_id: UUID | None,
+) -> None:
+    """Put the expert into a state, and tell the followers."""
+    settle(expert, state, reason)
+    await changes.append(
+        session, f"expert.{state}", expert.id, actor_id=actor_id, data={"verb": verb}
+    )
 
 
 async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:
@@ -191,16 +219,8 @@ async def link_account(
 async def apply(
     session: AsyncSession, actor: Actor, expert: Expert, values: Mapping[str, Any]
 ) -> None:
-    """Set fields; an organization given by id, which the actor may read, lends its name."""
-    lent: dict[str, Any] = {}
-    if organization_id := values.get("organization_id"):
-        organization = await organization_repository.find(session, UUID(str(organization_id)))
-        if organization is None or not organization_access.may_read(actor, organization):
-            raise invalid_field(
-                "/organization_id", "unknown_organization", "没有此机构", "No such organization"
-            )
-        lent = {"organization_id": organization.id, "organization_name": organization.name}
-    for name, value in {**values, **lent}.items():
+    """Set fields; see `organizations.with_lent_name`."""
+    for name, value in (await organizations.with_lent_name(session, actor, values)).items():
         setattr(expert, name, value)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from app import queries
 from app.experts.models import Consent, Expert, ExpertContact
 from app.experts.schemas import ConsentQuery, ExpertQuery
 from app.reference.codes import branches
@@ -18,15 +19,14 @@ from app.search import matches_text
 async def find(
     session: AsyncSession, expert_id: UUID, *, is_for_update: bool = False
 ) -> Expert | None:
-    """The expert with evidence; for update locked, unless the scope may only read."""
-    found = await session.get(
+    """The expert with evidence; see `queries.find`."""
+    return await queries.find(
+        session,
         Expert,
         expert_id,
+        is_for_update=is_for_update,
         options=[selectinload(Expert.evidence)],
-        with_for_update=is_for_update or None,
-        populate_existing=is_for_update,
     )
-    return await find(session, expert_id) if found is None and is_for_update else found
 
 
 async def find_of_account(session: AsyncSession, account_id: UUID) -> Expert | None:
@@ -47,12 +47,12 @@ async def find_many(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequen
     return (await session.scalars(statement.options(selectinload(Expert.evidence)))).all()
 
 
-def listed(query: ExpertQuery, scope: ColumnElement[bool]) -> Select[Expert]:
-    """Experts inside `scope` that meet the filters."""
-    statement = select(Expert).where(scope).execution_options(**INDEXED)
-    for name in ("kind", "state", "country", "organization_id"):
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Expert, name) == wanted)
+def listed(query: ExpertQuery, readable: ColumnElement[bool]) -> Select[Expert]:
+    """Readable experts that meet the filters."""
+    statement = select(Expert).where(readable).execution_options(**INDEXED)
+    statement = statement.where(
+        *queries.equals(Expert, query, ("kind", "state", "country", "organization_id"))
+    )
     if query.discipline is not None:
         wanted_codes = branches("disciplines", query.discipline)
         statement = statement.where(Expert.disciplines.overlap(wanted_codes))

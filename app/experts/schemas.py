@@ -3,11 +3,12 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_serializer, model_validator
 from pydantic_core import PydanticCustomError
 from stdnum import isni
 from stdnum.exceptions import ValidationError
 
+from app.database import JsonObject
 from app.experts.models import (
     ConsentPurpose,
     ConsentSource,
@@ -135,6 +136,11 @@ class ExpertFields(Body):
     conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
     societies: Texts = []
     orcid: Orcid | None = None
+
+    @field_serializer("absences")
+    def store_absences(self, absences: list[Absence]) -> list[JsonObject]:
+        """Their days are stored as text, unlike all other fields."""
+        return [absence.model_dump(mode="json") for absence in absences]
 
 
 class ExpertCreate(ExpertFields):

@@ -1,5 +1,6 @@
 """An expert's way into the pool and out of it."""
 
+from app.experts.models import Expert
 from app.experts.models import ExpertState as S
 from app.transitions import Party, Transition
 
@@ -43,3 +44,8 @@ TRANSITIONS = {
 # Whoever may touch the record may edit it in these states; in the pool, too, since a profile
 # lives on; a reviewer must not find the text changing under their eyes.
 EDITABLE = frozenset({S.DRAFT, S.IN_POOL, S.SUSPENDED})
+
+
+def settle(expert: Expert, state: S, reason: str = "") -> None:
+    """Put the expert into a state; the reason of the state before goes."""
+    expert.state, expert.state_reason = state, reason

@@ -53,7 +53,7 @@ def admitted(
     session: AsyncSession,
     record: RecordT | None,
     *,
-    may_read: Callable[[RecordT], bool],
+    may_read: Callable[[RecordT], object],
     may_touch: Callable[[RecordT], object],
 ) -> RecordT:
     """The record, locked by the caller, for somebody who wants to change it.

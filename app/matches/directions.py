@@ -64,9 +64,7 @@ async def achievements_for_demand(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, limit: int
 ) -> list[AchievementMatch]:
     """Published achievements that may solve a demand; its enterprise may ask, too."""
-    demand = await demand_operations.get(session, actor, demand_id)
-    if not demand_access.may_read_in_full(actor, demand):
-        raise Forbidden()
+    demand = await demand_operations.get_in_full(session, actor, demand_id)
     _require_no_secret(demand)
     ranking = await matcher.rank(session, Pool.ACHIEVEMENTS, query_of_demand(demand), limit=limit)
     ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]

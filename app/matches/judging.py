@@ -1,20 +1,22 @@
 """Coordinators' verdicts on matches: what people decide, kept with what they saw."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import year_began_at
-from app.demands import access as demand_access
 from app.demands import operations as demands
 from app.demands.models import Demand, DemandState
 from app.experts import repository as experts
 from app.experts.models import ExpertState
-from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
+from app.interface.errors import Conflict, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import admitted
 from app.matches import presentation, repository
+from app.matches.access import allowed_actions, may_judge, parties_of
 from app.matches.models import Judgment, Match, Verdict
 from app.matches.schemas import (
     Judging,
@@ -25,22 +27,13 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
-from app.transitions import Party
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 
 
-def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
-    """Staff of the demand's region judge as long as the demand is published."""
-    is_staff = Party.STAFF in demand_access.parties_of(actor, demand)
-    return ["judge"] if is_staff and demand.state is DemandState.PUBLISHED else []
-
-
 async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judging) -> JudgmentBody:
     """Keep a verdict with the features as shown; the latest one counts for the match."""
-    match = await repository.find_match(session, match_id, is_for_update=True)
-    if match is None or Party.STAFF not in demand_access.parties_of(actor, match.run.demand):
-        raise NotFound()
+    match = await _get_judged(session, actor, match_id, is_for_update=True)
     demand = match.run.demand
     if demand.state is not DemandState.PUBLISHED:
         raise WrongState(verb="judge", state=demand.state, allowed=[DemandState.PUBLISHED])
@@ -85,15 +78,25 @@ async def _require_available(session: AsyncSession, match: Match, demand: Demand
         raise Conflict(Text("该专家本年度名额已用完", "The expert's year is full"))
 
 
+async def _get_judged(
+    session: AsyncSession, actor: Actor, match_id: UUID, *, is_for_update: bool = False
+) -> Match:
+    """The match, if the actor may judge it."""
+    return admitted(
+        session,
+        await repository.find_match(session, match_id, is_for_update=is_for_update),
+        may_read=partial(parties_of, actor),
+        may_touch=lambda match: may_judge(actor, match.run.demand),
+    )
+
+
 async def list_judgments(
     pages: Pages, actor: Actor, match_id: UUID, query: JudgmentQuery
 ) -> Page[JudgmentBody]:
     """All verdicts on a match, latest first."""
-    match = await repository.find_match(pages.session, match_id)
-    if match is None or Party.STAFF not in demand_access.parties_of(actor, match.run.demand):
-        raise NotFound()
+    match = await _get_judged(pages.session, actor, match_id)
     return await pages.read(
-        repository.listed_judgments(Judgment.match_id == match.id),
+        repository.listed_judgments(match.id),
         query=query,
         columns={"created_at": Judgment.created_at},
         show=JudgmentBody.of,
@@ -104,9 +107,7 @@ async def list_recommendations(
     pages: Pages, actor: Actor, demand_id: UUID, query: RecommendationQuery
 ) -> Page[MatchBody]:
     """The experts that a coordinator recommended: all that an enterprise sees of the pool."""
-    demand = await demands.get(pages.session, actor, demand_id)
-    if not demand_access.may_read_in_full(actor, demand):
-        raise NotFound()
+    demand = await demands.get_in_full(pages.session, actor, demand_id)
     async with borrowed(pages.session, Scope.RECOMMENDATIONS, str(demand_id)):
         return await pages.read(
             repository.listed_recommendations(demand_id),

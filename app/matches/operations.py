@@ -9,15 +9,14 @@ from uuid_utils.compat import uuid7
 
 from app.changes import operations as changes
 from app.clock import now, today
-from app.demands import access as demand_access
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
 from app.interface.errors import Forbidden, NotFound, WrongState
 from app.interface.pagination import Page, Pages
 from app.matches import presentation, repository
+from app.matches.access import allowed_actions, may_match
 from app.matches.index.documents import query_of_demand
 from app.matches.index.ranking import Matcher
-from app.matches.judging import allowed_actions
 from app.matches.models import Match, MatchRun, Pool, Trigger
 from app.matches.schemas import (
     MatchBody,
@@ -31,12 +30,8 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
-from app.transitions import Party
 from matching import Constraints, Preferences, Query, Ranking
 from matching import Match as Ranked
-
-# Who looks for experts; a verdict is left to those who carry the demand.
-MATCHING = frozenset({Party.STAFF, Party.PARTNER})
 
 
 async def run(
@@ -138,9 +133,9 @@ async def list_runs(
 
 
 async def get_run(session: AsyncSession, actor: Actor, run_id: UUID) -> MatchRun:
-    """A run of a demand that the actor manages as staff."""
+    """A run of a demand for which the actor may look for experts."""
     found = await repository.find_run(session, run_id)
-    if found is None or not demand_access.parties_of(actor, found.demand) & MATCHING:
+    if found is None or not may_match(actor, found.demand):
         raise NotFound()
     return found
 
@@ -160,9 +155,9 @@ async def list_matches(
 
 
 async def demand_of_staff(session: AsyncSession, actor: Actor, demand_id: UUID) -> Demand:
-    """The demand, if the actor is staff who carry it or share it."""
+    """The demand, if the actor may look for experts for it."""
     demand = await demand_operations.get(session, actor, demand_id)
-    if not demand_access.parties_of(actor, demand) & MATCHING:
+    if not may_match(actor, demand):
         raise Forbidden()
     return demand
 

@@ -123,7 +123,7 @@ def listed_matches(run_id: UUID, query: MatchQuery) -> Select[Match]:
 async def find_match(
     session: AsyncSession, match_id: UUID, *, is_for_update: bool = False
 ) -> Match | None:
-    """The match with its expert, run and demand."""
+    """The match with its expert, run and demand; for update locked, if the scope may change it."""
     statement = (
         select(Match)
         .where(Match.id == match_id)
@@ -132,13 +132,12 @@ async def find_match(
             selectinload(Match.run).selectinload(MatchRun.demand),
         )
     )
-    if is_for_update:
-        statement = statement.with_for_update()
-    return await session.scalar(statement)
+    locked = await session.scalar(statement.with_for_update()) if is_for_update else None
+    return locked or await session.scalar(statement)
 
 
 def standing_judgments(
-    scope: ColumnElement[bool],
+    which: ColumnElement[bool],
 ) -> Select[UUID, UUID, UUID, Verdict, datetime]:
     """The latest judgment on each expert for each demand, whichever run it was given in.
 
@@ -149,7 +148,7 @@ def standing_judgments(
         select(*pair, Judgment.match_id, Judgment.verdict, Judgment.created_at)
         .join(Match, Judgment.match_id == Match.id)
         .join(MatchRun, Match.run_id == MatchRun.id)
-        .where(scope)
+        .where(which)
         .ext(distinct_on(*pair))
         .order_by(*pair, Judgment.created_at.desc(), Judgment.id.desc())
     )
@@ -168,8 +167,8 @@ def listed_recommendations(demand_id: UUID) -> Select[Match]:
 
 async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID) -> bool:
     """Whether the expert stands recommended for the demand."""
-    scope = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
-    latest = standing_judgments(scope).subquery()
+    pair = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
+    latest = standing_judgments(pair).subquery()
     return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
 
 
@@ -214,8 +213,8 @@ async def find_review(
     return await session.scalar(statement)
 
 
-def listed_reviews(query: ReviewQuery, scope: ColumnElement[bool]) -> Select[MatchReview]:
-    statement = _reviews().where(scope)
+def listed_reviews(query: ReviewQuery, readable: ColumnElement[bool]) -> Select[MatchReview]:
+    statement = _reviews().where(readable)
     return statement if query.state is None else statement.where(MatchReview.state == query.state)
 
 
@@ -244,8 +243,8 @@ async def engagements_of(
     return {row[0]: row[1] for row in rows}
 
 
-def listed_judgments(scope: ColumnElement[bool]) -> Select[Judgment]:
-    return select(Judgment).where(scope)
+def listed_judgments(match_id: UUID) -> Select[Judgment]:
+    return select(Judgment).where(Judgment.match_id == match_id)
 
 
 async def matched_experts(

@@ -3,23 +3,23 @@
 (个人信息保护法 art. 24: on request the decision is explained, and may be refused as automatic.)
 """
 
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import now
-from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand
 from app.experts import access as expert_access
 from app.experts import operations as experts
 from app.experts.models import Expert
-from app.interface.errors import Conflict, Forbidden, NotFound, WrongState
+from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.preconditions import admitted
 from app.matches import presentation, repository
+from app.matches.access import may_read_review, parties_of, readable_reviews
 from app.matches.models import Match, MatchReview, ReviewState, Verdict
 from app.matches.schemas import (
     OwnMatch,
@@ -29,8 +29,9 @@ from app.matches.schemas import (
     ReviewQuery,
     ReviewRequest,
 )
+from app.matches.workflow import REVIEW_TRANSITIONS, settle_review
 from app.organizations.actors import Actor
-from app.transitions import Party
+from app.transitions import Party, next_state, possible_verbs
 
 
 async def list_own_matches(
@@ -51,9 +52,12 @@ async def request(
     session: AsyncSession, actor: Actor, match_id: UUID, data: ReviewRequest
 ) -> ReviewBody:
     """Ask the staff of the demand's region to look at a match, once at a time."""
-    match = await repository.find_match(session, match_id, is_for_update=True)
-    if match is None or not _is_own(actor, match):
-        raise NotFound()
+    match = admitted(
+        session,
+        await repository.find_match(session, match_id, is_for_update=True),
+        may_read=partial(parties_of, actor),
+        may_touch=lambda found: Party.PERSON in parties_of(actor, found),
+    )
     if await repository.has_open_review(session, match_id):
         raise Conflict(Text("复核已在处理中", "A review is under way already"))
     review = MatchReview(
@@ -70,13 +74,16 @@ async def request(
 
 
 async def get(session: AsyncSession, actor: Actor, review_id: UUID) -> ReviewBody:
-    return _show(actor, await _found(session, actor, review_id))
+    review = await repository.find_review(session, review_id)
+    if review is None or not may_read_review(actor, review.match):
+        raise NotFound()
+    return _show(actor, review)
 
 
 async def search(pages: Pages, actor: Actor, query: ReviewQuery) -> Page[ReviewBody]:
     """One's own, and for staff those about demands of their region."""
     return await pages.read(
-        repository.listed_reviews(query, _readable(actor)),
+        repository.listed_reviews(query, readable_reviews(actor)),
         query=query,
         columns={"created_at": MatchReview.created_at},
         show=lambda review: _show(actor, review),
@@ -87,35 +94,18 @@ async def answer(
     session: AsyncSession, actor: Actor, review_id: UUID, data: ReviewAnswer
 ) -> ReviewBody:
     """A person of the demand's region says what they found."""
-    review = await _found(session, actor, review_id, is_for_update=True)
-    if not _is_staff(actor, review.match):
-        raise Forbidden()
-    if review.state is not ReviewState.REQUESTED:
-        raise WrongState(verb="answer", state=review.state, allowed=[ReviewState.REQUESTED])
-    review.state, review.answer = ReviewState.ANSWERED, data.answer
-    review.answered_by_id, review.answered_at = actor.account_id, now()
-    await changes.append(session, "match_review.answered", review.id, actor_id=actor.account_id)
-    return _show(actor, review)
-
-
-async def _found(
-    session: AsyncSession, actor: Actor, review_id: UUID, *, is_for_update: bool = False
-) -> MatchReview:
-    review = await repository.find_review(session, review_id, is_for_update=is_for_update)
-    if review is None or not (_is_own(actor, review.match) or _is_staff(actor, review.match)):
-        raise NotFound()
-    return review
-
-
-def _is_own(actor: Actor, match: Match) -> bool:
-    """Staff need not be able to read the expert."""
-    return match.expert is not None and Party.PERSON in expert_access.parties_of(
-        actor, match.expert
+    review = admitted(
+        session,
+        await repository.find_review(session, review_id, is_for_update=True),
+        may_read=lambda found: may_read_review(actor, found.match),
+        may_touch=lambda found: parties_of(actor, found.match),
     )
-
-
-def _is_staff(actor: Actor, match: Match) -> bool:
-    return Party.STAFF in demand_access.parties_of(actor, match.run.demand)
+    parties = parties_of(actor, review.match)
+    target = next_state(REVIEW_TRANSITIONS, "answer", review.state, parties)
+    settle_review(review, target)
+    review.answer, review.answered_by_id = data.answer, actor.account_id
+    await changes.append(session, f"match_review.{target}", review.id, actor_id=actor.account_id)
+    return _show(actor, review)
 
 
 def _require_person(actor: Actor, expert: Expert) -> None:
@@ -123,21 +113,13 @@ def _require_person(actor: Actor, expert: Expert) -> None:
         raise Forbidden()
 
 
-def _readable(actor: Actor) -> ColumnElement[bool]:
-    """The same rule as `_found`, in SQL."""
-    own = Expert.account_id == actor.account_id
-    if not actor.is_staff:
-        return own
-    return or_(own, demand_access.in_staffs_scope(actor))
-
-
 def _show(actor: Actor, review: MatchReview) -> ReviewBody:
-    is_open = review.state is ReviewState.REQUESTED
+    parties = parties_of(actor, review.match)
     return ReviewBody.of(
         review,
         demand_id=review.match.run.demand_id,
         expert_id=review.match.expert_id,
-        allowed_actions=["answer"] if is_open and _is_staff(actor, review.match) else [],
+        allowed_actions=possible_verbs(REVIEW_TRANSITIONS, review.state, parties),
     )
 
 

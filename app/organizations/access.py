@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, or_
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.organizations.workflow import TRANSITIONS
-from app.regions import in_scope
+from app.regions import in_jurisdiction
 from app.transitions import Party, possible_verbs
 
 
@@ -31,7 +31,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     verified = Organization.state == OrganizationState.VERIFIED
     if not actor.is_staff:
         return or_(verified, own)
-    return or_(verified, own, in_scope(Organization.region_code, actor.scope))
+    return or_(verified, own, in_jurisdiction(Organization.region_code, actor.jurisdiction))
 
 
 def allowed_actions(actor: Actor, organization: Organization) -> list[str]:
@@ -48,12 +48,18 @@ def parties_in(actor: Actor, membership: Membership) -> set[Party]:
     return parties | ({Party.PERSON} if membership.account_id == actor.account_id else set())
 
 
+def may_read_membership(actor: Actor, membership: Membership) -> bool:
+    """One's own, or one of an organization that the actor manages."""
+    is_own = membership.account_id == actor.account_id
+    return is_own or may_manage(actor, membership.organization)
+
+
 def readable_memberships(actor: Actor) -> ColumnElement[bool]:
-    """One's own, those of one's organizations, and for staff those of their region."""
+    """The same rule as `may_read_membership`, in SQL."""
     own = or_(
         Membership.account_id == actor.account_id,
         Membership.organization_id.in_(actor.organization_ids),
     )
     if not actor.is_staff:
         return own
-    return or_(own, in_scope(Organization.region_code, actor.scope))
+    return or_(own, in_jurisdiction(Organization.region_code, actor.jurisdiction))

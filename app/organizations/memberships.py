@@ -1,22 +1,28 @@
 """Memberships: an enterprise registers, accounts ask, coordinators approve."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import operations as accounts
 from app.accounts import repository as account_repository
-from app.accounts.models import Role
+from app.accounts.models import MEMBERS, Role
 from app.accounts.schemas import AccountCreate
 from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
+from app.interface.preconditions import admitted
 from app.organizations import operations as organizations
 from app.organizations import repository
-from app.organizations.access import may_manage, parties_in, readable_memberships
-from app.organizations.actors import ORGANIZATION_ROLES, SERVICE, Actor
+from app.organizations.access import (
+    may_manage,
+    may_read_membership,
+    parties_in,
+    readable_memberships,
+)
+from app.organizations.actors import SERVICE, Actor
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -30,7 +36,7 @@ from app.organizations.schemas import (
     Registered,
     Registration,
 )
-from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
+from app.organizations.workflow import MEMBERSHIP_TRANSITIONS, settle_membership
 from app.scopes import Scope, open_scope
 from app.transitions import next_state, possible_verbs
 
@@ -67,7 +73,7 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
         raise NotFound()
     if account is None or not (is_own or actor.manages_region(account.region_code)):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
-    if account.role not in ORGANIZATION_ROLES:
+    if account.role not in MEMBERS:
         raise Forbidden(
             Text(
                 "只有企业和专家账号可以加入机构", "Only enterprises and experts join organizations"
@@ -79,19 +85,22 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     return await get(session, actor, membership.id)
 
 
-async def get(
-    session: AsyncSession, actor: Actor, membership_id: UUID, *, is_for_update: bool = False
-) -> Membership:
-    """One's own, or one of an organization that the actor manages."""
-    membership = await repository.find_membership(
-        session, membership_id, is_for_update=is_for_update
-    )
-    if membership is None or not (
-        membership.account_id == actor.account_id or may_manage(actor, membership.organization)
-    ):
+async def get(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    """The membership, if the actor may read it."""
+    membership = await repository.find_membership(session, membership_id)
+    if membership is None or not may_read_membership(actor, membership):
         raise NotFound()
-    meet(session, membership)
     return membership
+
+
+async def get_managed(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    """The membership, locked, if the actor may touch it."""
+    return admitted(
+        session,
+        await repository.find_membership(session, membership_id, is_for_update=True),
+        may_read=partial(may_read_membership, actor),
+        may_touch=partial(parties_in, actor),
+    )
 
 
 async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[MembershipBody]:
@@ -105,15 +114,28 @@ async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[Mem
 
 async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: str) -> Membership:
     """`approve` by the staff of the organization's region; `revoke` also by the member."""
-    membership = await get(session, actor, membership_id, is_for_update=True)
+    membership = await get_managed(session, actor, membership_id)
     parties = parties_in(actor, membership)
-    membership.state = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
-    await changes.append(
-        session, f"membership.{membership.state}", membership.id, actor_id=actor.account_id
-    )
+    target = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
+    await _enter(session, membership, target, actor.account_id)
     if membership.account_id == actor.account_id:
         await account_repository.enter(session, membership.account_id)  # acting for fewer now
     return membership
+
+
+async def revoke_all(session: AsyncSession, account_id: UUID, actor_id: UUID | None) -> None:
+    """End all memberships of an account, asked for or approved."""
+    for membership in await repository.lock_memberships_of(session, account_id):
+        if membership.state is not MembershipState.REVOKED:
+            await _enter(session, membership, MembershipState.REVOKED, actor_id)
+
+
+async def _enter(
+    session: AsyncSession, membership: Membership, state: MembershipState, actor_id: UUID | None
+) -> None:
+    """Put the membership into a state, and tell the followers."""
+    settle_membership(membership, state)
+    await changes.append(session, f"membership.{state}", membership.id, actor_id=actor_id)
 
 
 def show(actor: Actor, membership: Membership) -> MembershipBody:

@@ -23,7 +23,7 @@ from app.organizations.schemas import (
     OrganizationQuery,
     OrganizationUpdate,
 )
-from app.organizations.workflow import TRANSITIONS
+from app.organizations.workflow import TRANSITIONS, settle
 from app.search import search_vector
 from app.transitions import Party, next_state
 
@@ -70,6 +70,38 @@ async def get(session: AsyncSession, actor: Actor, organization_id: UUID) -> Org
     return organization
 
 
+async def get_managed(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
+    """The organization, locked, if the actor may touch it."""
+    organization = await repository.find(session, organization_id, is_for_update=True)
+    return admitted(
+        session,
+        organization,
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_manage, actor),
+    )
+
+
+async def get_named(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
+    """The organization that a body names; Invalid unless the actor may read it."""
+    organization = await repository.find(session, organization_id)
+    if organization is None or not may_read(actor, organization):
+        raise invalid_field(
+            "/organization_id", "unknown_organization", "没有此机构", "No such organization"
+        )
+    return organization
+
+
+async def with_lent_name(
+    session: AsyncSession, actor: Actor, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values; an organization that they give by its id lends its name."""
+    organization_id = values.get("organization_id")
+    if organization_id is None:
+        return dict(values)
+    organization = await get_named(session, actor, organization_id)
+    return {**values, "organization_name": organization.name}
+
+
 async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[OrganizationBody]:
     return await pages.read(
         repository.listed(query, readable(actor)),
@@ -83,7 +115,7 @@ async def update(
     session: AsyncSession, actor: Actor, organization_id: UUID, data: OrganizationUpdate
 ) -> Organization:
     """Change what the body names; the identity of a verified one only by staff of its region."""
-    organization = await _managed(session, actor, organization_id)
+    organization = await get_managed(session, actor, organization_id)
     wanted = data.changes()
     _require_unlocked(actor, organization, wanted)
     if "unified_social_credit_code" in wanted:
@@ -115,24 +147,14 @@ async def move(
     session: AsyncSession, actor: Actor, organization_id: UUID, verb: str, reason: str = ""
 ) -> Organization:
     """`verify` or `reject`, by the staff of its region."""
-    organization = await _managed(session, actor, organization_id)
+    organization = await get_managed(session, actor, organization_id)
     parties = parties_of(actor, organization)
     target = next_state(TRANSITIONS, verb, organization.state, parties)
-    organization.state, organization.state_reason = target, reason
+    settle(organization, target, reason)
     await changes.append(
         session, f"organization.{target}", organization.id, actor_id=actor.account_id
     )
     return organization
-
-
-async def _managed(session: AsyncSession, actor: Actor, organization_id: UUID) -> Organization:
-    organization = await repository.find(session, organization_id, is_for_update=True)
-    return admitted(
-        session,
-        organization,
-        may_read=partial(may_read, actor),
-        may_touch=partial(may_manage, actor),
-    )
 
 
 async def _require_free_code(

@@ -1,11 +1,13 @@
 """Every SELECT on organizations and memberships."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from app import queries
 from app.organizations.models import Membership, Organization
 from app.organizations.schemas import MembershipQuery, OrganizationQuery
 from app.regions import in_region
@@ -16,9 +18,8 @@ from app.search import matches_text
 async def find(
     session: AsyncSession, organization_id: UUID, *, is_for_update: bool = False
 ) -> Organization | None:
-    """For update it is locked, unless the scope may only read it."""
-    found = await session.get(Organization, organization_id, with_for_update=is_for_update or None)
-    return await find(session, organization_id) if found is None and is_for_update else found
+    """The organization; see `queries.find`."""
+    return await queries.find(session, Organization, organization_id, is_for_update=is_for_update)
 
 
 async def find_by_code(session: AsyncSession, code: str) -> Organization | None:
@@ -29,12 +30,12 @@ async def find_by_code(session: AsyncSession, code: str) -> Organization | None:
         )
 
 
-def listed(query: OrganizationQuery, scope: ColumnElement[bool]) -> Select[Organization]:
-    """Organizations inside `scope` that meet the filters."""
-    statement = select(Organization).where(scope).execution_options(**INDEXED)
-    for name in ("kind", "state", "industry_code"):
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Organization, name) == wanted)
+def listed(query: OrganizationQuery, readable: ColumnElement[bool]) -> Select[Organization]:
+    """Readable organizations that meet the filters."""
+    statement = select(Organization).where(readable).execution_options(**INDEXED)
+    statement = statement.where(
+        *queries.equals(Organization, query, ("kind", "state", "industry_code"))
+    )
     if query.region_code is not None:
         statement = statement.where(in_region(Organization.region_code, query.region_code))
     if query.text is not None:
@@ -72,9 +73,14 @@ async def find_membership_of(
     )
 
 
-def listed_memberships(query: MembershipQuery, scope: ColumnElement[bool]) -> Select[Membership]:
-    statement = _memberships().where(scope)
-    for name in ("organization_id", "account_id", "state"):
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Membership, name) == wanted)
-    return statement
+async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequence[Membership]:
+    """All memberships of an account, alone and locked."""
+    statement = select(Membership).where(Membership.account_id == account_id)
+    return (await session.scalars(statement.with_for_update())).all()
+
+
+def listed_memberships(query: MembershipQuery, readable: ColumnElement[bool]) -> Select[Membership]:
+    statement = _memberships().where(readable)
+    return statement.where(
+        *queries.equals(Membership, query, ("organization_id", "account_id", "state"))
+    )

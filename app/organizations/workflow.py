@@ -1,6 +1,6 @@
 """How an organization is verified, and a membership approved."""
 
-from app.organizations.models import MembershipState, OrganizationState
+from app.organizations.models import Membership, MembershipState, Organization, OrganizationState
 from app.transitions import Party, Transition
 
 TRANSITIONS = {
@@ -28,3 +28,12 @@ MEMBERSHIP_TRANSITIONS = {
         parties=frozenset({Party.STAFF, Party.PERSON}),
     ),
 }
+
+
+def settle(organization: Organization, state: OrganizationState, reason: str = "") -> None:
+    """Put the organization into a state; the reason of the state before goes."""
+    organization.state, organization.state_reason = state, reason
+
+
+def settle_membership(membership: Membership, state: MembershipState) -> None:
+    membership.state = state

@@ -31,7 +31,7 @@ async def export_my_data(session: SessionDep, account: SignedInAccount) -> Perso
 @limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def erase_me(session: SessionDep, account: SignedInAccount, data: OwnErasure) -> None:
     """注销 · Erase the caller's account and profile for good; what is counted stays."""
-    await erasure.erase_own(session, account, data.password.get_secret_value())
+    await erasure.erase_own(session, account, data.password)
 
 
 @router.get("/experts/{expert_id:uuid}/personal-data")

@@ -6,26 +6,26 @@ them alone nobody can be found. Vectors and saved indexes follow by job.
 
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Account, Role
-from app.accounts.secrets import hash_password, is_password, new_secret
-from app.accounts.sign_in import end_sign_ins
+from app.accounts.models import MEMBERS, Account
+from app.accounts.secrets import hash_password, new_secret
+from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
 from app.demands.models import Demand
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
-from app.experts.access import parties_of
 from app.experts.models import Expert, ExpertState, RemovalCause
-from app.interface.errors import Forbidden, invalid_field
+from app.interface.errors import Forbidden
 from app.interface.language import Text
 from app.jobs import defer_unless_waiting
+from app.organizations import memberships
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
 from app.scopes import Scope, borrowed
 from app.search import search_vector
-from app.transitions import Party
 
 ERASED = "已注销"
 ERASED_DOMAIN = "@erased.invalid"
@@ -43,14 +43,11 @@ NO_VALUES = (
 )
 
 
-async def erase_own(session: AsyncSession, account: Account, password: str) -> None:
+async def erase_own(session: AsyncSession, account: Account, password: SecretStr | None) -> None:
     """Erase the caller's account and profile. Staff first hand their work over."""
-    if account.role not in (Role.ENTERPRISE, Role.EXPERT):
+    if account.role not in MEMBERS:
         raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
-    if not await is_password(password, account.password_hash):
-        raise invalid_field(
-            "/password", "wrong_password", "密码不正确", "The password is not right"
-        )
+    await require_password(account, password)
     expert = await expert_repository.find_of_account(session, account.id)
     async with borrowed(session, Scope.SERVICE):  # wherever something is said of the person
         if expert is not None:
@@ -60,9 +57,7 @@ async def erase_own(session: AsyncSession, account: Account, password: str) -> N
 
 async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> None:
     """Erase a profile, by the expert or by staff of the region whom the expert has asked."""
-    expert = await experts.get_managed(session, actor, expert_id)
-    if not parties_of(actor, expert) & {Party.PERSON, Party.STAFF}:
-        raise Forbidden()
+    expert = await experts.get_managed_in_full(session, actor, expert_id)
     async with borrowed(session, Scope.SERVICE):
         await forget_expert(session, expert, actor.account_id)
 
@@ -70,7 +65,9 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
     """Empty the record and all that other tables say of the person."""
     expert.name = ERASED
-    expert.state, expert.removal_cause = ExpertState.REMOVED, RemovalCause.REQUESTED
+    if expert.state is not ExpertState.REMOVED:
+        await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)
+    expert.removal_cause = RemovalCause.REQUESTED
     expert.is_retired = expert.is_external_encoding_allowed = False
     expert.disciplines = sorted({code[:3] for code in expert.disciplines})
     expert.region_code = f"{expert.region_code[:2]}0000" if expert.region_code else None
@@ -93,6 +90,7 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     account.password_hash, account.is_active = await hash_password(new_secret()), False
     await end_sign_ins(session, account)
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
+    await memberships.revoke_all(session, account.id, actor_id)
     await repository.forget_about_account(session, account.id)
 
 

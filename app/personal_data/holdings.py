@@ -29,10 +29,15 @@ from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.organizations.models import Membership
 from app.progress.models import Operation
 
-# Columns that no export shows: secrets, and what is made of other columns for searching.
+# Columns that no export shows: secrets, the database's own, and what is made of other columns.
 HIDDEN = frozenset(
-    {"password_hash", "token_hash", "secret_hash", "code_hash", "search", "content", "body"}
-    | {"secret", "last_step", "fingerprint", "transaction_id", "email_hash"}
+    {
+        *("accounts.password_hash", "refresh_tokens.token_hash", "api_keys.secret_hash"),
+        *("password_resets.code_hash", "second_factors.secret", "second_factors.last_step"),
+        *("kept_answers.fingerprint", "kept_answers.body", "imported_rows.fingerprint"),
+        *("experts.search", "imports.content"),
+        *("changes.transaction_id", "audit_entries.transaction_id", "audit_entries.email_hash"),
+    }
 )
 
 

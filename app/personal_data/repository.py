@@ -24,7 +24,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertS
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
-from app.organizations.models import Membership, MembershipState, Organization, OrganizationState
+from app.organizations.models import Membership, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
 
@@ -56,7 +56,7 @@ async def rows_about(
     session: AsyncSession, holding: Holding, person: Person
 ) -> tuple[list[dict[str, Any]], bool]:
     """The newest rows of one table about a person, and whether there are more."""
-    columns = [c for c in inspect(holding.table).columns if c.key not in HIDDEN]
+    columns = [c for c in inspect(holding.table).columns if str(c) not in HIDDEN]
     statement = select(*columns).where(holding.about(person))
     keys = inspect(holding.table).primary_key
     found = await session.execute(statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1))
@@ -87,13 +87,11 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
 
 
 async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
-    """Delete an account's ways in, its kept answers and memberships."""
+    """Delete an account's ways in and its kept answers."""
     for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
     await idempotency.forget_about(session, account_id)
-    of_account = Membership.account_id == account_id
-    await _update(session, Membership, of_account, state=MembershipState.REVOKED)
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:
@@ -109,7 +107,9 @@ async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) ->
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 
-async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+async def removed_experts(
+    session: AsyncSession, before: datetime, erased: str, limit: int
+) -> Sequence[Expert]:
     """Experts who left the pool for good before then and still have their name."""
     return (
         await session.scalars(
@@ -117,7 +117,7 @@ async def removed_experts(session: AsyncSession, before: datetime, limit: int) -
             .where(
                 Expert.state == ExpertState.REMOVED,
                 Expert.updated_at < before,
-                Expert.name_pinyin != "",
+                Expert.name != erased,
             )
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from app.accounts.schemas import GivenPassword
+from app.accounts.schemas import OwnPassword
 from app.interface.schemas import Body
 
 
@@ -27,4 +27,4 @@ class PersonalData(BaseModel):
 class OwnErasure(Body):
     """The password once more, since nothing of this can be undone."""
 
-    password: GivenPassword
+    password: OwnPassword = None

@@ -12,6 +12,7 @@ from procrastinate.worker import Worker
 from app.clock import now
 from app.progress import operations, repository
 from app.progress.models import LIVING, OperationState
+from app.progress.workflow import settle
 from app.scopes import Scope, Sessions, within
 
 
@@ -90,8 +91,7 @@ async def _begin(sessions: Sessions, operation_id: UUID) -> bool:
         if operation.cancel_requested_at is not None:
             await operations.cut_short(session, operation, None)
             return False
-        operation.state, operation.done_count = OperationState.RUNNING, 0
-        operation.started_at, operation.updated_at = operation.started_at or now(), now()
+        settle(operation, OperationState.RUNNING)
         return True
 
 

@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, true
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Role
 from app.changes import operations as changes
 from app.clock import now
 from app.database import JsonObject
@@ -19,8 +18,10 @@ from app.interface.preconditions import meet
 from app.jobs import defer
 from app.organizations.actors import Actor
 from app.progress import repository
+from app.progress.access import allowed_actions, may_read, readable
 from app.progress.models import LIVING, Operation, OperationState
 from app.progress.schemas import OperationBody, OperationQuery
+from app.progress.workflow import settle
 
 SORTS = {"created_at": Operation.created_at}
 KEPT_FOR = timedelta(days=30)
@@ -76,13 +77,20 @@ async def enqueue(session: AsyncSession, operation: Operation, **arguments: Any)
     await session.flush()
 
 
-async def get(
-    session: AsyncSession, actor: Actor, operation_id: UUID, *, is_for_update: bool = False
-) -> Operation:
-    """The operation, if the actor asked for it or is an administrator."""
-    operation = await repository.find(session, operation_id, is_for_update=is_for_update)
-    if operation is None or not _may_read(actor, operation):
+async def get(session: AsyncSession, actor: Actor, operation_id: UUID) -> Operation:
+    """The operation, if the actor may read it."""
+    operation = await repository.find(session, operation_id)
+    if operation is None or not may_read(actor, operation.account_id):
         raise NotFound()
+    return operation
+
+
+async def get_managed(session: AsyncSession, actor: Actor, operation_id: UUID) -> Operation:
+    """The operation, locked: whoever may read it may also touch it."""
+    operation = await repository.find(session, operation_id, is_for_update=True)
+    if operation is None or not may_read(actor, operation.account_id):
+        raise NotFound()
+    meet(session, operation)
     return operation
 
 
@@ -90,7 +98,7 @@ async def search(
     pages: Pages, actor: Actor, query: OperationQuery, language: str
 ) -> Page[OperationBody]:
     return await pages.read(
-        repository.listed(query, _readable(actor)),
+        repository.listed(query, readable(actor, Operation.account_id)),
         query=query,
         columns=SORTS,
         show=lambda operation: show(operation, language),
@@ -99,8 +107,7 @@ async def search(
 
 async def cancel(session: AsyncSession, actor: Actor, operation_id: UUID) -> Operation:
     """Take waiting work out of the queue; tell running work to stop at its next safe point."""
-    operation = await get(session, actor, operation_id, is_for_update=True)
-    meet(session, operation)
+    operation = await get_managed(session, actor, operation_id)
     if operation.state not in LIVING:
         raise WrongState(verb="cancel", state=operation.state, allowed=sorted(LIVING))
     if operation.cancel_requested_at is not None:
@@ -123,9 +130,7 @@ async def end(
     """End a living operation, in the transaction of its last work; `operation` is locked."""
     if operation.state not in LIVING:
         raise WrongState(verb="end", state=operation.state, allowed=sorted(LIVING))
-    operation.state, operation.finished_at = state, now()
-    if state is OperationState.DONE and operation.total_count is not None:
-        operation.done_count = operation.total_count
+    settle(operation, state)
     if problem is not None:
         operation.problem = _stored(problem)
     await changes.append(session, f"operation.{state}", operation.id)
@@ -153,13 +158,8 @@ async def delete_old(session: AsyncSession) -> None:
 
 
 def show(operation: Operation, language: str) -> OperationBody:
-    actions = ["cancel"] if _is_cancellable(operation) else []
     problem = _shown(operation.problem, language) if operation.problem else None
-    return OperationBody.of(operation, problem=problem, allowed_actions=actions)
-
-
-def _is_cancellable(operation: Operation) -> bool:
-    return operation.state in LIVING and operation.cancel_requested_at is None
+    return OperationBody.of(operation, problem=problem, allowed_actions=allowed_actions(operation))
 
 
 def _stored(problem: Problem) -> JsonObject:
@@ -172,16 +172,3 @@ def _stored(problem: Problem) -> JsonObject:
 
 def _shown(stored: JsonObject, language: str) -> ProblemBody:
     return ProblemBody.model_validate(stored[language])
-
-
-def _may_read(actor: Actor, operation: Operation) -> bool:
-    return _reads_all(actor) or operation.account_id == actor.account_id
-
-
-def _readable(actor: Actor) -> ColumnElement[bool]:
-    """The same rule as `_may_read`, in SQL."""
-    return true() if _reads_all(actor) else Operation.account_id == actor.account_id
-
-
-def _reads_all(actor: Actor) -> bool:
-    return actor.role is Role.ADMINISTRATOR

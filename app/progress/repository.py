@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import queries
 from app.progress.models import LIVING, Operation
 from app.progress.schemas import OperationQuery
 
@@ -27,12 +28,9 @@ async def id_of_job(session: AsyncSession, job_id: int) -> UUID | None:
     return await session.scalar(select(Operation.id).where(Operation.job_id == job_id))
 
 
-def listed(query: OperationQuery, scope: ColumnElement[bool]) -> Select[Operation]:
-    statement = select(Operation).where(scope)
-    for name in ("kind", "state"):
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(getattr(Operation, name) == wanted)
-    return statement
+def listed(query: OperationQuery, readable: ColumnElement[bool]) -> Select[Operation]:
+    statement = select(Operation).where(readable)
+    return statement.where(*queries.equals(Operation, query, ("kind", "state")))
 
 
 HAS_NO_JOB = text(

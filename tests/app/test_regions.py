@@ -13,12 +13,12 @@ def _ancestors(code: str) -> set[str]:
     return found
 
 
-def test_scope_is_the_subtree() -> None:
-    scopes = [code for code in names("regions") if code.endswith("00")]
-    scopes += ["330782", "110105", "429004", "441900"]
+def test_a_region_covers_its_subtree() -> None:
+    regions = [code for code in names("regions") if code.endswith("00")]
+    regions += ["330782", "110105", "429004", "441900"]
     for code in names("regions"):
-        expected = _ancestors(code) & set(scopes)
-        assert {scope for scope in scopes if covers(scope, code)} == expected
+        expected = _ancestors(code) & set(regions)
+        assert {region for region in regions if covers(region, code)} == expected
 
 
 def test_county_covers_itself_only() -> None:

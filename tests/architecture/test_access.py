@@ -15,6 +15,8 @@ UNKNOWN = "00000000-0000-7000-8000-000000000000"
 EVERYBODY = frozenset(Role)
 ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 STAFF = ADMINISTRATOR | {Role.COORDINATOR}
+# Accounts that are somebody's own; an administrator closes the others.
+PEOPLE = frozenset({Role.ENTERPRISE, Role.EXPERT})
 
 PUBLIC = frozenset(
     {
@@ -51,7 +53,7 @@ ACCESS = {
     "PATCH /me": EVERYBODY,
     "POST /me:change-password": EVERYBODY,
     "GET /me/personal-data": EVERYBODY,
-    "POST /me:erase": EVERYBODY,
+    "POST /me:erase": PEOPLE,
     "GET /me/second-factor": EVERYBODY,
     "POST /me/second-factor:enrol": EVERYBODY,
     "POST /me/second-factor:confirm": EVERYBODY,

@@ -62,6 +62,16 @@ def test_domains_look_alike(domain: Path) -> None:
     assert (domain / "__init__.py").read_text(encoding="utf-8") == ""
 
 
+@pytest.mark.parametrize("domain", domains(), ids=lambda path: path.name)
+def test_who_may_do_what_stands_in_access(domain: Path) -> None:
+    """A rule on one record, the same in SQL, and what follows for the client."""
+    for path in domain.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and path.name != "access.py":
+                is_rule = re.match(r"_?(may_(?!be_)|readable|allowed_actions)", node.name)
+                assert not is_rule, f"{path}: {node.name}"
+
+
 def test_endpoints_know_no_sql() -> None:
     for path in sources("app"):
         if path.name == "endpoints.py":
@@ -84,6 +94,30 @@ def test_selects_stand_in_repositories() -> None:
 def _is_lock(select: ast.Call) -> bool:
     """An advisory lock is taken by a SELECT, and reads nothing."""
     return "pg_advisory" in ast.unparse(select)
+
+
+def test_states_change_in_workflows_alone() -> None:
+    """Whoever puts a record into a state does all that belongs to it."""
+    settled = 0
+    for domain in domains():
+        for path in domain.rglob("*.py"):
+            found = list(_set_states(ast.parse(path.read_text(encoding="utf-8"))))
+            settled += len(found)
+            assert not found or path.name == "workflow.py", f"{path}:{found} sets a state"
+    assert settled > 5
+
+
+def _set_states(tree: ast.Module) -> Iterator[int]:
+    """The lines that set a record's state, write one to a table, or describe a step to one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if node.attr == "state":
+                yield node.lineno
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            given = {keyword.arg for keyword in node.keywords}
+            if name == "Transition" or (name in ("values", "_update") and "state" in given):
+                yield node.lineno
 
 
 def test_commit_is_written_in_one_place() -> None:

@@ -10,13 +10,13 @@ from app.achievements import operations
 from app.achievements.completeness import faults
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import AchievementCreate
-from app.achievements.workflow import EDITABLE
+from app.achievements.workflow import EDITABLE, settle
 from app.bulk import repository
 from app.bulk.importers.importer import (
     meant_by,
     organization_values,
+    require_jurisdiction,
     require_no_secrets,
-    require_scope,
 )
 from app.bulk.rows import AchievementRow, Key
 from app.database import Record
@@ -60,7 +60,7 @@ class AchievementImporter:
 
     async def create(self, row: AchievementRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         values = UNSAID | self._values(row)
         achievement = Achievement(state=AchievementState.REGISTERED, **values)
         operations.index_text(achievement)
@@ -76,7 +76,7 @@ class AchievementImporter:
         return faults(record)
 
     def admit(self, record: Achievement) -> None:
-        record.state = AchievementState.PUBLISHED
+        settle(record, AchievementState.PUBLISHED)
 
     def _values(self, row: AchievementRow) -> dict[str, Any]:
         stated = row.stated(AchievementCreate, without=NOT_COLUMNS)

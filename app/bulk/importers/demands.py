@@ -7,16 +7,15 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository, writing
-from app.bulk.importers.importer import meant_by, require_no_secrets, require_scope
+from app.bulk.importers.importer import meant_by, require_jurisdiction, require_no_secrets
 from app.bulk.models import ImportKind
 from app.bulk.rows import DemandRow, Key
-from app.clock import now
 from app.database import Record
 from app.demands import operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
-from app.demands.workflow import EDITABLE
+from app.demands.workflow import EDITABLE, settle
 from app.interface.errors import Problem, invalid_field
 from app.interface.validation import FieldError
 from app.organizations import operations as organizations
@@ -61,9 +60,9 @@ class DemandImporter:
 
     async def create(self, row: DemandRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         organization = self._known(row) or await self._entered(row)
-        require_scope(self._actor, organization.region_code)
+        require_jurisdiction(self._actor, organization.region_code)
         demand = Demand(
             state=DemandState.DRAFT,
             organization_id=organization.id,
@@ -89,12 +88,7 @@ class DemandImporter:
         return faults(record)
 
     def admit(self, record: Demand) -> None:
-        record.state = DemandState.PUBLISHED
-        record.submitted_at = record.submitted_at or now()
-        record.published_at = now()
-        if not record.public_summary:
-            record.public_summary = record.title
-            operations.index_text(record)
+        settle(record, DemandState.PUBLISHED)
 
     def _meant(self, row: DemandRow, by_key: dict[Key, list[Demand]]) -> Sequence[Demand]:
         if row.external_id:

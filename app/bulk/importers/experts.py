@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import meant_by, organization_values, require_scope
+from app.bulk.importers.importer import meant_by, organization_values, require_jurisdiction
 from app.bulk.rows import ExpertRow, Key
 from app.database import Record
 from app.experts import contacts, operations
@@ -15,7 +15,7 @@ from app.experts import repository as expert_repository
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
 from app.experts.schemas import ContactFields, ExpertCreate
-from app.experts.workflow import EDITABLE
+from app.experts.workflow import EDITABLE, settle
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
@@ -56,7 +56,7 @@ class ExpertImporter:
         return [meant_by(row, by_key) for row in rows]
 
     async def create(self, row: ExpertRow) -> list[Record]:
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         expert = Expert(state=ExpertState.DRAFT, **(UNSAID | self._values(row)))
         items = [self._graded(Evidence(**values)) for values in row.evidence_values()]
         for item in items:
@@ -78,7 +78,7 @@ class ExpertImporter:
         return [*missing_fields(record), *refusals]
 
     def admit(self, record: Expert) -> None:
-        record.state = ExpertState.IN_POOL
+        settle(record, ExpertState.IN_POOL)
 
     def _values(self, row: ExpertRow) -> dict[str, Any]:
         stated = row.stated(ExpertCreate, without=NOT_COLUMNS)

@@ -51,7 +51,7 @@ class Importer(Protocol[RowT_contra, RecordT]):
 AnyImporter = Importer[Any, Any]
 
 
-def require_scope(actor: Actor, region_code: str | None) -> None:
+def require_jurisdiction(actor: Actor, region_code: str | None) -> None:
     """Raises Forbidden for a record outside the importing staff's region."""
     if not actor.manages_region(region_code):
         raise Forbidden(Text("不在您的管辖地区", "Not in your region"))

@@ -6,7 +6,7 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import require_scope
+from app.bulk.importers.importer import require_jurisdiction
 from app.bulk.rows import OrganizationRow
 from app.database import Record
 from app.interface.validation import FieldError
@@ -37,7 +37,7 @@ class OrganizationImporter:
 
     async def create(self, row: OrganizationRow) -> list[Record]:
         """Staff vouch for what they import."""
-        require_scope(self._actor, row.region_code)
+        require_jurisdiction(self._actor, row.region_code)
         values = UNSAID | row.stated(OrganizationCreate)
         organization = Organization(state=OrganizationState.VERIFIED, **values)
         operations.index_text(organization)

@@ -17,6 +17,7 @@ from app.accounts.secrets import ALGORITHM, ISSUER, hash_password
 from app.clock import now
 from app.scopes import Scope, within
 from app.settings import Settings
+from tests.people import People
 
 EMAIL, PASSWORD, OTHER_PASSWORD = "li@test.invalid", "correct-horse-42", "another-horse-43"
 
@@ -192,15 +193,35 @@ async def test_password_change_needs_the_current_one(client: AsyncClient, accoun
     tokens = (await sign_in(client)).json()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     wrong = {"current_password": "wrong-horse-42", "new_password": OTHER_PASSWORD}
-    answer = await client.post("/me:change-password", json=wrong, headers=headers)
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/current_password"
+    for given in (wrong, wrong | {"current_password": None}, {"new_password": OTHER_PASSWORD}):
+        answer = await client.post("/me:change-password", json=given, headers=headers)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/current_password"
     weak = {"current_password": PASSWORD, "new_password": "feeble"}
     answer = await client.post("/me:change-password", json=weak, headers=headers)
     assert answer.json()["errors"][0]["pointer"] == "/new_password"
     assert answer.json()["errors"][0]["detail"] == "不得少于 10 字"
     assert "feeble" not in answer.text
     assert await me(client, tokens["access_token"]) == 200
+
+
+async def test_who_has_no_password_sets_a_first_one(
+    people: People, client: AsyncClient, session: AsyncSession
+) -> None:
+    """Whoever came through a provider has none; from now on it is asked for."""
+    account = await people.account(Role.EXPERT)
+    account.password_hash = ""
+    await session.commit()
+    owner = await people.client(account)
+    assert (await sign_in(client, "", account.email)).status_code == 401
+    first = await owner.post("/me:change-password", json={"new_password": PASSWORD})
+    assert first.status_code == 200, first.text
+    assert (await sign_in(client, PASSWORD, account.email)).status_code == 200
+    headers = {"Authorization": f"Bearer {first.json()['access_token']}"}
+    again = await client.post(
+        "/me:change-password", json={"new_password": OTHER_PASSWORD}, headers=headers
+    )
+    assert again.json()["errors"][0]["code"] == "wrong_password"
 
 
 async def test_refresh_beside_a_password_change_does_not_survive_it(
@@ -220,14 +241,14 @@ async def test_refresh_beside_a_password_change_does_not_survive_it(
 
 
 async def test_token_issued_while_the_password_changes_ends_with_the_others(
-    app: FastAPI, client: AsyncClient, account: Account, settings: Settings
+    app: FastAPI, client: AsyncClient, account: Account
 ) -> None:
     """The change waits for the refresh, or it could not see the token that it must end."""
     token = (await sign_in(client)).json()["refresh_token"]
-    tokens, lifetime = app.state.access_tokens, settings.refresh_lifetime
+    tokens = app.state.access_tokens
     sessions = within(app.state.sessions, Scope.SERVICE)
     async with app.state.sessions() as renewing, sessions() as changing:
-        issued = await operations.refresh(renewing, tokens, lifetime, token)
+        issued = await operations.refresh(renewing, tokens, token)
         await renewing.flush()
         changed = await changing.get_one(Account, account.id)
         ending = asyncio.create_task(operations.end_sign_ins(changing, changed))

@@ -264,6 +264,37 @@ async def test_the_same_file_may_admit_what_it_brought_before(sessions: Sessions
     assert counts(await imported(sessions, "experts", content, is_admitting=True)) == (0, 0, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("table", "row", "returned", "admitted"),
+    [
+        (Expert, expert(), "draft", "in_pool"),
+        (Demand, demand(), "returned", "published"),
+        (Achievement, {"name": "抗酸胶膜", "organization": "某研究院"}, "registered", "published"),
+    ],
+)
+async def test_what_is_admitted_keeps_no_reason_of_its_return(
+    sessions: Sessions,
+    session: AsyncSession,
+    table: type[Expert | Demand | Achievement],
+    row: dict[str, Any],
+    returned: str,
+    admitted: str,
+) -> None:
+    content = json_lines(row)
+    await imported(sessions, table.__tablename__, content)
+    await session.execute(update(table).values(state=returned, state_reason="指标不清"))
+    await session.commit()
+    assert counts(await imported(sessions, table.__tablename__, content, is_admitting=True)) == (
+        *(0, 1, 0, 0),
+    )
+    found = (await session.scalars(select(table))).one()
+    assert isinstance(found, Expert | Demand | Achievement)
+    assert (found.state, found.state_reason) == (admitted, "")
+    if isinstance(found, Demand):
+        assert found.submitted_at == found.published_at is not None
+        assert found.public_summary == found.title
+
+
 async def test_only_known_and_verified_organizations_are_linked(
     sessions: Sessions, session: AsyncSession, people: People
 ) -> None:

@@ -72,11 +72,14 @@ async def test_sideways_to_read_and_to_look_for_experts(
     assert [item["problem"] for item in listed] == [seen["problem"]]
     run = await scenes.match(other, demand.id)
     assert {m["allowed_actions"] == [] for m in run["matches"]} == {True}
-    assert await scenes.judge(other, run["matches"][0]["id"], "suitable") == 404
+    assert await scenes.judge(other, run["matches"][0]["id"], "suitable") == 403
+    judgments = await other.get(f"/matches/{run['matches'][0]['id']}/judgments")
+    assert judgments.status_code == 403
     ended = (await post(home, demand, "end-share", to(PUJIANG)))[1]
     assert ended["shared_region_codes"] == []
     assert (await other.get(f"/demands/{demand.id}")).json()["problem"] is None
     assert (await other.get(f"/match-runs/{run['id']}")).status_code == 404
+    assert await scenes.judge(other, run["matches"][0]["id"], "suitable") == 404
     assert (await post(home, demand, "end-share", to(PUJIANG)))[0] == 409
 
 

@@ -45,8 +45,13 @@ async def test_who_refuses_leaves_the_pool_and_comes_back_by_staff_alone(
     assert (await staff.post(f"{path}:reinstate")).json()["state"] == "in_pool"
     history = (await person.get(f"{path}/consents", params={"purpose": "matching"})).json()
     assert [item["is_given"] for item in history["items"]] == [True, False]
-    kinds = select(func.count()).where(Change.kind == "expert.consent_declared")
-    assert await session.scalar(kinds) == 2
+    told = await session.execute(select(Change.kind, Change.data).order_by(Change.id))
+    assert [(kind, data.get("verb")) for kind, data in told] == [
+        ("expert.consent_declared", None),
+        ("expert.suspended", "suspend"),
+        ("expert.consent_declared", None),
+        ("expert.in_pool", "reinstate"),
+    ]
 
 
 async def test_a_refusal_keeps_whoever_is_under_review_out(

@@ -43,15 +43,15 @@ async def test_an_expert_sees_where_they_stand_and_why(
 
 async def test_only_the_expert_sees_it(people: People, session: AsyncSession) -> None:
     _, expert, run = await ranked(people, session)
-    for other, status in (
-        (await people.coordinator(), 403),
-        (await people.evaluator(), 403),
-        (await people.expert(), 404),
-        (await people.enterprise(), 404),
+    for other, of_expert, of_match in (
+        (await people.coordinator(), 403, 403),
+        (await people.evaluator(), 403, 404),
+        (await people.expert(), 404, 404),
+        (await people.enterprise(), 404, 404),
     ):
-        assert (await other.get(f"/experts/{expert.id}/matches")).status_code == status
+        assert (await other.get(f"/experts/{expert.id}/matches")).status_code == of_expert
         path = f"/matches/{own_match(run, expert)['id']}:request-review"
-        assert (await other.post(path, json=REASON)).status_code == 404
+        assert (await other.post(path, json=REASON)).status_code == of_match
 
 
 async def test_a_withdrawn_demand_is_shown_no_more(people: People, session: AsyncSession) -> None:

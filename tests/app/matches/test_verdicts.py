@@ -112,13 +112,13 @@ async def test_no_other_enterprise_sees_the_recommendations(
     await judge(staff, run["matches"][0]["id"], "recommended")
     path = f"/demands/{demand.id}/recommendations"
     outsiders = [
-        await people.enterprise(),
-        await people.expert(),
-        await people.evaluator(),
-        await people.coordinator("440100"),
+        (await people.enterprise(), 404),
+        (await people.expert(), 404),
+        (await people.evaluator(), 403),  # they read the demand's summary
+        (await people.coordinator("440100"), 403),
     ]
-    for outsider in outsiders:
-        assert (await outsider.get(path)).status_code == 404
+    for outsider, status in outsiders:
+        assert (await outsider.get(path)).status_code == status
 
 
 async def test_a_withdrawn_demand_is_judged_no_more(people: People, session: AsyncSession) -> None:

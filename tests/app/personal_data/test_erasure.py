@@ -1,14 +1,17 @@
 """Whoever is erased stands nowhere any more, and what was counted still counts."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from fastapi import FastAPI
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
+from app.changes.models import Change
 from app.demands.models import Demand
 from app.matches.models import Judgment, Match
+from app.organizations.models import Membership
 from tests.app.matches import scenes
 from tests.app.personal_data.scenes import PASSWORD, WORDS, whole_person
 from tests.people import GUANGZHOU, People
@@ -33,6 +36,12 @@ async def found_in_database(session: AsyncSession, words: Sequence[str]) -> list
     return found
 
 
+async def kinds_of(session: AsyncSession, subject_id: UUID) -> Sequence[str]:
+    """What happened to a record, in order."""
+    kinds = select(Change.kind).where(Change.subject_id == subject_id).order_by(Change.id)
+    return (await session.scalars(kinds)).all()
+
+
 async def test_nothing_that_names_or_describes_the_person_stays(
     people: People, session: AsyncSession
 ) -> None:
@@ -40,8 +49,9 @@ async def test_nothing_that_names_or_describes_the_person_stays(
     words = [word for name, word in WORDS.items() if name != "direction"]
     in_the_open = set(words) - {WORDS["phone"]}  # that one is sealed
     assert {word for _, word in await found_in_database(session, words)} == in_the_open
-    wrong = await person.client.post("/me:erase", json={"password": "not this one"})
-    assert wrong.json()["errors"][0]["pointer"] == "/password"
+    for given in ({"password": "not this one"}, {"password": None}, {}):
+        wrong = await person.client.post("/me:erase", json=given)
+        assert wrong.json()["errors"][0]["pointer"] == "/password"
     done = await person.client.post("/me:erase", json={"password": PASSWORD})
     assert done.status_code == 204, done.text
     assert await found_in_database(session, words) == []
@@ -88,6 +98,7 @@ async def test_staff_erase_a_profile_on_request(people: People, session: AsyncSe
     assert (await person.client.get("/me")).status_code == 200
     shown = (await (await people.administrator()).get(f"/experts/{person.expert_id}")).json()
     assert (shown["name"], shown["state"], shown["evidence"]) == ("已注销", "removed", [])
+    assert (await kinds_of(session, person.expert_id))[-2:] == ["expert.removed", "expert.erased"]
     assert (shown["region_code"], shown["disciplines"]) == ("330000", ["540"])
 
 
@@ -96,7 +107,7 @@ async def test_an_enterprises_person_leaves_its_contact_fields(
 ) -> None:
     organization = await people.organization()
     account = await people.account(Role.ENTERPRISE)
-    await people.join(account, organization)
+    membership_id = await people.join(account, organization)
     account.password_hash = (await whole_person(people, session)).account.password_hash
     contact = {"contact_name": "周某", "contact_phone": "1", "contact_email": account.email}
     mine = await scenes.demand(session, organization, **contact)
@@ -109,6 +120,19 @@ async def test_an_enterprises_person_leaves_its_contact_fields(
     session.expire_all()
     left = [(await session.get_one(Demand, i)).contact_name for i in ids]
     assert left == ["", "周某"]
+    membership = await session.get_one(Membership, membership_id)
+    assert (membership.state, membership.version) == ("revoked", 2)
+    assert await kinds_of(session, membership_id) == ["membership.revoked"]
+
+
+async def test_who_has_no_password_is_erased_without(people: People, session: AsyncSession) -> None:
+    account = await people.account(Role.EXPERT)
+    account.password_hash = ""
+    await session.commit()
+    client = await people.client(account)
+    assert (await client.post("/me:erase", json={})).status_code == 204
+    await session.refresh(account)
+    assert (account.display_name, account.is_active) == ("已注销", False)
 
 
 async def test_staff_are_not_erased_by_themselves(people: People) -> None:

@@ -49,6 +49,7 @@ async def test_removed_experts_and_closed_accounts_are_erased(
     await store(session, state=ExpertState.IN_POOL, name="在库者")
     closed = await people.account(Role.ENTERPRISE)
     closed.is_active = False
+    await session.execute(update(Expert).values(name_pinyin=""))  # as of a name that has none
     await session.commit()
     for by, names in ((RECENT, ["在库者", "已出库者"]), (OLD, ["在库者", "已注销"])):
         await age(session, Expert, by)

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import (
+    MEMBERS,
     Account,
     ApiKey,
     Identity,
@@ -25,10 +26,10 @@ from app.demands.models import Demand, Handover
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
+from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
-from app.matches.operations import MATCHING
 from app.organizations import access as organization_access
-from app.organizations.actors import ORGANIZATION_ROLES, Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.progress.models import Operation
@@ -164,7 +165,7 @@ class Application:
 
     def _knows(self, organization: Organization) -> bool:
         """Besides what the interface lists, whose demand one reads and whom one has asked."""
-        has_asked = self.actor.role in ORGANIZATION_ROLES and any(
+        has_asked = self.actor.role in MEMBERS and any(
             m.account_id == self.account.id and m.organization_id == organization.id
             for m in self.world.of(Membership)
         )
@@ -205,7 +206,7 @@ class Application:
         return found
 
     def _is_person_or_staff(self, record: Any) -> bool:
-        return experts.may_read_contact(self.actor, self._expert(record))
+        return experts.may_read_in_full(self.actor, self._expert(record))
 
     def _of_demand(self, demand: Demand) -> set[Party]:
         return demands.parties_of(self.actor, demand)
@@ -232,7 +233,7 @@ class Application:
         return [match for match in self.world.of(Match) if match.run_id == run.id]
 
     def _looks(self, run: MatchRun) -> bool:
-        return bool(self._of_demand(self._demand(run)) & MATCHING)
+        return may_match(self.actor, self._demand(run))
 
     def _carries(self, match: Match) -> bool:
         return Party.STAFF in self._of_demand(self._demand(self._run(match)))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL, Connection, create_engine, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Account, Role
+from app.accounts.models import MEMBERS, Account, Role
 from app.achievements import access as achievements
 from app.achievements.models import Achievement
 from app.database import Base
@@ -16,7 +16,7 @@ from app.demands.models import Demand
 from app.experts import access as experts
 from app.experts.models import Expert
 from app.interface.models import AuditEntry, UnsealedEntry
-from app.organizations.actors import ORGANIZATION_ROLES, Actor
+from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState
 from app.postgres.roles import VIEWED, VIEWS
 from tests.app.row_security.rules import Application
@@ -42,7 +42,7 @@ def actor(world: World, account: Account) -> Actor:
         for m in world.of(Membership)
         if m.account_id == account.id and m.state is MembershipState.APPROVED
     )
-    is_member = account.role in ORGANIZATION_ROLES
+    is_member = account.role in MEMBERS
     return Actor(
         account_id=account.id,
         role=account.role,

@@ -1,0 +1,50 @@
+"""Who may look for experts, see what was found, and judge it."""
+
+from sqlalchemy import ColumnElement, or_
+
+from app.demands import access as demand_access
+from app.demands.models import Demand, DemandState
+from app.experts import access as expert_access
+from app.experts.models import Expert
+from app.matches.models import Match
+from app.organizations.actors import Actor
+from app.transitions import Party
+
+# Who looks for experts; a verdict is left to those who carry the demand.
+MATCHING = frozenset({Party.STAFF, Party.PARTNER})
+
+
+def may_match(actor: Actor, demand: Demand) -> bool:
+    """Staff who carry the demand or share it look for experts, and read what was found."""
+    return bool(demand_access.parties_of(actor, demand) & MATCHING)
+
+
+def may_judge(actor: Actor, demand: Demand) -> bool:
+    return Party.STAFF in demand_access.parties_of(actor, demand)
+
+
+def parties_of(actor: Actor, match: Match) -> set[Party]:
+    """The candidate is whom a match is about; staff need not be able to read the expert."""
+    parties = demand_access.parties_of(actor, match.run.demand) & MATCHING
+    expert = match.expert
+    is_own = expert is not None and Party.PERSON in expert_access.parties_of(actor, expert)
+    return parties | ({Party.PERSON} if is_own else set())
+
+
+def may_read_review(actor: Actor, match: Match) -> bool:
+    """Whoever asked for it, and the staff who answer."""
+    return bool(parties_of(actor, match) & {Party.PERSON, Party.STAFF})
+
+
+def readable_reviews(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `may_read_review`, in SQL."""
+    own = Expert.account_id == actor.account_id
+    if not actor.is_staff:
+        return own
+    return or_(own, demand_access.in_staffs_jurisdiction(actor))
+
+
+def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
+    """What the actor may do with matches of this demand: judge as long as it is published."""
+    is_open = demand.state is DemandState.PUBLISHED
+    return ["judge"] if is_open and may_judge(actor, demand) else []

@@ -1,0 +1,44 @@
+"""What repositories of several domains ask in the same way."""
+
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.interfaces import ORMOption
+
+from app.database import Base, Record
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+async def find(
+    session: AsyncSession,
+    table: type[RecordT],
+    record_id: UUID,
+    *,
+    is_for_update: bool = False,
+    options: Sequence[ORMOption] = (),
+) -> RecordT | None:
+    """The record; for update locked and read anew, unless the scope may only read it."""
+    if is_for_update:
+        locked = await session.get(
+            table,
+            record_id,
+            options=options,
+            with_for_update={"of": table},
+            populate_existing=True,
+        )
+        if locked is not None:
+            return locked
+    return await session.get(table, record_id, options=options)
+
+
+def equals(
+    table: type[Base], query: BaseModel, names: Collection[str]
+) -> list[ColumnElement[bool]]:
+    """Each column of these names is what the query wants, where it wants anything."""
+    wanted = {name: getattr(query, name) for name in names}
+    return [getattr(table, name) == value for name, value in wanted.items() if value is not None]
