@@ -6,6 +6,7 @@ migration and a new account need none of it.
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -159,6 +160,14 @@ def import_file(
         is_overwriting=overwrite,
     )
     run(_import(upload))
+
+
+@cli.command()
+def import_template(kind: ImportKind) -> None:
+    """导入模板 · The headings of a kind as a CSV file, to standard output."""
+    from app.bulk.columns import template
+
+    sys.stdout.buffer.write(template(kind))
 
 
 async def _import(upload: "Upload") -> None:

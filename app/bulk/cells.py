@@ -3,6 +3,7 @@
 import re
 from collections.abc import Hashable
 from datetime import date, datetime
+from enum import StrEnum
 from functools import cache
 from typing import get_args, get_origin
 
@@ -16,7 +17,19 @@ TRUE_WORDS = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
 FALSE_WORDS = frozenset({"否", "无", "n", "no", "false", "0", "×"})
 WHOLE = re.compile(r"-?\d{1,18}")
 DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
-SHAPES = {bool: "bool", int: "int", date: "date"}
+
+
+class Shape(StrEnum):
+    """How a cell is read; in JSON Lines the value has the type of the record's field."""
+
+    TEXT = "text"
+    LIST = "list"
+    BOOL = "bool"
+    INT = "int"
+    DATE = "date"
+
+
+SHAPES = {bool: Shape.BOOL, int: Shape.INT, date: Shape.DATE}
 
 
 def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object]:
@@ -27,16 +40,16 @@ def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object
 def _value(kind: ImportKind, field: str, cell: object) -> object:
     text = _text(cell)
     names = labels(kind).get(field, {})
-    match _shape(kind, field):
-        case "list":
+    match shape_of(kind, field):
+        case Shape.LIST:
             between = BETWEEN_TITLES if field in EVIDENCE_COLUMNS else BETWEEN_WORDS
             parts = [part.strip() for part in between.split(text)]
             return [names.get(part, part) for part in parts if part]
-        case "bool":
+        case Shape.BOOL:
             return _truth(text)
-        case "int":
+        case Shape.INT:
             return int(text) if WHOLE.fullmatch(text) else text
-        case "date":
+        case Shape.DATE:
             return _date(text)
         case _:
             return names.get(text, text)
@@ -66,11 +79,12 @@ def _date(text: str) -> str:
 
 
 @cache
-def _shape(kind: ImportKind, field: str) -> str:
+def shape_of(kind: ImportKind, field: str) -> Shape:
+    """How a cell of the field is read."""
     annotation = ROWS[kind].model_fields[field].annotation
     if get_origin(annotation) is list:
-        return "list"
-    return next((shape for kind, shape in SHAPES.items() if kind in _parts(annotation)), "text")
+        return Shape.LIST
+    return next((shape for kind, shape in SHAPES.items() if kind in _parts(annotation)), Shape.TEXT)
 
 
 def _parts(annotation: object) -> set[object]:

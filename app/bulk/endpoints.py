@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, File, Form, Query, Response, UploadFile, status
 
 from app.bulk import operations
+from app.bulk.columns import ColumnBody, columns, template
 from app.bulk.models import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
@@ -54,6 +55,30 @@ async def create_import(
     The import at `result_path` has the report; it bears the id of its operation.
     """
     return accepted.show(await operations.receive(session, actor, upload))
+
+
+@router.get("/import-columns")
+async def list_import_columns(
+    actor: StaffActor, kind: Annotated[ImportKind, Query()]
+) -> list[ColumnBody]:
+    """导入列说明 · The columns that a file of a kind may have, and what their cells may say."""
+    return columns(kind)
+
+
+@router.get(
+    "/import-templates",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def download_import_template(
+    actor: StaffActor, kind: Annotated[ImportKind, Query()]
+) -> Response:
+    """导入模板 · A CSV file to fill in: the headings of a kind, required ones with a star."""
+    return Response(
+        template(kind),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{kind}.csv"'},
+    )
 
 
 @router.get("/imports")

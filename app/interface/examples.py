@@ -51,6 +51,7 @@ EXAMPLES_BY_NAME: dict[str, Any] = {
     "filename": "企业名单.xlsx",
     "from_on": "2026-12-01",
     "handed_to_region_code": None,
+    "headings": ["行政区划代码", "所在地区"],
     "identifier": "10.0000/demo.2023.0042",
     "index_version": "9f2c6a1b0d3e4f58",
     "industry_code": "17",
@@ -95,6 +96,7 @@ EXAMPLES_BY_NAME: dict[str, Any] = {
     "total": None,
     "uncovered_keywords": ["耐日晒"],
     "unified_social_credit_code": "91330782MA2DEM013G",
+    "words": [],
     "year": 2023,
     "yearly_capacity": 6,
 }

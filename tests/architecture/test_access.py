@@ -157,6 +157,8 @@ ACCESS = {
     "POST /match-reviews/{review_id}:answer": STAFF,
     "GET /match-indexes": STAFF,
     "POST /match-indexes:refit": ADMINISTRATOR,
+    "GET /import-columns": STAFF,
+    "GET /import-templates": STAFF,
     "GET /imports": STAFF,
     "POST /imports": STAFF,
     "GET /imports/{import_id}": STAFF,

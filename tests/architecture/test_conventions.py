@@ -36,12 +36,14 @@ BOUNDED_LISTS = {
     "/demands/{demand_id}/matching-achievements": "ranked at the moment: the best `limit`",
     "/auth/providers": "those of the settings",
     "/consent-purposes": "one for each purpose, of which there are two",
+    "/import-columns": "those of one form",
     "/match-indexes": "one for each pool, of which there are three",
     "/jobs": "the job queue's own numbers, not ids of ours: `before_id` goes on from one",
     "/queue": "what waits longest, at most `limit`, beside the counts of all",
 }
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
+    "/import-templates": "a file of headings",
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
     "/me/second-factor": "whether there is one, never the factor itself",

@@ -13,6 +13,7 @@ from app.achievements.schemas import AchievementCreate
 from app.achievements.workflow import EDITABLE, settle
 from app.bulk import repository
 from app.bulk.importers.importer import (
+    in_columns,
     meant_by,
     organization_values,
     require_jurisdiction,
@@ -73,7 +74,7 @@ class AchievementImporter:
         operations.index_text(record)
 
     def faults(self, record: Achievement) -> Sequence[FieldError]:
-        return faults(record)
+        return in_columns(faults(record))
 
     def admit(self, record: Achievement) -> None:
         settle(record, AchievementState.PUBLISHED)

@@ -7,7 +7,12 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import meant_by, organization_values, require_jurisdiction
+from app.bulk.importers.importer import (
+    in_columns,
+    meant_by,
+    organization_values,
+    require_jurisdiction,
+)
 from app.bulk.rows import ExpertRow, Key
 from app.database import Record
 from app.experts import contacts, operations
@@ -75,7 +80,7 @@ class ExpertImporter:
 
     def faults(self, record: Expert) -> Sequence[FieldError]:
         refusals = [MATCHING_REFUSED] if record.is_matching_refused else []
-        return [*missing_fields(record), *refusals]
+        return [*in_columns(missing_fields(record)), *refusals]
 
     def admit(self, record: Expert) -> None:
         settle(record, ExpertState.IN_POOL)

@@ -1,6 +1,7 @@
 """What the import needs to know of each kind of record."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from app.bulk.rows import AchievementRow, ExpertRow, Row
@@ -79,6 +80,14 @@ def organization_values(
         "organization_name": row.organization,
         "organization_id": organization.id if organization else None,
     }
+
+
+def in_columns(faults: Sequence[FieldError]) -> list[FieldError]:
+    """The same, under the names that a file's columns have."""
+    return [
+        replace(fault, pointer="/organization") if fault.pointer == "/organization_name" else fault
+        for fault in faults
+    ]
 
 
 def meant_by(row: Row, by_key: dict[tuple[str, ...], list[RecordT]]) -> Sequence[RecordT]:
