@@ -67,7 +67,7 @@ class UnsealedEntry(Base):
 
 
 class RateLimit(Base):
-    """One shared counter, see `app.interface.repository`; lost in a crash, which harms nobody."""
+    """One shared counter, see `app.interface.counters`; lost in a crash, which harms nobody."""
 
     __tablename__ = "rate_limits"
     __table_args__ = {"prefixes": ["UNLOGGED"]}
