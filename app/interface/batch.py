@@ -35,10 +35,9 @@ from app.interface.errors import (
     ProblemBody,
     RefusedItem,
     Unavailable,
-    language_of,
 )
 from app.interface.failures import from_database
-from app.interface.language import Text
+from app.interface.language import Text, language_of
 from app.interface.preconditions import Precondition
 from app.interface.schemas import Body
 from app.settings import SettingsDep
