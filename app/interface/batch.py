@@ -38,7 +38,7 @@ from app.interface.errors import (
 )
 from app.interface.failures import from_database
 from app.interface.language import Text, language_of
-from app.interface.preconditions import Precondition
+from app.interface.preconditions import PRECONDITION, Precondition
 from app.interface.schemas import Body
 from app.settings import SettingsDep
 
@@ -234,7 +234,7 @@ class _Run:
             record_id=getattr(item, "id", None),
             is_required=action.is_changing,
         )
-        self.session.info["precondition"] = precondition
+        self.session.info[PRECONDITION] = precondition
         route = action.route
         values = await self._values(route.dependant)
         if action.record_parameter:
