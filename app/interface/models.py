@@ -18,7 +18,9 @@ class KeptAnswer(Base):
 
     principal: Mapped[UUID] = mapped_column(primary_key=True, comment="account; nil for nobody")
     key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary, comment="of path and body")
+    fingerprint: Mapped[bytes] = mapped_column(
+        LargeBinary, comment="keyed; of the request and rights"
+    )
     status: Mapped[int | None]
     headers: Mapped[JsonObject] = mapped_column(default=dict)
     body: Mapped[bytes] = mapped_column(LargeBinary, default=b"", comment="sealed")
