@@ -255,12 +255,15 @@ def restore(
     with_keys: Annotated[
         bool, typer.Option("--with-keys", help="也恢复密钥 · the keys, too")
     ] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="没有清单也恢复 · also without its manifest")
+    ] = False,
 ) -> None:
     """恢复备份 · Restore a backup into an empty database; stop the service first."""
-    run(_restore(dump, replaces=replace, with_keys=with_keys))
+    run(_restore(dump, replaces=replace, with_keys=with_keys, unverified=unverified))
 
 
-async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
+async def _restore(dump: Path, *, replaces: bool, with_keys: bool, unverified: bool) -> None:
     from app.operation.restore import restore as restore_backup
     from app.operation.restore import restore_keys
 
@@ -268,7 +271,9 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
     async with database_server(settings) as database:
         engine = create_engine(database.owner, settings)
         with console.status("恢复 · restoring"):
-            manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
+            manifest = await restore_backup(
+                engine, database.owner, dump, replaces=replaces, unverified=unverified
+            )
         await engine.dispose()
     if with_keys:
         written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
