@@ -1,5 +1,6 @@
 """Every SELECT on accounts and on what lets people into them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -252,6 +253,16 @@ async def find_recovery_code(
         select(RecoveryCode).where(
             RecoveryCode.factor_id == factor_id, RecoveryCode.code_hash == code_hash
         )
+    )
+
+
+async def retire_recovery_codes(session: AsyncSession, factor_id: UUID, moment: datetime) -> None:
+    """Use up those that are left."""
+    await session.execute(
+        update(RecoveryCode)
+        .where(RecoveryCode.factor_id == factor_id, RecoveryCode.used_at.is_(None))
+        .values(used_at=moment)
+        .execution_options(synchronize_session=False)
     )
 
 

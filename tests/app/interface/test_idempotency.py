@@ -33,6 +33,7 @@ UNKEPT = {
     "/me/second-factor:confirm",
     "/me/second-factor:disable",
     "/me/second-factor:enrol",
+    "/me/second-factor:renew-recovery-codes",
     "/auth:sign-in",
     "/auth:refresh",
     "/auth:sign-out",

@@ -285,6 +285,7 @@ ASKING = {
     "/me:change-password": {"current_password": WRONG, "new_password": "another-horse-43"},
     "/me/second-factor:enrol": {"password": WRONG},
     "/me/second-factor:disable": {"password": WRONG, "code": "492039"},
+    "/me/second-factor:renew-recovery-codes": {"password": WRONG, "code": "492039"},
     "/me/identities:start": {
         "password": WRONG,
         "provider": "kexie",
