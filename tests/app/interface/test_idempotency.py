@@ -20,6 +20,7 @@ from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.settings import Settings
 from tests.app.demands.forms import COMPLETE
+from tests.app.experts import profiles
 from tests.people import YIWU, People
 
 EXPERT: dict[str, Any] = {"name": "甲", "region_code": YIWU, "organization_name": "某大学"}
@@ -86,6 +87,16 @@ async def test_another_request_under_the_key_is_refused(
     elsewhere = await staff.post(f"/experts/{made.json()['id']}:submit", headers=KEY)
     assert elsewhere.json()["code"] == "idempotency_key_reused"
     assert await experts(session) == 1
+
+
+async def test_the_same_content_elsewhere_is_another_request(staff: AsyncClient) -> None:
+    paths = [f"/experts/{(await profiles.enter(staff))['id']}:submit" for _ in "12"]
+    first, again = [await staff.post(paths[0], headers=KEY) for _ in "12"]
+    assert first.status_code == 200, first.text
+    assert again.content == first.content
+    for other in (paths[1], f"{paths[0]}?again=1"):
+        answer = await staff.post(other, headers=KEY)
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
 
 
 async def test_keys_belong_to_accounts(people: People, staff: AsyncClient) -> None:
