@@ -89,8 +89,7 @@ async def _load(sessions: Sessions, import_id: UUID) -> _Work:
     """What is to be done; NotFound if there is no file any more."""
     async with within(sessions, Scope.PROGRESS).begin() as session:
         import_ = await repository.find_with_content(session, import_id)
-        content = import_.content if import_ else None
-        if import_ is None or content is None:
+        if import_ is None or import_.content_sealed is None:
             raise NotFound()
         load = Load(
             import_id=import_.id,
@@ -99,6 +98,7 @@ async def _load(sessions: Sessions, import_id: UUID) -> _Work:
             is_admitting=import_.is_admitting,
             is_overwriting=import_.is_overwriting,
         )
+        content = await to_thread.run_sync(getattr, import_, "content")
         return _Work(load=load, mode=import_.mode, filename=import_.filename, content=content)
 
 

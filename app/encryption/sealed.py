@@ -72,7 +72,7 @@ class Sealed(SealedAttribute):
 
 
 class SealedBytes(SealedAttribute):
-    """Bytes that the database never sees, or none; about a millisecond for each megabyte."""
+    """Bytes that the database never sees, or none; a thread is the place for megabytes of them."""
 
     @overload
     def __get__(self, record: None, owner: type[Record]) -> Self: ...
