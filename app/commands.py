@@ -252,18 +252,14 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="替换已有数据 · in the place of what is there")
     ] = False,
-    with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="也恢复密钥 · the keys, too")
-    ] = False,
-    unverified: Annotated[
-        bool, typer.Option("--unverified", help="没有清单也恢复 · also without its manifest")
-    ] = False,
+    with_keys: Annotated[bool, typer.Option("--with-keys", help="连同密钥 · keys, too")] = False,
+    unverified: Annotated[bool, typer.Option("--unverified", help="无清单 · no manifest")] = False,
 ) -> None:
     """恢复备份 · Restore a backup into an empty database; stop the service first."""
-    run(_restore(dump, replaces=replace, with_keys=with_keys, unverified=unverified))
+    run(_restore(dump, with_keys=with_keys, replaces=replace, unverified=unverified))
 
 
-async def _restore(dump: Path, *, replaces: bool, with_keys: bool, unverified: bool) -> None:
+async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
     from app.operation.restore import restore as restore_backup
     from app.operation.restore import restore_keys
 
@@ -271,9 +267,7 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool, unverified: b
     async with database_server(settings) as database:
         engine = create_engine(database.owner, settings)
         with console.status("恢复 · restoring"):
-            manifest = await restore_backup(
-                engine, database.owner, dump, replaces=replaces, unverified=unverified
-            )
+            manifest = await restore_backup(engine, database.owner, dump, **how)
         await engine.dispose()
     if with_keys:
         written = ", ".join(restore_keys(dump, settings.var_folder)) or "-"
