@@ -259,15 +259,14 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="替换已有数据 · in the place of what is there")
     ] = False,
-    with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="也恢复密钥 · the keys, too")
-    ] = False,
+    with_keys: Annotated[bool, typer.Option("--with-keys", help="连同密钥 · keys, too")] = False,
+    unverified: Annotated[bool, typer.Option("--unverified", help="无清单 · no manifest")] = False,
 ) -> None:
     """恢复备份 · Restore a backup into an empty database; stop the service first."""
-    run(_restore(dump, replaces=replace, with_keys=with_keys))
+    run(_restore(dump, with_keys=with_keys, replaces=replace, unverified=unverified))
 
 
-async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
+async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
     from app.upkeep.restore import restore as restore_backup
     from app.upkeep.restore import restore_keys
 
@@ -275,7 +274,7 @@ async def _restore(dump: Path, *, replaces: bool, with_keys: bool) -> None:
     async with database_server(settings) as database:
         with console.status("恢复 · restoring"):
             async with open_engine(database.owner, settings) as engine:
-                manifest = await restore_backup(engine, database.owner, dump, replaces=replaces)
+                manifest = await restore_backup(engine, database.owner, dump, **how)
     if with_keys:
         written = ", ".join(restore_keys(dump, settings.key_files)) or "-"
         console.print(f"  密钥 · keys: {written}")

@@ -131,7 +131,15 @@ class Settings(BaseSettings):
         default=(), description="JSON list of OpenID Connect providers, see SignInProvider"
     )
     provider_timeout_seconds: float = Field(default=5.0, gt=0)
-    max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(
+        default=20 * 1024 * 1024, ge=1024, description="of an upload, and of a batch's answer"
+    )
+    max_json_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, description="of any other body")
+    max_batch_bytes: int = Field(
+        default=8 * 1024 * 1024,
+        ge=1024,
+        description="of a batch: 500 demands fit, each as long as its form allows",
+    )
     database_pool_size: int = Field(default=10, ge=1)
     audit_retention_days: int = Field(
         default=3 * 366, ge=184, description="audit entries are dropped after; seals stay for good"

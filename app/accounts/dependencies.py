@@ -52,7 +52,14 @@ async def get_caller(
     if account is None or not account.is_active:
         raise NotSignedIn(Text("令牌无效或已过期", "The token is not valid or has expired"))
     request.state.principal = account.id
+    request.state.standing = _standing(session, account)
     return account
+
+
+def _standing(session: AsyncSession, account: Account) -> str:
+    """What the account's rights rest on, apart from the records."""
+    organizations = sorted(map(str, repository.organization_ids(session)))
+    return " ".join([account.role, account.region_code or "", *organizations])
 
 
 async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) -> Account | None:

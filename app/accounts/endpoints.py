@@ -47,6 +47,7 @@ from app.accounts.schemas import (
     Providers,
     ProviderStart,
     RecoveryCodes,
+    RecoveryCodesRenewal,
     Refresh,
     SecondFactorBody,
     SecondFactorCode,
@@ -200,6 +201,16 @@ async def confirm_second_factor(
 ) -> RecoveryCodes:
     """启用两步验证 · From now on a sign-in asks for a code; recovery codes are shown once."""
     return await second_factor.confirm(session, account, moment, data.code)
+
+
+@router.post("/me/second-factor:renew-recovery-codes")
+@unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
+async def renew_recovery_codes(
+    session: SessionDep, account: SignedInAccount, moment: MomentDep, data: RecoveryCodesRenewal
+) -> RecoveryCodes:
+    """更换恢复码 · Ten new ones, shown once, with the password and a code; the old ones end."""
+    return await second_factor.renew_recovery_codes(session, account, moment, data)
 
 
 @router.post("/me/second-factor:disable", status_code=status.HTTP_204_NO_CONTENT)

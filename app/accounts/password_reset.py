@@ -48,7 +48,7 @@ async def issue(
 
 
 async def use(session: AsyncSession, data: PasswordResetUse) -> None:
-    """Set the new password and end every sign-in of the account."""
+    """Set the new password; every sign-in and code of the account ends."""
     await repository.enter_by_secret(session, digest(data.code))
     reset = await repository.find_password_reset(session, digest(data.code))
     if (
@@ -58,7 +58,6 @@ async def use(session: AsyncSession, data: PasswordResetUse) -> None:
         or reset.expires_at <= now()
     ):
         raise invalid_field("/code", "bad_code", "重置码无效或已过期", "The code is not valid")
-    await repository.close_resets(session, reset.account_id)
     await set_password(
         session, reset.account, data.new_password.get_secret_value(), reset.account_id
     )

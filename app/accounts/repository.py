@@ -1,5 +1,6 @@
 """Every SELECT on accounts and on what lets people into them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from app.accounts.models import (
     Account,
@@ -183,9 +184,15 @@ async def find_own_api_key(session: AsyncSession, account_id: UUID, key_id: UUID
 
 
 async def find_password_reset(session: AsyncSession, code_hash: bytes) -> PasswordReset | None:
-    statement = select(PasswordReset).where(PasswordReset.code_hash == code_hash)
+    """The reset, locked after its account, as `close_resets` does it."""
+    statement = (
+        select(PasswordReset)
+        .join_from(Account, PasswordReset, PasswordReset.account_id == Account.id)
+        .where(PasswordReset.code_hash == code_hash)
+        .options(contains_eager(PasswordReset.account))
+    )
     return await session.scalar(
-        statement.options(joinedload(PasswordReset.account)).with_for_update(of=PasswordReset)
+        statement.with_for_update(of=(Account, PasswordReset), key_share=True)
     )
 
 
@@ -206,7 +213,12 @@ async def awaits_reset(session: AsyncSession, account_id: UUID) -> bool:
 
 
 async def close_resets(session: AsyncSession, account_id: UUID) -> None:
-    """End the account's open requests and living codes."""
+    """End the account's open requests and living codes.
+
+    The account is locked first: what is issued at the same moment is seen and ended, too.
+    """
+    account = select(Account.id).where(Account.id == account_id)
+    await session.execute(account.with_for_update(key_share=True))
     await session.execute(
         update(PasswordReset)
         .where(PasswordReset.account_id == account_id, PasswordReset.used_at.is_(None))
@@ -246,6 +258,16 @@ async def find_recovery_code(
         select(RecoveryCode).where(
             RecoveryCode.factor_id == factor_id, RecoveryCode.code_hash == code_hash
         )
+    )
+
+
+async def retire_recovery_codes(session: AsyncSession, factor_id: UUID, moment: datetime) -> None:
+    """Use up those that are left."""
+    await session.execute(
+        update(RecoveryCode)
+        .where(RecoveryCode.factor_id == factor_id, RecoveryCode.used_at.is_(None))
+        .values(used_at=moment)
+        .execution_options(synchronize_session=False)
     )
 
 

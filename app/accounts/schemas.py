@@ -124,6 +124,10 @@ class SecondFactorDisabling(SecondFactorEnrolment):
     code: Code
 
 
+class RecoveryCodesRenewal(SecondFactorEnrolment):
+    code: Code
+
+
 class RecoveryCodes(BaseModel):
     """Each signs in once when the authenticator is lost; shown this once."""
 

@@ -19,6 +19,7 @@ from app.accounts.models import Account, RecoveryCode, SecondFactor
 from app.accounts.schemas import (
     Enrolment,
     RecoveryCodes,
+    RecoveryCodesRenewal,
     SecondFactorBody,
     SecondFactorDisabling,
     SecondFactorEnrolment,
@@ -40,6 +41,7 @@ DRIFT = (-1, 0, 1)  # steps that a clock may be off, RFC 6238, 5.2
 FREE_FAILURES = 5
 FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(days=1)
 RECOVERY_CODES, RECOVERY_BYTES = 10, 10
+NO_FACTOR = Text("未设置两步验证", "There is no second factor")
 WRONG_CODE = Text("验证码不正确或已使用", "The code is wrong or was used before")
 
 
@@ -95,12 +97,22 @@ async def confirm(
         raise Conflict(Text("两步验证已启用", "There is a second factor already"))
     await _spend(session, factor, moment, code)
     factor.confirmed_at, account.has_second_factor = moment, True
-    codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
-    session.add_all(
-        RecoveryCode(factor_id=factor.id, code_hash=digest(_plain(code))) for code in codes
-    )
     await changes.append(session, "account.second_factor_set_up", account.id, actor_id=account.id)
-    return RecoveryCodes(codes=codes)
+    return _make_recovery_codes(session, factor)
+
+
+async def renew_recovery_codes(
+    session: AsyncSession, account: Account, moment: datetime, data: RecoveryCodesRenewal
+) -> RecoveryCodes:
+    """New codes, shown this once, in the place of all earlier ones; one of those serves, too."""
+    await require_password(account, data.password)
+    factor = await _get_locked(session, account)
+    if factor.confirmed_at is None:
+        raise NotFound(NO_FACTOR)
+    await _spend(session, factor, moment, data.code)
+    await repository.retire_recovery_codes(session, factor.id, moment)
+    await changes.append(session, "account.recovery_codes_renewed", account.id, actor_id=account.id)
+    return _make_recovery_codes(session, factor)
 
 
 async def disable(
@@ -143,7 +155,7 @@ async def _get_locked(session: AsyncSession, account: Account) -> SecondFactor:
     """The account's second factor, locked: of parallel guesses each one is counted."""
     factor = await repository.find_second_factor(session, account.id, is_for_update=True)
     if factor is None:
-        raise NotFound(Text("未设置两步验证", "There is no second factor"))
+        raise NotFound(NO_FACTOR)
     return factor
 
 
@@ -200,6 +212,14 @@ def _count_failure(factor: SecondFactor, moment: datetime) -> None:
 def _generator(factor: SecondFactor) -> TOTP:
     """SHA-1 and six digits: what every authenticator understands."""
     return TOTP(base64.b32decode(factor.secret), DIGITS, SHA1(), STEP_SECONDS)
+
+
+def _make_recovery_codes(session: AsyncSession, factor: SecondFactor) -> RecoveryCodes:
+    codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
+    session.add_all(
+        RecoveryCode(factor_id=factor.id, code_hash=digest(_plain(code))) for code in codes
+    )
+    return RecoveryCodes(codes=codes)
 
 
 def _new_recovery_code() -> str:

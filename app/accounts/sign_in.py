@@ -131,8 +131,10 @@ async def require_password(
 async def set_password(
     session: AsyncSession, account: Account, password: str, actor_id: UUID
 ) -> None:
+    """End every sign-in and reset code, too: the old password may have been a thief's."""
     account.password_hash = await hash_password(password)
     await end_sign_ins(session, account)
+    await repository.close_resets(session, account.id)
     await changes.append(session, "account.password_changed", account.id, actor_id=actor_id)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, JsonObject, Record
+from app.encryption.sealed import SealedBytes
 from app.progress.models import Operation
 
 
@@ -51,7 +52,8 @@ class Import(Record):
     incomplete_count: Mapped[int] = mapped_column(default=0, comment="accepted, but not whole")
     report: Mapped[list[JsonObject]] = mapped_column(JSONB, default=list, deferred=True)
     is_report_cut: Mapped[bool] = mapped_column(default=False)
-    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    content_sealed: Mapped[bytes | None] = mapped_column("content", LargeBinary, deferred=True)
+    content = SealedBytes()
     operation: Mapped[Operation] = relationship(lazy="joined", innerjoin=True)
 
 

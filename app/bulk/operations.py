@@ -56,12 +56,12 @@ async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
         account_id=actor.account_id,
         kind=upload.kind,
         filename=upload.filename,
-        content=upload.content,
         mode=upload.mode,
         is_admitting=upload.is_admitting,
         is_overwriting=upload.is_overwriting,
         report=[],
     )
+    await to_thread.run_sync(setattr, import_, "content", upload.content)
     session.add(import_)
     await changes.append(session, "import.created", import_.id, actor_id=actor.account_id)
     return import_

@@ -39,7 +39,7 @@ async def find_with_report(session: AsyncSession, import_id: UUID) -> Import | N
 async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | None:
     """The import with the file's bytes."""
     return await session.get(
-        Import, import_id, options=[undefer(Import.content)], populate_existing=True
+        Import, import_id, options=[undefer(Import.content_sealed)], populate_existing=True
     )
 
 

@@ -80,7 +80,7 @@ async def forget_file(session: AsyncSession, operation: Operation, problem: Prob
     """The file goes, the counts of what partial mode has written stay."""
     report = Report()
     report.add([rejected_by(None, problem)] if problem else [])
-    values = {"report": report.entries, "content": None}
+    values = {"report": report.entries, "content_sealed": None}
     await session.execute(_update(operation.id, **values))
     await changes.append(session, f"import.{operation.state}", operation.id)
 
@@ -89,7 +89,7 @@ async def _load(sessions: Sessions, import_id: UUID) -> _Work:
     """What is to be done; NotFound if there is no file any more."""
     async with within(sessions, Scope.PROGRESS).begin() as session:
         import_ = await repository.find_with_content(session, import_id)
-        if import_ is None or import_.content is None:
+        if import_ is None or import_.content_sealed is None:
             raise NotFound()
         load = Load(
             import_id=import_.id,
@@ -98,9 +98,8 @@ async def _load(sessions: Sessions, import_id: UUID) -> _Work:
             is_admitting=import_.is_admitting,
             is_overwriting=import_.is_overwriting,
         )
-        return _Work(
-            load=load, mode=import_.mode, filename=import_.filename, content=import_.content
-        )
+        content = await to_thread.run_sync(getattr, import_, "content")
+        return _Work(load=load, mode=import_.mode, filename=import_.filename, content=content)
 
 
 async def _actor_of(session: AsyncSession, import_: Import) -> Actor:
@@ -204,7 +203,7 @@ async def _finish(
         import_id,
         report=report.entries,
         is_report_cut=report.is_cut,
-        content=None,
+        content_sealed=None,
         **_counts(report),
     )
     await session.execute(statement)

@@ -1,7 +1,8 @@
 """AES-256-GCM under a ring of keys: the first one seals, all of them open.
 
-A sealed value is text: a mark that no text of people's can begin with, the id of its key, nonce
-and ciphertext. It is bound to its place, so that copied to another record it does not open.
+A sealed value is text for a text and bytes for bytes: a mark that no text of people's can begin
+with, the id of its key, nonce and ciphertext. It is bound to its place, so that copied to another
+record it does not open.
 """
 
 import base64
@@ -10,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import AnyStr, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +21,7 @@ MARK = "\x01"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 KEY_ID_LENGTH = 8
+HEAD_LENGTH = len(MARK) + KEY_ID_LENGTH
 
 
 class CannotOpen(Exception):
@@ -47,9 +49,14 @@ class KeyRing:
 
     def seal(self, text: str, place: str) -> str:
         """The text, readable only with this ring and at this place."""
+        sealed = self.seal_bytes(text.encode(), place)
+        return _head(sealed) + base64.urlsafe_b64encode(sealed[HEAD_LENGTH:]).decode()
+
+    def seal_bytes(self, content: bytes, place: str) -> bytes:
+        """The same of bytes, which they lengthen by 37."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = self.keys[self.first].encrypt(nonce, text.encode(), place.encode())
-        return MARK + self.first + base64.urlsafe_b64encode(nonce + sealed).decode()
+        sealed = self.keys[self.first].encrypt(nonce, content, place.encode())
+        return b"".join([(MARK + self.first).encode(), nonce, sealed])
 
     def open(self, stored: str, place: str) -> str:
         """What was sealed; a text without the mark was never sealed and is returned as it is.
@@ -58,20 +65,42 @@ class KeyRing:
         """
         if not stored.startswith(MARK):
             return stored
-        key_id = key_id_of(stored)
+        head = stored[:HEAD_LENGTH]
+        try:
+            raw = base64.urlsafe_b64decode(stored[HEAD_LENGTH:])
+        except ValueError:
+            raise _not_sealed_there(head, place) from None
+        return self.open_bytes(head.encode() + raw, place).decode()
+
+    def open_bytes(self, stored: bytes, place: str) -> bytes:
+        """The same of bytes."""
+        if not stored.startswith(MARK.encode()):
+            return stored
+        head, raw = _head(stored), stored[HEAD_LENGTH:]
+        key_id = head[len(MARK) :]
         if key_id not in self.keys:
             raise CannotOpen(f"{place} needs the key {key_id}, which ENCRYPTION_KEYS lacks")
         try:
-            raw = base64.urlsafe_b64decode(stored[len(MARK) + KEY_ID_LENGTH :])
-            sealed = self.keys[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode())
+            return self.keys[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode())
         except (InvalidTag, ValueError):
-            raise CannotOpen(f"{place} was not sealed there with the key {key_id}") from None
-        return sealed.decode()
+            raise _not_sealed_there(head, place) from None
+
+    def renew(self, stored: AnyStr, place: str) -> AnyStr:
+        """The same value under the first key; what is empty stays so. Raises CannotOpen."""
+        if not stored:
+            return stored
+        if isinstance(stored, bytes):
+            return self.seal_bytes(self.open_bytes(stored, place), place)
+        return self.seal(self.open(stored, place), place)
 
 
-def key_id_of(stored: str) -> str:
-    """The id of the key that a sealed value needs."""
-    return stored[len(MARK) : len(MARK) + KEY_ID_LENGTH]
+def _head(sealed: bytes) -> str:
+    """Mark and id of the key."""
+    return sealed[:HEAD_LENGTH].decode("latin-1")
+
+
+def _not_sealed_there(head: str, place: str) -> CannotOpen:
+    return CannotOpen(f"{place} was not sealed there with the key {head[len(MARK) :]}")
 
 
 def key_bytes(key: str) -> bytes:

@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     CursorResult,
+    LargeBinary,
     Row,
     and_,
     bindparam,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.encryption.keys import MARK
+from app.encryption.keys import HEAD_LENGTH, MARK
 from app.encryption.models import EncryptionKey
 from app.encryption.sealed import SealedTable
 
@@ -54,7 +56,7 @@ async def count_stale(session: AsyncSession, sealed: SealedTable, key_id: str) -
 
 
 async def replace(
-    session: AsyncSession, sealed: SealedTable, renewed: Sequence[tuple[Row[Any], list[str]]]
+    session: AsyncSession, sealed: SealedTable, renewed: Sequence[tuple[Row[Any], list[Any]]]
 ) -> int:
     """Write the new values of rows that are as they were read; how many those were.
 
@@ -76,12 +78,20 @@ async def replace(
     return result.rowcount
 
 
-def _parameters(sealed: SealedTable, row: Row[Any], values: list[str]) -> dict[str, Any]:
+def _parameters(sealed: SealedTable, row: Row[Any], values: list[Any]) -> dict[str, Any]:
     old = {f"old_{name}": row._mapping[name] for name in sealed.columns}
     new = {f"new_{name}": value for name, value in zip(sealed.columns, values, strict=True)}
     return {"record_id": row.id, **old, **new}
 
 
 def _is_stale(sealed: SealedTable, key_id: str) -> ColumnElement[bool]:
-    columns = [sealed.table.c[name] for name in sealed.columns]
-    return or_(*(and_(c != "", ~c.startswith(MARK + key_id, autoescape=True)) for c in columns))
+    return or_(*(_is_of_another_key(sealed.table.c[name], key_id) for name in sealed.columns))
+
+
+def _is_of_another_key(column: Column[Any], key_id: str) -> ColumnElement[bool]:
+    """Whether the cell holds something, and not under this key."""
+    empty: str | bytes = ""
+    head: str | bytes = MARK + key_id
+    if isinstance(column.type, LargeBinary):
+        empty, head = b"", (MARK + key_id).encode()
+    return and_(column != empty, func.substring(column, 1, HEAD_LENGTH) != head)

@@ -75,10 +75,10 @@ async def reseal(sessions: Sessions, progress: Progress = lambda table, done: No
 
 async def _pass(sessions: Sessions, sealed: SealedTable, keys: KeyRing) -> int:
     """Once over the table; how many rows were sealed again."""
-    last, count = UUID(int=0), 0
+    last, count, limit = UUID(int=0), 0, 1 if sealed.holds_files else BATCH
     while True:
         async with sessions.begin() as session:
-            rows = await repository.stale_rows(session, sealed, keys.first, after=last, limit=BATCH)
+            rows = await repository.stale_rows(session, sealed, keys.first, after=last, limit=limit)
             if not rows:
                 return count
             renewed = [(row, new) for row in rows if (new := _renewed(sealed, row, keys))]
@@ -86,15 +86,11 @@ async def _pass(sessions: Sessions, sealed: SealedTable, keys: KeyRing) -> int:
         last = rows[-1].id
 
 
-def _renewed(sealed: SealedTable, row: Row[Any], keys: KeyRing) -> list[str] | None:
+def _renewed(sealed: SealedTable, row: Row[Any], keys: KeyRing) -> list[Any] | None:
     """The row's values under the first key; None if one of them cannot be read."""
-    found = []
-    for name in sealed.columns:
-        place = place_of(sealed.table.name, name, row.id)
-        try:
-            text = keys.open(row._mapping[name], place)
-        except CannotOpen as error:
-            logger.error("%s", error)
-            return None
-        found.append(keys.seal(text, place) if text else "")
-    return found
+    places = {name: place_of(sealed.table.name, name, row.id) for name in sealed.columns}
+    try:
+        return [keys.renew(row._mapping[name], place) for name, place in places.items()]
+    except CannotOpen as error:
+        logger.error("%s", error)
+        return None

@@ -35,11 +35,10 @@ from app.interface.errors import (
     ProblemBody,
     RefusedItem,
     Unavailable,
-    language_of,
 )
 from app.interface.failures import from_database
-from app.interface.language import Text
-from app.interface.preconditions import Precondition
+from app.interface.language import Text, language_of
+from app.interface.preconditions import PRECONDITION, Precondition
 from app.interface.schemas import Body
 from app.settings import SettingsDep
 
@@ -235,7 +234,7 @@ class _Run:
             record_id=getattr(item, "id", None),
             is_required=action.is_changing,
         )
-        self.session.info["precondition"] = precondition
+        self.session.info[PRECONDITION] = precondition
         route = action.route
         values = await self._values(route.dependant)
         if action.record_parameter:

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from app.interface.language import Text, preferred_language
+from app.interface.language import Text, language_of
 from app.interface.validation import FieldError
 
 logger = logging.getLogger(__name__)
@@ -226,18 +226,6 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 def invalid_field(pointer: str, code: str, zh: str, en: str) -> Invalid:
     """The payload breaks one rule at one field."""
     return Invalid(errors=[FieldError(pointer=pointer, code=code, message=Text(zh, en))])
-
-
-def language_of(request: Request) -> str:
-    """The language in which the caller reads."""
-    return preferred_language(request.headers.get("accept-language", ""))
-
-
-async def get_language(request: Request) -> str:
-    return language_of(request)
-
-
-LanguageDep = Annotated[str, Depends(get_language)]
 
 
 def render(request: Request, problem: Problem) -> Response:

@@ -58,8 +58,11 @@ HTTP_PROBLEMS: dict[int, type[Problem]] = {
 def from_http(error: HTTPException) -> Problem:
     """What Starlette and FastAPI raise on their own: no route, wrong method, unreadable body.
 
-    To FastAPI a body that found no room on the disk is unreadable, too.
+    To FastAPI a body that found no room on the disk is unreadable, too. A problem that had to pass
+    through them comes as the cause.
     """
+    if isinstance(error.__cause__, Problem):
+        return error.__cause__
     if _lacks_room(error.__cause__):
         return StorageFull()
     problem = HTTP_PROBLEMS.get(error.status_code, MalformedRequest)()

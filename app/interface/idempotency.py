@@ -5,6 +5,7 @@ requests the others wait for the first one's end, and a request that fails has n
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Claim:
     """What a repetition must have in common with the first request."""
 
     key: str
-    fingerprint: bytes
+    content: bytes
 
 
 def unkept(endpoint: EndpointT) -> EndpointT:
@@ -64,7 +65,7 @@ async def claim_of(request: Request) -> Claim | None:
             "应为 1 到 255 个可见 ASCII 字符",
             "1 to 255 visible ASCII characters",
         )
-    return Claim(key=key, fingerprint=await _fingerprint(request))
+    return Claim(key=key, content=await _content(request))
 
 
 async def claim_again(request: Request) -> Response | None:
@@ -76,18 +77,20 @@ async def claim_again(request: Request) -> Response | None:
 async def find(request: Request, claim: Claim) -> Response | None:
     """Claim the key for this request, or return the kept answer; waits for one under way.
 
-    Raises KeyReused when the key came with another request before.
+    Raises KeyReused when the key came with another request before, or from the caller when their
+    rights were others.
     """
     session, principal = _session_of(request), _principal_of(request)
+    fingerprint = _fingerprint(request, claim)
     if principal == NOBODY:
         await open_scope(session, Scope.LOOKUP)  # of nothing: nobody is known here
-    row = {"principal": principal, "key": claim.key, "fingerprint": claim.fingerprint}
+    row = {"principal": principal, "key": claim.key, "fingerprint": fingerprint}
     fresh: dict[str, Any] = {"status": None, "headers": {}, "body": b"", "created_at": now()}
     statement = insert(KeptAnswer).values(row | fresh)
     claimed = await session.scalar(
         statement.on_conflict_do_update(
             index_elements=["principal", "key"],
-            set_=fresh | {"fingerprint": claim.fingerprint},
+            set_=fresh | {"fingerprint": fingerprint},
             where=or_(
                 KeptAnswer.created_at < now() - KEPT_FOR,
                 KeptAnswer.status.is_(None),
@@ -97,7 +100,7 @@ async def find(request: Request, claim: Claim) -> Response | None:
     if claimed is not None:
         return None
     kept = await session.get_one(KeptAnswer, (principal, claim.key))
-    if kept.fingerprint != claim.fingerprint:
+    if kept.fingerprint != fingerprint:
         raise KeyReused()
     headers = kept.headers | {REPLAYED: "true"}
     body = ring().open(kept.body.decode("latin-1"), _place(principal, claim.key))
@@ -152,7 +155,19 @@ def _principal_of(request: Request) -> UUID:
     return principal
 
 
-async def _fingerprint(request: Request) -> bytes:
+def _fingerprint(request: Request, claim: Claim) -> bytes:
+    """Of the request and of what its caller's rights rest on: whoever has lost some since is not
+    shown again what they may see no more.
+
+    Without the service's key nobody can try out what was sent.
+    """
+    key: str = request.app.state.settings.secret_key.get_secret_value()
+    standing: str = getattr(request.state, "standing", "")
+    text = b"idempotent request " + standing.encode() + claim.content
+    return hmac.digest(key.encode(), text, hashlib.sha256)
+
+
+async def _content(request: Request) -> bytes:
     """The same for the same request, also when a form is put together anew around its parts."""
     body = await request.body()
     kind, found, boundary = request.headers.get("content-type", "").partition("boundary=")

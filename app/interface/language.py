@@ -1,6 +1,8 @@
 """Text for people in both of the service's languages, chosen by Accept-Language."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends, Request
 
 
 class Text(NamedTuple):
@@ -35,6 +37,18 @@ def preferred_language(accept_language: str) -> str:
         if primary in weights:
             weights[primary] = max(weights[primary], _quality(quality))
     return "en" if weights["en"] > weights["zh"] else "zh-CN"
+
+
+def language_of(request: Request) -> str:
+    """The language in which the caller reads."""
+    return preferred_language(request.headers.get("accept-language", ""))
+
+
+async def get_language(request: Request) -> str:
+    return language_of(request)
+
+
+LanguageDep = Annotated[str, Depends(get_language)]
 
 
 def _quality(text: str) -> float:

@@ -18,7 +18,9 @@ class KeptAnswer(Base):
 
     principal: Mapped[UUID] = mapped_column(primary_key=True, comment="account; nil for nobody")
     key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary, comment="of path and body")
+    fingerprint: Mapped[bytes] = mapped_column(
+        LargeBinary, comment="keyed; of the request and rights"
+    )
     status: Mapped[int | None]
     headers: Mapped[JsonObject] = mapped_column(default=dict)
     body: Mapped[bytes] = mapped_column(LargeBinary, default=b"", comment="sealed")
@@ -67,7 +69,7 @@ class UnsealedEntry(Base):
 
 
 class RateLimit(Base):
-    """One shared counter, see `app.interface.repository`; lost in a crash, which harms nobody."""
+    """One shared counter, see `app.interface.counters`; lost in a crash, which harms nobody."""
 
     __tablename__ = "rate_limits"
     __table_args__ = {"prefixes": ["UNLOGGED"]}

@@ -17,6 +17,8 @@ from app.interface.errors import Forbidden, NotFound, PreconditionFailed, Precon
 
 CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
 ANY = "*"
+# In a session's info: what its request says of the record that it changes.
+PRECONDITION = "precondition"
 
 
 class Versioned(Protocol):
@@ -75,7 +77,7 @@ def meet(session: AsyncSession, record: Versioned) -> None:
     `record` is locked or guarded by its version column. Jobs and commands have no precondition.
     Raises PreconditionRequired or PreconditionFailed.
     """
-    precondition: Precondition | None = session.info.get("precondition")
+    precondition: Precondition | None = session.info.get(PRECONDITION)
     if precondition is None or precondition.record_id not in (None, record.id):
         return
     precondition.was_asked = True

@@ -18,10 +18,10 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database import AWAY, open_engine
-from app.interface import repository
+from app.interface import counters
+from app.interface.counters import Charged
 from app.interface.errors import RateLimited, Unavailable
 from app.interface.policies import Policy, RateClass, policies_of
-from app.interface.repository import Charged
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -127,13 +127,13 @@ class Limiter:
             return
         counted = self._subject(policy.name, await self._attempts(name, email, address))
         async with self._connection() as connection:
-            await repository.give_back(connection, counted, policy)
+            await counters.give_back(connection, counted, policy)
             familiar = self._familiar(email, address)
-            await repository.remember(connection, familiar, seconds=FAMILIAR_SECONDS)
+            await counters.remember(connection, familiar, seconds=FAMILIAR_SECONDS)
 
     async def _attempts(self, name: RateClass, email: str, address: str) -> str:
         async with self._connection() as connection:
-            is_familiar = await repository.is_remembered(connection, self._familiar(email, address))
+            is_familiar = await counters.is_remembered(connection, self._familiar(email, address))
         return f"{name} {email} {address if is_familiar else ''}"
 
     def _familiar(self, email: str, address: str) -> bytes:
@@ -173,7 +173,7 @@ class Limiter:
         if not policy.is_exact and monotonic() < self._away_until:
             raise Unavailable()
         async with self._connection() as connection:
-            return await repository.take(connection, key, policy, wanted=wanted)
+            return await counters.take(connection, key, policy, wanted=wanted)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:

@@ -30,7 +30,7 @@ from app.interface.auditing import Trace, network_of
 from app.interface.deprecation import deprecation_of
 from app.interface.errors import NotSignedIn, Problem, RateLimited
 from app.interface.pagination import Page
-from app.interface.preconditions import entity_tag, is_known, precondition_of
+from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
 from app.interface.schemas import Body, RecordBody, VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -62,7 +62,7 @@ class ConventionalRoute(APIRoute):
             request.scope[SHARED_HEADERS] |= await admit(request, self.guard)
             precondition = precondition_of(request)
             trace: Trace = request.state.trace
-            request.state.session_info = {"precondition": precondition, auditing.TRACE: trace}
+            request.state.session_info = {PRECONDITION: precondition, auditing.TRACE: trace}
             claim = await idempotency.claim_of(request) if self.keeps_answers else None
             request.state.claim = claim
             response = await _let_in(request, handle, trace)

@@ -2,7 +2,7 @@
 
 from procrastinate import JobContext
 
-from app.interface import idempotency, repository
+from app.interface import counters, idempotency
 from app.jobs import queue
 from app.scopes import Scope, within
 
@@ -21,4 +21,4 @@ async def forget_old_answers(context: JobContext, timestamp: int = 0) -> None:
 async def forget_old_counters(context: JobContext, timestamp: int = 0) -> None:
     """A counter whose quota is all there again says as much as none."""
     async with context.additional_context["sessions"].begin() as session:
-        await session.execute(repository.FORGET)
+        await session.execute(counters.FORGET)

@@ -1,5 +1,6 @@
 """`/metrics`: what the processes have measured, and what the database knows at this moment."""
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
@@ -22,6 +23,9 @@ router = APIRouter()
 SCRAPING = CapacityLimiter(1)
 # Behind a proxy on this machine everybody would come from this machine.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+# A browser on this machine asks for what any page tells it to, under a name that the page's owner
+# may let lead here (DNS rebinding): it says that name.
+LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 UNKNOWN_TASK = "unknown"
 
 
@@ -50,8 +54,10 @@ def _require_access(request: Request, settings: Settings) -> None:
 
 
 def _is_loopback(request: Request) -> bool:
-    """Whether the request comes from this machine, and not through a proxy on it."""
+    """Whether the request comes from this machine and means it, and not through a proxy on it."""
     if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    if not LOOPBACK.fullmatch(request.headers.get("host", "")):
         return False
     try:
         return ip_address(request.client.host).is_loopback

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Response
 
-from app.interface.errors import LanguageDep
+from app.interface.language import LanguageDep
 from app.progress import operations
 from app.progress.models import Operation
 from app.progress.schemas import OperationBody

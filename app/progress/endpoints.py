@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.database import SessionDep
-from app.interface.errors import LanguageDep
+from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.organizations.actors import CurrentActor

@@ -43,15 +43,21 @@ class Refused(OperatorError):
 
 
 async def restore(
-    engine: AsyncEngine, url: URL, dump: Path, *, replaces: bool = False
+    engine: AsyncEngine, url: URL, dump: Path, *, replaces: bool = False, unverified: bool = False
 ) -> Manifest | None:
     """Bring the database to what the backup holds, then to the present schema, in a new epoch.
 
     replaces: put it in the place of what is there, which is kept until all is verified.
+    unverified: also a dump without its manifest, of which nobody knows whether it is whole.
 
     Raises Refused, and then nothing has changed.
     """
     manifest, url = await to_thread.run_sync(_checked, dump), whole_view(url)
+    if manifest is None and not unverified:
+        raise Refused(
+            "没有清单，无法核对：用 --unverified 不经核对恢复",
+            "there is no manifest to verify it by: --unverified restores it all the same",
+        )
     async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
         await _require_alone(connection)
         async with _room(connection, replaces=replaces):

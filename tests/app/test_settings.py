@@ -43,6 +43,8 @@ def test_settings_are_frozen() -> None:
         ("access_token_minutes", 0),
         ("threads", 0),
         ("max_body_bytes", 1),
+        ("max_json_bytes", 1),
+        ("max_batch_bytes", 1),
         ("encoder_timeout_seconds", 0),
         ("encoder", "magic"),
         ("log_level", "loud"),

@@ -57,6 +57,7 @@ ACCESS = {
     "GET /me/second-factor": EVERYBODY,
     "POST /me/second-factor:enrol": EVERYBODY,
     "POST /me/second-factor:confirm": EVERYBODY,
+    "POST /me/second-factor:renew-recovery-codes": EVERYBODY,
     "POST /me/second-factor:disable": EVERYBODY,
     "GET /me/identities": EVERYBODY,
     "POST /me/identities": EVERYBODY,

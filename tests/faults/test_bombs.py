@@ -14,7 +14,7 @@ from tests.faults.conftest import Tally
 from tests.faults.house import PATIENCE, House
 
 MEGABYTE = 1 << 20
-TOO_LARGE = 21 * MEGABYTE  # the limit is 20
+JSON_LIMIT, BATCH_LIMIT = 2 * MEGABYTE, 8 * MEGABYTE
 ROOM = 700 * MEGABYTE  # that the worst of them may ask for, for a moment
 REFUSED = (400, 413, 415, 422)
 CREATE = "/api/v1/experts"
@@ -63,6 +63,8 @@ def thrown(house: House) -> Iterator[tuple[str, int]]:
         yield name, response.status_code
     for name, body in bodies():
         yield name, http.post(CREATE, content=body, headers=JSON).status_code
+    for name, body in batches():
+        yield name, http.post(f"{CREATE}:batch", content=body, headers=JSON).status_code
     for name, lines in tables():
         files = {"file": ("bomb.csv", lines)}
         response = http.post("/api/v1/imports", data={"kind": "experts"}, files=files)
@@ -97,8 +99,8 @@ def _workbook(head: str, filling: bytes, times: int) -> bytes:
 
 
 def bodies() -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
-    limit = 20 * MEGABYTE - 100
-    yield "too long", b'"' + b"x" * TOO_LARGE + b'"'
+    limit = JSON_LIMIT - 100
+    yield "too long", b'"' + b"x" * JSON_LIMIT + b'"'
     yield "too long, in chunks", (b" " * MEGABYTE for _ in range(21))
     yield "deep lists", b"[" * (limit // 2) + b"]" * (limit // 2)
     yield "deep objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000
@@ -107,10 +109,16 @@ def bodies() -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
     yield "many wrong items", b'{"name":"x","evidence":[' + b"{}," * (limit // 4) + b"{}]}"
     yield "a number of a million digits", b'{"name":"x","yearly_capacity":' + b"9" * MEGABYTE + b"}"
     yield "a number beyond all", b'{"name":"x","yearly_capacity":1e999999999}'
-    yield "a long name of a field", b'{"name":"x","' + b"k" * 5 * MEGABYTE + b'":1}'
-    many = {f"k{number}": 1 for number in range(300_000)}
+    yield "a long name of a field", b'{"name":"x","' + b"k" * MEGABYTE + b'":1}'
+    many = {f"k{number}": 1 for number in range(100_000)}
     yield "many fields", json.dumps(many).encode()
     yield "compressed", b"\x1f\x8b\x08\x00" + b"\x00" * 1000
+
+
+def batches() -> Iterator[tuple[str, bytes]]:
+    small = b"[[[[]]]],"  # nothing takes more memory for its length
+    yield "a batch of small lists", b'{"items":[' + small * (BATCH_LIMIT // 9 - 2) + b"[]]}"
+    yield "a batch of wrong items", b'{"items":[' + b"{}," * (BATCH_LIMIT // 3 - 9) + b"{}]}"
 
 
 def tables() -> Iterator[tuple[str, bytes]]:

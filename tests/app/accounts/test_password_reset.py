@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, PasswordReset, Role
+from app.accounts.secrets import hash_password
 from app.clock import now
 from tests.people import GUANGZHOU, YIWU, People
 
-PASSWORD = "a-brand-new-horse"
+PASSWORD, OLD_PASSWORD = "a-brand-new-horse", "a-well-worn-horse"
 
 
 @pytest.fixture
@@ -89,6 +90,40 @@ async def test_a_new_code_ends_the_earlier_one(
     later = await issue(staff, account)
     assert await use(client, earlier) == 422
     assert await use(client, later) == 204
+
+
+async def test_of_codes_that_are_issued_at_once_one_lives(
+    account: Account, staff: AsyncClient, session: AsyncSession
+) -> None:
+    await asyncio.gather(*(issue(staff, account) for _ in range(5)))
+    living = select(func.count(PasswordReset.id)).where(PasswordReset.used_at.is_(None))
+    assert await session.scalar(living) == 1
+
+
+async def test_codes_that_are_issued_and_used_at_once_lock_nobody_out(
+    client: AsyncClient, account: Account, staff: AsyncClient
+) -> None:
+    for _ in range(5):
+        code = await issue(staff, account)
+        later, _, status = await asyncio.gather(
+            issue(staff, account), issue(staff, account), use(client, code)
+        )
+        assert later
+        assert status in (204, 422)
+
+
+async def test_a_new_password_ends_codes_and_wishes(
+    client: AsyncClient, people: People, account: Account, staff: AsyncClient, session: AsyncSession
+) -> None:
+    """A thief may have asked for them."""
+    account.password_hash = await hash_password(OLD_PASSWORD)
+    await session.commit()
+    code, owner = await issue(staff, account), await people.client(account)
+    assert await ask(client, account.email) == 202
+    body = {"current_password": OLD_PASSWORD, "new_password": PASSWORD}
+    assert (await owner.post("/me:change-password", json=body)).status_code == 200
+    assert await use(client, code, "yet-another-horse") == 422
+    assert await waiting(staff) == []
 
 
 async def test_code_expires(

@@ -351,6 +351,45 @@ async def test_enrolment_asks_for_the_password_and_replaces_only_what_never_coun
     assert again.status_code == 409
 
 
+async def test_renewed_recovery_codes_take_the_place_of_the_old_ones(
+    client: AsyncClient, owner: AsyncClient, account: Account, clock: Clock, session: AsyncSession
+) -> None:
+    secret, old = await set_up(owner, clock)
+    assert (await second_step(client, old[0])).status_code == 200
+    body = {"password": PASSWORD, "code": code_of(secret, clock.moment)}
+    answer = await owner.post("/me/second-factor:renew-recovery-codes", json=body)
+    assert answer.status_code == 200, answer.text
+    new = answer.json()["codes"]
+    assert (len(set(new)), len({*new, *old})) == (10, 20)
+    assert error_code(await second_step(client, old[1])) == "wrong_code"
+    assert (await second_step(client, new[1])).status_code == 200
+    assert (await owner.get("/me/second-factor")).json()["recovery_codes_left"] == 9
+    change = await session.scalar(select(Change).order_by(Change.id.desc()))
+    assert change is not None
+    assert (change.kind, change.subject_id) == ("account.recovery_codes_renewed", account.id)
+    [entry] = await entries_of(session, action="POST /me/second-factor:renew-recovery-codes")
+    assert (entry.account_id, entry.fields) == (account.id, ["code", "password"])
+
+
+async def test_renewing_needs_password_code_and_a_factor_in_force(
+    client: AsyncClient, owner: AsyncClient, clock: Clock
+) -> None:
+    path = "/me/second-factor:renew-recovery-codes"
+    body = {"password": PASSWORD, "code": "492039"}
+    assert (await owner.post(path, json=body)).status_code == 404
+    code = code_of(await enrol(owner), clock.moment)
+    assert (await owner.post(path, json=body | {"code": code})).status_code == 404
+    secret, codes = await set_up(owner, clock)
+    code = code_of(secret, clock.moment)
+    for body, expected in (
+        ({"code": code}, "wrong_password"),
+        ({"code": code, "password": "wrong-horse-42"}, "wrong_password"),
+        ({"code": wrong(secret, clock.moment), "password": PASSWORD}, "wrong_code"),
+    ):
+        assert error_code(await owner.post(path, json=body)) == expected
+    assert (await second_step(client, codes[0])).status_code == 200
+
+
 async def test_disabling_needs_password_and_code(
     client: AsyncClient, owner: AsyncClient, clock: Clock, session: AsyncSession
 ) -> None:
@@ -412,6 +451,7 @@ async def test_keys_neither_enrol_nor_disable(owner: AsyncClient, clock: Clock) 
     for verb, body in (
         ("enrol", {"password": PASSWORD}),
         ("confirm", {"code": code}),
+        ("renew-recovery-codes", {"password": PASSWORD, "code": code}),
         ("disable", {"password": PASSWORD, "code": code}),
     ):
         answer = await owner.post(f"/me/second-factor:{verb}", json=body)

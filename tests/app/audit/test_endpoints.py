@@ -17,9 +17,10 @@ from app.audit import exporting, sealing
 from app.audit.schemas import AuditExport
 from app.bulk.report import spreadsheet_cell
 from app.demands.models import DemandState
+from app.organizations.models import OrganizationState
 from tests.app.audit.entries import entries_of, entry_of, seal, tamper, write
 from tests.app.demands import forms
-from tests.app.demands.forms import enter
+from tests.app.demands.forms import CREDIT_CODES, REVIEW, enter, give_code
 from tests.app.experts.profiles import path_of, store
 from tests.people import GUANGZHOU, YIWU, People
 
@@ -182,6 +183,68 @@ async def test_enterprises_see_who_read_their_demand(people: People, session: As
     assert (
         await other.get(f"/organizations/{organization.id}/contact-readings")
     ).status_code == 403
+
+
+async def readings(client: AsyncClient, path: str) -> list[str]:
+    """The roles of those who read the record's contact, the last one first."""
+    answer = await client.get(f"{path}/contact-readings")
+    assert answer.status_code == 200, answer.text
+    return [reading["role"] for reading in answer.json()["items"]]
+
+
+async def test_whoever_writes_a_demand_has_read_its_contact(
+    people: People, session: AsyncSession
+) -> None:
+    """They are answered with all of it; who is refused, or matches it, is not."""
+    organization = await people.organization()
+    await give_code(session, organization, CREDIT_CODES[0])
+    enterprise, staff = await people.enterprise(organization), await people.coordinator()
+    demand_id = (await enter(enterprise))["id"]
+    path = f"/demands/{demand_id}"
+    update = {"action": "update", "id": demand_id, "if_match": "*", "data": {"budget": "70"}}
+    for answer in (
+        await enterprise.patch(path, json={"budget": "60"}),
+        await enterprise.post("/demands:batch", json={"items": [update]}),
+        await enterprise.post(f"{path}:submit"),
+    ):
+        assert answer.status_code == 200, answer.text
+    written = ["enterprise"] * 4
+    assert await readings(enterprise, path) == written
+    stale = await enterprise.patch(path, json={"budget": "80"}, headers={"If-Match": '"1"'})
+    assert stale.status_code == 412
+    assert await readings(enterprise, path) == written
+    for verb in REVIEW:
+        assert (await staff.post(f"{path}:{verb}")).status_code == 200
+    written = ["coordinator"] * len(REVIEW) + written
+    assert await readings(enterprise, path) == written
+    assert (await staff.post(f"{path}:match", json={})).status_code == 201
+    assert await readings(enterprise, path) == written
+
+
+async def test_whoever_writes_an_organization_has_read_its_contact(people: People) -> None:
+    administrator, staff = await people.administrator(), await people.coordinator()
+    registered = await people.organization(state=OrganizationState.REGISTERED)
+    path = f"/organizations/{registered.id}"
+    for answer in (
+        await administrator.patch(path, json={"introduction": "袜业"}),
+        await staff.post(f"{path}:verify"),
+    ):
+        assert answer.is_success, answer.text
+    assert await readings(staff, path) == ["coordinator", "administrator"]
+    made = await staff.post("/organizations", json={"name": "义乌某厂", "region_code": YIWU})
+    assert await readings(staff, f"/organizations/{made.json()['id']}") == ["coordinator"]
+
+
+async def test_whoever_writes_or_exports_an_experts_contact_has_read_it(
+    people: People, session: AsyncSession
+) -> None:
+    """Their profile holds none of it."""
+    staff, administrator = await people.coordinator(), await people.administrator()
+    path = path_of(await store(session, region_code=YIWU))
+    assert (await staff.put(f"{path}/contact", json={"phone": "000-1"})).is_success
+    assert (await administrator.get(f"{path}/personal-data")).is_success
+    assert (await administrator.patch(path, json={"title": "教授"})).is_success
+    assert await readings(staff, path) == ["administrator", "coordinator"]
 
 
 async def test_seals_say_whether_they_hold(

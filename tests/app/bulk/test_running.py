@@ -517,14 +517,14 @@ async def test_a_cancelled_run_keeps_what_its_mode_promises(
     assert counts(body) == (kept, 0, 0, 1)
     assert await count_of(session, Expert) == kept
     assert {row for row, _, _ in codes(body)} == {8}
-    assert await session.scalar(select(func.count()).where(Import.content.is_not(None))) == 0
+    assert await session.scalar(select(func.count()).where(Import.content_sealed.is_not(None))) == 0
 
 
 async def test_the_file_is_forgotten_when_it_is_in(
     sessions: Sessions, session: AsyncSession
 ) -> None:
     await imported(sessions, "experts", json_lines(expert()))
-    assert await session.scalar(select(func.count()).where(Import.content.is_not(None))) == 0
+    assert await session.scalar(select(func.count()).where(Import.content_sealed.is_not(None))) == 0
 
 
 async def test_an_enum_of_a_sheet_is_an_enum_in_the_database(

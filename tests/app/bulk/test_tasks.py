@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import operations
 from app.bulk.models import Import, ImportKind
 from app.bulk.operations import Upload
+from app.encryption.keys import MARK, KeyRing, new_key
+from app.encryption.rotation import Rotation, reseal
+from app.encryption.sealed import ring, unlock
 from app.experts.models import Expert
 from app.jobs import ATTEMPTS, queue
 from app.organizations.actors import SERVICE
@@ -42,6 +45,39 @@ async def test_a_worker_runs_what_was_received(sessions: Sessions, session: Asyn
     assert (body.state, body.created_count) == ("done", 1)
 
 
+async def test_what_waits_for_a_worker_lies_sealed(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    """And is read by who has the keys, also where they have changed meanwhile."""
+    import_id = await received(sessions)
+    [stored] = list(await session.scalars(select(Import.content_sealed)))
+    assert stored is not None
+    assert stored.startswith(MARK.encode())
+    assert "林若溪".encode() not in stored
+    await session.rollback()
+    old, new = ring(), KeyRing.of([new_key()])
+    unlock(KeyRing({**new.keys, **old.keys}))
+    try:
+        assert await reseal(sessions) == Rotation(resealed=1, left=0)
+        unlock(new)
+        await work_once(sessions)
+    finally:
+        unlock(old)
+    body = await operations.get(session, SERVICE, import_id)
+    assert (body.state, body.created_count) == ("done", 1)
+
+
+async def test_a_file_from_before_files_were_sealed_is_run(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    import_id = await received(sessions)
+    await session.execute(update(Import).values(content_sealed=UPLOAD.content))
+    await session.commit()
+    await work_once(sessions)
+    body = await operations.get(session, SERVICE, import_id)
+    assert (body.state, body.created_count) == ("done", 1)
+
+
 @pytest.mark.parametrize(("attempts", "state"), [(0, "running"), (ATTEMPTS - 1, "failed")])
 async def test_a_fault_that_stays_ends_the_import_after_the_last_attempt(
     sessions: Sessions, session: AsyncSession, attempts: int, state: str
@@ -58,7 +94,7 @@ async def test_a_fault_that_stays_ends_the_import_after_the_last_attempt(
     operation = await progress.get(session, SERVICE, import_id)
     problem = progress.show(operation, "en").problem
     assert (problem.code if problem else None) == ("work_failed" if state == "failed" else None)
-    kept = await session.scalar(select(func.count()).where(Import.content.is_not(None)))
+    kept = await session.scalar(select(func.count()).where(Import.content_sealed.is_not(None)))
     assert kept == (0 if state == "failed" else 1)
 
 
@@ -75,8 +111,8 @@ async def test_imports_wait_in_the_queue_for_each_other(
         await progress.cancel(own, SERVICE, second)
     body = await operations.get(session, SERVICE, second)
     assert (body.state, codes(body)) == ("cancelled", [])
-    contents = (await session.execute(select(Import.id).where(Import.content.is_not(None)))).all()
-    assert [row[0] for row in contents] == [first]
+    waiting = select(Import.id).where(Import.content_sealed.is_not(None))
+    assert list(await session.scalars(waiting)) == [first]
     assert await session.scalar(select(func.count(Expert.id))) == 0
 
 

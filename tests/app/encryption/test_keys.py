@@ -27,6 +27,16 @@ def test_what_is_sealed_opens(text: str) -> None:
     assert len(text) < 4 or text not in sealed
 
 
+@given(st.binary())
+def test_sealed_bytes_open_and_only_in_their_cell(content: bytes) -> None:
+    sealed = RING.seal_bytes(content, PLACE)
+    assert RING.open_bytes(sealed, PLACE) == content
+    assert RING.open_bytes(RING.renew(sealed, PLACE), PLACE) == content
+    for forged, place in ((sealed, "elsewhere"), (sealed[:-1], PLACE), (sealed[:9], PLACE)):
+        with pytest.raises(CannotOpen, match="not sealed there"):
+            RING.open_bytes(forged, place)
+
+
 def test_the_same_text_never_looks_the_same() -> None:
     assert len({RING.seal("000-0001", PLACE) for _ in range(100)}) == 100
 

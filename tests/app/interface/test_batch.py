@@ -1,6 +1,7 @@
 """`:batch`: each item as a request of its own, in one transaction."""
 
 import asyncio
+import json
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.changes.models import Change
+from app.demands.completeness import FORM_TEXT_LIMIT, KEYWORD_LIMIT
 from app.experts.models import Expert
+from app.interface.batch_items import MAX_ITEMS
 from app.organizations.models import Organization
+from app.settings import Settings
 from tests.app.achievements import achievements
-from tests.app.demands.forms import COMPLETE, CREDIT_CODES, WITH_REASON, give_code
+from tests.app.demands.forms import COMPLETE, CREDIT_CODES, OPEN_BID, WITH_REASON, give_code
 from tests.app.experts import profiles
 from tests.people import GUANGZHOU, YIWU, People
 
@@ -250,6 +254,18 @@ async def test_five_hundred_items(staff: AsyncClient, session: AsyncSession) -> 
     found = await results(staff, "experts", *[creation(name=f"第{n}") for n in range(500)])
     assert [result["body"]["name"] for result in found] == [f"第{n}" for n in range(500)]
     assert await session.scalar(select(func.count(Expert.id))) == 500
+
+
+async def test_five_hundred_demands_fit_whose_forms_are_full(app: FastAPI) -> None:
+    """As long as may be submitted, and more than any other body may be."""
+    text = "锦" * FORM_TEXT_LIMIT
+    texts = ("problem", "key_indicators", "expected_outcome", "public_summary")
+    full: dict[str, Any] = dict.fromkeys(("title", "contact_name"), text[:300])
+    full |= dict.fromkeys(texts, text) | {"keywords": [text[:50]] * KEYWORD_LIMIT}
+    items = [{"action": "create", "data": COMPLETE | OPEN_BID | full}] * MAX_ITEMS
+    size = len(json.dumps({"items": items}, ensure_ascii=False).encode())
+    limits: Settings = app.state.settings
+    assert limits.max_json_bytes < size < limits.max_batch_bytes
 
 
 async def test_answers_grow_no_larger_than_a_body_may(

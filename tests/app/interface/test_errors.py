@@ -156,20 +156,40 @@ def _without_database(settings: Settings) -> FastAPI:
     return app
 
 
-async def test_large_bodies(settings: Settings) -> None:
-    app = _without_database(settings.model_copy(update={"max_body_bytes": 1024}))
-    body = b'{"name": "%s"}' % (b"a" * 2_000)
+JSON, UPLOAD = "application/json", "multipart/form-data; boundary=x"
+HEAD = b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\n'
 
-    async def in_pieces() -> AsyncIterator[bytes]:
+
+@pytest.mark.parametrize(
+    ("content_type", "path", "limit"),
+    [
+        (JSON, "/experts", 2_000),
+        ("application/merge-patch+json", "/experts", 2_000),
+        ("nonsense", "/experts", 2_000),
+        (JSON, "/experts:batch", 3_000),
+        (UPLOAD, "/imports", 4_000),
+    ],
+)
+async def test_large_bodies(settings: Settings, content_type: str, path: str, limit: int) -> None:
+    """Refused by what they announce, and as their bytes come; one byte less is read."""
+    limits = {"max_json_bytes": 2_000, "max_batch_bytes": 3_000, "max_body_bytes": 4_000}
+    app = _without_database(settings.model_copy(update=limits))
+    headers = {"Content-Type": content_type, "Accept-Language": "en"}
+
+    body = HEAD.ljust(limit + 1)
+
+    async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
         for start in range(0, len(body), 500):
             yield body[start : start + 500]
 
-    headers = {"Content-Type": "application/json"}
     async with _client_of(app) as client:
-        announced = await client.post("/experts", content=body, headers=headers)
-        assert_problem(announced, 413, "payload_too_large")
-        streamed = await client.post("/experts", content=in_pieces(), headers=headers)
-        assert_problem(streamed, 413, "payload_too_large")
+        for content in (body, in_pieces(body)):
+            answer = await client.post(path, content=content, headers=headers)
+            problem = assert_problem(answer, 413, "payload_too_large")
+            assert problem["detail"] == f"At most {limit} bytes"
+        for content in (body[:-1], in_pieces(body[:-1])):
+            answer = await client.post(path, content=content, headers=headers)
+            assert answer.status_code != 413
 
 
 async def test_database_away(settings: Settings) -> None:

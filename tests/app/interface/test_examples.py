@@ -35,6 +35,7 @@ NEED_A_SECRET = frozenset(
         "finish_with_provider",
         "link_identity",
         "refresh_tokens",
+        "renew_recovery_codes",
         "reset_password",
         "start_link",
         "start_with_provider",

@@ -8,13 +8,19 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from httpx import AsyncClient, Response
+from pydantic import SecretStr
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.clock import now
+from app.demands.models import Demand
 from app.experts.models import Expert
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
+from app.settings import Settings
+from tests.app.demands.forms import COMPLETE
+from tests.app.experts import profiles
 from tests.people import YIWU, People
 
 EXPERT: dict[str, Any] = {"name": "甲", "region_code": YIWU, "organization_name": "某大学"}
@@ -28,6 +34,7 @@ UNKEPT = {
     "/me/second-factor:confirm",
     "/me/second-factor:disable",
     "/me/second-factor:enrol",
+    "/me/second-factor:renew-recovery-codes",
     "/auth:sign-in",
     "/auth:refresh",
     "/auth:sign-out",
@@ -82,10 +89,49 @@ async def test_another_request_under_the_key_is_refused(
     assert await experts(session) == 1
 
 
+async def test_the_same_content_elsewhere_is_another_request(staff: AsyncClient) -> None:
+    paths = [f"/experts/{(await profiles.enter(staff))['id']}:submit" for _ in "12"]
+    first, again = [await staff.post(paths[0], headers=KEY) for _ in "12"]
+    assert first.status_code == 200, first.text
+    assert again.content == first.content
+    for other in (paths[1], f"{paths[0]}?again=1"):
+        answer = await staff.post(other, headers=KEY)
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_keys_belong_to_accounts(people: People, staff: AsyncClient) -> None:
     first, second = await post(staff), await post(await people.coordinator())
     assert second.status_code == 201
     assert first.json()["id"] != second.json()["id"]
+
+
+async def test_who_has_lost_a_right_is_not_shown_the_answer_again(
+    people: People, staff: AsyncClient, session: AsyncSession
+) -> None:
+    """Nor is it done again: that might be for another organization."""
+    organization, account = await people.organization(), await people.account(Role.ENTERPRISE)
+    membership = await people.join(account, organization)
+    member = await people.client(account)
+    made = await member.post("/demands", json=COMPLETE, headers=KEY)
+    assert made.status_code == 201
+    assert (await member.post("/demands", json=COMPLETE, headers=KEY)).content == made.content
+    assert (await staff.post(f"/memberships/{membership}:revoke")).is_success
+    again = await member.post("/demands", json=COMPLETE, headers=KEY)
+    assert (again.status_code, again.json()["code"]) == (422, "idempotency_key_reused")
+    assert (await member.get(f"/demands/{made.json()['id']}")).status_code == 404
+    assert await session.scalar(select(func.count(Demand.id))) == 1
+
+
+async def test_what_was_sent_cannot_be_tried_out(app: FastAPI, staff: AsyncClient) -> None:
+    """By whoever has what is kept of it and not the service's key: it means nothing without."""
+    assert (await post(staff)).status_code == 201
+    before: Settings = app.state.settings
+    app.state.settings = before.model_copy(update={"secret_key": SecretStr("another")})
+    try:
+        assert (await post(staff)).json()["code"] == "idempotency_key_reused"
+    finally:
+        app.state.settings = before
+    assert (await post(staff)).headers["idempotent-replayed"] == "true"
 
 
 async def test_what_failed_has_never_been(staff: AsyncClient, session: AsyncSession) -> None:

@@ -20,7 +20,7 @@ TOKEN = "a token of sixteen"
 
 async def scrape(app: FastAPI, address: str = "127.0.0.1", **headers: str) -> tuple[int, str]:
     transport = ASGITransport(app=app, client=(address, 1))
-    async with AsyncClient(transport=transport, base_url="http://test") as client:
+    async with AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get("/metrics", headers=headers)
     return answer.status_code, answer.text
 
@@ -38,6 +38,28 @@ async def test_this_machine_reads_them_by_default(app: FastAPI) -> None:
         assert (await scrape(app, address))[0] == 403
     for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
         assert (await scrape(app, "127.0.0.1", **{header: "127.0.0.1"}))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("LocalHost:8000", 200),
+        ("evil.test:8000", 403),
+        ("127.0.0.1.evil.test", 403),
+        ("localhost@evil.test", 403),
+        ("evil.test#localhost", 403),
+        ("[::1", 403),
+        ("", 403),
+    ],
+)
+async def test_pages_in_a_browser_on_this_machine_do_not(
+    app: FastAPI, host: str, status: int
+) -> None:
+    """Their name may lead to this machine, but it is not this machine's."""
+    assert (await scrape(app, Host=host))[0] == status
 
 
 @pytest.mark.parametrize(
@@ -61,7 +83,7 @@ async def test_a_setting_says_who_reads_them(
     app = create_app(Settings(_env_file=None, **settings.model_dump() | changed))
     async with services(app, service_database):
         for address in ("127.0.0.1", "192.0.2.1"):
-            answer = await scrape(app, address, Authorization=authorization)
+            answer = await scrape(app, address, Authorization=authorization, Host="pool.test")
             assert answer[0] == status
 
 

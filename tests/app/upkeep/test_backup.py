@@ -336,12 +336,16 @@ async def test_not_while_others_are_connected(
     assert "stop the service" in str(refused.value)
 
 
-async def test_without_its_manifest_a_dump_is_restored_unverified(
+async def test_without_its_manifest_a_dump_is_only_restored_unverified(
     database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
 ) -> None:
     file = await backed_up(database, tmp_path)
     archives.manifest_path(file).unlink()
-    assert await restore(engine, empty, file) is None
+    with pytest.raises(Refused) as refused:
+        await restore(engine, empty, file)
+    assert "--unverified" in str(refused.value)
+    assert rows(empty) == {}
+    assert await restore(engine, empty, file, unverified=True) is None
     assert without_epochs(rows(empty)) == without_epochs(rows(database))
 
 
@@ -387,6 +391,15 @@ def test_every_key_that_is_kept_is_backed_up(settings: Settings, tmp_path: Path)
     own.with_secret_key()
     own.key_ring()
     assert set(archives.kept_keys(own.key_files)) == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_file_of_keys_writes_no_other_file(own: Settings, tmp_path: Path) -> None:
+    """Whoever made it could else put any file anywhere."""
+    file = tmp_path / "x.dump"
+    archives.write_keys(file, {"../evil": b"x", "/evil": b"x", "other": b"x", "secret_key": b"k"})
+    assert restore_keys(file, own.key_files) == ["secret_key"]
+    assert {path.name for path in own.var_folder.iterdir()} == {"secret_key"}
+    assert not (tmp_path / "evil").exists()
 
 
 def test_keys_come_back_and_others_are_set_aside(own: Settings, tmp_path: Path) -> None:
