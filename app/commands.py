@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts import operations as accounts
@@ -247,8 +246,8 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
             manifest = await back_up(database.owner, path, keys=keys)
     rows = sum(count for count, _ in manifest.tables.values())
     tables = len(manifest.tables)
-    done = f"[green]✓[/] 已备份 · backed up: {escape(str(path))} ({rows} rows, {tables} tables)"
-    console.print(done, highlight=False, soft_wrap=True)
+    console.print(f"[green]✓[/] 已备份 · backed up: {rows} rows, {tables} tables", highlight=False)
+    typer.echo(path)
     if keys:
         console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
 

@@ -23,13 +23,15 @@ WHAT = {
 
 
 async def report(sessions: Sessions, anchor: str | None, console: Console) -> bool:
-    """Verify and say what was found; False if the log is not what was sealed."""
+    """Verify and say what was found, the anchor on standard output; False if it does not hold."""
     if anchor is not None and not ANCHOR.fullmatch(anchor):
         raise invalid_field(
             "anchor", "bad_anchor", "应为 序号:64 位十六进制", "Should be NUMBER:64 hex digits"
         )
     verdict = await verify(sessions, anchor=anchor)
     console.print(_found(verdict), highlight=False, soft_wrap=True)
+    if verdict.holds and verdict.anchor:
+        print(verdict.anchor)
     if verdict.fault is not None:
         console.print(f"[red]✗[/] {_where(verdict.fault)}", highlight=False, soft_wrap=True)
     return verdict.holds
@@ -42,8 +44,6 @@ def _found(verdict: Verdict) -> str:
     ]
     if verdict.dropped_through:
         lines.append(f"到期删除至 · dropped for their age up to seal {verdict.dropped_through}")
-    if verdict.anchor:
-        lines.append(f"anchor {verdict.anchor}")
     mark = "[green]✓[/]" if verdict.holds else "[red]…[/]"
     return "\n".join(f"{mark} {escape(line)}" for line in lines)
 

@@ -10,6 +10,7 @@ import pytest
 
 from scripts import service
 from scripts.service import signed_in
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import (
     COORDINATOR,
     PASSWORD,
@@ -41,12 +42,12 @@ AS_ORDINARY_USER = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration) -> Path:
     """VAR_FOLDER, which is the user's home too."""
-    folder = tmp_path_factory.mktemp("read-only") / "var"
-    folder.mkdir()
+    folder = demonstration.copy_to(tmp_path_factory.mktemp("read-only") / "var")
     if os.geteuid() == 0:
-        os.chown(folder, USER, USER)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, USER, USER)
         for parent in (folder.parent, folder.parent.parent):
             parent.chmod(0o711)
     return folder

@@ -141,7 +141,7 @@ def test_backup_beside_the_running_service_restored_elsewhere(
     done = run(own, "backup", str(tmp_path), "--with-keys")
     assert done.returncode == 0, done.stderr
     [dump] = tmp_path.glob("*.dump")
-    assert str(dump) in done.stderr
+    assert done.stdout.strip() == str(dump)
     refused = run(own, "restore", str(dump))
     assert refused.returncode == 1
     assert "stop the service first" in refused.stderr
