@@ -221,6 +221,22 @@ async def _verify(anchor: str | None) -> None:
 
 
 @cli.command()
+def evaluate(
+    cases: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="experts.jsonl …")],
+    config: Annotated[str, typer.Option(help='"encoder=none lexical=3 …"')] = "default",
+    against: Annotated[str, typer.Option(help="比较对象 · compare with")] = "bigrams",
+) -> None:
+    """评测 · How well the matcher ranks a folder of cases, beside another configuration."""
+    run(_evaluate(cases, config, against))
+
+
+async def _evaluate(cases: Path, config: str, against: str) -> None:
+    from app.evaluation.terminal import evaluate as compared
+
+    typer.echo(await asyncio.to_thread(compared, cases, config, against, console))
+
+
+@cli.command()
 def backup(
     target: Annotated[
         Path | None,

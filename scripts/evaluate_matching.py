@@ -2,7 +2,7 @@
 
     python -m scripts.evaluate_matching CASES_DIR [--url URL] [--run FILE]
 
-CASES_DIR holds experts.jsonl, demands.jsonl, qrels.tsv and qrels_docking.tsv. Without a URL a
+The files of CASES_DIR are described in app/evaluation/cases.py. Without a URL a
 service of the script's own starts on an empty database in a temporary folder. The last line is
 one JSON object. Gain is 2^grade − 1, whoever was not judged counts as 0, relevant is grade ≥ 2.
 """
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from app.evaluation.cases import Cases, Judgments, read_cases
 from matching.evaluation import (
     bootstrap_interval,
     ndcg,
@@ -29,12 +30,9 @@ from matching.evaluation import (
     share_judged,
     tfidf_rankings,
 )
-from scripts.cases import Cases, Grades, read_cases
 from scripts.service import Service, own_service, signed_in
 
 DEPTH = 50
-FORM_TEXT_LIMIT = 500
-LINE_LIMIT = 300
 
 Rankings = Mapping[str, Sequence[str]]
 
@@ -49,36 +47,10 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Mapping[str, int]], float]] = {
 console = Console(stderr=True)
 
 
-def expert_row(row: Mapping[str, str]) -> dict[str, Any]:
-    """A case's profile as an import row; the cases are anonymous, so the id stands for a name."""
-    parts = [part.strip() for part in row["directions"].replace(";", "；").split("；")]
-    return {
-        "external_id": row["expert_id"],
-        "name": f"专家{row['expert_id']}",
-        "organization": row["organization"],
-        "title": row["title"],
-        "research_directions": [part for part in parts if 0 < len(part) <= LINE_LIMIT],
-        "introduction": "；".join(part for part in parts if len(part) > LINE_LIMIT),
-        "achievements": [row["achievements"]] if row["achievements"] else [],
-    }
-
-
-def demand_row(row: Mapping[str, str]) -> dict[str, Any]:
-    """A case's demand as an import row; a description longer than the form's field goes on."""
-    text = row["description"]
-    return {
-        "external_id": row["demand_id"],
-        "organization": f"评测企业{row['demand_id']}",
-        "title": row["title"],
-        "problem": text[:FORM_TEXT_LIMIT],
-        "key_indicators": text[FORM_TEXT_LIMIT : 2 * FORM_TEXT_LIMIT],
-    }
-
-
 def rank_over_http(service: Service, cases: Cases) -> tuple[dict[str, list[str]], list[str]]:
     """Import, publish, wait for the vectors, match each demand: rankings and run lines."""
-    service.import_rows("experts", [expert_row(row) for row in cases.experts])
-    service.import_rows("demands", [demand_row(row) for row in cases.demands])
+    service.import_rows("experts", [case.as_row() for case in cases.experts])
+    service.import_rows("demands", [case.as_row() for case in cases.demands])
     service.wait_until_encoded()
     case_of = service.external_ids("experts")
     rankings: dict[str, list[str]] = {}
@@ -101,11 +73,11 @@ def cut_words(text: str) -> list[str]:
 def baselines(cases: Cases) -> dict[str, Rankings]:
     """Two plain systems on the same texts."""
     documents = {
-        row["expert_id"]: f"{row['title']} {row['directions']} {row['achievements']}"
-        for row in cases.experts
+        case.expert_id: f"{case.title} {case.directions} {case.achievements}"
+        for case in cases.experts
     }
-    queries = [f"{row['title']}\n{row['description']}" for row in cases.demands]
-    ids = [row["demand_id"] for row in cases.demands]
+    queries = [f"{case.title}\n{case.description}" for case in cases.demands]
+    ids = [case.demand_id for case in cases.demands]
     systems = {"word_tfidf": cut_words, "bigram_tfidf": None}
     return {
         name: dict(zip(ids, tfidf_rankings(documents, queries, words=words), strict=True))
@@ -113,7 +85,7 @@ def baselines(cases: Cases) -> dict[str, Rankings]:
     }
 
 
-def figures(rankings: Rankings, grades: Grades) -> dict[str, list[float]]:
+def figures(rankings: Rankings, grades: Judgments) -> dict[str, list[float]]:
     """Each measure's value for every demand that was judged, in the order of the demands."""
     return {
         name: [measure(rankings.get(d, []), grades[d]) for d in sorted(grades)]
@@ -160,7 +132,7 @@ def main(
         run.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     systems = {"shuangku": rankings, **baselines(cases)}
     summary: dict[str, Any] = {"baselines": {name: {} for name in systems if name != "shuangku"}}
-    for task, grades in (("judged", cases.judged), ("docking", cases.docking)):
+    for task, grades in cases.judgments.items():
         found = {name: figures(ranked, grades) for name, ranked in systems.items()}
         console.print(report(f"{task}: {len(grades)} 条需求 · demands", found))
         summary[task] = means(found["shuangku"])

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from scripts.cases import Cases, Grades
+
 from matching.evaluation import tfidf_rankings
 from matching.index import MatchIndex
 from matching.matcher import match
 from matching.passages import read
 from matching.types import Candidate, Document, Query
-from scripts.cases import Cases, Grades
 
 BESIDE_PROJECT = Path(__file__).resolve().parents[3] / "shared/eval/realcases"
 Rankings = Mapping[str, Sequence[str]]

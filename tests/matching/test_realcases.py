@@ -1,7 +1,7 @@
 import pytest
+from scripts.cases import read_cases
 
 from matching.evaluation import ndcg, recall
-from scripts.cases import read_cases
 from tests.matching import realcases
 
 PATH = realcases.directory()

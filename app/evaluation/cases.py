@@ -1,0 +1,147 @@
+"""Experts, demands and graded judgments of a customer's own, in a folder of files.
+
+experts.jsonl     expert_id, and of title, organization, directions, achievements what is known
+demands.jsonl     demand_id, title, and description and field where they are known
+qrels.tsv         demand_id, expert_id, grade from 0 (no) to 3 (could lead), under a heading
+qrels_NAME.tsv    further judgments in the same form, kept apart under their name
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from app.operators import OperatorError
+
+EXPERTS, DEMANDS = "experts.jsonl", "demands.jsonl"
+JUDGED = "judged"
+MAX_GRADE = 3
+FORM_TEXT_LIMIT, LINE_LIMIT = 500, 300  # characters of the form's fields
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+
+Grades = Mapping[str, int]  # by expert
+Judgments = Mapping[str, Grades]  # by demand
+
+
+class ExpertCase(BaseModel):
+    expert_id: Identifier
+    organization: str = ""
+    title: str = ""
+    directions: str = ""
+    achievements: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """A row for the import; cases may be anonymous, so the id stands for a name."""
+        parts = [part.strip() for part in self.directions.replace(";", "；").split("；")]
+        return {
+            "external_id": self.expert_id,
+            "name": f"专家{self.expert_id}",
+            "organization": self.organization,
+            "title": self.title,
+            "research_directions": [part for part in parts if 0 < len(part) <= LINE_LIMIT],
+            "introduction": "；".join(part for part in parts if len(part) > LINE_LIMIT),
+            "achievements": [self.achievements] if self.achievements else [],
+        }
+
+
+class DemandCase(BaseModel):
+    demand_id: Identifier
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    field: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """A row for the import; a description longer than the form's field goes on in the next."""
+        return {
+            "external_id": self.demand_id,
+            "organization": f"评测企业{self.demand_id}",
+            "title": self.title,
+            "problem": self.description[:FORM_TEXT_LIMIT],
+            "key_indicators": self.description[FORM_TEXT_LIMIT : 2 * FORM_TEXT_LIMIT],
+        }
+
+
+CaseT = TypeVar("CaseT", ExpertCase, DemandCase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cases:
+    """`judgments` by the name of their file: "judged" for qrels.tsv, else what follows qrels_."""
+
+    experts: Sequence[ExpertCase]
+    demands: Sequence[DemandCase]
+    judgments: Mapping[str, Judgments]
+
+
+class UnreadableCases(OperatorError):
+    """A file is missing or a line of it is wrong; the message names both."""
+
+
+def read_cases(folder: Path) -> Cases:
+    """Raises UnreadableCases."""
+    experts = _cases(folder / EXPERTS, ExpertCase, lambda case: case.expert_id)
+    demands = _cases(folder / DEMANDS, DemandCase, lambda case: case.demand_id)
+    files = sorted(folder.glob("qrels*.tsv"))
+    if not files:
+        raise UnreadableCases(f"{folder} 中没有 qrels*.tsv", f"there is no qrels*.tsv in {folder}")
+    judgments = {_name(path): _judgments(path, set(demands), set(experts)) for path in files}
+    return Cases(
+        experts=list(experts.values()), demands=list(demands.values()), judgments=judgments
+    )
+
+
+def _name(path: Path) -> str:
+    return path.stem.removeprefix("qrels").removeprefix("_") or JUDGED
+
+
+def _cases(path: Path, case: type[CaseT], key: Callable[[CaseT], str]) -> dict[str, CaseT]:
+    found: dict[str, CaseT] = {}
+    for number, line in _lines(path):
+        try:
+            read = case.model_validate_json(line)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            raise _wrong(path, number, f"{place} {fault['msg']}".strip()) from None
+        if key(read) in found:
+            raise _wrong(path, number, f"{key(read)} comes twice")
+        found[key(read)] = read
+    return found
+
+
+def _judgments(path: Path, demands: set[str], experts: set[str]) -> Judgments:
+    grades: dict[str, dict[str, int]] = {}
+    for number, line in _lines(path):
+        if number == 1:
+            continue  # the heading
+        cells = line.split("\t")
+        if len(cells) != 3:
+            raise _wrong(path, number, f"has {len(cells)} columns instead of 3")
+        demand, expert, grade = cells
+        if demand not in demands or expert not in experts:
+            raise _wrong(path, number, f"{demand} or {expert} is not among the cases")
+        if grade not in map(str, range(MAX_GRADE + 1)):
+            raise _wrong(path, number, f"the grade {grade} is none of 0 to {MAX_GRADE}")
+        grades.setdefault(demand, {})[expert] = int(grade)
+    if not grades:
+        raise UnreadableCases(f"{path.name} 中没有评判", f"{path.name} holds no judgment")
+    return grades
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, with their numbers from 1."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        name = type(error).__name__
+        raise UnreadableCases(f"读不了 {path}（{name}）", f"cannot read {path} ({name})") from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _wrong(path: Path, number: int, what: str) -> UnreadableCases:
+    where = f"{path.name}:{number}"
+    return UnreadableCases(f"{where} 有误", f"{where} is wrong: {what}")

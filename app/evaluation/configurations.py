@@ -1,0 +1,55 @@
+"""What is compared: a matcher with its settings, or plain TF-IDF.
+
+A configuration is written as settings, `encoder=none lexical=3 decay=0.3`; what is not said is as
+the service has it. Some have names.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from app.operators import OperatorError
+from matching import Weights
+
+NAMED = {
+    "default": "",
+    "without-encoder": "encoder=none",
+    "lexical": "topic=0 passage=0",
+    "topic": "lexical=0 passage=0",
+    "passage": "lexical=0 topic=0",
+    "bigrams": "encoder=bigrams",
+}
+WEIGHTS = ("lexical", "topic", "passage", "decay")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """`encoder` "bigrams" is no matcher: scikit-learn's TF-IDF of character bigrams."""
+
+    name: str
+    encoder: Literal["local", "none", "bigrams"] = "local"
+    weights: Weights = field(default_factory=Weights)
+
+
+class UnknownSetting(OperatorError):
+    """A configuration says something that is no setting of the matcher."""
+
+
+def configuration(text: str) -> Configuration:
+    """Read a name or settings; raises UnknownSetting, which names the word."""
+    found = Configuration(name=text or "default")
+    for word in NAMED.get(text, text).split():
+        found = _with(found, word)
+    return found
+
+
+def _with(found: Configuration, word: str) -> Configuration:
+    name, _, value = word.partition("=")
+    if name == "encoder" and value in ("local", "none", "bigrams"):
+        return replace(found, encoder=value)  # type: ignore[arg-type]  # one of the three
+    if name in WEIGHTS:
+        try:
+            return replace(found, weights=replace(found.weights, **{name: float(value)}))
+        except ValueError:
+            pass
+    known = ", ".join([*NAMED, "encoder=local|none", *(f"{weight}=NUMBER" for weight in WEIGHTS)])
+    raise UnknownSetting(f"没有这样的配置 {word}", f"there is no setting {word}; known: {known}")
