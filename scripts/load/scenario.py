@@ -11,6 +11,7 @@ from typing import Any
 from locust import FastHttpUser, constant_throughput, task
 
 API = "/api/v1"
+REGION = "330782"  # the coordinator's
 EMAIL, PASSWORD = "coordinator@demo.invalid", "demo-shuangku"
 WORDS = ("锦纶", "染色", "电池", "拉链", "包装", "热管理", "涂层", "传感器", "zhang", "物流")
 PROBLEMS = (
@@ -31,6 +32,8 @@ class Coordinator(FastHttpUser):
         self.sign_in()
         self.demands = [item["id"] for item in self._items("demands", state="published")]
         self.experts = [item["id"] for item in self._items("experts", state="in_pool")]
+        own = self._items("experts", state="in_pool", region_code=REGION)
+        self.own_experts = [item["id"] for item in own]
 
     @task(1)
     def sign_in(self) -> None:
@@ -69,16 +72,16 @@ class Coordinator(FastHttpUser):
     @task(9)
     def draft_expert(self) -> None:
         number = random.randrange(10**9)
-        body = {"name": f"试算{number}", "region_code": "330782"}
+        body = {"name": f"试算{number}", "region_code": REGION}
         self._send("POST", "/experts", "write a draft", body=body)
 
     @task(8)
     def change_expert(self) -> None:
-        """A change of the pool, which the index follows."""
+        """A change of the pool, which the index follows; of one's own region alone."""
         direction = f"{random.choice(WORDS)}第 {random.randrange(1_000)} 号工艺"
         self._send(
             "PATCH",
-            f"/experts/{random.choice(self.experts)}",
+            f"/experts/{random.choice(self.own_experts)}",
             "change an expert",
             body={"research_directions": [direction]},
             headers={"If-Match": "*"},

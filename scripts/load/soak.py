@@ -78,13 +78,20 @@ def _megabytes(service: Service) -> dict[str, float]:
     if service.process is None:
         raise RuntimeError("memory is measured of a service of our own")
     held = dict.fromkeys(ROLES, 0.0)
-    for process in (service.process, *service.process.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):
-            command = process.cmdline()
-            is_ours = "app.commands" in command
-            role = ("worker" if "worker" in command else "service") if is_ours else "postgres"
-            held[role] += process.memory_full_info().uss / MEGABYTE
+    postgres = psutil.Process(_postmaster(service.process))
+    for parent in (service.process, postgres):
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                role = "worker" if "worker" in process.cmdline() else "service"
+                role = "postgres" if parent is postgres else role
+                held[role] += process.memory_full_info().uss / MEGABYTE
     return held
+
+
+def _postmaster(service: psutil.Process) -> int:
+    """The embedded server, which is nobody's child."""
+    folder = Path(service.environ()["VAR_FOLDER"]) / "postgres" / "pgdata"
+    return int((folder / "postmaster.pid").read_text().split()[0])
 
 
 def _answered(folder: Path) -> dict[str, object]:
