@@ -26,6 +26,7 @@ DOMAINS = (
     "demands",
     "matches",
     "bulk",
+    "evaluation",
     "personal_data",
     "audit",
     "console",
