@@ -307,7 +307,7 @@ async def _examine(*, as_json: bool) -> None:
 
 @cli.command(name="rotate-keys")
 def rotate_keys() -> None:
-    """更换加密密钥 · Seal all contacts with the first of ENCRYPTION_KEYS, beside the service."""
+    """更换加密密钥 · Put all sealed values under the first of the ENCRYPTION_KEYS."""
     run(_rotate_keys())
 
 

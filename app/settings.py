@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
-        description="comma separated base64 keys of 32 bytes: the first seals contacts, all open;"
+        description="comma separated base64 keys of 32 bytes: the first seals, all open;"
         " made and kept under var_folder when empty",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -305,7 +305,7 @@ class Settings(BaseSettings):
         return self.model_copy(update={"secret_key": SecretStr(key)})
 
     def key_ring(self) -> KeyRing:
-        """The keys that seal contacts: the given ones, or those kept under var_folder, one a line.
+        """The keys to sealed values: the given ones, or those kept under var_folder, one a line.
 
         Several hosts on one database must be given the same ENCRYPTION_KEYS.
         """
