@@ -235,12 +235,12 @@ def backup(
 
 
 async def _back_up(target: Path | None, *, with_keys: bool) -> None:
-    from app.upkeep import archives
     from app.upkeep.backup import back_up, dump_path
+    from app.upkeep.keys import kept_keys, keys_path
 
     settings = Settings()
     path = dump_path(target or settings.backups_folder)
-    keys = archives.kept_keys(settings.key_files) if with_keys else None
+    keys = kept_keys(settings.key_files) if with_keys else None
     async with database_server(settings) as database:
         with console.status("备份 · backing up"):
             manifest = await back_up(database.owner, path, keys=keys)
@@ -249,7 +249,7 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     console.print(f"[green]✓[/] 已备份 · backed up: {rows} rows, {tables} tables", highlight=False)
     typer.echo(path)
     if keys:
-        console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
+        console.print(f"  密钥另存 · the keys apart: {keys_path(path)}", soft_wrap=True)
 
 
 @cli.command()
@@ -266,8 +266,8 @@ def restore(
 
 
 async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
+    from app.upkeep.keys import restore_keys
     from app.upkeep.restore import restore as restore_backup
-    from app.upkeep.restore import restore_keys
 
     settings = Settings()
     async with database_server(settings) as database:

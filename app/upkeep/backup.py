@@ -14,6 +14,7 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
 from app.upkeep import archives
 from app.upkeep.archives import Manifest
+from app.upkeep.keys import write_keys
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What an interrupted `restore --replace` set aside is no part of the service's data.
@@ -54,7 +55,7 @@ async def back_up(url: URL, target: Path, *, keys: dict[str, bytes] | None) -> M
         async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
             manifest = await _dump(connection, url, draft, has_keys=keys is not None)
         if keys is not None:
-            archives.write_keys(target, keys)
+            write_keys(target, keys)
         archives.write_manifest(target, manifest)
         draft.replace(target)
     finally:

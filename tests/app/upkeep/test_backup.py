@@ -34,7 +34,8 @@ from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
 from app.upkeep import archives
 from app.upkeep.backup import back_up, dump_path
-from app.upkeep.restore import Refused, restore, restore_keys
+from app.upkeep.keys import kept_keys, keys_path, read_keys, restore_keys, write_keys
+from app.upkeep.restore import Refused, restore
 from tests.app.demands import forms
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
@@ -375,11 +376,11 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     file = dump_path(tmp_path)
     keys = {"secret_key": b"a key"}
     await back_up(database, file, keys=keys)
-    written = [file, archives.manifest_path(file), archives.keys_path(file)]
+    written = [file, archives.manifest_path(file), keys_path(file)]
     assert sorted(tmp_path.glob("shuangku-*")) == sorted(written)  # noqa: ASYNC240
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
     assert b"a key" not in file.read_bytes()
-    assert archives.read_keys(file) == keys
+    assert read_keys(file) == keys
     assert dump_path(tmp_path / "new").parent.is_dir()
     for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
         with pytest.raises(OperatorError):
@@ -390,13 +391,13 @@ def test_every_key_that_is_kept_is_backed_up(settings: Settings, tmp_path: Path)
     own = settings.model_copy(update={"var_folder": tmp_path, "secret_key": SecretStr("")})
     own.with_secret_key()
     own.key_ring()
-    assert set(archives.kept_keys(own.key_files)) == {path.name for path in tmp_path.iterdir()}
+    assert set(kept_keys(own.key_files)) == {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_file_of_keys_writes_no_other_file(own: Settings, tmp_path: Path) -> None:
     """Whoever made it could else put any file anywhere."""
     file = tmp_path / "x.dump"
-    archives.write_keys(file, {"../evil": b"x", "/evil": b"x", "other": b"x", "secret_key": b"k"})
+    write_keys(file, {"../evil": b"x", "/evil": b"x", "other": b"x", "secret_key": b"k"})
     assert restore_keys(file, own.key_files) == ["secret_key"]
     assert {path.name for path in own.var_folder.iterdir()} == {"secret_key"}
     assert not (tmp_path / "evil").exists()
@@ -404,12 +405,12 @@ def test_a_file_of_keys_writes_no_other_file(own: Settings, tmp_path: Path) -> N
 
 def test_keys_come_back_and_others_are_set_aside(own: Settings, tmp_path: Path) -> None:
     folder, file, places = own.var_folder, tmp_path / "x.dump", own.key_files
-    archives.write_keys(file, {"secret_key": b"old"})
+    write_keys(file, {"secret_key": b"old"})
     assert restore_keys(file, places) == ["secret_key"]
     assert restore_keys(file, places) == []
     (folder / "secret_key").write_bytes(b"new")
     assert restore_keys(file, places) == ["secret_key"]
-    assert archives.kept_keys(places) == {"secret_key": b"old"}
+    assert kept_keys(places) == {"secret_key": b"old"}
     [aside] = folder.glob("secret_key.replaced-*")
     assert aside.read_bytes() == b"new"
     assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
