@@ -6,7 +6,6 @@ migration and a new account need none of it.
 
 import asyncio
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -166,7 +165,7 @@ def import_template(kind: ImportKind) -> None:
     """导入模板 · The headings of a kind as a CSV file, to standard output."""
     from app.bulk.columns import template
 
-    sys.stdout.buffer.write(template(kind))
+    typer.echo(template(kind), nl=False)
 
 
 async def _import(upload: "Upload") -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.bulk.columns import template
+from app.bulk.models import ImportKind
 from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run
@@ -40,6 +42,12 @@ def test_help_speaks_chinese_and_english(settings: dict[str, str]) -> None:
     for text in ("启动服务", "Migrate and serve", "建立管理员", "administrator's account"):
         assert text in shown.stdout
     assert "--stops-with-stdin" not in run(settings, "worker", "--help").stdout
+
+
+def test_a_template_is_a_file_on_standard_output(settings: dict[str, str]) -> None:
+    shown = run(settings | {"LC_ALL": "C"}, "import-template", "experts")
+    assert shown.stdout.splitlines() == template(ImportKind.EXPERTS).decode().splitlines()
+    assert shown.stderr == ""
 
 
 def test_migrate_twice(settings: dict[str, str]) -> None:
