@@ -235,11 +235,11 @@ def backup(
 
 async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     from app.upkeep.backup import back_up, dump_path
-    from app.upkeep.keys import kept_keys, keys_path
+    from app.upkeep.keys import keys_in_force, keys_path
 
     settings = Settings()
+    keys = keys_in_force(settings) if with_keys else {}
     path = dump_path(target or settings.backups_folder)
-    keys = kept_keys(settings.key_files) if with_keys else None
     async with database_server(settings) as database:
         with console.status("备份 · backing up"):
             manifest = await back_up(database.owner, path, keys=keys)
@@ -274,7 +274,7 @@ async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
             async with open_engine(database.owner, settings) as engine:
                 manifest = await restore_backup(engine, database.owner, dump, **how)
     if with_keys:
-        written = ", ".join(restore_keys(dump, settings.key_files)) or "-"
+        written = ", ".join(restore_keys(dump, settings.given_keys)) or "-"
         console.print(f"  密钥 · keys: {written}")
     if manifest is None:
         console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
