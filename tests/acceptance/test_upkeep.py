@@ -147,20 +147,21 @@ def test_backup_beside_the_running_service_restored_elsewhere(
     assert "stop the service first" in refused.stderr
     found = names_in(preview(http, "锦纶染色"))
 
-    elsewhere, keyless = tmp_path / "var", {"SECRET_KEY": "", "ENCRYPTION_KEYS": ""}
+    elsewhere = tmp_path / "var"
     elsewhere.mkdir()
+    keyless = environment(elsewhere, SECRET_KEY="", ENCRYPTION_KEYS="")
     keys = dump.with_suffix(".keys")
     with set_aside(keys):
-        refused = run(environment(elsewhere, **keyless), "restore", str(dump), "--with-keys")
+        refused = run(keyless, "restore", str(dump), "--with-keys")
         assert refused.returncode == 1
         assert str(keys) in refused.stderr
         assert list(elsewhere.iterdir()) == []
-    done = run(environment(elsewhere, **keyless), "restore", str(dump), "--with-keys")
+    done = run(keyless, "restore", str(dump), "--with-keys")
     assert done.returncode == 0, done.stderr
     assert "keys: secret_key, encryption_keys" in done.stderr
     assert done.stderr.splitlines()[-1] == "✓ 已恢复 · restored"
     with (
-        serving(elsewhere, **keyless) as restored,
+        serving(elsewhere, SECRET_KEY="", ENCRYPTION_KEYS="") as restored,
         signed_in(restored.url, ADMINISTRATOR, PASSWORD) as administrator,
     ):
         assert names_in(preview(administrator.http, "锦纶染色")) == found

@@ -75,7 +75,7 @@ async def test_parameters_are_named(people: People) -> None:
         b'{"email": ',
         b"\xff\xfe",
         b'{"email": "a"} trailing',
-        b"[" * 100_000,
+        b"[" * 50_000,
         b"9" * 5_000,
         b"",
         b"null",
@@ -166,8 +166,7 @@ HEAD = b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\n'
         (JSON, "/experts", 2_000),
         ("application/merge-patch+json", "/experts", 2_000),
         ("nonsense", "/experts", 2_000),
-        (UPLOAD, "/auth:sign-in", 2_000),
-        (JSON, "/imports", 2_000),
+        (UPLOAD, "/experts", 2_000),
         (JSON, "/experts:batch", 3_000),
         (UPLOAD, "/experts:batch", 3_000),
         (UPLOAD, "/imports", 4_000),
@@ -196,7 +195,7 @@ async def test_large_bodies(settings: Settings, content_type: str, path: str, li
 
 
 @pytest.mark.parametrize(
-    ("path", "most"), [("/auth:sign-in", 2_000 // 40), ("/experts:batch", 4_000 // 40)]
+    ("path", "most"), [("/experts", 2_000 // 40), ("/experts:batch", 4_000 // 40)]
 )
 async def test_dense_bodies(settings: Settings, path: str, most: int) -> None:
     """Refused for their values, of whatever kind; with one part less they are read."""
