@@ -6,13 +6,13 @@ migration and a new account need none of it.
 
 import asyncio
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts import operations as accounts
@@ -166,7 +166,7 @@ def import_template(kind: ImportKind) -> None:
     """导入模板 · The headings of a kind as a CSV file, to standard output."""
     from app.bulk.columns import template
 
-    sys.stdout.buffer.write(template(kind))
+    typer.echo(template(kind), nl=False)
 
 
 async def _import(upload: "Upload") -> None:
@@ -251,12 +251,12 @@ def backup(
 
 
 async def _back_up(target: Path | None, *, with_keys: bool) -> None:
-    from app.upkeep import archives
     from app.upkeep.backup import back_up, dump_path
+    from app.upkeep.keys import keys_in_force, keys_path
 
     settings = Settings()
+    keys = keys_in_force(settings) if with_keys else {}
     path = dump_path(target or settings.backups_folder)
-    keys = archives.kept_keys(settings.key_files) if with_keys else None
     async with database_server(settings) as database:
         with console.status("备份 · backing up"):
             manifest = await back_up(database.owner, path, keys=keys)
@@ -265,7 +265,8 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     console.print(f"[green]✓[/] 已备份 · backed up: {rows} rows, {tables} tables", highlight=False)
     typer.echo(path)
     if keys:
-        console.print(f"  密钥另存 · the keys apart: {archives.keys_path(path)}", soft_wrap=True)
+        apart = escape(str(keys_path(path)))
+        console.print(f"  密钥另存 · the keys apart: {apart}", soft_wrap=True)
 
 
 @cli.command()
@@ -282,16 +283,17 @@ def restore(
 
 
 async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
+    from app.upkeep.keys import keep_keys, keys_to_keep
     from app.upkeep.restore import restore as restore_backup
-    from app.upkeep.restore import restore_keys
 
     settings = Settings()
+    keys = keys_to_keep(dump, settings) if with_keys else {}
     async with database_server(settings) as database:
         with console.status("恢复 · restoring"):
             async with open_engine(database.owner, settings) as engine:
                 manifest = await restore_backup(engine, database.owner, dump, **how)
     if with_keys:
-        written = ", ".join(restore_keys(dump, settings.key_files)) or "-"
+        written = ", ".join(keep_keys(keys)) or "原已在用 · in force already"
         console.print(f"  密钥 · keys: {written}")
     if manifest is None:
         console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
@@ -323,7 +325,7 @@ async def _examine(*, as_json: bool) -> None:
 
 @cli.command(name="rotate-keys")
 def rotate_keys() -> None:
-    """更换加密密钥 · Seal all contacts with the first of ENCRYPTION_KEYS, beside the service."""
+    """更换加密密钥 · Put all sealed values under the first of the ENCRYPTION_KEYS."""
     run(_rotate_keys())
 
 

@@ -24,6 +24,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.encryption.keys import KeyRing, key_bytes, new_key
 from app.interface.policies import policies_of
 
+# The files under var_folder that keep the keys which were not given.
+SECRET_KEY, ENCRYPTION_KEYS = "secret_key", "encryption_keys"
+
 
 class EncoderKind(StrEnum):
     LOCAL = "local"
@@ -105,7 +108,7 @@ class Settings(BaseSettings):
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
-        description="comma separated base64 keys of 32 bytes: the first seals contacts, all open;"
+        description="comma separated base64 keys of 32 bytes: the first seals, all open;"
         " made and kept under var_folder when empty",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -283,16 +286,18 @@ class Settings(BaseSettings):
 
     @property
     def secret_key_file(self) -> Path:
-        return self.var_folder / "secret_key"
+        return self.var_folder / SECRET_KEY
 
     @property
     def encryption_keys_file(self) -> Path:
-        return self.var_folder / "encryption_keys"
+        return self.var_folder / ENCRYPTION_KEYS
 
     @property
-    def key_files(self) -> tuple[Path, ...]:
-        """Where keys lie that were made because none were given."""
-        return self.secret_key_file, self.encryption_keys_file
+    def given_keys(self) -> dict[Path, bytes]:
+        """Of each file that keeps keys what was given in its stead; empty where nothing was."""
+        secret = self.secret_key.get_secret_value()
+        ring = "\n".join(key.get_secret_value() for key in self.encryption_keys)
+        return {self.secret_key_file: secret.encode(), self.encryption_keys_file: ring.encode()}
 
     def with_secret_key(self) -> "Settings":
         """The settings with a key to sign with: the given one, or one kept under var_folder.
@@ -305,7 +310,7 @@ class Settings(BaseSettings):
         return self.model_copy(update={"secret_key": SecretStr(key)})
 
     def key_ring(self) -> KeyRing:
-        """The keys that seal contacts: the given ones, or those kept under var_folder, one a line.
+        """The keys to sealed values: the given ones, or those kept under var_folder, one a line.
 
         Several hosts on one database must be given the same ENCRYPTION_KEYS.
         """

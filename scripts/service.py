@@ -104,7 +104,7 @@ class Service:
 
 @contextlib.contextmanager
 def signed_in(url: str, email: str, password: str) -> Iterator[Service]:
-    """A running service, as the account that signs in; it stays signed in by refreshing."""
+    """A running service, as the account that signs in, again whenever its token has run out."""
     with httpx.Client(base_url=url, timeout=120, auth=Session(url, email, password)) as http:
         yield Service(http=http)
 

@@ -2,6 +2,7 @@
 
 import re
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
@@ -31,7 +32,7 @@ async def report(sessions: Sessions, anchor: str | None, console: Console) -> bo
     verdict = await verify(sessions, anchor=anchor)
     console.print(_found(verdict), highlight=False, soft_wrap=True)
     if verdict.holds and verdict.anchor:
-        print(verdict.anchor)
+        typer.echo(verdict.anchor)
     if verdict.fault is not None:
         console.print(f"[red]✗[/] {_where(verdict.fault)}", highlight=False, soft_wrap=True)
     return verdict.holds

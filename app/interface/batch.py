@@ -1,8 +1,8 @@
 """`POST /demands:batch`: many items in one request and one transaction.
 
 Each item goes through the same dependencies and the same function as the request it stands for, in
-a savepoint of its own, so no rule is written twice: scope, roles, preconditions and changes are
-those of the single routes.
+a savepoint of its own, so no rule is written twice: roles, jurisdictions, preconditions and changes
+are those of the single routes.
 """
 
 import asyncio

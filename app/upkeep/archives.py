@@ -1,13 +1,11 @@
 """A backup's files: the dump, beside it what was in it, and the keys only when asked for.
 
 `NAME.dump` is pg_dump's custom format, so that `pg_restore` alone can read it. `NAME.json` is the
-manifest against which a restore verifies. `NAME.keys` lies apart: whoever has both can read all.
+manifest against which a restore verifies. `NAME.keys` lies apart, see `keys`.
 """
 
-import base64
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,10 +51,6 @@ def manifest_path(dump: Path) -> Path:
     return dump.with_suffix(".json")
 
 
-def keys_path(dump: Path) -> Path:
-    return dump.with_suffix(".keys")
-
-
 def write_manifest(dump: Path, manifest: Manifest) -> None:
     write_private(manifest_path(dump), json.dumps(asdict(manifest), indent=1).encode())
 
@@ -87,21 +81,6 @@ def write_private(path: Path, content: bytes) -> None:
 def digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def kept_keys(files: Iterable[Path]) -> dict[str, bytes]:
-    """The keys in those of the files that are there, by the files' names."""
-    return {file.name: file.read_bytes() for file in files if file.is_file()}
-
-
-def write_keys(dump: Path, keys: dict[str, bytes]) -> None:
-    encoded = {name: base64.b64encode(content).decode() for name, content in keys.items()}
-    write_private(keys_path(dump), json.dumps(encoded, indent=1).encode())
-
-
-def read_keys(dump: Path) -> dict[str, bytes]:
-    encoded = json.loads(keys_path(dump).read_bytes())
-    return {name: base64.b64decode(content) for name, content in encoded.items()}
 
 
 async def contents(connection: AsyncConnection) -> dict[str, tuple[int, str]]:

@@ -1,10 +1,11 @@
 """`shuangku backup`: one consistent moment of the database, beside a running service."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from anyio import to_thread
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from sqlalchemy import URL
 
 from app.clock import now
@@ -14,6 +15,7 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
 from app.upkeep import archives
 from app.upkeep.archives import Manifest
+from app.upkeep.keys import key_ids, write_keys
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What an interrupted `restore --replace` set aside is no part of the service's data.
@@ -42,25 +44,40 @@ def dump_path(target: Path) -> Path:
     return target
 
 
-async def back_up(url: URL, target: Path, *, keys: dict[str, bytes] | None) -> Manifest:
+async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manifest:
     """Dump the database, and write down what is in it; a backup is whole or it is not there.
 
     url: of who owns the tables.
-    keys: what to write into the file of the keys; None leaves them out.
+    keys: what to write into the file of the keys; without any there is none.
+
+    Raises Refused for keys that do not open all that is sealed.
     """
     draft, url = target.with_suffix(".part"), whole_view(url)
     draft.touch(mode=0o600)
     try:
         async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
-            manifest = await _dump(connection, url, draft, has_keys=keys is not None)
-        if keys is not None:
-            archives.write_keys(target, keys)
+            if keys:
+                await _require_whole(connection, keys)
+            manifest = await _dump(connection, url, draft, has_keys=bool(keys))
+        if keys:
+            write_keys(target, keys)
         archives.write_manifest(target, manifest)
         draft.replace(target)
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
     return manifest
+
+
+async def _require_whole(connection: AsyncConnection, keys: Mapping[str, bytes]) -> None:
+    """Keys of another folder would only be missed when the backup is needed."""
+    cursor: AsyncCursor[tuple[str]] = await connection.execute("SELECT key_id FROM encryption_keys")
+    missing = ", ".join(sorted({row[0] for row in await cursor.fetchall()} - key_ids(keys)))
+    if missing:
+        raise Refused(
+            f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
+            f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
+        )
 
 
 async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: bool) -> Manifest:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -189,24 +189,6 @@ async def _verify(
         raise Refused(
             f"恢复的数据与备份不符：{names}", f"restored other rows than backed up: {names}"
         )
-
-
-def restore_keys(dump: Path, files: Iterable[Path]) -> list[str]:
-    """Put the backup's keys into the files of their names; another content is set aside.
-
-    Returns the names of those that were written.
-    """
-    keys, written = archives.read_keys(dump), []
-    for file in files:
-        content = keys.get(file.name)
-        if content is None or (file.exists() and file.read_bytes() == content):
-            continue
-        if file.exists():
-            file.rename(file.with_name(f"{file.name}.replaced-{now():%Y%m%d%H%M%S}"))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        archives.write_private(file, content)
-        written.append(file.name)
-    return written
 
 
 async def _count(connection: AsyncConnection, statement: str) -> int:

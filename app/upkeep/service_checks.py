@@ -119,8 +119,8 @@ async def encryption_keys(session: AsyncSession, settings: Settings) -> Finding:
         "encryption_keys",
         Text(f"缺少加密密钥 {missing}", f"keys are missing: {missing}"),
         Text(
-            "设置 ENCRYPTION_KEYS，或从备份恢复：restore --with-keys",
-            "set ENCRYPTION_KEYS, or take them from a backup: restore --with-keys",
+            "在 ENCRYPTION_KEYS 中补上；备份的 .keys 文件里有（base64 编码）",
+            "add them to ENCRYPTION_KEYS; a backup's .keys file holds them, in base64",
         ),
     )
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.bulk.columns import template
+from app.bulk.models import ImportKind
 from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run
@@ -40,6 +42,12 @@ def test_help_speaks_chinese_and_english(settings: dict[str, str]) -> None:
     for text in ("启动服务", "Migrate and serve", "建立管理员", "administrator's account"):
         assert text in shown.stdout
     assert "--stops-with-stdin" not in run(settings, "worker", "--help").stdout
+
+
+def test_a_template_is_a_file_on_standard_output(settings: dict[str, str]) -> None:
+    shown = run(settings | {"LC_ALL": "C"}, "import-template", "experts")
+    assert shown.stdout.splitlines() == template(ImportKind.EXPERTS).decode().splitlines()
+    assert shown.stderr == ""
 
 
 def test_migrate_twice(settings: dict[str, str]) -> None:
@@ -95,6 +103,23 @@ def test_keys_are_changed_one_after_the_other(
         assert (again.returncode, "sealed again: 0" in again.stderr) == (0, True), again.stderr
         connection.execute("DELETE FROM encryption_keys")
         connection.execute("DELETE FROM organizations")
+
+
+def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_path: Path) -> None:
+    assert run(settings, "migrate").returncode == 0
+    folder = tmp_path / "[/]"
+    done = run(settings, "backup", str(folder), "--with-keys")
+    assert done.returncode == 0, done.stderr
+    [dump] = folder.glob("*.dump")
+    assert done.stdout == f"{dump}\n"
+    assert done.stderr.splitlines()[-1].endswith(f"apart: {dump.with_suffix('.keys')}")
+
+    file = tmp_path / "experts.jsonl"
+    file.write_text('{"name": "某人", "[/]": 1}', encoding="utf-8")
+    refused = run(settings | {"COLUMNS": "200"}, "import", "experts", str(file))
+    assert refused.returncode == 1
+    assert "未写入 · not written" in refused.stderr
+    assert "[/]" in refused.stderr
 
 
 def typed_at_a_terminal(

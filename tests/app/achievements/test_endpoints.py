@@ -72,7 +72,7 @@ async def test_the_member_edits_only_before_review(people: People) -> None:
     assert (await staff.patch(path, json={"stage": "laboratory"})).status_code == 200
 
 
-async def test_nobody_moves_a_record_out_of_their_own_scope(people: People) -> None:
+async def test_nobody_moves_a_record_out_of_their_own_jurisdiction(people: People) -> None:
     staff = await people.coordinator(YIWU)
     path = f"/achievements/{await achievement(staff)}"
     assert (await staff.patch(path, json={"region_code": GUANGZHOU})).status_code == 403

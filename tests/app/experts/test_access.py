@@ -58,7 +58,7 @@ async def test_enterprise_never_reads_the_pool(people: People, session: AsyncSes
     assert (await enterprise.get(f"{path_of(expert)}/contact")).status_code == 404
 
 
-async def test_every_route_outside_ones_scope(people: People, session: AsyncSession) -> None:
+async def test_every_route_out_of_ones_reach(people: People, session: AsyncSession) -> None:
     """What one may read answers 403, what one may not is not there."""
     pooled, draft = await store(session), await store(session, state=ExpertState.DRAFT)
     someone = str((await people.account(Role.EXPERT)).id)
@@ -119,7 +119,7 @@ async def test_one_profile_for_one_expert(people: People) -> None:
     assert (await own.post("/experts", json=COMPLETE)).status_code == 409
 
 
-async def test_nobody_moves_a_profile_out_of_their_own_scope(people: People) -> None:
+async def test_nobody_moves_a_profile_out_of_their_own_reach(people: People) -> None:
     staff = await people.coordinator(YIWU)
     path = f"/experts/{(await enter(staff))['id']}"
     assert (await staff.patch(path, json={"region_code": GUANGZHOU})).status_code == 403

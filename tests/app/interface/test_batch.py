@@ -156,7 +156,7 @@ async def test_an_update_names_the_version_that_was_seen(
     ]
 
 
-async def test_roles_and_scope_are_those_of_the_single_routes(
+async def test_roles_and_jurisdictions_are_those_of_the_single_routes(
     people: People, session: AsyncSession
 ) -> None:
     organization = await people.organization()

@@ -18,7 +18,7 @@ def path_of(organization: Organization) -> str:
     return f"/organizations/{organization.id}"
 
 
-async def test_unverified_ones_do_not_exist_outside_their_scope(people: People) -> None:
+async def test_unverified_ones_do_not_exist_for_outsiders(people: People) -> None:
     hidden = await people.organization(state=REGISTERED)
     member = await people.account(Role.ENTERPRISE)
     await people.join(member, hidden)
@@ -94,7 +94,7 @@ async def test_staff_act_for_no_organization_even_as_members(people: People) -> 
     assert (await outsider.post(f"{path_of(organization)}:verify")).status_code == 403
 
 
-async def test_nobody_moves_an_organization_out_of_their_own_scope(people: People) -> None:
+async def test_nobody_moves_an_organization_out_of_their_own_jurisdiction(people: People) -> None:
     organization = await people.organization()
     staff = await people.coordinator(YIWU)
     answer = await staff.patch(path_of(organization), json={"region_code": GUANGZHOU})

@@ -13,7 +13,6 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from psycopg import AsyncConnection, sql
-from pydantic import SecretStr
 from sqlalchemy import URL, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -34,7 +33,8 @@ from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
 from app.upkeep import archives
 from app.upkeep.backup import back_up, dump_path
-from app.upkeep.restore import Refused, restore, restore_keys
+from app.upkeep.keys import keys_path, read_keys
+from app.upkeep.restore import Refused, restore
 from tests.app.demands import forms
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
@@ -120,7 +120,7 @@ async def test_a_restored_database_has_every_row_matches_and_goes_on(
     staff = await people.client(staff_account)
     before = await scenes.match(staff, demand.id)
     file = tmp_path / "one.dump"
-    manifest = await back_up(database, file, keys=None)
+    manifest = await back_up(database, file, keys={})
     assert manifest.tables["experts"][0] == len(pool)
     kept = rows(database)
 
@@ -180,7 +180,7 @@ async def test_a_restored_audit_log_is_the_one_that_was_sealed(
     administrator = await people.client(account)
     await administrator.get("/audit-seals")  # waits for its seal
     anchor = (await verify(app.state.sessions)).anchor
-    await back_up(database, tmp_path / "one.dump", keys=None)
+    await back_up(database, tmp_path / "one.dump", keys={})
     await restore(engine, empty, tmp_path / "one.dump")
     async with another_process(own, empty) as restored:
         sessions = restored.state.sessions
@@ -213,7 +213,7 @@ async def test_positions_of_before_a_restore_are_worth_nothing(
     position = await changes.position_now(session)
     await session.commit()
     file = tmp_path / "one.dump"
-    await back_up(database, file, keys=None)
+    await back_up(database, file, keys={})
     await scenes.expert(session, "后来者", "锦纶染色；热黄变控制")
     await session.commit()
     assert len(await live.refresh() or ()) == 5
@@ -258,7 +258,7 @@ async def test_a_copied_database_begins_a_new_epoch_by_itself(
 
 async def backed_up(database: URL, folder: Path) -> Path:
     file = folder / "one.dump"
-    await back_up(database, file, keys=None)
+    await back_up(database, file, keys={})
     return file
 
 
@@ -365,7 +365,7 @@ async def test_one_moment_while_rows_are_written(
     writing = asyncio.create_task(write())
     for number in range(3):
         file = tmp_path / f"{number}.dump"
-        await back_up(database, file, keys=None)
+        await back_up(database, file, keys={})
     has_ended.set()
     await writing
     await restore(engine, empty, file)
@@ -375,41 +375,12 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     file = dump_path(tmp_path)
     keys = {"secret_key": b"a key"}
     await back_up(database, file, keys=keys)
-    written = [file, archives.manifest_path(file), archives.keys_path(file)]
+    written = [file, archives.manifest_path(file), keys_path(file)]
     assert sorted(tmp_path.glob("shuangku-*")) == sorted(written)  # noqa: ASYNC240
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
     assert b"a key" not in file.read_bytes()
-    assert archives.read_keys(file) == keys
+    assert read_keys(file) == keys
     assert dump_path(tmp_path / "new").parent.is_dir()
     for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
         with pytest.raises(OperatorError):
             dump_path(target)
-
-
-def test_every_key_that_is_kept_is_backed_up(settings: Settings, tmp_path: Path) -> None:
-    own = settings.model_copy(update={"var_folder": tmp_path, "secret_key": SecretStr("")})
-    own.with_secret_key()
-    own.key_ring()
-    assert set(archives.kept_keys(own.key_files)) == {path.name for path in tmp_path.iterdir()}
-
-
-def test_a_file_of_keys_writes_no_other_file(own: Settings, tmp_path: Path) -> None:
-    """Whoever made it could else put any file anywhere."""
-    file = tmp_path / "x.dump"
-    archives.write_keys(file, {"../evil": b"x", "/evil": b"x", "other": b"x", "secret_key": b"k"})
-    assert restore_keys(file, own.key_files) == ["secret_key"]
-    assert {path.name for path in own.var_folder.iterdir()} == {"secret_key"}
-    assert not (tmp_path / "evil").exists()
-
-
-def test_keys_come_back_and_others_are_set_aside(own: Settings, tmp_path: Path) -> None:
-    folder, file, places = own.var_folder, tmp_path / "x.dump", own.key_files
-    archives.write_keys(file, {"secret_key": b"old"})
-    assert restore_keys(file, places) == ["secret_key"]
-    assert restore_keys(file, places) == []
-    (folder / "secret_key").write_bytes(b"new")
-    assert restore_keys(file, places) == ["secret_key"]
-    assert archives.kept_keys(places) == {"secret_key": b"old"}
-    [aside] = folder.glob("secret_key.replaced-*")
-    assert aside.read_bytes() == b"new"
-    assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600

@@ -47,7 +47,7 @@ async def test_a_backup_holds_all_and_is_restored_by_another_owner(
     owner = owned(first, may_step_down=may_step_down)
     await first.migrate(owner)
     first.run(ADDED, inside=True)
-    manifest = await back_up(first.url(owner), tmp_path / "one.dump", keys=None)
+    manifest = await back_up(first.url(owner), tmp_path / "one.dump", keys={})
     assert manifest.tables["organizations"][0] == 1
 
     heir = owned(second, may_step_down=may_step_down)
@@ -67,7 +67,7 @@ async def test_lists_still_work_after_a_restore_that_failed(
     cluster, file = clusters[0], tmp_path / "one.dump"
     owner = owned(cluster, may_step_down=True)
     await cluster.migrate(owner)
-    await back_up(cluster.url(owner), file, keys=None)
+    await back_up(cluster.url(owner), file, keys={})
     cluster.run(ADDED, inside=True)
     miscount(file)
     engine = create_engine(cluster.url(owner), settings)

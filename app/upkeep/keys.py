@@ -1,0 +1,106 @@
+"""The keys beside a backup, in a file apart: whoever has both can read all.
+
+The file holds what was in force, whether a setting gave it or VAR_FOLDER keeps it: of each key the
+name of the file that keeps such a key, and its content in base64.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.clock import now
+from app.encryption.keys import KeyRing
+from app.operators import OperatorError
+from app.settings import ENCRYPTION_KEYS, Settings
+from app.upkeep.archives import write_private
+
+
+class Refused(OperatorError):
+    """Nothing was written."""
+
+
+def keys_path(dump: Path) -> Path:
+    return dump.with_suffix(".keys")
+
+
+def keys_in_force(settings: Settings) -> dict[str, bytes]:
+    """The keys that are given, else those that are kept, by the names of their files.
+
+    Raises Refused when there is none; none is made.
+    """
+    keys = {
+        file.name: given or file.read_bytes()
+        for file, given in settings.given_keys.items()
+        if given or file.is_file()
+    }
+    if not keys:
+        raise Refused(
+            f"没有可备份的密钥：未设置 SECRET_KEY、ENCRYPTION_KEYS，{settings.var_folder} 中也没有",
+            "there is no key to back up: neither SECRET_KEY nor ENCRYPTION_KEYS is set, and"
+            f" {settings.var_folder} keeps none",
+        )
+    return keys
+
+
+def key_ids(keys: Mapping[str, bytes]) -> set[str]:
+    """The ids of those among the keys that open sealed values."""
+    ring = keys.get(ENCRYPTION_KEYS, b"").decode().split()
+    return set(KeyRing.of(ring).keys) if ring else set()
+
+
+def write_keys(dump: Path, keys: Mapping[str, bytes]) -> None:
+    encoded = {name: base64.b64encode(content).decode() for name, content in keys.items()}
+    write_private(keys_path(dump), json.dumps(encoded, indent=1).encode())
+
+
+def read_keys(dump: Path) -> dict[str, bytes]:
+    """The keys beside the dump. Raises Refused when they are missing or damaged."""
+    path = keys_path(dump)
+    try:
+        encoded = json.loads(path.read_bytes())
+        keys = {name: base64.b64decode(text, validate=True) for name, text in encoded.items()}
+    except OSError as error:
+        raise Refused(f"无法读取密钥文件 {path}", f"the keys cannot be read: {path}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"密钥文件已损坏：{path}", f"the file of keys is damaged: {path}") from error
+    if not keys:
+        raise Refused(f"{path} 中没有密钥", f"{path} holds no key")
+    return keys
+
+
+def keys_to_keep(dump: Path, settings: Settings) -> dict[Path, bytes]:
+    """The keys beside the dump that no setting gives, by the files that are to keep them.
+
+    Raises Refused like `read_keys`, and for a setting that lacks one: it would be in force, and
+    what is kept would not.
+    """
+    found, kept = read_keys(dump), dict[Path, bytes]()
+    for file, given in settings.given_keys.items():
+        content = found.get(file.name, b"")
+        if not given and content:
+            kept[file] = content
+        elif not set(content.split()) <= set(given.split()):
+            name, path = file.name.upper(), keys_path(dump)
+            raise Refused(
+                f"已设置的 {name} 缺少备份的密钥：去掉该设置，或补上 {path} 中的（base64 编码）",
+                f"{name} is set and lacks the backup's: unset it, or add that of {path} (base64)",
+            )
+    return kept
+
+
+def keep_keys(keys: Mapping[Path, bytes]) -> list[str]:
+    """Write the keys into their files; another content is set aside.
+
+    Returns the names of those that were written.
+    """
+    written = []
+    for file, content in keys.items():
+        if file.exists() and file.read_bytes() == content:
+            continue
+        if file.exists():
+            file.rename(file.with_name(f"{file.name}.replaced-{now():%Y%m%d%H%M%S}"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_private(file, content)
+        written.append(file.name)
+    return written
