@@ -9,7 +9,7 @@ from app.database import open_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
 from app.migration import upgrade
-from app.postgres.server import Database
+from app.postgres.server import Database, database_server
 from app.scopes import create_sessions
 from app.settings import Settings
 
@@ -25,4 +25,12 @@ async def prepared(database: Database, settings: Settings) -> AsyncIterator[Asyn
     async with open_engine(await database.service_url(), settings) as engine:
         unlock(settings.key_ring())
         await require_keys(create_sessions(engine))
+        yield engine
+
+
+@asynccontextmanager
+async def own_database() -> AsyncIterator[AsyncEngine]:
+    """The database of a command's settings at its present schema, as the service."""
+    settings = Settings()
+    async with database_server(settings) as database, prepared(database, settings) as engine:
         yield engine
