@@ -265,16 +265,17 @@ def restore(
 
 
 async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
-    from app.upkeep.keys import restore_keys
+    from app.upkeep.keys import keep_keys, keys_to_keep
     from app.upkeep.restore import restore as restore_backup
 
     settings = Settings()
+    keys = keys_to_keep(dump, settings) if with_keys else {}
     async with database_server(settings) as database:
         with console.status("恢复 · restoring"):
             async with open_engine(database.owner, settings) as engine:
                 manifest = await restore_backup(engine, database.owner, dump, **how)
     if with_keys:
-        written = ", ".join(restore_keys(dump, settings.given_keys)) or "-"
+        written = ", ".join(keep_keys(keys)) or "原已在用 · in force already"
         console.print(f"  密钥 · keys: {written}")
     if manifest is None:
         console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")

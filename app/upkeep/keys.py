@@ -6,7 +6,7 @@ name of the file that keeps such a key, and its content in base64.
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.clock import now
@@ -55,19 +55,48 @@ def write_keys(dump: Path, keys: Mapping[str, bytes]) -> None:
 
 
 def read_keys(dump: Path) -> dict[str, bytes]:
-    encoded = json.loads(keys_path(dump).read_bytes())
-    return {name: base64.b64decode(content) for name, content in encoded.items()}
+    """The keys beside the dump. Raises Refused when they are missing or damaged."""
+    path = keys_path(dump)
+    try:
+        encoded = json.loads(path.read_bytes())
+        keys = {name: base64.b64decode(text, validate=True) for name, text in encoded.items()}
+    except OSError as error:
+        raise Refused(f"无法读取密钥文件 {path}", f"the keys cannot be read: {path}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"密钥文件已损坏：{path}", f"the file of keys is damaged: {path}") from error
+    if not keys:
+        raise Refused(f"{path} 中没有密钥", f"{path} holds no key")
+    return keys
 
 
-def restore_keys(dump: Path, files: Iterable[Path]) -> list[str]:
-    """Put the backup's keys into the files of their names; another content is set aside.
+def keys_to_keep(dump: Path, settings: Settings) -> dict[Path, bytes]:
+    """The keys beside the dump that no setting gives, by the files that are to keep them.
+
+    Raises Refused like `read_keys`, and for a setting that lacks one: it would be in force, and
+    what is kept would not.
+    """
+    found, kept = read_keys(dump), dict[Path, bytes]()
+    for file, given in settings.given_keys.items():
+        content = found.get(file.name, b"")
+        if not given and content:
+            kept[file] = content
+        elif not set(content.split()) <= set(given.split()):
+            name, path = file.name.upper(), keys_path(dump)
+            raise Refused(
+                f"已设置的 {name} 缺少备份的密钥：去掉该设置，或补上 {path} 中的（base64 编码）",
+                f"{name} is set and lacks the backup's: unset it, or add that of {path} (base64)",
+            )
+    return kept
+
+
+def keep_keys(keys: Mapping[Path, bytes]) -> list[str]:
+    """Write the keys into their files; another content is set aside.
 
     Returns the names of those that were written.
     """
-    keys, written = read_keys(dump), []
-    for file in files:
-        content = keys.get(file.name)
-        if content is None or (file.exists() and file.read_bytes() == content):
+    written = []
+    for file, content in keys.items():
+        if file.exists() and file.read_bytes() == content:
             continue
         if file.exists():
             file.rename(file.with_name(f"{file.name}.replaced-{now():%Y%m%d%H%M%S}"))

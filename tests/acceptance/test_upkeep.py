@@ -149,16 +149,31 @@ def test_backup_beside_the_running_service_restored_elsewhere(
 
     elsewhere = tmp_path / "var"
     elsewhere.mkdir()
-    done = run(environment(elsewhere), "restore", str(dump), "--with-keys")
+    keyless = environment(elsewhere, SECRET_KEY="", ENCRYPTION_KEYS="")
+    keys = dump.with_suffix(".keys")
+    with set_aside(keys):
+        refused = run(keyless, "restore", str(dump), "--with-keys")
+        assert refused.returncode == 1
+        assert str(keys) in refused.stderr
+        assert list(elsewhere.iterdir()) == []
+    done = run(keyless, "restore", str(dump), "--with-keys")
     assert done.returncode == 0, done.stderr
+    assert "keys: secret_key, encryption_keys" in done.stderr
     assert done.stderr.splitlines()[-1] == "✓ 已恢复 · restored"
     with (
-        serving(elsewhere) as restored,
+        serving(elsewhere, SECRET_KEY="", ENCRYPTION_KEYS="") as restored,
         signed_in(restored.url, ADMINISTRATOR, PASSWORD) as administrator,
     ):
         assert names_in(preview(administrator.http, "锦纶染色")) == found
         refused = run(environment(elsewhere), "restore", str(dump), "--replace")
         assert refused.returncode == 1
+
+
+@contextlib.contextmanager
+def set_aside(file: Path) -> Iterator[None]:
+    aside = file.rename(file.with_suffix(".aside"))
+    yield
+    aside.rename(file)
 
 
 def test_the_doctor_beside_the_service_and_without_its_worker(

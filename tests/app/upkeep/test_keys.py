@@ -13,7 +13,14 @@ from app.encryption.repository import note_key
 from app.settings import Settings
 from app.upkeep import backup
 from app.upkeep.backup import back_up
-from app.upkeep.keys import Refused, keys_in_force, restore_keys, write_keys
+from app.upkeep.keys import (
+    Refused,
+    keep_keys,
+    keys_in_force,
+    keys_path,
+    keys_to_keep,
+    write_keys,
+)
 
 
 @pytest.fixture
@@ -73,19 +80,52 @@ def test_a_file_of_keys_writes_no_other_file(own: Settings, tmp_path: Path) -> N
     """Whoever made it could else put any file anywhere."""
     file = tmp_path / "x.dump"
     write_keys(file, {"../evil": b"x", "/evil": b"x", "other": b"x", "secret_key": b"k"})
-    assert restore_keys(file, own.given_keys) == ["secret_key"]
-    assert {path.name for path in own.var_folder.iterdir()} == {"secret_key"}
-    assert not (tmp_path / "evil").exists()
+    assert keys_to_keep(file, own) == {own.secret_key_file: b"k"}
 
 
-def test_keys_come_back_and_others_are_set_aside(own: Settings, tmp_path: Path) -> None:
-    folder, file, places = own.var_folder, tmp_path / "x.dump", own.given_keys
-    write_keys(file, {"secret_key": b"old"})
-    assert restore_keys(file, places) == ["secret_key"]
-    assert restore_keys(file, places) == []
-    (folder / "secret_key").write_bytes(b"new")
-    assert restore_keys(file, places) == ["secret_key"]
-    assert (folder / "secret_key").read_bytes() == b"old"
-    [aside] = folder.glob("secret_key.replaced-*")
+def test_keys_come_back_and_others_are_set_aside(own: Settings) -> None:
+    file = own.secret_key_file
+    assert keep_keys({file: b"old"}) == ["secret_key"]
+    assert keep_keys({file: b"old"}) == []
+    file.write_bytes(b"new")
+    assert keep_keys({file: b"old"}) == ["secret_key"]
+    assert file.read_bytes() == b"old"
+    [aside] = own.var_folder.glob("secret_key.replaced-*")
     assert aside.read_bytes() == b"new"
-    assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_no_key_is_kept_that_would_not_be_in_force(own: Settings, tmp_path: Path) -> None:
+    file, (new, old, other) = tmp_path / "x.dump", (new_key() for _ in range(3))
+    write_keys(file, keys_in_force(given(own, "ours", new, old)))
+    for same in (given(own, "ours", old, new), given(own, "ours", other, new, old)):
+        assert keys_to_keep(file, same) == {}
+    assert set(keys_to_keep(file, given(own, "ours"))) == {own.encryption_keys_file}
+    for setting, differing in (
+        ("SECRET_KEY", given(own, "another")),
+        ("ENCRYPTION_KEYS", given(own, "ours", new)),
+    ):
+        with pytest.raises(Refused, match=f"{setting} is set and lacks the backup's"):
+            keys_to_keep(file, differing)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"secret_key": 1}', "is damaged"),
+        ('{"secret_key": "no base64"}', "is damaged"),
+        ("[" * 100_000, "is damaged"),
+        ("{}", "holds no key"),
+    ],
+)
+def test_a_file_of_keys_that_is_none(
+    own: Settings, tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "x.dump"
+    if content is not None:
+        keys_path(file).write_text(content)
+    with pytest.raises(Refused, match=said):
+        keys_to_keep(file, own)
