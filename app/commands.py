@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts import operations as accounts
@@ -248,7 +249,8 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     console.print(f"[green]✓[/] 已备份 · backed up: {rows} rows, {tables} tables", highlight=False)
     typer.echo(path)
     if keys:
-        console.print(f"  密钥另存 · the keys apart: {keys_path(path)}", soft_wrap=True)
+        apart = escape(str(keys_path(path)))
+        console.print(f"  密钥另存 · the keys apart: {apart}", soft_wrap=True)
 
 
 @cli.command()

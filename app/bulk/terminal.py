@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rich import progress as bars
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app.bulk.demonstration_pool import load_demonstration
@@ -40,7 +41,7 @@ def _bar(what: str, console: Console) -> Iterator[Progress]:
     if not console.is_interactive:
         yield silent
         return
-    text, count = bars.TextColumn("{task.description}"), bars.MofNCompleteColumn()
+    text, count = bars.TextColumn("{task.description}", markup=False), bars.MofNCompleteColumn()
     columns = (text, bars.BarColumn(), count, bars.TimeRemainingColumn())
     with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
@@ -67,5 +68,6 @@ def _table(entries: Sequence[ReportEntry]) -> Table:
         table.add_column(heading, overflow="fold")
     for entry in entries:
         row = "" if entry.row is None else str(entry.row)
-        table.add_row(row, entry.field, entry.code, entry.message_zh, entry.message_en)
+        told = (entry.field, entry.code, entry.message_zh, entry.message_en)
+        table.add_row(row, *map(escape, told))
     return table

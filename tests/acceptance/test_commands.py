@@ -105,6 +105,23 @@ def test_keys_are_changed_one_after_the_other(
         connection.execute("DELETE FROM organizations")
 
 
+def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_path: Path) -> None:
+    assert run(settings, "migrate").returncode == 0
+    folder = tmp_path / "[/]"
+    done = run(settings, "backup", str(folder), "--with-keys")
+    assert done.returncode == 0, done.stderr
+    [dump] = folder.glob("*.dump")
+    assert done.stdout == f"{dump}\n"
+    assert done.stderr.splitlines()[-1].endswith(f"apart: {dump.with_suffix('.keys')}")
+
+    file = tmp_path / "experts.jsonl"
+    file.write_text('{"name": "某人", "[/]": 1}', encoding="utf-8")
+    refused = run(settings | {"COLUMNS": "200"}, "import", "experts", str(file))
+    assert refused.returncode == 1
+    assert "未写入 · not written" in refused.stderr
+    assert "[/]" in refused.stderr
+
+
 def typed_at_a_terminal(
     settings: dict[str, str], password: str, *arguments: str
 ) -> tuple[str, int]:
