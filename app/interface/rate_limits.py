@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 LEASES = 20_000
 CONNECTIONS = 2
 LONGEST_SECONDS = 2.0  # for one look at a counter
-AWAY_SECONDS = 5.0  # until a database that did not answer is asked again
+ALONE_SECONDS = 5.0  # that a process counts for itself when the database has not answered
 TOLD_SECONDS = 60.0  # how often the audit log hears of a caller who is turned away
 FAMILIAR_SECONDS = 30 * 24 * 3600
 
@@ -159,7 +159,7 @@ class Limiter:
         except Unavailable:
             if policy.is_exact:
                 raise
-            lease.left, lease.ends_at = policy.block, monotonic() + AWAY_SECONDS
+            lease.left, lease.ends_at = policy.block, monotonic() + ALONE_SECONDS
             lease.unpaid += policy.block
             return
         lease.left, lease.unpaid = max(0, charged.requests - lease.unpaid), 0
@@ -184,7 +184,7 @@ class Limiter:
             async with asyncio.timeout(LONGEST_SECONDS), self._engine.connect() as connection:
                 yield connection
         except AWAY as error:
-            self._away_until = monotonic() + AWAY_SECONDS
+            self._away_until = monotonic() + ALONE_SECONDS
             logger.warning("rate limits without their database: %s", type(error).__name__)
             raise Unavailable() from error
 
