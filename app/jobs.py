@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import logs
 from app.background import running
 from app.clock import now
-from app.database import AWAY, AWAY_SECONDS
+from app.database import AWAY, AWAY_SECONDS, answered
 from app.interface.auditing import working
 from app.interface.errors import Unavailable
 from app.metrics.instruments import instruments
@@ -156,22 +156,23 @@ async def work(
     `after_look` whenever the jobs of dead workers were looked for. Jobs that are cut off start
     again.
     """
+
+    async def run_worker() -> None:
+        async with open_queue(url), running(_keep_looking(after_look)):
+            await queue.run_worker_async(
+                additional_context=context,
+                worker_middleware=[observed, *around],
+                concurrency=2,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=2.0,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=float(STALLED_SECONDS),
+                shutdown_graceful_timeout=CUT_OFF_SECONDS,
+            )
+
     while True:
-        try:
-            async with open_queue(url), running(_keep_looking(after_look)):
-                await queue.run_worker_async(
-                    additional_context=context,
-                    worker_middleware=[observed, *around],
-                    concurrency=2,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=2.0,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=float(STALLED_SECONDS),
-                    shutdown_graceful_timeout=CUT_OFF_SECONDS,
-                )
-        except AWAY as error:
-            logger.warning("the worker waits for the database: %s", type(error).__name__)
-        await asyncio.sleep(AWAY_SECONDS)
+        await answered(run_worker, who="the worker")
+        await asyncio.sleep(AWAY_SECONDS)  # it ended by itself, as when its heartbeat has failed
 
 
 async def _keep_looking(after_look: Look | None) -> None:

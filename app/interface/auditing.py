@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 from uuid_utils.compat import uuid7
 
-from app.database import AuditedSession, Base
+from app.database import AWAY, AuditedSession, Base
 from app.interface.models import AuditEntry, UnsealedEntry
 
 logger = logging.getLogger(__name__)
@@ -193,7 +193,8 @@ async def record_refusal(request: Request, trace: Trace) -> None:
     try:
         async with asyncio.timeout(REFUSAL_SECONDS), request.app.state.sessions.begin() as session:
             await session.execute(INSERT, trace.rows())
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    # Wider than AWAY: no answer may fail for its record, whatever the library finds wrong.
+    except (*AWAY, SQLAlchemyError) as error:
         what = (trace.action, trace.status, trace.request_id, type(error).__name__)
         logger.error("a refusal is not in the audit log: %s %s (request %s): %s", *what)
 

@@ -234,7 +234,8 @@ async def worker(
     app: Any, service_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
     """A worker as `app.processes.worker` runs it, in this process."""
-    monkeypatch.setattr(jobs, "AWAY_SECONDS", 0.2)
+    for module in ("app.jobs", "app.database"):
+        monkeypatch.setattr(f"{module}.AWAY_SECONDS", 0.2)
     matcher = app.state.matcher
     matching = MatchingWork(
         sessions=within(app.state.sessions, Scope.INDEX), encoder=None, indexes=matcher.indexes
