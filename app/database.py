@@ -56,6 +56,7 @@ CONNECTION = {
 # What is raised where the database does not answer: it is away, or ends, or hangs, or all its
 # connections are taken. While it is restored or migrated it may answer with any error.
 AWAY = (psycopg.Error, DBAPIError, PoolTimeout, ConnectorException, OSError)
+OF_CONNECTIONS = (ConnectionError, TimeoutError)  # any other OSError is of a file
 AWAY_SECONDS = 2.0  # until a database that was away is asked again
 
 
@@ -180,12 +181,17 @@ def _refuse_ended(connection: Any, *_: object) -> None:
 
 
 async def answered(ask: Callable[[], Awaitable[Answer]], *, who: str) -> Answer:
-    """What the database answers, as soon as it does; the log tells meanwhile `who` waits for it."""
+    """What the database answers, as soon as it does; the log tells meanwhile `who` waits for it.
+
+    Where `ask` works with files, too, they may be what is in the way: a full disk, say.
+    """
     while True:
         try:
             return await ask()
         except AWAY as error:
-            logger.warning("%s waits for the database: %s", who, safe(error))
+            is_of_files = isinstance(error, OSError) and not isinstance(error, OF_CONNECTIONS)
+            awaited = "its files" if is_of_files else "the database"
+            logger.warning("%s waits for %s: %s", who, awaited, safe(error))
         await asyncio.sleep(AWAY_SECONDS)
 
 

@@ -1,6 +1,7 @@
 """One request, one transaction, committed before the answer leaves."""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
@@ -151,6 +152,32 @@ async def test_a_database_that_is_away_is_waited_for(
         connection.execute(f"CREATE DATABASE {name}".encode())
         assert await asyncio.wait_for(waiting, 10) == name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.mark.parametrize(
+    ("error", "awaited"),
+    [
+        (OSError(errno.ENOSPC, "no room"), "its files"),
+        (ConnectionResetError(), "the database"),
+        (TimeoutError(), "the database"),
+    ],
+)
+async def test_a_full_disk_is_no_database_that_is_away(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    awaited: str,
+) -> None:
+    monkeypatch.setattr("app.database.AWAY_SECONDS", 0.0)
+    failures = [error]
+
+    async def ask() -> str:
+        if failures:
+            raise failures.pop()
+        return "answered"
+
+    assert await answered(ask, who="the test") == "answered"
+    assert f"the test waits for {awaited}: " in caplog.text
 
 
 async def test_who_asks_wrongly_does_not_wait() -> None:

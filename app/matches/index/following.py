@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.5
 
 
 async def follow(matcher: Matcher) -> None:
-    """Refresh every pool twice a second until cancelled; a database that is away is waited for."""
+    """Refresh every pool twice a second until cancelled; database and files are waited for."""
     while True:
         await answered(partial(_catch_up_and_ask, matcher), who="the index")
         await asyncio.sleep(PAUSE_SECONDS)
