@@ -13,7 +13,7 @@ from app.interface.errors import PayloadTooLarge, render
 from app.interface.language import Text
 from app.settings import Settings
 
-UPLOAD = "multipart/form-data"
+UPLOAD, FILES = "multipart/form-data", "/imports"
 BATCH = ":batch"
 
 
@@ -29,7 +29,7 @@ class BodyLimitMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._limit(scope["path"], headers.get("content-type", ""))
+        limit = self._limit(scope, headers.get("content-type", ""))
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
             await render(Request(scope), _too_large(limit))(scope, receive, send)
@@ -46,11 +46,14 @@ class BodyLimitMiddleware:
 
         await self.app(scope, counted_receive, send)
 
-    def _limit(self, path: str, content_type: str) -> int:
-        """Only uploads may be long: whatever else a body is called, it may be read as JSON."""
-        if content_type.lower().startswith(UPLOAD):
+    def _limit(self, scope: Scope, content_type: str) -> int:
+        """Only uploads may be long, and only where files may come: what a body is called elsewhere
+        is its sender's word, and it is read whole all the same.
+        """
+        takes_files = scope["method"] == "POST" and scope["path"].endswith(FILES)
+        if takes_files and content_type.lower().startswith(UPLOAD):
             return self.settings.max_body_bytes
-        is_batch = path.endswith(BATCH)
+        is_batch = scope["path"].endswith(BATCH)
         return self.settings.max_batch_bytes if is_batch else self.settings.max_json_bytes
 
 

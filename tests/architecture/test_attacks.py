@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.accounts.secrets import hash_password
 from app.experts.models import Evidence, EvidenceKind
+from app.interface.body_limit import FILES, UPLOAD
 from app.settings import Settings
 from tests.app.experts.profiles import store
 from tests.architecture.test_access import UNKNOWN, call, protected, served
@@ -137,6 +138,17 @@ async def test_no_body_is_too_much(app: FastAPI, people: People, settings: Setti
         if method in ("POST", "PUT", "PATCH"):
             answer = await client.request(method, path, content=nested, headers=headers)
             assert answer.status_code < 500, (route, answer.text)
+
+
+def test_files_come_only_where_long_bodies_may(document: Schema) -> None:
+    """API4: see `app.interface.body_limit`."""
+    takers = {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if UPLOAD in operation.get("requestBody", {}).get("content", {})
+    }
+    assert takers == {f"POST /api/v1{FILES}"}
 
 
 async def test_no_page_is_too_long(document: Schema, people: People) -> None:

@@ -166,7 +166,9 @@ HEAD = b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\n'
         (JSON, "/experts", 2_000),
         ("application/merge-patch+json", "/experts", 2_000),
         ("nonsense", "/experts", 2_000),
+        (UPLOAD, "/experts", 2_000),
         (JSON, "/experts:batch", 3_000),
+        (UPLOAD, "/experts:batch", 3_000),
         (UPLOAD, "/imports", 4_000),
     ],
 )
