@@ -12,6 +12,7 @@ from app.accounts.models import Account, RefreshToken
 from app.accounts.schemas import PasswordChange, SecondStep, SignIn, Tokens
 from app.accounts.secrets import (
     CHALLENGE_LIFETIME,
+    LEEWAY,
     AccessTokens,
     digest,
     hash_password,
@@ -139,8 +140,8 @@ async def set_password(
 
 
 async def end_sign_ins(session: AsyncSession, account: Account) -> None:
-    """Refuse every token that the account holds, from now on."""
-    account.tokens_valid_from = now()
+    """Refuse every token that the account holds, from now on; also one of a clock that is ahead."""
+    account.tokens_valid_from = now() + LEEWAY
     await repository.revoke_all(session, account.id)
 
 

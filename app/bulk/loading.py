@@ -125,7 +125,8 @@ class _Chunk:
             return await self._renew(importer, numbered, records[0], histories)
         except Problem as problem:
             for record in records:  # what was set before the refusal must not be written
-                self.session.expunge(record)
+                if record in self.session:  # an earlier row may have meant it, too
+                    self.session.expunge(record)
             return rejected_by(numbered.number, problem)
 
     async def _create(self, importer: AnyImporter, numbered: NumberedRow) -> RowResult:

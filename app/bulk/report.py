@@ -13,7 +13,7 @@ from app.interface.validation import FieldError
 
 MAX_ENTRIES = 1_000
 MAX_FIELD = 200  # characters
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 class Outcome(StrEnum):

@@ -13,11 +13,13 @@ from pydantic import (
     Field,
     Strict,
     StringConstraints,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 # PostgreSQL stores no NUL; other control characters are no text for people either.
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+MAX_UNKNOWN = 50  # fields of a body that it does not have, each of which is told
 NUMBER = re.compile(r"\s*[-+]?\d+\.?\d*\s*")
 
 
@@ -69,6 +71,15 @@ class Body(BaseModel):
     """A request: unknown fields are refused, so that a misspelt one is not lost silently."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_few_names(cls, sent: object) -> object:
+        """Or each of a hundred thousand unknown names would get an error of its own."""
+        if isinstance(sent, dict) and len(sent) > len(cls.model_fields) + MAX_UNKNOWN:
+            message = ("未知字段过多", "There are too many unknown fields")
+            raise PydanticCustomError("too_many_fields", "too many fields", {"text": message})
+        return sent
 
     def changes(self) -> dict[str, Any]:
         """The fields the client sent, for JSON Merge Patch."""

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import sign_in as operations
 from app.accounts.models import Account, RefreshToken, Role
-from app.accounts.secrets import ALGORITHM, ISSUER, hash_password
+from app.accounts.secrets import ALGORITHM, ISSUER, LEEWAY, hash_password
 from app.clock import now
 from app.scopes import Scope, within
 from app.settings import Settings
@@ -173,9 +173,10 @@ async def test_deactivated_account_is_out_at_once(
 
 
 async def test_password_change_ends_all_tokens_but_the_new_ones(
-    client: AsyncClient, account: Account
+    app: FastAPI, client: AsyncClient, account: Account
 ) -> None:
     elsewhere, here = (await sign_in(client)).json(), (await sign_in(client)).json()
+    ahead = app.state.access_tokens.write(account.id, issued_at=now() + LEEWAY)
     headers = {"Authorization": f"Bearer {here['access_token']}"}
     body = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
     changed = await client.post("/me:change-password", json=body, headers=headers)
@@ -183,6 +184,7 @@ async def test_password_change_ends_all_tokens_but_the_new_ones(
     for tokens in (elsewhere, here):
         assert await me(client, tokens["access_token"]) == 401
         assert (await refresh(client, tokens["refresh_token"])).status_code == 401
+    assert await me(client, ahead) == 401
     assert await me(client, changed.json()["access_token"]) == 200
     assert (await refresh(client, changed.json()["refresh_token"])).status_code == 200
     assert (await sign_in(client)).status_code == 401

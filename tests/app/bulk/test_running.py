@@ -449,6 +449,19 @@ async def test_staff_import_within_their_region(
     )
 
 
+async def test_rows_that_mean_one_record_of_another_region_are_refused_and_no_more(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    """One by its number, one by its name: the second refusal must not fail the whole file."""
+    account = await people.account(Role.COORDINATOR, region_code=YIWU)
+    await imported(sessions, "experts", json_lines(expert(1, region_code="440100")))
+    by_name = expert(1, title="院长") | {"external_id": None}
+    rows = json_lines(expert(1, title="副教授"), by_name, expert(2))
+    assert await run_as(sessions, account.id, rows) is OperationState.DONE
+    found = await session.execute(select(Expert.external_id, Expert.title).order_by(Expert.id))
+    assert [tuple(row) for row in found] == [("E1", "教授"), ("E2", "教授")]
+
+
 async def test_an_account_that_is_staff_no_more_imports_nothing(
     sessions: Sessions, session: AsyncSession, people: People
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from app.accounts.schemas import SignIn
 from app.experts.models import ExpertKind
 from app.interface.validation import MESSAGES, field_errors
 
@@ -112,3 +113,9 @@ def test_place_in_broken_json_is_no_pointer() -> None:
 def test_a_flood_of_faults_is_cut() -> None:
     item = {"type": "missing", "loc": ("body", "x"), "msg": "", "ctx": {}}
     assert len(field_errors([item] * 5000)) == 100
+
+
+def test_a_flood_of_unknown_fields_is_one_error() -> None:
+    with pytest.raises(ValidationError) as refused:
+        SignIn.model_validate({str(n): 0 for n in range(100_000)})
+    assert [error["type"] for error in refused.value.errors()] == ["too_many_fields"]
