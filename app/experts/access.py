@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, or_
 
 from app.accounts.models import POOL_READERS
 from app.experts.models import Expert, ExpertState
-from app.experts.workflow import EDITABLE, TRANSITIONS
+from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS
 from app.organizations.actors import Actor
 from app.regions import in_jurisdiction
 from app.transitions import Party, possible_verbs
@@ -51,5 +51,6 @@ def allowed_actions(actor: Actor, expert: Expert) -> list[str]:
     """What the actor may do with this expert now."""
     parties = parties_of(actor, expert)
     actions = ["update"] if parties and expert.state in EDITABLE else []
-    links = ["link-account"] if Party.STAFF in parties else []
+    is_linkable = Party.STAFF in parties and expert.state in PRESENT
+    links = ["link-account"] if is_linkable else []
     return actions + possible_verbs(TRANSITIONS, expert.state, parties) + links

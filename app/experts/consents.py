@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.experts import operations, repository
-from app.experts.access import parties_of
+from app.experts.access import may_read_in_full, parties_of
 from app.experts.models import (
     Consent,
     ConsentPurpose,
@@ -54,7 +54,9 @@ async def declare(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ConsentDeclaration
 ) -> ConsentBody:
     """Keep a declaration by the expert, or by staff who hold it in writing, and obey it."""
-    expert = await operations.get_managed_in_full(session, actor, expert_id)
+    expert = await operations.get_present(
+        session, actor, expert_id, "declare-consent", may_touch=may_read_in_full
+    )
     if data.text_version != TEXT_VERSION:
         raise invalid_field(
             "/text_version",

@@ -51,8 +51,8 @@ async def delete(session: AsyncSession, actor: Actor, expert_id: UUID, evidence_
 async def grade(
     session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID, data: EvidenceGrading
 ) -> Evidence:
-    """Staff state how well an item is attested, in any state of the expert."""
-    expert = await operations.get_managed(session, actor, expert_id)
+    """Staff state how well an item is attested, until the expert has left for good."""
+    expert = await operations.get_present(session, actor, expert_id, "grade")
     if Party.STAFF not in parties_of(actor, expert):
         raise Forbidden()
     item = _item_of(session, expert, evidence_id)

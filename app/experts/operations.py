@@ -1,6 +1,6 @@
 """Experts: entered, kept up to date, and moved along their way into the pool."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.experts.workflow import EDITABLE, TRANSITIONS, settle
+from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -33,6 +33,8 @@ from app.organizations.actors import Actor
 from app.search import pinyin, search_vector
 from app.transitions import Party, next_state
 
+# What the actor has to be to the expert.
+Rule = Callable[[Actor, Expert], object]
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
 # The organization and the region are part of it: they decide who may touch the record.
 IDENTITY = (
@@ -89,18 +91,30 @@ async def get_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> E
     return expert
 
 
-async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
-    """The expert, locked, if the actor may touch the record."""
-    expert = await repository.find(session, expert_id, is_for_update=True)
-    touches = partial(parties_of, actor)
-    return admitted(session, expert, may_read=partial(may_read, actor), may_touch=touches)
+async def get_managed(
+    session: AsyncSession, actor: Actor, expert_id: UUID, *, may_touch: Rule = parties_of
+) -> Expert:
+    """The expert, locked, if the actor may touch the record, in whatever state it is."""
+    return admitted(
+        session,
+        await repository.find(session, expert_id, is_for_update=True),
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_touch, actor),
+    )
 
 
-async def get_managed_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
-    """The expert, locked, if the actor may touch all that is held on the person."""
-    expert = await get_managed(session, actor, expert_id)
-    if not may_read_in_full(actor, expert):
-        raise Forbidden()
+async def get_present(
+    session: AsyncSession,
+    actor: Actor,
+    expert_id: UUID,
+    verb: str,
+    *,
+    may_touch: Rule = parties_of,
+) -> Expert:
+    """The same, unless the expert has left for good: what was erased is not filled again."""
+    expert = await get_managed(session, actor, expert_id, may_touch=may_touch)
+    if expert.state not in PRESENT:
+        raise WrongState(verb=verb, state=expert.state, allowed=sorted(PRESENT))
     return expert
 
 
@@ -201,7 +215,7 @@ async def link_account(
     session: AsyncSession, actor: Actor, expert_id: UUID, account_id: UUID
 ) -> Expert:
     """Give an expert's account the profile that staff entered."""
-    expert = await get_managed(session, actor, expert_id)
+    expert = await get_present(session, actor, expert_id, "link-account")
     if Party.STAFF not in parties_of(actor, expert):
         raise Forbidden()
     account = await account_repository.find(session, account_id)

@@ -16,6 +16,7 @@ from app.changes import operations as changes
 from app.demands.models import Demand
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
+from app.experts.access import may_read_in_full
 from app.experts.models import Expert, ExpertState, RemovalCause
 from app.interface.errors import Forbidden
 from app.interface.language import Text
@@ -57,7 +58,7 @@ async def erase_own(session: AsyncSession, account: Account, password: SecretStr
 
 async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> None:
     """Erase a profile, by the expert or by staff of the region whom the expert has asked."""
-    expert = await experts.get_managed_in_full(session, actor, expert_id)
+    expert = await experts.get_managed(session, actor, expert_id, may_touch=may_read_in_full)
     async with borrowed(session, Scope.SERVICE):
         await forget_expert(session, expert, actor.account_id)
 
