@@ -51,6 +51,6 @@ def allowed_actions(actor: Actor, expert: Expert) -> list[str]:
     """What the actor may do with this expert now."""
     parties = parties_of(actor, expert)
     actions = ["update"] if parties and expert.state in EDITABLE else []
-    is_linkable = Party.STAFF in parties and expert.state in PRESENT
-    links = ["link-account"] if is_linkable else []
+    is_nobodys = expert.account_id is None and expert.state in PRESENT
+    links = ["link-account"] if is_nobodys and Party.STAFF in parties else []
     return actions + possible_verbs(TRANSITIONS, expert.state, parties) + links

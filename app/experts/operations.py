@@ -214,10 +214,12 @@ async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Rem
 async def link_account(
     session: AsyncSession, actor: Actor, expert_id: UUID, account_id: UUID
 ) -> Expert:
-    """Give an expert's account the profile that staff entered."""
+    """Give an expert's account the profile that staff entered and that is nobody's yet."""
     expert = await get_present(session, actor, expert_id, "link-account")
     if Party.STAFF not in parties_of(actor, expert):
         raise Forbidden()
+    if expert.account_id is not None:
+        raise Conflict(Text("该档案已关联账号", "This profile belongs to an account already"))
     account = await account_repository.find(session, account_id)
     is_expert = account is not None and account.role is Role.EXPERT
     if account is None or not is_expert or not actor.manages_region(account.region_code):
