@@ -14,13 +14,15 @@ from app.interface.preconditions import meet
 from app.organizations.actors import Actor
 from app.transitions import Party
 
+TOO_MUCH = Text(f"佐证不得超过 {MAX_EVIDENCE} 项", f"At most {MAX_EVIDENCE} items of evidence")
+
 
 async def create(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: EvidenceCreate
 ) -> Evidence:
     expert = await operations.get_editable(session, actor, expert_id)
     if len(expert.evidence) >= MAX_EVIDENCE:
-        raise Conflict(Text(f"佐证不得超过 {MAX_EVIDENCE} 项", f"At most {MAX_EVIDENCE} items"))
+        raise Conflict(TOO_MUCH)
     item = Evidence(**data.model_dump())
     expert.evidence.append(item)
     await operations.save(session, actor, expert, fields=["evidence"])
