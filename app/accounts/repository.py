@@ -89,6 +89,15 @@ async def find(session: AsyncSession, account_id: UUID) -> Account | None:
     return await session.get(Account, account_id)
 
 
+async def lock(session: AsyncSession, account_id: UUID) -> None:
+    """Let whoever else counts or ends what the account has wait for this transaction's end.
+
+    What is read from here on is as they left it; the account itself is not read again.
+    """
+    account = select(Account.id).where(Account.id == account_id)
+    await session.execute(account.with_for_update(key_share=True))
+
+
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
     """The account, whoever asks."""
     async with borrowed(session, Scope.LOOKUP, email.lower()):
@@ -213,12 +222,8 @@ async def awaits_reset(session: AsyncSession, account_id: UUID) -> bool:
 
 
 async def close_resets(session: AsyncSession, account_id: UUID) -> None:
-    """End the account's open requests and living codes.
-
-    The account is locked first: what is issued at the same moment is seen and ended, too.
-    """
-    account = select(Account.id).where(Account.id == account_id)
-    await session.execute(account.with_for_update(key_share=True))
+    """End the account's open requests and living codes, those of the same moment, too."""
+    await lock(session, account_id)
     await session.execute(
         update(PasswordReset)
         .where(PasswordReset.account_id == account_id, PasswordReset.used_at.is_(None))
