@@ -6,7 +6,7 @@ from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.experts import access as expert_access
 from app.experts.models import Expert
-from app.matches.models import Match
+from app.matches.models import Match, ReviewState
 from app.organizations.actors import Actor
 from app.transitions import Party
 
@@ -31,9 +31,26 @@ def parties_of(actor: Actor, match: Match) -> set[Party]:
     return parties | ({Party.PERSON} if is_own else set())
 
 
+def is_candidate(actor: Actor, match: Match) -> bool:
+    """Whether the match is about the actor."""
+    return Party.PERSON in parties_of(actor, match)
+
+
+def may_request_review(actor: Actor, match: Match) -> bool:
+    """The candidate, while the demand is published and no other review of the match is open."""
+    is_published = match.run.demand.state is DemandState.PUBLISHED
+    is_under_way = any(review.state is ReviewState.REQUESTED for review in match.reviews)
+    return is_candidate(actor, match) and is_published and not is_under_way
+
+
+def may_answer_review(actor: Actor, match: Match) -> bool:
+    """Those who carry the demand: a review is about what they recommend."""
+    return may_judge(actor, match.run.demand)
+
+
 def may_read_review(actor: Actor, match: Match) -> bool:
     """Whoever asked for it, and the staff who answer."""
-    return bool(parties_of(actor, match) & {Party.PERSON, Party.STAFF})
+    return is_candidate(actor, match) or may_answer_review(actor, match)
 
 
 def readable_reviews(actor: Actor) -> ColumnElement[bool]:

@@ -34,7 +34,6 @@ from app.matches.models import (
     MatchReview,
     MatchRun,
     Pool,
-    ReviewState,
     Verdict,
 )
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
@@ -123,12 +122,16 @@ def listed_matches(run_id: UUID, query: MatchQuery) -> Select[Match]:
 async def find_match(
     session: AsyncSession, match_id: UUID, *, is_for_update: bool = False
 ) -> Match | None:
-    """The match with its expert, run and demand; for update locked, if the scope may change it."""
+    """The match with its expert, reviews, run and demand.
+
+    For update locked, if the scope may change it.
+    """
     statement = (
         select(Match)
         .where(Match.id == match_id)
         .options(
             selectinload(Match.expert),
+            selectinload(Match.reviews),
             selectinload(Match.run).selectinload(MatchRun.demand),
         )
     )
@@ -173,9 +176,11 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
 
 
 def listed_of_expert(expert_id: UUID) -> Select[Match]:
-    """The expert's matches for demands that are published, with their runs and demands."""
-    return _with_demand(select(Match)).where(
-        Match.expert_id == expert_id, Demand.state == DemandState.PUBLISHED
+    """The expert's matches for demands that are published, with all that decides on a review."""
+    return (
+        _with_demand(select(Match))
+        .where(Match.expert_id == expert_id, Demand.state == DemandState.PUBLISHED)
+        .options(selectinload(Match.expert), selectinload(Match.reviews))
     )
 
 
@@ -216,15 +221,6 @@ async def find_review(
 def listed_reviews(query: ReviewQuery, readable: ColumnElement[bool]) -> Select[MatchReview]:
     statement = _reviews().where(readable)
     return statement if query.state is None else statement.where(MatchReview.state == query.state)
-
-
-async def has_open_review(session: AsyncSession, match_id: UUID) -> bool:
-    found = await session.scalar(
-        select(MatchReview.id).where(
-            MatchReview.match_id == match_id, MatchReview.state == ReviewState.REQUESTED
-        )
-    )
-    return found is not None
 
 
 async def engagements_of(
