@@ -164,9 +164,13 @@ async def achievements_meant(
 
 
 async def _locked(session: AsyncSession, statement: Select[RecordT]) -> Sequence[RecordT]:
-    """The records, locked, but for those that the scope may only read: they are refused later."""
+    """The records, locked, but for those that the scope may only read: they are refused later.
+
+    In the order of the ids, as a batch locks them, so that the two do not deadlock.
+    """
     [entity] = statement.column_descriptions  # not what is joined to it
     record = entity["entity"]
-    await session.execute(statement.with_only_columns(record.id).with_for_update(of=record))
+    ids = statement.with_only_columns(record.id).order_by(record.id)
+    await session.execute(ids.with_for_update(of=record))
     fresh = statement.execution_options(populate_existing=True)
     return (await session.scalars(fresh)).all()
