@@ -9,7 +9,7 @@ from app.organizations.actors import Actor
 from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, parent
 from app.transitions import Party, possible_verbs
 
-# Who may change it; a partner reads it in full and looks for experts.
+# Who may change it.
 MANAGING = frozenset({Party.ORGANIZATION, Party.STAFF})
 CARRIED_BY: ColumnElement[str | None] = func.coalesce(
     Demand.handed_to_region_code, Demand.region_code
@@ -49,6 +49,11 @@ def may_read_in_full(actor: Actor, demand: Demand) -> bool:
     return bool(parties_of(actor, demand))
 
 
+def may_manage(actor: Actor, demand: Demand) -> bool:
+    """The enterprise and the staff who carry the demand; a partner only reads and matches it."""
+    return bool(parties_of(actor, demand) & MANAGING)
+
+
 def may_hand_on(actor: Actor, demand: Demand) -> bool:
     """Staff of the level that carries the demand, or of one above it."""
     return actor.manages_region(carried_by(demand))
@@ -82,7 +87,7 @@ def in_staffs_jurisdiction(actor: Actor) -> ColumnElement[bool]:
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """What the actor may do with this demand now."""
     parties = parties_of(actor, demand)
-    actions = ["update"] if parties & MANAGING and demand.state in EDITABLE else []
+    actions = ["update"] if may_manage(actor, demand) and demand.state in EDITABLE else []
     verbs = possible_verbs(TRANSITIONS, demand.state, parties)
     return actions + verbs + (_handovers(demand) if may_hand_on(actor, demand) else [])
 

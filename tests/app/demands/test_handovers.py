@@ -129,6 +129,22 @@ async def test_a_partner_changes_nothing(people: People, session: AsyncSession, 
         ] == 403
 
 
+async def test_a_share_is_no_way_to_move_a_demand_elsewhere(
+    people: People, session: AsyncSession
+) -> None:
+    """Whoever would only be a partner afterwards moves it out of their own region, too."""
+    demand = await store(
+        session,
+        await people.organization(),
+        state=DemandState.RETURNED,
+        shared_region_codes=[YIWU],
+    )
+    answer = await (await people.coordinator()).patch(
+        f"/demands/{demand.id}", json={"region_code": GUANGZHOU}
+    )
+    assert (answer.status_code, answer.json()["detail"]) == (403, "不能移出自己的管辖地区")
+
+
 async def test_a_draft_is_the_enterprises_own(people: People, session: AsyncSession) -> None:
     demand = await store(session, await people.organization(), state=DemandState.DRAFT)
     staff = await people.coordinator()
