@@ -9,8 +9,6 @@ from app.organizations.actors import Actor
 from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, parent
 from app.transitions import Party, possible_verbs
 
-# Who may change it.
-MANAGING = frozenset({Party.ORGANIZATION, Party.STAFF})
 CARRIED_BY: ColumnElement[str | None] = func.coalesce(
     Demand.handed_to_region_code, Demand.region_code
 )
@@ -51,7 +49,7 @@ def may_read_in_full(actor: Actor, demand: Demand) -> bool:
 
 def may_manage(actor: Actor, demand: Demand) -> bool:
     """The enterprise and the staff who carry the demand; a partner only reads and matches it."""
-    return bool(parties_of(actor, demand) & MANAGING)
+    return bool(parties_of(actor, demand) & {Party.ORGANIZATION, Party.STAFF})
 
 
 def may_hand_on(actor: Actor, demand: Demand) -> bool:

@@ -19,6 +19,11 @@ def may_match(actor: Actor, demand: Demand) -> bool:
     return bool(demand_access.parties_of(actor, demand) & MATCHING)
 
 
+def may_look_for_demands(actor: Actor, expert: Expert) -> bool:
+    """For an expert: themself, and all staff who read the profile."""
+    return actor.is_staff or expert_access.is_own(actor, expert)
+
+
 def may_judge(actor: Actor, demand: Demand) -> bool:
     return Party.STAFF in demand_access.parties_of(actor, demand)
 
@@ -27,8 +32,8 @@ def parties_of(actor: Actor, match: Match) -> set[Party]:
     """The candidate is whom a match is about; staff need not be able to read the expert."""
     parties = demand_access.parties_of(actor, match.run.demand) & MATCHING
     expert = match.expert
-    is_own = expert is not None and Party.PERSON in expert_access.parties_of(actor, expert)
-    return parties | ({Party.PERSON} if is_own else set())
+    is_about = expert is not None and expert_access.is_own(actor, expert)
+    return parties | ({Party.PERSON} if is_about else set())
 
 
 def is_candidate(actor: Actor, match: Match) -> bool:

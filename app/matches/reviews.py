@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.demands.schemas import PublicDemand
-from app.experts import access as expert_access
 from app.experts import operations as experts
-from app.experts.models import Expert
+from app.experts.access import is_own
 from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -37,7 +36,7 @@ from app.matches.schemas import (
 )
 from app.matches.workflow import REVIEW_TRANSITIONS, settle_review
 from app.organizations.actors import Actor
-from app.transitions import Party, next_state, possible_verbs
+from app.transitions import next_state, possible_verbs
 
 NO_REVIEW = Text(
     "需求公开期间才能申请复核，且须等上一次复核答复",
@@ -50,7 +49,8 @@ async def list_own_matches(
 ) -> Page[OwnMatch]:
     """Where an expert stood for demands that are published, for the expert alone."""
     expert = await experts.get(pages.session, actor, expert_id)
-    _require_person(actor, expert)
+    if not is_own(actor, expert):
+        raise Forbidden()
     return await pages.read(
         repository.listed_of_expert(expert_id),
         query=query,
@@ -117,11 +117,6 @@ async def answer(
     review.answer, review.answered_by_id = data.answer, actor.account_id
     await changes.append(session, f"match_review.{target}", review.id, actor_id=actor.account_id)
     return _show(actor, review)
-
-
-def _require_person(actor: Actor, expert: Expert) -> None:
-    if Party.PERSON not in expert_access.parties_of(actor, expert):
-        raise Forbidden()
 
 
 def _show(actor: Actor, review: MatchReview) -> ReviewBody:

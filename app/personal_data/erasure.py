@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import MEMBERS, Account
+from app.accounts.access import may_erase_own
+from app.accounts.models import Account
 from app.accounts.secrets import hash_password, new_secret
 from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
@@ -45,8 +46,8 @@ NO_VALUES = (
 
 
 async def erase_own(session: AsyncSession, account: Account, password: SecretStr | None) -> None:
-    """Erase the caller's account and profile. Staff first hand their work over."""
-    if account.role not in MEMBERS:
+    """Erase the caller's account and profile."""
+    if not may_erase_own(account):
         raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
     await require_password(account, password)
     expert = await expert_repository.find_of_account(session, account.id)
