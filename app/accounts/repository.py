@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from app import queries
 from app.accounts.models import (
     Account,
     ApiKey,
@@ -85,8 +86,11 @@ async def has_any(session: AsyncSession) -> bool:
     return await session.scalar(select(Account.id).limit(1)) is not None
 
 
-async def find(session: AsyncSession, account_id: UUID) -> Account | None:
-    return await session.get(Account, account_id)
+async def find(
+    session: AsyncSession, account_id: UUID, *, is_for_update: bool = False
+) -> Account | None:
+    """The account; see `queries.find`."""
+    return await queries.find(session, Account, account_id, is_for_update=is_for_update)
 
 
 async def lock(session: AsyncSession, account_id: UUID) -> None:
