@@ -111,12 +111,9 @@ async def find_by_email(session: AsyncSession, email: str) -> Account | None:
 def listed(query: AccountQuery, readable: ColumnElement[bool]) -> Select[Account]:
     """Readable accounts that meet the filters."""
     statement = select(Account).where(readable)
-    if query.role is not None:
-        statement = statement.where(Account.role == query.role)
+    statement = statement.where(*queries.equals(Account, query, ("role", "is_active")))
     if query.region_code is not None:
         statement = statement.where(in_region(Account.region_code, query.region_code))
-    if query.is_active is not None:
-        statement = statement.where(Account.is_active == query.is_active)
     if query.awaits_password_reset is not None:
         statement = statement.where(_awaits_reset() == query.awaits_password_reset)
     if query.text is not None:

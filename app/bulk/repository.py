@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload, undefer
 
+from app import queries
 from app.achievements.models import Achievement
 from app.bulk.models import Import, ImportedRow, ImportKind
 from app.bulk.schemas import ImportQuery
@@ -44,9 +45,7 @@ async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | 
 
 
 def listed(query: ImportQuery, readable: ColumnElement[bool]) -> Select[Import]:
-    statement = select(Import).where(readable)
-    if query.kind is not None:
-        statement = statement.where(Import.kind == query.kind)
+    statement = select(Import).where(readable, *queries.equals(Import, query, ("kind",)))
     if query.state is not None:
         statement = statement.where(Import.operation.has(Operation.state == query.state))
     return statement
