@@ -5,7 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -34,6 +34,22 @@ async def find(
         if locked is not None:
             return locked
     return await session.get(table, record_id, options=options)
+
+
+async def find_one(
+    session: AsyncSession,
+    statement: Select[RecordT],
+    table: type[RecordT],
+    *,
+    is_for_update: bool = False,
+) -> RecordT | None:
+    """The same by a statement, which says what comes with the record."""
+    if is_for_update:
+        locking = statement.with_for_update(of=table)
+        locked = await session.scalar(locking.execution_options(populate_existing=True))
+        if locked is not None:
+            return locked
+    return await session.scalar(statement)
 
 
 def equals(

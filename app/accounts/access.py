@@ -17,6 +17,11 @@ def may_manage(actor: Account, account: Account) -> bool:
     )
 
 
+def may_erase_own(account: Account) -> bool:
+    """Whoever has records of their own; staff and evaluators first hand their work over."""
+    return account.role in MEMBERS
+
+
 def readable(actor: Account) -> ColumnElement[bool]:
     """The same rule as `may_manage`, in SQL."""
     if actor.role is Role.ADMINISTRATOR:

@@ -304,7 +304,7 @@ async def issue_password_reset(
     account_id: UUID,
 ) -> PasswordResetCode:
     """签发重置码 · A one-time code, shown once, to hand to the account's owner."""
-    managed = await operations.get(session, account, account_id)
+    managed = await operations.get_managed(session, account, account_id)
     return await password_reset.issue(session, account, managed, settings.reset_lifetime)
 
 
@@ -315,7 +315,7 @@ async def reset_second_factor(
     session: SessionDep, account: SignedInAdministratorAccount, account_id: UUID
 ) -> None:
     """重置两步验证 · Take the second factor from somebody who lost it; their sign-ins end."""
-    managed = await operations.get(session, account, account_id)
+    managed = await operations.get_managed(session, account, account_id)
     await second_factor.reset(session, account, managed)
 
 

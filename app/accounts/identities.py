@@ -92,6 +92,7 @@ async def link(
     provider, who = await flows.end(clients, data, account.id)
     if await repository.find_identity(session, who.issuer, who.subject):
         raise Conflict(Text("该身份已关联账号", "This identity is linked already"))
+    await repository.lock(session, account.id)  # two at once would both count nine
     if await repository.count_identities(session, account.id) >= MAX_IDENTITIES:
         raise Conflict(Text("最多关联 10 个身份", "Ten identities at most"))
     return show(clients, await _link(session, account, provider, who))
@@ -110,6 +111,7 @@ async def search(
 
 async def unlink(session: AsyncSession, account: Account, identity_id: UUID) -> None:
     """The last way into an account without a password stays."""
+    await repository.lock(session, account.id)  # two at once would both count two
     identity = await repository.find_own_identity(session, account.id, identity_id)
     if identity is None:
         raise NotFound()

@@ -1,5 +1,6 @@
 """Accounts: made by staff, changed by staff and by their owner."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +15,7 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.preconditions import meet
+from app.interface.preconditions import admitted, meet
 
 SORTS = {"created_at": Account.created_at, "email": Account.email}
 
@@ -49,8 +50,14 @@ async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Accoun
     account = await repository.find(session, account_id)
     if account is None or not may_manage(actor, account):
         raise NotFound()
-    meet(session, account)
     return account
+
+
+async def get_managed(session: AsyncSession, actor: Account, account_id: UUID) -> Account:
+    """The account, locked: whoever may read it may also touch it."""
+    rule = partial(may_manage, actor)
+    account = await repository.find(session, account_id, is_for_update=True)
+    return admitted(session, account, may_read=rule, may_touch=rule)
 
 
 async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[AccountBody]:
@@ -66,7 +73,7 @@ async def update(
     session: AsyncSession, actor: Account, account_id: UUID, data: AccountUpdate
 ) -> Account:
     """Change name, region or activity; deactivating ends every sign-in of the account."""
-    account = await get(session, actor, account_id)
+    account = await get_managed(session, actor, account_id)
     if account.id == actor.id and data.is_active is False:
         raise Conflict(Text("不能停用自己的账号", "Not your own account"))
     for name, value in data.changes().items():

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from app import queries
 from app.accounts.models import (
     Account,
     ApiKey,
@@ -85,8 +86,20 @@ async def has_any(session: AsyncSession) -> bool:
     return await session.scalar(select(Account.id).limit(1)) is not None
 
 
-async def find(session: AsyncSession, account_id: UUID) -> Account | None:
-    return await session.get(Account, account_id)
+async def find(
+    session: AsyncSession, account_id: UUID, *, is_for_update: bool = False
+) -> Account | None:
+    """The account; see `queries.find`."""
+    return await queries.find(session, Account, account_id, is_for_update=is_for_update)
+
+
+async def lock(session: AsyncSession, account_id: UUID) -> None:
+    """Let whoever else counts or ends what the account has wait for this transaction's end.
+
+    What is read from here on is as they left it; the account itself is not read again.
+    """
+    account = select(Account.id).where(Account.id == account_id)
+    await session.execute(account.with_for_update(key_share=True))
 
 
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
@@ -98,12 +111,9 @@ async def find_by_email(session: AsyncSession, email: str) -> Account | None:
 def listed(query: AccountQuery, readable: ColumnElement[bool]) -> Select[Account]:
     """Readable accounts that meet the filters."""
     statement = select(Account).where(readable)
-    if query.role is not None:
-        statement = statement.where(Account.role == query.role)
+    statement = statement.where(*queries.equals(Account, query, ("role", "is_active")))
     if query.region_code is not None:
         statement = statement.where(in_region(Account.region_code, query.region_code))
-    if query.is_active is not None:
-        statement = statement.where(Account.is_active == query.is_active)
     if query.awaits_password_reset is not None:
         statement = statement.where(_awaits_reset() == query.awaits_password_reset)
     if query.text is not None:
@@ -213,12 +223,8 @@ async def awaits_reset(session: AsyncSession, account_id: UUID) -> bool:
 
 
 async def close_resets(session: AsyncSession, account_id: UUID) -> None:
-    """End the account's open requests and living codes.
-
-    The account is locked first: what is issued at the same moment is seen and ended, too.
-    """
-    account = select(Account.id).where(Account.id == account_id)
-    await session.execute(account.with_for_update(key_share=True))
+    """End the account's open requests and living codes, those of the same moment, too."""
+    await lock(session, account_id)
     await session.execute(
         update(PasswordReset)
         .where(PasswordReset.account_id == account_id, PasswordReset.used_at.is_(None))

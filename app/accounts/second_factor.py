@@ -152,7 +152,11 @@ async def finish_sign_in(
 
 
 async def _get_locked(session: AsyncSession, account: Account) -> SecondFactor:
-    """The account's second factor, locked: of parallel guesses each one is counted."""
+    """The account's second factor, locked: of parallel guesses each one is counted.
+
+    Its account is locked first, as by staff who reset the factor.
+    """
+    await repository.lock(session, account.id)
     factor = await repository.find_second_factor(session, account.id, is_for_update=True)
     if factor is None:
         raise NotFound(NO_FACTOR)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload, undefer
 
+from app import queries
 from app.achievements.models import Achievement
 from app.bulk.models import Import, ImportedRow, ImportKind
 from app.bulk.schemas import ImportQuery
@@ -44,9 +45,7 @@ async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | 
 
 
 def listed(query: ImportQuery, readable: ColumnElement[bool]) -> Select[Import]:
-    statement = select(Import).where(readable)
-    if query.kind is not None:
-        statement = statement.where(Import.kind == query.kind)
+    statement = select(Import).where(readable, *queries.equals(Import, query, ("kind",)))
     if query.state is not None:
         statement = statement.where(Import.operation.has(Operation.state == query.state))
     return statement
@@ -164,9 +163,13 @@ async def achievements_meant(
 
 
 async def _locked(session: AsyncSession, statement: Select[RecordT]) -> Sequence[RecordT]:
-    """The records, locked, but for those that the scope may only read: they are refused later."""
+    """The records, locked, but for those that the scope may only read: they are refused later.
+
+    In the order of the ids, as a batch locks them, so that the two do not deadlock.
+    """
     [entity] = statement.column_descriptions  # not what is joined to it
     record = entity["entity"]
-    await session.execute(statement.with_only_columns(record.id).with_for_update(of=record))
+    ids = statement.with_only_columns(record.id).order_by(record.id)
+    await session.execute(ids.with_for_update(of=record))
     fresh = statement.execution_options(populate_existing=True)
     return (await session.scalars(fresh)).all()

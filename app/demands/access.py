@@ -6,11 +6,9 @@ from app.accounts.models import POOL_READERS
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
 from app.organizations.actors import Actor
-from app.regions import any_in_jurisdiction, in_jurisdiction
+from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, parent
 from app.transitions import Party, possible_verbs
 
-# Who may change it; a partner reads it in full and looks for experts.
-MANAGING = frozenset({Party.ORGANIZATION, Party.STAFF})
 CARRIED_BY: ColumnElement[str | None] = func.coalesce(
     Demand.handed_to_region_code, Demand.region_code
 )
@@ -19,6 +17,12 @@ CARRIED_BY: ColumnElement[str | None] = func.coalesce(
 def carried_by(demand: Demand) -> str | None:
     """The region whose staff carry the demand now."""
     return demand.handed_to_region_code or demand.region_code
+
+
+def level_above(demand: Demand) -> str | None:
+    """The region one level up from the one that carries the demand; None at the top."""
+    present = carried_by(demand)
+    return None if present is None or present == COUNTRY else parent(present)
 
 
 def parties_of(actor: Actor, demand: Demand) -> set[Party]:
@@ -41,6 +45,16 @@ def may_read(actor: Actor, demand: Demand) -> bool:
 def may_read_in_full(actor: Actor, demand: Demand) -> bool:
     """The enterprise, the staff who carry the demand, and those it is shared with."""
     return bool(parties_of(actor, demand))
+
+
+def may_manage(actor: Actor, demand: Demand) -> bool:
+    """The enterprise and the staff who carry the demand; a partner only reads and matches it."""
+    return bool(parties_of(actor, demand) & {Party.ORGANIZATION, Party.STAFF})
+
+
+def may_hand_on(actor: Actor, demand: Demand) -> bool:
+    """Staff of the level that carries the demand, or of one above it."""
+    return actor.manages_region(carried_by(demand))
 
 
 def readable(actor: Actor) -> ColumnElement[bool]:
@@ -71,7 +85,14 @@ def in_staffs_jurisdiction(actor: Actor) -> ColumnElement[bool]:
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """What the actor may do with this demand now."""
     parties = parties_of(actor, demand)
-    actions = ["update"] if parties & MANAGING and demand.state in EDITABLE else []
+    actions = ["update"] if may_manage(actor, demand) and demand.state in EDITABLE else []
     verbs = possible_verbs(TRANSITIONS, demand.state, parties)
-    is_handed_on = Party.STAFF in parties and demand.state in HANDED_ON
-    return actions + verbs + (["submit-up", "dispatch", "share"] if is_handed_on else [])
+    return actions + verbs + (_handovers(demand) if may_hand_on(actor, demand) else [])
+
+
+def _handovers(demand: Demand) -> list[str]:
+    """What those who carry the demand may do with it now; a share ends in any state."""
+    ends = ["end-share"] if demand.shared_region_codes else []
+    if demand.state not in HANDED_ON:
+        return ends
+    return (["submit-up"] if level_above(demand) else []) + ["dispatch", "share"] + ends

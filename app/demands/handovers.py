@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.demands import operations, repository
-from app.demands.access import carried_by
+from app.demands.access import carried_by, level_above, may_hand_on
 from app.demands.models import Demand, Handover, HandoverKind
 from app.demands.schemas import HandoverBody, HandoverQuery, HandoverTo
 from app.demands.workflow import HANDED_ON
@@ -18,7 +18,6 @@ from app.interface.errors import Conflict, Forbidden, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import Actor
-from app.regions import COUNTRY, parent
 from app.scopes import Scope, borrowed
 
 MAX_SHARES = 20
@@ -27,12 +26,10 @@ MAX_SHARES = 20
 async def submit_up(session: AsyncSession, actor: Actor, demand_id: UUID, reason: str) -> Demand:
     """Hand the demand to the level above the one that carries it."""
     demand = await _carried(session, actor, demand_id, "submit-up")
-    present = carried_by(demand)
-    if present in (None, COUNTRY):
+    above = level_above(demand)
+    if above is None:
         raise Conflict(Text("已在最高层级", "It is at the highest level already"))
-    return await _hand_to(
-        session, actor, demand, HandoverKind.SUBMITTED_UP, parent(present), reason
-    )
+    return await _hand_to(session, actor, demand, HandoverKind.SUBMITTED_UP, above, reason)
 
 
 async def dispatch(
@@ -100,8 +97,7 @@ async def _carried(session: AsyncSession, actor: Actor, demand_id: UUID, verb: s
 
 
 def _require_carrier(actor: Actor, demand: Demand) -> None:
-    """Staff of the level that carries the demand, or of one above it."""
-    if not actor.manages_region(carried_by(demand)):
+    if not may_hand_on(actor, demand):
         raise Forbidden(Text("该需求现由其他层级负责", "Another level carries this demand now"))
 
 

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.demands import repository
 from app.demands.access import (
-    MANAGING,
     allowed_actions,
+    may_manage,
     may_read,
     may_read_in_full,
     parties_of,
@@ -62,7 +62,7 @@ async def create(session: AsyncSession, actor: Actor, data: DemandCreate) -> Dem
     )
     demand.region_code = demand.region_code or organization.region_code
     demand.industry_code = demand.industry_code or organization.industry_code
-    if not parties_of(actor, demand):
+    if not may_manage(actor, demand):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
     index_text(demand)
     session.add(demand)
@@ -93,7 +93,7 @@ async def get_managed(session: AsyncSession, actor: Actor, demand_id: UUID) -> D
         session,
         demand,
         may_read=partial(may_read, actor),
-        may_touch=lambda found: parties_of(actor, found) & MANAGING,
+        may_touch=partial(may_manage, actor),
     )
 
 
@@ -118,7 +118,7 @@ async def update(
     wanted = data.changes()
     for name, value in wanted.items():
         setattr(demand, name, value)
-    if not parties_of(actor, demand):
+    if not may_manage(actor, demand):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
     index_text(demand)
     await changes.append(

@@ -2,9 +2,9 @@
 
 from sqlalchemy import ColumnElement, or_
 
-from app.accounts.models import POOL_READERS
+from app.accounts.models import POOL_READERS, Account, Role
 from app.experts.models import Expert, ExpertState
-from app.experts.workflow import EDITABLE, TRANSITIONS
+from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS
 from app.organizations.actors import Actor
 from app.regions import in_jurisdiction
 from app.transitions import Party, possible_verbs
@@ -18,6 +18,16 @@ def parties_of(actor: Actor, expert: Expert) -> set[Party]:
         Party.STAFF: actor.manages_region(expert.region_code),
     }
     return {party for party, is_held in held.items() if is_held}
+
+
+def is_own(actor: Actor, expert: Expert) -> bool:
+    """Whether the profile is the actor's."""
+    return Party.PERSON in parties_of(actor, expert)
+
+
+def enters_own(actor: Actor) -> bool:
+    """Whether a profile that the actor enters is their own."""
+    return actor.role is Role.EXPERT
 
 
 def may_read(actor: Actor, expert: Expert) -> bool:
@@ -47,9 +57,25 @@ def may_read_in_full(actor: Actor, expert: Expert) -> bool:
     return bool(parties_of(actor, expert) & {Party.PERSON, Party.STAFF})
 
 
+def may_supervise(actor: Actor, expert: Expert) -> bool:
+    """Grade evidence and link an account: the staff of the region."""
+    return Party.STAFF in parties_of(actor, expert)
+
+
+def may_link_to(actor: Actor, account: Account) -> bool:
+    """An expert's account of the actor's region."""
+    return account.role is Role.EXPERT and actor.manages_region(account.region_code)
+
+
+def may_change_identity(actor: Actor, expert: Expert) -> bool:
+    """Whoever edits a draft; what the review has confirmed, the staff of the region alone."""
+    return expert.state is ExpertState.DRAFT or may_supervise(actor, expert)
+
+
 def allowed_actions(actor: Actor, expert: Expert) -> list[str]:
     """What the actor may do with this expert now."""
     parties = parties_of(actor, expert)
     actions = ["update"] if parties and expert.state in EDITABLE else []
-    links = ["link-account"] if Party.STAFF in parties else []
+    is_nobodys = expert.account_id is None and expert.state in PRESENT
+    links = ["link-account"] if is_nobodys and may_supervise(actor, expert) else []
     return actions + possible_verbs(TRANSITIONS, expert.state, parties) + links

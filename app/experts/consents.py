@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.experts import operations, repository
-from app.experts.access import parties_of
+from app.experts.access import is_own, may_read_in_full
 from app.experts.models import (
     Consent,
     ConsentPurpose,
@@ -24,7 +24,6 @@ from app.interface.errors import invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import Actor
-from app.transitions import Party
 
 TEXT_VERSION = "2026-11"  # a changed text gets a new one: what was agreed to is what was read
 TEXTS = {
@@ -54,7 +53,9 @@ async def declare(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ConsentDeclaration
 ) -> ConsentBody:
     """Keep a declaration by the expert, or by staff who hold it in writing, and obey it."""
-    expert = await operations.get_managed_in_full(session, actor, expert_id)
+    expert = await operations.get_present(
+        session, actor, expert_id, "declare-consent", may_touch=may_read_in_full
+    )
     if data.text_version != TEXT_VERSION:
         raise invalid_field(
             "/text_version",
@@ -62,12 +63,11 @@ async def declare(
             "告知文本已更新，请重新阅读",
             "The text has changed; read it again",
         )
-    is_own = Party.PERSON in parties_of(actor, expert)
     consent = Consent(
         expert_id=expert.id,
         purpose=data.purpose,
         is_given=data.is_given,
-        source=ConsentSource.ONLINE if is_own else ConsentSource.WRITTEN,
+        source=ConsentSource.ONLINE if is_own(actor, expert) else ConsentSource.WRITTEN,
         text_version=data.text_version,
         declared_by_id=actor.account_id,
     )

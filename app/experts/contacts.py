@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import now
 from app.experts import operations, repository
+from app.experts.access import may_read_in_full
 from app.experts.models import Expert, ExpertContact
 from app.experts.schemas import ContactBody, ContactFields
 from app.organizations.actors import Actor
@@ -22,7 +23,9 @@ async def read(session: AsyncSession, actor: Actor, expert_id: UUID) -> ContactB
 async def replace(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ContactFields
 ) -> ContactBody:
-    expert = await operations.get_managed_in_full(session, actor, expert_id)
+    expert = await operations.get_present(
+        session, actor, expert_id, "update", may_touch=may_read_in_full
+    )
     contact = await store(session, expert, data)
     await changes.append(session, "expert.contact_updated", expert.id, actor_id=actor.account_id)
     return _show(expert, contact)

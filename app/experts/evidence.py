@@ -5,14 +5,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.experts import operations
-from app.experts.access import parties_of
+from app.experts.access import may_supervise
 from app.experts.models import Evidence, Expert, Grade
 from app.experts.schemas import MAX_EVIDENCE, EvidenceCreate, EvidenceGrading, EvidenceUpdate
-from app.interface.errors import Conflict, Forbidden, NotFound
+from app.interface.errors import Conflict, NotFound
 from app.interface.language import Text
 from app.interface.preconditions import meet
 from app.organizations.actors import Actor
-from app.transitions import Party
+
+TOO_MUCH = Text(f"佐证不得超过 {MAX_EVIDENCE} 项", f"At most {MAX_EVIDENCE} items of evidence")
 
 
 async def create(
@@ -20,7 +21,7 @@ async def create(
 ) -> Evidence:
     expert = await operations.get_editable(session, actor, expert_id)
     if len(expert.evidence) >= MAX_EVIDENCE:
-        raise Conflict(Text(f"佐证不得超过 {MAX_EVIDENCE} 项", f"At most {MAX_EVIDENCE} items"))
+        raise Conflict(TOO_MUCH)
     item = Evidence(**data.model_dump())
     expert.evidence.append(item)
     await operations.save(session, actor, expert, fields=["evidence"])
@@ -51,10 +52,10 @@ async def delete(session: AsyncSession, actor: Actor, expert_id: UUID, evidence_
 async def grade(
     session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID, data: EvidenceGrading
 ) -> Evidence:
-    """Staff state how well an item is attested, in any state of the expert."""
-    expert = await operations.get_managed(session, actor, expert_id)
-    if Party.STAFF not in parties_of(actor, expert):
-        raise Forbidden()
+    """Staff state how well an item is attested, until the expert has left for good."""
+    expert = await operations.get_present(
+        session, actor, expert_id, "grade", may_touch=may_supervise
+    )
     item = _item_of(session, expert, evidence_id)
     item.grade = data.grade
     item.verified_by_id = actor.account_id if data.grade is Grade.VERIFIED else None

@@ -1,6 +1,6 @@
 """Experts: entered, kept up to date, and moved along their way into the pool."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -8,10 +8,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as account_repository
-from app.accounts.models import Role
 from app.changes import operations as changes
 from app.experts import repository
-from app.experts.access import allowed_actions, may_read, may_read_in_full, parties_of, readable
+from app.experts.access import (
+    allowed_actions,
+    enters_own,
+    may_change_identity,
+    may_link_to,
+    may_read,
+    may_read_in_full,
+    may_supervise,
+    parties_of,
+    readable,
+)
 from app.experts.completeness import missing_fields
 from app.experts.models import Evidence, Expert, ExpertState
 from app.experts.schemas import (
@@ -22,7 +31,7 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.experts.workflow import EDITABLE, TRANSITIONS, settle
+from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -31,8 +40,10 @@ from app.interface.validation import fields_of
 from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.search import pinyin, search_vector
-from app.transitions import Party, next_state
+from app.transitions import next_state
 
+# What the actor has to be to the expert.
+Rule = Callable[[Actor, Expert], object]
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
 # The organization and the region are part of it: they decide who may touch the record.
 IDENTITY = (
@@ -56,7 +67,7 @@ def show_summary(actor: Actor, expert: Expert) -> ExpertSummary:
 async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Expert:
     """A draft: by an expert for themself, by an organization for its people, or by staff."""
     expert = Expert(state=ExpertState.DRAFT, evidence=[])
-    if actor.role is Role.EXPERT:
+    if enters_own(actor):
         await _require_no_profile(session, actor.account_id)
         expert.account_id = actor.account_id
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
@@ -89,18 +100,30 @@ async def get_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> E
     return expert
 
 
-async def get_managed(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
-    """The expert, locked, if the actor may touch the record."""
-    expert = await repository.find(session, expert_id, is_for_update=True)
-    touches = partial(parties_of, actor)
-    return admitted(session, expert, may_read=partial(may_read, actor), may_touch=touches)
+async def get_managed(
+    session: AsyncSession, actor: Actor, expert_id: UUID, *, may_touch: Rule = parties_of
+) -> Expert:
+    """The expert, locked, if the actor may touch the record, in whatever state it is."""
+    return admitted(
+        session,
+        await repository.find(session, expert_id, is_for_update=True),
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_touch, actor),
+    )
 
 
-async def get_managed_in_full(session: AsyncSession, actor: Actor, expert_id: UUID) -> Expert:
-    """The expert, locked, if the actor may touch all that is held on the person."""
-    expert = await get_managed(session, actor, expert_id)
-    if not may_read_in_full(actor, expert):
-        raise Forbidden()
+async def get_present(
+    session: AsyncSession,
+    actor: Actor,
+    expert_id: UUID,
+    verb: str,
+    *,
+    may_touch: Rule = parties_of,
+) -> Expert:
+    """The same, unless the expert has left for good: what was erased is not filled again."""
+    expert = await get_managed(session, actor, expert_id, may_touch=may_touch)
+    if expert.state not in PRESENT:
+        raise WrongState(verb=verb, state=expert.state, allowed=sorted(PRESENT))
     return expert
 
 
@@ -138,7 +161,7 @@ async def update(
 
 def _require_unlocked(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -> None:
     """What the review has confirmed is changed by staff only."""
-    if expert.state is ExpertState.DRAFT or Party.STAFF in parties_of(actor, expert):
+    if may_change_identity(actor, expert):
         return
     for name in IDENTITY:
         if name in wanted and wanted[name] != getattr(expert, name):
@@ -200,13 +223,12 @@ async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Rem
 async def link_account(
     session: AsyncSession, actor: Actor, expert_id: UUID, account_id: UUID
 ) -> Expert:
-    """Give an expert's account the profile that staff entered."""
-    expert = await get_managed(session, actor, expert_id)
-    if Party.STAFF not in parties_of(actor, expert):
-        raise Forbidden()
+    """Give an expert's account the profile that staff entered and that is nobody's yet."""
+    expert = await get_present(session, actor, expert_id, "link-account", may_touch=may_supervise)
+    if expert.account_id is not None:
+        raise Conflict(Text("该档案已关联账号", "This profile belongs to an account already"))
     account = await account_repository.find(session, account_id)
-    is_expert = account is not None and account.role is Role.EXPERT
-    if account is None or not is_expert or not actor.manages_region(account.region_code):
+    if account is None or not may_link_to(actor, account):
         raise invalid_field(
             "/account_id", "not_an_expert", "应为专家账号", "Not an expert's account"
         )

@@ -73,7 +73,7 @@ async def find_contact(session: AsyncSession, expert_id: UUID) -> ExpertContact 
 
 def listed_consents(expert_id: UUID, query: ConsentQuery) -> Select[Consent]:
     statement = select(Consent).where(Consent.expert_id == expert_id)
-    return statement if query.purpose is None else statement.where(Consent.purpose == query.purpose)
+    return statement.where(*queries.equals(Consent, query, ("purpose",)))
 
 
 async def encodable(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequence[UUID]:

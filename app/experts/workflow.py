@@ -6,6 +6,9 @@ from app.transitions import Party, Transition
 
 PERSON, ORGANIZATION, STAFF = Party.PERSON, Party.ORGANIZATION, Party.STAFF
 
+# Of whoever has left for good nothing new is kept: retention erases a record only once.
+PRESENT = frozenset(set(S) - {S.REMOVED})
+
 TRANSITIONS = {
     "submit": Transition(
         sources=frozenset({S.DRAFT}),
@@ -36,9 +39,7 @@ TRANSITIONS = {
     "reinstate": Transition(
         sources=frozenset({S.SUSPENDED}), target=S.IN_POOL, parties=frozenset({STAFF})
     ),
-    "remove": Transition(
-        sources=frozenset(set(S) - {S.REMOVED}), target=S.REMOVED, parties=frozenset({STAFF})
-    ),
+    "remove": Transition(sources=PRESENT, target=S.REMOVED, parties=frozenset({STAFF})),
 }
 
 # Whoever may touch the record may edit it in these states; in the pool, too, since a profile

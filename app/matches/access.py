@@ -6,7 +6,7 @@ from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.experts import access as expert_access
 from app.experts.models import Expert
-from app.matches.models import Match
+from app.matches.models import Match, ReviewState
 from app.organizations.actors import Actor
 from app.transitions import Party
 
@@ -19,6 +19,11 @@ def may_match(actor: Actor, demand: Demand) -> bool:
     return bool(demand_access.parties_of(actor, demand) & MATCHING)
 
 
+def may_look_for_demands(actor: Actor, expert: Expert) -> bool:
+    """For an expert: themself, and all staff who read the profile."""
+    return actor.is_staff or expert_access.is_own(actor, expert)
+
+
 def may_judge(actor: Actor, demand: Demand) -> bool:
     return Party.STAFF in demand_access.parties_of(actor, demand)
 
@@ -27,13 +32,30 @@ def parties_of(actor: Actor, match: Match) -> set[Party]:
     """The candidate is whom a match is about; staff need not be able to read the expert."""
     parties = demand_access.parties_of(actor, match.run.demand) & MATCHING
     expert = match.expert
-    is_own = expert is not None and Party.PERSON in expert_access.parties_of(actor, expert)
-    return parties | ({Party.PERSON} if is_own else set())
+    is_about = expert is not None and expert_access.is_own(actor, expert)
+    return parties | ({Party.PERSON} if is_about else set())
+
+
+def is_candidate(actor: Actor, match: Match) -> bool:
+    """Whether the match is about the actor."""
+    return Party.PERSON in parties_of(actor, match)
+
+
+def may_request_review(actor: Actor, match: Match) -> bool:
+    """The candidate, while the demand is published and no other review of the match is open."""
+    is_published = match.run.demand.state is DemandState.PUBLISHED
+    is_under_way = any(review.state is ReviewState.REQUESTED for review in match.reviews)
+    return is_candidate(actor, match) and is_published and not is_under_way
+
+
+def may_answer_review(actor: Actor, match: Match) -> bool:
+    """Those who carry the demand: a review is about what they recommend."""
+    return may_judge(actor, match.run.demand)
 
 
 def may_read_review(actor: Actor, match: Match) -> bool:
     """Whoever asked for it, and the staff who answer."""
-    return bool(parties_of(actor, match) & {Party.PERSON, Party.STAFF})
+    return is_candidate(actor, match) or may_answer_review(actor, match)
 
 
 def readable_reviews(actor: Actor) -> ColumnElement[bool]:

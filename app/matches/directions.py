@@ -11,17 +11,16 @@ from app.demands import repository as demands
 from app.demands.models import Demand
 from app.demands.schemas import PublicDemand
 from app.experts import operations as expert_operations
-from app.experts.access import parties_of as parties_of_expert
 from app.interface.errors import Conflict, Forbidden
 from app.interface.language import Text
 from app.matches import operations, presentation
+from app.matches.access import may_look_for_demands
 from app.matches.index.documents import facts_of_expert, query_of_demand, query_of_expert
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
-from app.transitions import Party
 from matching import Constraints, Ranking
 
 
@@ -30,7 +29,7 @@ async def demands_for_expert(
 ) -> list[DemandMatch]:
     """Published demands that suit an expert, for the expert and the staff."""
     expert = await expert_operations.get(session, actor, expert_id)
-    if not (actor.is_staff or Party.PERSON in parties_of_expert(actor, expert)):
+    if not may_look_for_demands(actor, expert):
         raise Forbidden()
     conflicting = facts_of_expert(expert, engagements=0).organizations
     ranking = await matcher.rank(

@@ -69,6 +69,7 @@ class Match(Record):
 
     run: Mapped[MatchRun] = relationship(lazy="raise")
     expert: Mapped[Expert] = relationship(lazy="raise")
+    reviews: Mapped[list["MatchReview"]] = relationship(lazy="raise", viewonly=True)
 
 
 class Judgment(Record):

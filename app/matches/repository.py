@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload, selectinload
 
+from app import queries
 from app.achievements.models import Achievement, AchievementState
 from app.database import Record
 from app.demands.models import Demand, DemandState
@@ -34,7 +35,6 @@ from app.matches.models import (
     MatchReview,
     MatchRun,
     Pool,
-    ReviewState,
     Verdict,
 )
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
@@ -115,25 +115,23 @@ def listed_runs(demand_id: UUID) -> Select[MatchRun]:
 def listed_matches(run_id: UUID, query: MatchQuery) -> Select[Match]:
     """The candidates of a run, with their experts."""
     statement = select(Match).where(Match.run_id == run_id).options(selectinload(Match.expert))
-    if query.verdict is not None:
-        statement = statement.where(Match.verdict == query.verdict)
-    return statement
+    return statement.where(*queries.equals(Match, query, ("verdict",)))
 
 
 async def find_match(
     session: AsyncSession, match_id: UUID, *, is_for_update: bool = False
 ) -> Match | None:
-    """The match with its expert, run and demand; for update locked, if the scope may change it."""
+    """The match with its expert, reviews, run and demand; see `queries.find_one`."""
     statement = (
         select(Match)
         .where(Match.id == match_id)
         .options(
             selectinload(Match.expert),
+            selectinload(Match.reviews),
             selectinload(Match.run).selectinload(MatchRun.demand),
         )
     )
-    locked = await session.scalar(statement.with_for_update()) if is_for_update else None
-    return locked or await session.scalar(statement)
+    return await queries.find_one(session, statement, Match, is_for_update=is_for_update)
 
 
 def standing_judgments(
@@ -173,9 +171,11 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
 
 
 def listed_of_expert(expert_id: UUID) -> Select[Match]:
-    """The expert's matches for demands that are published, with their runs and demands."""
-    return _with_demand(select(Match)).where(
-        Match.expert_id == expert_id, Demand.state == DemandState.PUBLISHED
+    """The expert's matches for demands that are published, with all that decides on a review."""
+    return (
+        _with_demand(select(Match))
+        .where(Match.expert_id == expert_id, Demand.state == DemandState.PUBLISHED)
+        .options(selectinload(Match.expert), selectinload(Match.reviews))
     )
 
 
@@ -207,24 +207,13 @@ def _reviews() -> Select[MatchReview]:
 async def find_review(
     session: AsyncSession, review_id: UUID, *, is_for_update: bool = False
 ) -> MatchReview | None:
+    """The review with its match; see `queries.find_one`."""
     statement = _reviews().where(MatchReview.id == review_id)
-    if is_for_update:
-        statement = statement.with_for_update(of=MatchReview)
-    return await session.scalar(statement)
+    return await queries.find_one(session, statement, MatchReview, is_for_update=is_for_update)
 
 
 def listed_reviews(query: ReviewQuery, readable: ColumnElement[bool]) -> Select[MatchReview]:
-    statement = _reviews().where(readable)
-    return statement if query.state is None else statement.where(MatchReview.state == query.state)
-
-
-async def has_open_review(session: AsyncSession, match_id: UUID) -> bool:
-    found = await session.scalar(
-        select(MatchReview.id).where(
-            MatchReview.match_id == match_id, MatchReview.state == ReviewState.REQUESTED
-        )
-    )
-    return found is not None
+    return _reviews().where(readable, *queries.equals(MatchReview, query, ("state",)))
 
 
 async def engagements_of(

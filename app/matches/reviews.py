@@ -9,17 +9,22 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand
-from app.experts import access as expert_access
 from app.experts import operations as experts
-from app.experts.models import Expert
+from app.experts.access import is_own
 from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.matches import presentation, repository
-from app.matches.access import may_read_review, parties_of, readable_reviews
+from app.matches.access import (
+    is_candidate,
+    may_answer_review,
+    may_read_review,
+    may_request_review,
+    parties_of,
+    readable_reviews,
+)
 from app.matches.models import Match, MatchReview, ReviewState, Verdict
 from app.matches.schemas import (
     OwnMatch,
@@ -31,7 +36,12 @@ from app.matches.schemas import (
 )
 from app.matches.workflow import REVIEW_TRANSITIONS, settle_review
 from app.organizations.actors import Actor
-from app.transitions import Party, next_state, possible_verbs
+from app.transitions import next_state, possible_verbs
+
+NO_REVIEW = Text(
+    "需求公开期间才能申请复核，且须等上一次复核答复",
+    "A review is asked for while the demand is published, and once the one before is answered",
+)
 
 
 async def list_own_matches(
@@ -39,12 +49,13 @@ async def list_own_matches(
 ) -> Page[OwnMatch]:
     """Where an expert stood for demands that are published, for the expert alone."""
     expert = await experts.get(pages.session, actor, expert_id)
-    _require_person(actor, expert)
+    if not is_own(actor, expert):
+        raise Forbidden()
     return await pages.read(
         repository.listed_of_expert(expert_id),
         query=query,
         columns={"created_at": Match.created_at},
-        show=_show_own,
+        show=partial(_show_own, actor),
     )
 
 
@@ -56,10 +67,10 @@ async def request(
         session,
         await repository.find_match(session, match_id, is_for_update=True),
         may_read=partial(parties_of, actor),
-        may_touch=lambda found: Party.PERSON in parties_of(actor, found),
+        may_touch=partial(is_candidate, actor),
     )
-    if await repository.has_open_review(session, match_id):
-        raise Conflict(Text("复核已在处理中", "A review is under way already"))
+    if not may_request_review(actor, match):
+        raise Conflict(NO_REVIEW)
     review = MatchReview(
         match_id=match.id,
         match=match,
@@ -98,7 +109,7 @@ async def answer(
         session,
         await repository.find_review(session, review_id, is_for_update=True),
         may_read=lambda found: may_read_review(actor, found.match),
-        may_touch=lambda found: parties_of(actor, found.match),
+        may_touch=lambda found: may_answer_review(actor, found.match),
     )
     parties = parties_of(actor, review.match)
     target = next_state(REVIEW_TRANSITIONS, "answer", review.state, parties)
@@ -106,11 +117,6 @@ async def answer(
     review.answer, review.answered_by_id = data.answer, actor.account_id
     await changes.append(session, f"match_review.{target}", review.id, actor_id=actor.account_id)
     return _show(actor, review)
-
-
-def _require_person(actor: Actor, expert: Expert) -> None:
-    if Party.PERSON not in expert_access.parties_of(actor, expert):
-        raise Forbidden()
 
 
 def _show(actor: Actor, review: MatchReview) -> ReviewBody:
@@ -123,14 +129,12 @@ def _show(actor: Actor, review: MatchReview) -> ReviewBody:
     )
 
 
-def _show_own(match: Match) -> OwnMatch:
-    demand: Demand = match.run.demand
-    is_open = demand.state is DemandState.PUBLISHED
+def _show_own(actor: Actor, match: Match) -> OwnMatch:
     return OwnMatch(
         **presentation.stored_reasons(match),
         id=match.id,
         created_at=match.created_at,
-        demand=PublicDemand.of(demand, allowed_actions=[]),
+        demand=PublicDemand.of(match.run.demand, allowed_actions=[]),
         is_recommended=match.verdict is Verdict.RECOMMENDED,
-        allowed_actions=["request-review"] if is_open else [],
+        allowed_actions=["request-review"] if may_request_review(actor, match) else [],
     )

@@ -1,7 +1,10 @@
 """Who may see and touch an organization, and who a membership."""
 
+from uuid import UUID
+
 from sqlalchemy import ColumnElement, or_
 
+from app.accounts.models import MEMBERS, Account
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.organizations.workflow import TRANSITIONS
@@ -18,6 +21,12 @@ def parties_of(actor: Actor, organization: Organization) -> set[Party]:
 def may_manage(actor: Actor, organization: Organization) -> bool:
     """Its members, and the staff of its region."""
     return bool(parties_of(actor, organization))
+
+
+def may_change_identity(actor: Actor, organization: Organization) -> bool:
+    """Whoever manages it, until it is verified; then the staff of its region alone."""
+    is_verified = organization.state is OrganizationState.VERIFIED
+    return not is_verified or Party.STAFF in parties_of(actor, organization)
 
 
 def may_read(actor: Actor, organization: Organization) -> bool:
@@ -46,6 +55,21 @@ def parties_in(actor: Actor, membership: Membership) -> set[Party]:
     is_staff = actor.manages_region(membership.organization.region_code)
     parties = {Party.STAFF} if is_staff else set()
     return parties | ({Party.PERSON} if membership.account_id == actor.account_id else set())
+
+
+def may_ask_for(actor: Actor, account_id: UUID) -> bool:
+    """Everybody asks for themself, staff for others."""
+    return account_id == actor.account_id or actor.is_staff
+
+
+def may_name(actor: Actor, account: Account) -> bool:
+    """Oneself, or as staff an account of one's region."""
+    return account.id == actor.account_id or actor.manages_region(account.region_code)
+
+
+def may_join(account: Account) -> bool:
+    """Whoever judges what is handed in acts for no organization."""
+    return account.role in MEMBERS
 
 
 def may_read_membership(actor: Actor, membership: Membership) -> bool:

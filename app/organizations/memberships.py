@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import operations as accounts
 from app.accounts import repository as account_repository
-from app.accounts.models import MEMBERS, Role
+from app.accounts.models import Role
 from app.accounts.schemas import AccountCreate
 from app.changes import operations as changes
 from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
@@ -17,7 +17,10 @@ from app.interface.preconditions import admitted
 from app.organizations import operations as organizations
 from app.organizations import repository
 from app.organizations.access import (
+    may_ask_for,
+    may_join,
     may_manage,
+    may_name,
     may_read_membership,
     parties_in,
     readable_memberships,
@@ -64,16 +67,15 @@ async def register(session: AsyncSession, data: Registration) -> Registered:
 async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) -> Membership:
     """Ask for oneself, or, as staff of the region, name an account."""
     account_id = data.account_id or actor.account_id
-    if account_id is None or (account_id != actor.account_id and not actor.is_staff):
+    if account_id is None or not may_ask_for(actor, account_id):
         raise Forbidden(Text("只能为自己申请", "You may ask only for yourself"))
     organization = await organizations.get(session, actor, data.organization_id)
     account = await account_repository.find(session, account_id)
-    is_own = account_id == actor.account_id
-    if not is_own and not may_manage(actor, organization):
+    if account_id != actor.account_id and not may_manage(actor, organization):
         raise NotFound()
-    if account is None or not (is_own or actor.manages_region(account.region_code)):
+    if account is None or not may_name(actor, account):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
-    if account.role not in MEMBERS:
+    if not may_join(account):
         raise Forbidden(
             Text(
                 "只有企业和专家账号可以加入机构", "Only enterprises and experts join organizations"

@@ -13,7 +13,14 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.organizations import repository
-from app.organizations.access import allowed_actions, may_manage, may_read, parties_of, readable
+from app.organizations.access import (
+    allowed_actions,
+    may_change_identity,
+    may_manage,
+    may_read,
+    parties_of,
+    readable,
+)
 from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import (
@@ -25,7 +32,7 @@ from app.organizations.schemas import (
 )
 from app.organizations.workflow import TRANSITIONS, settle
 from app.search import search_vector
-from app.transitions import Party, next_state
+from app.transitions import next_state
 
 SORTS = {"created_at": Organization.created_at, "name": Organization.name}
 # The region is part of it: it decides who supervises.
@@ -133,8 +140,7 @@ async def update(
 
 
 def _require_unlocked(actor: Actor, organization: Organization, wanted: Mapping[str, Any]) -> None:
-    is_verified = organization.state is OrganizationState.VERIFIED
-    if not is_verified or Party.STAFF in parties_of(actor, organization):
+    if may_change_identity(actor, organization):
         return
     for name in IDENTITY:
         if name in wanted and wanted[name] != getattr(organization, name):

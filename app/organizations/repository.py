@@ -55,12 +55,9 @@ def _memberships() -> Select[Membership]:
 async def find_membership(
     session: AsyncSession, membership_id: UUID, *, is_for_update: bool = False
 ) -> Membership | None:
-    """With account and organization; for update locked, unless the scope may only read it."""
+    """The membership with account and organization; see `queries.find_one`."""
     statement = _memberships().where(Membership.id == membership_id)
-    locked = (
-        await session.scalar(statement.with_for_update(of=Membership)) if is_for_update else None
-    )
-    return locked or await session.scalar(statement)
+    return await queries.find_one(session, statement, Membership, is_for_update=is_for_update)
 
 
 async def find_membership_of(

@@ -9,13 +9,15 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import MEMBERS, Account
+from app.accounts.access import may_erase_own
+from app.accounts.models import Account
 from app.accounts.secrets import hash_password, new_secret
 from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
 from app.demands.models import Demand
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
+from app.experts.access import may_read_in_full
 from app.experts.models import Expert, ExpertState, RemovalCause
 from app.interface.errors import Forbidden
 from app.interface.language import Text
@@ -44,8 +46,8 @@ NO_VALUES = (
 
 
 async def erase_own(session: AsyncSession, account: Account, password: SecretStr | None) -> None:
-    """Erase the caller's account and profile. Staff first hand their work over."""
-    if account.role not in MEMBERS:
+    """Erase the caller's account and profile."""
+    if not may_erase_own(account):
         raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
     await require_password(account, password)
     expert = await expert_repository.find_of_account(session, account.id)
@@ -57,7 +59,7 @@ async def erase_own(session: AsyncSession, account: Account, password: SecretStr
 
 async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> None:
     """Erase a profile, by the expert or by staff of the region whom the expert has asked."""
-    expert = await experts.get_managed_in_full(session, actor, expert_id)
+    expert = await experts.get_managed(session, actor, expert_id, may_touch=may_read_in_full)
     async with borrowed(session, Scope.SERVICE):
         await forget_expert(session, expert, actor.account_id)
 

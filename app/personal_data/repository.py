@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, inspect, select, text, update
+from sqlalchemy import ColumnElement, delete, func, inspect, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import (
@@ -152,7 +152,8 @@ async def delete_ended_tokens(session: AsyncSession, before: datetime) -> None:
 
 async def empty_import_reports(session: AsyncSession, before: datetime) -> None:
     ended = select(Operation.id).where(Operation.finished_at < before)
-    await _update(session, Import, Import.id.in_(ended), report=[], filename="")
+    is_kept = or_(func.jsonb_array_length(Import.report) > 0, Import.filename != "")
+    await _update(session, Import, Import.id.in_(ended) & is_kept, report=[], filename="")
 
 
 async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> None:
@@ -160,8 +161,8 @@ async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> No
     of_rejected = (
         Organization.state.in_((OrganizationState.REGISTERED, OrganizationState.REJECTED))
     ) & (Organization.updated_at < before)
-    nothing = dict.fromkeys(CONTACTS, "")
-    await _update(session, Organization, of_rejected, **nothing)
+    is_kept = or_(*(getattr(Organization, name) != "" for name in CONTACTS))
+    await _update(session, Organization, of_rejected & is_kept, **dict.fromkeys(CONTACTS, ""))
 
 
 async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:

@@ -72,6 +72,19 @@ def test_who_may_do_what_stands_in_access(domain: Path) -> None:
                 assert not is_rule, f"{path}: {node.name}"
 
 
+@pytest.mark.parametrize("domain", domains(), ids=lambda path: path.name)
+def test_who_somebody_is_is_asked_in_access(domain: Path) -> None:
+    """Rules compare roles and parties; besides, what knows the caller does."""
+    for path in domain.rglob("*.py"):
+        if path.name in ("access.py", "actors.py", "dependencies.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare | ast.BinOp):
+                asked = {ast.unparse(part) for part in ast.walk(node)}
+                found = {name for name in asked if re.fullmatch(r"\w+\.role|Party\.\w+", name)}
+                assert not found, f"{path}:{node.lineno} asks for {found}"
+
+
 def test_endpoints_know_no_sql() -> None:
     for path in sources("app"):
         if path.name == "endpoints.py":

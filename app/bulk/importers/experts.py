@@ -18,9 +18,11 @@ from app.database import Record
 from app.experts import contacts, operations
 from app.experts import repository as expert_repository
 from app.experts.completeness import missing_fields
+from app.experts.evidence import TOO_MUCH
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
-from app.experts.schemas import ContactFields, ExpertCreate
+from app.experts.schemas import MAX_EVIDENCE, ContactFields, ExpertCreate
 from app.experts.workflow import EDITABLE, settle
+from app.interface.errors import Invalid
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
@@ -31,6 +33,7 @@ MATCHING_REFUSED = FieldError(
     code="matching_refused",
     message=Text("本人不同意参与匹配推荐", "The expert refuses to be matched"),
 )
+NO_ROOM = FieldError(pointer="", code="too_long", message=TOO_MUCH)
 NOT_COLUMNS = frozenset({"evidence", "absences", "organization_name", "organization_id"})
 UNSAID = ExpertCreate(name="-").model_dump(exclude={"evidence"})
 
@@ -67,6 +70,7 @@ class ExpertImporter:
         for item in items:
             item.expert_id = expert.id
         expert.evidence = items
+        _require_room(expert)
         operations.index_text(expert)
         contact = ExpertContact(expert_id=expert.id, phone=row.phone, email=row.email)
         return [expert, *items, *([contact] if row.phone or row.email else [])]
@@ -96,6 +100,7 @@ class ExpertImporter:
             item = known.get((values["kind"], values["title"]))
             if item is None:
                 expert.evidence.append(self._graded(Evidence(**values)))
+                _require_room(expert)
                 continue
             for name, value in values.items():
                 setattr(item, name, value)
@@ -114,3 +119,12 @@ class ExpertImporter:
         contact = await expert_repository.find_contact(self._session, expert.id)
         known = {"phone": contact.phone, "email": contact.email} if contact else {}
         await contacts.store(self._session, expert, ContactFields(**(known | stated)))
+
+
+def _require_room(expert: Expert) -> None:
+    """Each column of a file is bounded, and here all of them together with what is stored.
+
+    Raises Invalid.
+    """
+    if len(expert.evidence) > MAX_EVIDENCE:
+        raise Invalid(errors=[NO_ROOM])

@@ -1,5 +1,6 @@
 """Accounts are made and changed by those who manage them, and nobody rises by themself."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -113,6 +114,30 @@ async def test_coordinator_sees_what_they_manage(people: People) -> None:
             assert answer.status_code == 404
     administrator = await people.administrator()
     assert len((await administrator.get("/accounts")).json()["items"]) >= 6
+
+
+async def test_a_precondition_is_for_changes_alone(people: People) -> None:
+    path = f"/accounts/{(await people.account(Role.EXPERT, region_code=YIWU)).id}"
+    staff, stale = await people.coordinator(YIWU), {"If-Match": '"7"'}
+    assert (await staff.get(path, headers=stale)).status_code == 200
+    answer = await staff.patch(path, json={"display_name": "改"}, headers=stale)
+    assert answer.status_code == 412
+
+
+async def test_who_changes_an_account_waits_for_whoever_does_so(
+    people: People, session: AsyncSession
+) -> None:
+    account = await people.account(Role.EXPERT, region_code=YIWU)
+    staff, path = await people.coordinator(YIWU), f"/accounts/{account.id}"
+    seen = {"If-Match": f'"{account.version}"'}
+    account.display_name = "先改"
+    await session.flush()
+    change = staff.patch(path, json={"display_name": "后改"}, headers=seen)
+    waiting = asyncio.create_task(change)
+    await asyncio.wait([waiting], timeout=0.5)
+    await session.commit()
+    assert (await waiting).json()["code"] == "precondition_failed"
+    assert (await staff.get(path)).json()["display_name"] == "先改"
 
 
 async def test_list_agrees_with_reading_one_by_one(people: People) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import flows
+from app.accounts.identities import MAX_IDENTITIES
 from app.accounts.models import Account, Identity, Role
 from app.accounts.providers import ProviderClients, open_providers
 from app.accounts.secrets import hash_password
@@ -358,6 +359,7 @@ async def test_accounts_are_made_where_that_is_allowed(
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         me = (await client.get("/me", headers=headers)).json()
         assert (me["email"], me["role"]) == ("new@test.invalid", role)
+        assert me["has_password"] is False
         assert me["display_name"] == "新人"
     kinds = list(await session.scalars(select(Change.kind).order_by(Change.id)))
     assert kinds == ["account.created", "account.identity_linked"]
@@ -421,6 +423,54 @@ async def test_identities_are_listed_and_unlinked(
     await session.commit()
     assert (await owner.delete(path)).status_code == 204
     assert refusal(await sign_in(client, provider)) == UNKNOWN
+
+
+async def test_two_at_once_leave_a_way_in(
+    linked: Account, people: People, session: AsyncSession
+) -> None:
+    session.add(Identity(account_id=linked.id, issuer="https://other.test", subject="1"))
+    await session.commit()
+    owner = await people.client(linked)
+    [first, second] = (await owner.get("/me/identities")).json()["items"]
+    held = select(Identity.id).where(Identity.id == first["id"])
+    await session.execute(held.with_for_update())
+    unlinking = []
+    for identity in (first, second):  # the first has counted, and waits for the test
+        answer = asyncio.create_task(owner.delete(f"/me/identities/{identity['id']}"))
+        await asyncio.wait([answer], timeout=0.5)
+        unlinking.append(answer)
+    await session.commit()
+    answers = await asyncio.gather(*unlinking)
+    assert [answer.status_code for answer in answers] == [204, 409]
+
+
+async def test_two_at_once_are_counted_one_after_the_other(
+    clients: ProviderClients,
+    provider: ProviderProcess,
+    people: People,
+    person: Account,
+    session: AsyncSession,
+) -> None:
+    most = [
+        Identity(account_id=person.id, issuer="https://other.test", subject=str(number))
+        for number in range(MAX_IDENTITIES - 1)
+    ]
+    session.add_all(most)
+    await session.commit()
+    owner = await people.client(person)
+    held = select(Account.id).where(Account.id == person.id)
+    await session.execute(held.with_for_update())
+    linking = []
+    for subject in ("person-1", "person-2"):
+        provider.become(sub=subject)
+        begun = (await owner.post("/me/identities:start", json=START)).json()
+        body = await provider.visit(begun["authorization_url"]) | {"flow": begun["flow"]}
+        answer = asyncio.create_task(owner.post("/me/identities", json=body))
+        await asyncio.wait([answer], timeout=0.5)  # it waits for the test
+        linking.append(answer)
+    await session.commit()
+    answers = await asyncio.gather(*linking)
+    assert [answer.status_code for answer in answers] == [201, 409]
 
 
 async def test_of_a_changed_issuer_the_identity_remains(

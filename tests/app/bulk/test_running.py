@@ -17,7 +17,8 @@ from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts import repository
-from app.experts.models import Expert, ExpertContact, ExpertKind
+from app.experts.models import Evidence, Expert, ExpertContact, ExpertKind
+from app.experts.schemas import MAX_EVIDENCE
 from app.organizations.actors import SERVICE
 from app.organizations.models import Organization, OrganizationState
 from app.progress.models import Operation, OperationState
@@ -227,6 +228,28 @@ async def test_partial_keeps_what_is_valid_around_what_the_database_refuses(
     assert (body.state, counts(body)) == (OperationState.DONE, (59, 0, 0, 1))
     assert codes(body) == [(41, "", "conflict")]
     assert await count_of(session, Expert) == 59
+
+
+async def test_evidence_is_bounded_over_all_columns_and_files(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    def titles(column: str, count: int) -> dict[str, Any]:
+        return {column: [f"{column}{number}" for number in range(count)]}
+
+    full = expert(**titles("publications", 200), **titles("patents", 200))
+    files: tuple[tuple[dict[str, Any], list[Any]], ...] = (
+        (full | titles("projects", 101), [(1, "", "too_long")]),
+        (full, []),
+        (expert(publications=[], **titles("awards", 101)), [(1, "", "too_long")]),
+        (expert(publications=[], **titles("awards", 100)), []),
+        (full | {"title": "院士"}, []),  # adds nothing
+        (expert(publications=[], **titles("achievements", 1)), [(1, "", "too_long")]),
+    )
+    for row, refused in files:
+        body = await imported(sessions, "experts", json_lines(row), mode=PARTIAL)
+        assert codes(body) == refused
+    assert await session.scalar(select(func.count()).select_from(Evidence)) == MAX_EVIDENCE
+    assert await session.scalar(select(Expert.title)) == "院士"
 
 
 async def test_the_report_is_bounded_and_says_so(sessions: Sessions) -> None:

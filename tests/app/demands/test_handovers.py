@@ -1,5 +1,6 @@
 """Four levels: up, down and sideways; who carries a demand, and who sees it."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -36,6 +37,38 @@ async def test_up_through_all_levels(people: People, session: AsyncSession) -> N
     listed = (await (await people.coordinator()).get(f"/demands/{demand.id}/handovers")).json()
     assert [item["to_region_code"] for item in listed["items"]] == ["000000", ZHEJIANG, JINHUA]
     assert {item["reason"] for item in listed["items"]} == {REASON["reason"]}
+
+
+@pytest.mark.parametrize("place", [None, JINHUA, "000000"])
+async def test_what_is_offered_is_what_is_done(
+    people: People, session: AsyncSession, place: str | None
+) -> None:
+    """Whoever handed a demand on still reads it, and is not offered what others do now."""
+    organization = await people.organization()
+    staff = [await people.coordinator(region) for region in (YIWU, JINHUA, ZHEJIANG, None)]
+    bodies = {
+        "submit-up": REASON,
+        "dispatch": to(PUJIANG),
+        "share": to(HANGZHOU),
+        "end-share": to(PUJIANG),
+    }
+    shares: dict[DemandState, list[str]] = {
+        DemandState.PUBLISHED: [PUJIANG],
+        DemandState.REFUSED: [PUJIANG],
+        DemandState.SUBMITTED: [],
+    }
+    for client, state, verb in product(staff, shares, bodies):
+        demand = await store(
+            session,
+            organization,
+            state=state,
+            handed_to_region_code=place,
+            shared_region_codes=list(shares[state]),
+        )
+        offered = (await client.get(f"/demands/{demand.id}")).json()["allowed_actions"]
+        status, answer = await post(client, demand, verb, bodies[verb])
+        is_elsewhere = status == 422  # nothing below a county to dispatch to
+        assert (verb in offered) == (status == 200 or is_elsewhere), (state, verb, answer)
 
 
 async def test_down_to_whom_it_suits(people: People, session: AsyncSession) -> None:
@@ -94,6 +127,22 @@ async def test_a_partner_changes_nothing(people: People, session: AsyncSession, 
         assert (await post(other, demand, verb, to(PUJIANG) if verb == "share" else REASON))[
             0
         ] == 403
+
+
+async def test_a_share_is_no_way_to_move_a_demand_elsewhere(
+    people: People, session: AsyncSession
+) -> None:
+    """Whoever would only be a partner afterwards moves it out of their own region, too."""
+    demand = await store(
+        session,
+        await people.organization(),
+        state=DemandState.RETURNED,
+        shared_region_codes=[YIWU],
+    )
+    answer = await (await people.coordinator()).patch(
+        f"/demands/{demand.id}", json={"region_code": GUANGZHOU}
+    )
+    assert (answer.status_code, answer.json()["detail"]) == (403, "不能移出自己的管辖地区")
 
 
 async def test_a_draft_is_the_enterprises_own(people: People, session: AsyncSession) -> None:

@@ -192,6 +192,20 @@ async def test_linking_an_account(people: People, session: AsyncSession) -> None
     assert taken.status_code == 409
 
 
+async def test_nobodys_profile_goes_to_somebody_else(people: People, session: AsyncSession) -> None:
+    expert, staff = await store(session), await people.coordinator(YIWU)
+    owner, other = [await people.account(Role.EXPERT) for _ in range(2)]
+    path = path_of(expert)
+    assert "link-account" in (await staff.get(path)).json()["allowed_actions"]
+    body = {"account_id": str(owner.id)}
+    linked = (await staff.post(f"{path}:link-account", json=body)).json()
+    assert "link-account" not in linked["allowed_actions"]
+    body = {"account_id": str(other.id)}
+    answer = await staff.post(f"{path}:link-account", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert (await staff.get(path)).json()["account_id"] == str(owner.id)
+
+
 async def test_staff_who_are_only_members_do_not_link(
     people: People, session: AsyncSession
 ) -> None:

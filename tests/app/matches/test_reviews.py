@@ -82,6 +82,28 @@ async def test_a_person_answers(people: People, session: AsyncSession) -> None:
     assert (await person.post(path, json=REASON)).status_code == 201
 
 
+async def test_a_review_is_offered_where_it_may_be_asked_for(
+    people: People, session: AsyncSession
+) -> None:
+    person, expert, run = await ranked(people, session)
+    path = f"/matches/{own_match(run, expert)['id']}:request-review"
+
+    async def offered() -> list[str]:
+        [shown] = (await person.get(f"/experts/{expert.id}/matches")).json()["items"]
+        actions: list[str] = shown["allowed_actions"]
+        return actions
+
+    assert await offered() == ["request-review"]
+    review_id = (await person.post(path, json=REASON)).json()["id"]
+    assert await offered() == []
+    staff = await people.coordinator()
+    await staff.post(f"/match-reviews/{review_id}:answer", json=ANSWER)
+    assert await offered() == ["request-review"]
+    demand = await session.get_one(Demand, run["demand_id"])
+    await scenes.move(session, demand, DemandState.WITHDRAWN)
+    assert (await person.post(path, json=REASON)).status_code == 409
+
+
 async def test_list_agrees_with_reading_one_by_one(people: People, session: AsyncSession) -> None:
     person, expert, run = await ranked(people, session)
     path = f"/matches/{own_match(run, expert)['id']}:request-review"

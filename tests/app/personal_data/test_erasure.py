@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.changes.models import Change
 from app.demands.models import Demand
+from app.experts.consents import TEXT_VERSION
 from app.matches.models import Judgment, Match
 from app.organizations.models import Membership
 from tests.app.matches import scenes
@@ -100,6 +101,26 @@ async def test_staff_erase_a_profile_on_request(people: People, session: AsyncSe
     assert (shown["name"], shown["state"], shown["evidence"]) == ("已注销", "removed", [])
     assert (await kinds_of(session, person.expert_id))[-2:] == ["expert.removed", "expert.erased"]
     assert (shown["region_code"], shown["disciplines"]) == ("330000", ["540"])
+
+
+async def test_what_was_erased_is_not_filled_again(people: People, session: AsyncSession) -> None:
+    """Retention looks for a name and finds none: what came afterwards would stay for ever."""
+    person = await whole_person(people, session)
+    path, staff = f"/experts/{person.expert_id}", await people.administrator()
+    assert (await staff.post(f"{path}:erase")).status_code == 204
+    consent = {"purpose": "matching", "is_given": True, "text_version": TEXT_VERSION}
+    account = {"account_id": str((await people.account(Role.EXPERT)).id)}
+    for method, part, body in (
+        ("PUT", "/contact", {"phone": WORDS["phone"]}),
+        ("POST", ":declare-consent", consent),
+        ("POST", ":link-account", account),
+        ("POST", f"/evidence/{person.expert_id}:grade", {"grade": "verified"}),
+    ):
+        answer = await staff.request(method, path + part, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state"), part
+    assert (await staff.get(path)).json()["allowed_actions"] == []
+    assert (await staff.get(f"{path}/contact")).json()["phone"] == ""
+    assert (await staff.post(f"{path}:erase")).status_code == 204
 
 
 async def test_an_enterprises_person_leaves_its_contact_fields(

@@ -38,6 +38,18 @@ async def count(session: AsyncSession, table: type[Base]) -> int:
     return found
 
 
+async def rows(session: AsyncSession) -> list[tuple[str, str]]:
+    """The versions of all rows that a night may empty, as PostgreSQL keeps them."""
+    found = await session.execute(
+        text(
+            "SELECT 'import', xmin::text FROM imports"
+            " UNION ALL SELECT 'organization', xmin::text FROM organizations ORDER BY 1, 2"
+        )
+    )
+    await session.commit()
+    return [(row[0], row[1]) for row in found]
+
+
 async def run(app: FastAPI, settings: Settings) -> None:
     await let_go(within(app.state.sessions, Scope.SERVICE), settings)
 
@@ -119,3 +131,7 @@ async def test_tokens_reports_and_contacts_go(
     session.expire_all()
     found = await session.scalars(select(Organization).order_by(Organization.id))
     assert [organization.contact_name for organization in found] == ["", "周某"]
+    await age(session, Organization, OLD)
+    before = await rows(session)
+    await run(app, settings)
+    assert await rows(session) == before, "what is empty is not written every night"

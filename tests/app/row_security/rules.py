@@ -87,9 +87,7 @@ class Application:
                 lambda a: achievements.may_read(actor, a),
                 *2 * (lambda a: bool(achievements.parties_of(actor, a)),),
             ),
-            Demand: self._rules(
-                self._reads_demand, *2 * (lambda d: bool(self._of_demand(d) & demands.MANAGING),)
-            ),
+            Demand: self._rules(self._reads_demand, *2 * (lambda d: demands.may_manage(actor, d),)),
             Handover: self._rules(
                 lambda h: demands.may_read_in_full(actor, self._demand(h)),
                 lambda h: Party.STAFF in self._of_demand(self._demand(h)),
