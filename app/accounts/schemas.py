@@ -252,6 +252,10 @@ class AccountBody(RecordBody):
     region_code: str | None
     is_active: bool
     signed_in_at: datetime | None
+    has_password: bool = Field(
+        description="false for whoever came through a provider: then nothing asks for it",
+        examples=[True],
+    )
     has_second_factor: bool
     allowed_actions: list[str] = Field(examples=[["update", "issue-password-reset"]])
 

@@ -359,6 +359,7 @@ async def test_accounts_are_made_where_that_is_allowed(
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         me = (await client.get("/me", headers=headers)).json()
         assert (me["email"], me["role"]) == ("new@test.invalid", role)
+        assert me["has_password"] is False
         assert me["display_name"] == "新人"
     kinds = list(await session.scalars(select(Change.kind).order_by(Change.id)))
     assert kinds == ["account.created", "account.identity_linked"]
