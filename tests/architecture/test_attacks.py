@@ -43,6 +43,7 @@ UNWRITABLE: Schema = {
 SECRET = re.compile(r"password|hash|secret|token|_sealed|fingerprint|content$")
 # (schema, property): what is shown to its owner, once.
 SHOWN = {
+    ("AccountBody", "has_password"),  # whether there is one
     ("Enrolment", "secret"),
     ("AuditEntryBody", "email_hash"),  # keyed, and read by administrators alone
     ("SealBody", "hash"),
