@@ -158,8 +158,9 @@ async def work(
     """
 
     async def run_worker() -> None:
-        async with open_queue(url), running(_keep_looking(after_look)):
-            await queue.run_worker_async(
+        async with open_queue(url):
+            worker = Worker(
+                app=queue,
                 additional_context=context,
                 worker_middleware=[observed, *around],
                 concurrency=2,
@@ -169,31 +170,38 @@ async def work(
                 stalled_worker_timeout=float(STALLED_SECONDS),
                 shutdown_graceful_timeout=CUT_OFF_SECONDS,
             )
+            async with running(_keep_looking(worker, after_look)):
+                await worker.run()  # type: ignore[no-untyped-call]
 
     while True:
         await answered(run_worker, who="the worker")
         await asyncio.sleep(AWAY_SECONDS)  # it ended by itself, as when its heartbeat has failed
 
 
-async def _keep_looking(after_look: Look | None) -> None:
+async def _keep_looking(worker: Worker, after_look: Look | None) -> None:
     suspects: set[int] = set()
     while True:
         # Without the database: the worker itself notices, and waits.
         with contextlib.suppress(*AWAY):
-            suspects = await retry_stalled_jobs(suspects)
+            suspects = await retry_stalled_jobs(suspects, worker)
             if after_look is not None:
                 await after_look()
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def retry_stalled_jobs(suspects: Collection[int] | None = None) -> set[int]:
-    """Give the jobs of dead workers back to the queue; after the last attempt they fail.
+async def retry_stalled_jobs(
+    suspects: Collection[int] | None = None, worker: Worker | None = None
+) -> set[int]:
+    """Give the jobs of dead workers back to the queue, and those that this worker has lost.
+
+    After the last attempt they fail.
 
     suspects: of the last look. A job is given back only if it is among them: when the clock is
         set forwards, every worker seems silent until it says something.
     Returns the ids of all that look stalled now.
     """
     found = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+    found = [*found, *await _lost_jobs(worker)]
     stalled = {job.id: job for job in found if job.id is not None}
     for job in [job for job_id, job in stalled.items() if suspects is None or job_id in suspects]:
         if job.attempts + 1 >= ATTEMPTS:
@@ -201,6 +209,19 @@ async def retry_stalled_jobs(suspects: Collection[int] | None = None) -> set[int
         else:
             await _retry(job)
     return set(stalled)
+
+
+async def _lost_jobs(worker: Worker | None) -> list[Job]:
+    """What the worker runs in the queue's words alone.
+
+    The database went away while the worker took the job, or told how it had ended. The worker goes
+    on living, so nobody else takes it, and its lock would hold back all that wait for it.
+    """
+    if worker is None or worker.worker_id is None:
+        return []
+    held = await queue.job_manager.list_jobs_async(status="doing", worker_id=worker.worker_id)
+    runs = {context.job.id for context in worker._running_jobs.values()}
+    return [job for job in held if job.id not in runs]
 
 
 async def _retry(job: Job) -> None:

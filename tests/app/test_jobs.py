@@ -262,6 +262,23 @@ async def test_a_worker_survives_the_loss_of_all_its_connections(
     assert runs == ["first", "second"]
 
 
+async def test_a_job_that_its_living_worker_has_lost_comes_again(
+    worker: None, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database ends between the job's end and the worker's word of it."""
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.2)
+    await _defer_and_wait(session, "first")
+    async with asyncio.timeout(WAIT_SECONDS):
+        while [status for status, *_ in await rows(session)] != ["succeeded"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        lose = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = workers.id"
+        ours = "FROM procrastinate_workers AS workers WHERE task_name = 'note'"
+        await session.execute(text(f"{lose} {ours}"))
+        await session.commit()
+        while runs != ["first", "first"]:  # noqa: ASYNC110 - the worker is another task
+            await asyncio.sleep(0.05)
+
+
 async def _defer_and_wait(session: AsyncSession, word: str) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
