@@ -138,7 +138,8 @@ def uploads(draw: st.DrawFn) -> File:
         return kind, "a.jsonl", b"\n".join(lines)
     table = [list(row), *draw(st.lists(_cells(row), min_size=1, max_size=3))]
     if form == "csv":
-        return kind, "a.csv", draw(damaged(files.csv_file(*table).replace(b"\0", b"")))
+        content = files.csv_file(*table, errors="surrogatepass").replace(b"\0", b"")
+    return kind, "a.csv", draw(damaged(content))
     return kind, "a.xlsx", draw(_workbooks(table))
 
 

@@ -66,10 +66,10 @@ def json_lines(*rows: dict[str, Any]) -> bytes:
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
 
 
-def csv_file(*rows: Sequence[object], encoding: str = "utf-8-sig") -> bytes:
+def csv_file(*rows: Sequence[object], encoding: str = "utf-8-sig", errors: str = "strict") -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
-    return text.getvalue().encode(encoding)
+    return text.getvalue().encode(encoding, errors)
 
 
 def workbook(*rows: Sequence[Any], first_row: int = 0) -> bytes:
