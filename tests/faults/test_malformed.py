@@ -139,7 +139,7 @@ def uploads(draw: st.DrawFn) -> File:
     table = [list(row), *draw(st.lists(_cells(row), min_size=1, max_size=3))]
     if form == "csv":
         content = files.csv_file(*table, errors="surrogatepass").replace(b"\0", b"")
-    return kind, "a.csv", draw(damaged(content))
+        return kind, "a.csv", draw(damaged(content))
     return kind, "a.xlsx", draw(_workbooks(table))
 
 
