@@ -31,9 +31,9 @@ help:
 serve: $(RUNTIME)
 	@exec $(BIN)/shuangku serve
 
-# Three on two cores, since much of it waits; in the order of the files, since the first are the longest.
+# Three on two cores, since much of it waits.
 test: $(DEV)
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -q -n 3 --dist loadfile $(ARGS)
 
 # Alone on the machine, one after the other: they measure what they disturb.
 faults: $(DEV)

@@ -9,7 +9,6 @@ from httpx import ASGITransport, AsyncClient, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, Role
-from app.accounts.secrets import AccessTokens
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -69,9 +68,7 @@ class People:
 
     async def client(self, account: Account) -> AsyncClient:
         """A client signed in as the account."""
-        await self._session.refresh(account)
-        tokens: AccessTokens = self._app.state.access_tokens
-        token = tokens.write(account.id, valid_from=account.tokens_valid_from)
+        token = self._app.state.access_tokens.write(account.id)
         transport = ASGITransport(app=self._app, raise_app_exceptions=False)
         client = AsyncClient(
             transport=transport,

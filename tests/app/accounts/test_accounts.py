@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -189,7 +190,9 @@ async def test_patch_changes_what_it_names(people: People) -> None:
     assert (await staff.patch(path, json={})).json()["display_name"] == "王"
 
 
-async def test_deactivation_ends_every_token_and_survives_reactivation(people: People) -> None:
+async def test_deactivation_ends_every_token_and_survives_reactivation(
+    app: FastAPI, session: AsyncSession, client: AsyncClient, people: People
+) -> None:
     account = await people.account(Role.ENTERPRISE, region_code=YIWU)
     held = await people.client(account)
     staff = await people.coordinator(YIWU)
@@ -198,7 +201,10 @@ async def test_deactivation_ends_every_token_and_survives_reactivation(people: P
     assert (await held.get("/me")).status_code == 401
     await staff.patch(f"/accounts/{account.id}", json={"is_active": True})
     assert (await held.get("/me")).status_code == 401
-    assert (await (await people.client(account)).get("/me")).status_code == 200
+    await session.refresh(account)
+    token = app.state.access_tokens.write(account.id, valid_from=account.tokens_valid_from)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await client.get("/me", headers=headers)).status_code == 200
 
 
 async def test_one_changes_only_ones_own_name(people: People) -> None:
