@@ -31,9 +31,8 @@ help:
 serve: $(RUNTIME)
 	@exec $(BIN)/shuangku serve
 
-# Three on two cores, since much of it waits.
 test: $(DEV)
-	@$(BIN)/pytest -q -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 # Alone on the machine, one after the other: they measure what they disturb.
 faults: $(DEV)
