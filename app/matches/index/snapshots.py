@@ -68,7 +68,7 @@ def save(folder: Path, origin: Origin, snapshot: Snapshot) -> None:
     """Write all of it in one file, where that is possible; it is not on a full disk."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        note = _note(origin, snapshot.position.oldest, snapshot.obeyed)
+        note = _note(origin, snapshot.position, snapshot.obeyed)
         snapshot.index.compacted().save(_path(folder, origin), note)
     except OSError as error:
         logger.warning("the index %s cannot be saved: %s", origin.name, error)
@@ -82,13 +82,17 @@ def load(folder: Path, origin: Origin) -> Snapshot | None:
     try:
         index, note = MatchIndex.load_with_note(path)
         told = json.loads(note)
-        oldest, obeyed = int(told["oldest"]), int(told["obeyed"])
-        if note != _note(origin, oldest, obeyed):
+        obeyed = int(told["obeyed"])
+        position = Position(
+            epoch=origin.epoch,
+            oldest=int(told["oldest"]),
+            seen=frozenset((int(transaction), int(change)) for transaction, change in told["seen"]),
+        )
+        if note != _note(origin, position, obeyed):
             raise ValueError("it is of another origin")
     except (ValueError, KeyError, TypeError, OSError) as error:
         logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
         return None
-    position = Position(epoch=origin.epoch, oldest=oldest)
     return Snapshot(index=index, position=position, obeyed=obeyed, stamp=before)
 
 
@@ -144,6 +148,8 @@ def _path(folder: Path, origin: Origin) -> Path:
     return folder / f"{origin.name}.index"
 
 
-def _note(origin: Origin, oldest: int, obeyed: int) -> str:
+def _note(origin: Origin, position: Position, obeyed: int) -> str:
+    """What is told of a saved index; `seen`, too, so that who maps it applies nothing again."""
     told = asdict(origin) | {"version_id": str(origin.version_id)}
-    return json.dumps(told | {"oldest": oldest, "obeyed": obeyed}, sort_keys=True)
+    followed = {"oldest": position.oldest, "seen": sorted(position.seen), "obeyed": obeyed}
+    return json.dumps(told | followed, sort_keys=True)

@@ -148,6 +148,8 @@ DAMAGE: list[Callable[[Path], object]] = [
     lambda path: retold(path, year=1999),
     lambda path: retold(path, version_id="00000000-0000-0000-0000-000000000000"),
     lambda path: retold(path, oldest=None),
+    lambda path: retold(path, seen=None),
+    lambda path: retold(path, seen=[[1]]),
     Path.unlink,
     _folder_instead,
 ]
@@ -310,6 +312,27 @@ async def test_a_bad_file_beside_a_running_process_is_passed_over(
     assert len(await live.refresh() or ()) == 5
     await live.save()
     assert is_mapped(live.current or MatchIndex.fit([]))
+
+
+async def test_a_long_transaction_elsewhere_leaves_the_index_mapped(
+    session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
+) -> None:
+    """It holds back every reader's position, but what a file holds is not applied to it again."""
+    await scenes.pool(session)
+    live = live_of(app)
+    await live.refresh()
+    async with within(app.state.sessions, Scope.INDEX).begin() as long:
+        await changes.own_transaction(long)
+        await scenes.expert(session, "新人", "锦纶染色")
+        assert len(await live.refresh() or ()) == 5
+        await live.save()
+        assert is_mapped(live.current or MatchIndex.fit([]))
+        async with another_process(own, service_database) as other:
+            index = await live_of(other).refresh()
+            assert index is not None
+            assert is_mapped(index)
+            await scenes.expert(session, "后来", "锦纶")
+            assert len(await live_of(other).refresh() or ()) == 6
 
 
 async def test_without_a_disk_to_write_to_it_matches_all_the_same(
