@@ -44,13 +44,16 @@ LEAST_SECONDS = 60.0  # between two attempts: the disk may be full
 class Standing:
     """An index, what it is of, and how far it has followed; nothing while the pool is empty.
 
-    obeyed: the last transaction that asked for a rebuild, and got it.
+    asked: the last transaction that asked for a rebuild; `obeyed`: the last that got it.
+    is_superseded: other statistics than its own are in force.
     changed: how many candidates it does not share with other processes.
     """
 
     year: int = 0
     position: Position = field(default_factory=Position)
+    asked: int = 0
     obeyed: int = 0
+    is_superseded: bool = False
     index: MatchIndex | None = None
     origin: Origin | None = None
     stamp: Stamp | None = None
@@ -59,6 +62,11 @@ class Standing:
     @property
     def version_id(self) -> UUID | None:
         return self.origin.version_id if self.origin else None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it is to be made anew; it knows all that is committed, even so."""
+        return self.is_superseded or self.asked > self.obeyed
 
 
 @dataclass(eq=False, kw_only=True)
@@ -143,15 +151,20 @@ class LiveIndex:
                 return
             await change_log.append(session, fitting.REBUILT, fitted.version_id)
             obeyed = await changes.own_transaction(session)
-            await self._write(self._origin(fitted), fitted, obeyed)
+            async with snapshots.turn(self.folder, self.pool):
+                await self._write(self._origin(fitted), fitted, obeyed)
         await self.save()
 
     async def share(self) -> None:
-        """Hold little that other processes of the host hold as well.
+        """Hold little that other processes of the host hold as well, and nothing outdated.
 
         A newer file is mapped in place of what this process has gathered; without one, and when
-        much has changed, one of the processes writes it.
+        much has changed, one of the processes writes it. An outdated index is made anew here,
+        where no match waits for it.
         """
+        if self._standing.is_outdated:
+            async with self.sessions.begin() as session:
+                await self._replace(session, await self._loaded(session, self._standing.asked))
         standing = self._standing
         if standing.index is None or standing.origin is None:
             return
@@ -180,13 +193,17 @@ class LiveIndex:
         if found in (None, self._standing.stamp, self._refused):
             return
         async with self.sessions.begin() as session:
-            standing = await self._saved(session, origin, self._standing.obeyed)
+            standing = await self._saved(session, origin, self._standing.asked)
             if standing is None:
                 self._refused = found
                 return
-            standing = await self._followed(session, standing)
-            async with self._lock:
-                self._standing = await self._followed(session, standing)
+            await self._replace(session, standing)
+
+    async def _replace(self, session: AsyncSession, standing: Standing) -> None:
+        """Take up another index, once it has caught up."""
+        standing = await self._followed(session, standing)
+        async with self._lock:
+            self._standing = await self._followed(session, standing)
 
     async def _loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
         """The saved index of the version in force, or one built by one process for all.
@@ -219,6 +236,7 @@ class LiveIndex:
         return Standing(
             year=origin.year,
             position=found.position,
+            asked=found.obeyed,
             obeyed=found.obeyed,
             index=found.index,
             origin=origin,
@@ -229,17 +247,24 @@ class LiveIndex:
         """The pool under the statistics in force, written down for the others of this host.
 
         The first ones need no encoder: whoever asks first does not wait for vectors.
+
+        obeyed: the rebuild that this one is.
         """
         year, position = today().year, await changes.position_now(session)
         fitted = await self._under_statistics_in_force(session, position)
         if fitted is None:
             fitted = await fitting.fit(session, self.pool, None)
         if fitted is None:
-            return Standing(year=year, position=position, obeyed=obeyed)
+            return Standing(year=year, position=position, asked=obeyed, obeyed=obeyed)
         origin = self._origin(fitted)
         await self._write(origin, fitted, obeyed)
         return await self._saved(session, origin, obeyed) or Standing(
-            year=year, position=fitted.position, obeyed=obeyed, index=fitted.index, origin=origin
+            year=year,
+            position=fitted.position,
+            asked=obeyed,
+            obeyed=obeyed,
+            index=fitted.index,
+            origin=origin,
         )
 
     async def _under_statistics_in_force(
@@ -277,33 +302,39 @@ class LiveIndex:
                 continue
             has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
-            asked = _rebuild_asked_for(rows, standing.version_id)
-            is_first = bool(ids) and standing.index is None
-            is_obsolete = is_first or asked > standing.obeyed
-            if is_obsolete or await self._is_superseded(session, rows, standing):
-                standing = await self._loaded(session, max(asked, standing.obeyed))
+            if ids and standing.index is None:
+                standing = await self._loaded(session, standing.asked)
                 has_more = standing.index is not None
-            elif ids and standing.index is not None:
+                continue
+            standing = await self._told(session, standing, rows)
+            renewed = None
+            if rows and standing.is_outdated:
+                renewed = await self._saved_in_force(session, standing.asked)
+            if renewed is not None:
+                standing, has_more = renewed, True
+                continue
+            if ids and standing.index is not None:
                 index = await self._updated(session, standing.index, ids)
                 changed = standing.changed + len(ids)
-                standing = replace(standing, index=index, position=position, changed=changed)
-            else:
-                standing = replace(standing, position=position)
+                standing = replace(standing, index=index, changed=changed)
+            standing = replace(standing, position=position)
         return standing
+
+    async def _told(
+        self, session: AsyncSession, standing: Standing, rows: Sequence[ChangeRow]
+    ) -> Standing:
+        """What the changes say of the index itself: other statistics, a demand for a rebuild."""
+        if any(row.kind == fitting.FITTED for row in rows):
+            newest = await fitting.newest_id(session, self.pool)
+            standing = replace(standing, is_superseded=newest != standing.version_id)
+        asked = _rebuild_asked_for(rows, standing.version_id)
+        return replace(standing, asked=max(asked, standing.asked))
 
     async def _read_changes(
         self, session: AsyncSession, position: Position
     ) -> tuple[Sequence[ChangeRow], Position]:
         records = (pools.SUBJECT_OF_POOL[self.pool], fitting.RECORD)
         return await changes.read_since(session, position, records=records)
-
-    async def _is_superseded(
-        self, session: AsyncSession, rows: Sequence[ChangeRow], standing: Standing
-    ) -> bool:
-        """Whether the changes tell of statistics, and other ones than ours are in force."""
-        if all(row.kind != fitting.FITTED for row in rows):
-            return False
-        return await fitting.newest_id(session, self.pool) != standing.version_id
 
     async def _updated(
         self, session: AsyncSession, index: MatchIndex, ids: list[UUID]

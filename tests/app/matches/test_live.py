@@ -201,6 +201,10 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     await scenes.expert(session, "新人", "锦纶染色")
     async with within(app.state.sessions, Scope.INDEX).begin() as other:
         await fitting.fit(other, Pool.EXPERTS, None)
+    meanwhile = await scenes.match(staff, demand.id)
+    assert meanwhile["index_version"] == first["index_version"]  # no match waits for a new one
+    assert "新人" in names(meanwhile)
+    await live_of(app).share()
     second = await scenes.match(staff, demand.id)
     assert second["index_version"] != first["index_version"]
     assert "新人" in names(second)
