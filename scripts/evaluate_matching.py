@@ -8,7 +8,7 @@ one JSON object. Gain is 2^grade − 1, whoever was not judged counts as 0, rele
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -21,28 +21,16 @@ from rich.progress import track
 from rich.table import Table
 
 from app.evaluation.cases import Cases, Judgments, read_cases
-from matching.evaluation import (
-    bootstrap_interval,
-    ndcg,
-    precision,
-    recall,
-    reciprocal_rank,
-    share_judged,
-    tfidf_rankings,
-)
+from app.evaluation.figures import MEASURES, Estimate
+from matching.evaluation import tfidf_rankings
 from scripts.service import Service, own_service, signed_in
 
 DEPTH = 50
 
 Rankings = Mapping[str, Sequence[str]]
 
-MEASURES: Mapping[str, Callable[[Sequence[str], Mapping[str, int]], float]] = {
-    "ndcg_at_10": ndcg,
-    "mrr": reciprocal_rank,
-    "recall_at_10": recall,
-    "p_at_5": lambda ranking, grades: precision(ranking, grades, k=5),
-    "judged_at_10": share_judged,
-}
+# Of those of `shuangku evaluate` the ones that the first fifty can tell.
+MEASURED = [name for name in MEASURES if name != "recall_at_100"]
 
 console = Console(stderr=True)
 
@@ -88,8 +76,8 @@ def baselines(cases: Cases) -> dict[str, Rankings]:
 def figures(rankings: Rankings, grades: Judgments) -> dict[str, list[float]]:
     """Each measure's value for every demand that was judged, in the order of the demands."""
     return {
-        name: [measure(rankings.get(d, []), grades[d]) for d in sorted(grades)]
-        for name, measure in MEASURES.items()
+        name: [MEASURES[name](rankings.get(d, []), grades[d]) for d in sorted(grades)]
+        for name in MEASURED
     }
 
 
@@ -97,13 +85,13 @@ def report(title: str, systems: Mapping[str, Mapping[str, Sequence[float]]]) -> 
     """Means with 95 % bootstrap intervals, one row a system."""
     table = Table(title=title)
     table.add_column("系统 · system")
-    for name in MEASURES:
+    for name in MEASURED:
         table.add_column(name)
     for system, values in systems.items():
         cells = []
-        for name in MEASURES:
-            low, high = bootstrap_interval(list(values[name]))
-            cells.append(f"{fmean(values[name]):.3f} [{low:.3f}, {high:.3f}]")
+        for name in MEASURED:
+            found = Estimate.of(values[name])
+            cells.append(f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]")
         table.add_row(system, *cells)
     return table
 
