@@ -16,6 +16,8 @@ from matching.arrays import Floats, Keys
 from matching.kernels import count_runs
 from matching.text import term_keys
 
+PRIOR_QUERIES = 10
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -57,6 +59,17 @@ def count_terms(texts: Sequence[str]) -> Rows:
 def smooth_idf(document_frequencies: NDArray[np.int64], documents: int) -> Floats:
     """ln((1 + n) / (1 + df)) + 1, as scikit-learn has it."""
     return np.asarray(np.log((1 + documents) / (1 + document_frequencies)) + 1, dtype=np.float32)
+
+
+def damping(document_frequencies: NDArray[np.int64], documents: int) -> Floats:
+    """ln((n + 11) / (df + 1)) / ln((n + 11) / 2), at most 1: how telling a term of queries is.
+
+    A term of one query keeps its weight, one of all of them (需求, 公司, 目标) loses most of it.
+    Ten queries without any term stand beside the n, so that few queries damp little.
+    """
+    size = documents + PRIOR_QUERIES + 1
+    telling = np.log(size / (document_frequencies + 1)) / np.log(size / 2)
+    return np.asarray(np.minimum(telling, 1), dtype=np.float32)
 
 
 def weigh(counts: Rows, idf: Floats) -> tuple[Rows, Floats]:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from matching.arrays import Floats, Keys, positions
 from matching.embeddings import unit
-from matching.features import Rows, count_terms, smooth_idf, weigh
+from matching.features import Rows, count_terms, damping, smooth_idf, weigh
 from matching.model import LATENT, IndexModel, VectorsByKey, known_vectors
 from matching.passages import Reading, read
 from matching.text import normalise
@@ -33,21 +33,23 @@ def fit_model(
     query_texts: Sequence[str] = (),
     query_vectors: Floats | None = None,
 ) -> IndexModel:
-    """Learn the statistics of a pool.
+    """Learn the statistics of a pool and of the queries that it is for.
 
-    With an encoder, `vectors` holds what is known of `texts_to_encode` by `text_key` and
-    `query_vectors` (n, d) those of the queries this pool is for; below about 50 queries, add
-    query-encoded statements of the pool. Without one, a latent space is learned from the
-    candidates, and `query_texts` centre its queries. ValueError when the vectors do not fit.
+    What many of `query_texts` say is damped. With an encoder, `vectors` holds what is known of
+    `texts_to_encode` by `text_key` and `query_vectors` (n, d) those of the queries; below about 50
+    queries, add query-encoded statements of the pool. Without one, a latent space is learned from
+    the candidates, and `query_texts` centre its queries. ValueError when the vectors do not fit.
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
     frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
     idf = smooth_idf(frequencies, len(candidates))
     weighed, _ = weigh(counts, idf)
-    lexical = Lexical(len(candidates), counts.terms, idf, frequencies, weighed)
+    queries = [normalise(text) for text in query_texts]
+    asked = _damped(queries)
+    lexical = Lexical(len(candidates), counts.terms, idf, *asked, frequencies, weighed)
     if encoder_name is None:
-        return _fit_latent(lexical, readings, query_texts)
+        return _fit_latent(lexical, readings, queries)
     if query_vectors is None or not len(query_vectors):
         raise ValueError("an encoder's space needs at least 1 query vector to centre, got 0")
     known = {} if vectors is None else vectors
@@ -61,6 +63,8 @@ class Lexical:
     documents: int
     keys: Keys
     idf: Floats
+    asked_keys: Keys
+    asked_damping: Floats
     frequencies: NDArray[np.int64]
     weighed: Rows
 
@@ -81,6 +85,8 @@ def _fit_encoded(
         documents=lexical.documents,
         keys=lexical.keys,
         idf=lexical.idf,
+        asked_keys=lexical.asked_keys,
+        asked_damping=lexical.asked_damping,
         basis_keys=np.zeros(0, dtype=np.uint64),
         basis=np.zeros((0, dimensions), dtype=np.float32),
         statement_mean=mean_direction(known_vectors(statements, vectors, dimensions)),
@@ -90,7 +96,7 @@ def _fit_encoded(
 
 
 def _fit_latent(
-    lexical: Lexical, readings: Sequence[Reading], query_texts: Sequence[str]
+    lexical: Lexical, readings: Sequence[Reading], queries: Sequence[str]
 ) -> IndexModel:
     basis_keys, basis = _latent_basis(lexical)
     nothing = np.zeros(basis.shape[1], dtype=np.float32)
@@ -99,6 +105,8 @@ def _fit_latent(
         documents=lexical.documents,
         keys=lexical.keys,
         idf=lexical.idf,
+        asked_keys=lexical.asked_keys,
+        asked_damping=lexical.asked_damping,
         basis_keys=basis_keys,
         basis=basis,
         statement_mean=nothing,
@@ -107,14 +115,21 @@ def _fit_latent(
     )
     sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     passages = [text.lower() for r in sample for text in chain.from_iterable(r.passages)]
-    queries = [normalise(text) for text in query_texts]
-    queries += [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
+    few = [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
     return replace(
         model,
         statement_mean=mean_direction(model.project(lexical.weighed)),
         passage_mean=mean_direction(model.project(model.weigh(passages)[0])),
-        query_mean=mean_direction(model.project(model.weigh(queries)[0])),
+        query_mean=mean_direction(model.project(model.weigh_queries([*queries, *few]))),
     )
+
+
+def _damped(queries: Sequence[str]) -> tuple[Keys, Floats]:
+    """Return the terms that more than one normalised query holds, and how telling they are."""
+    counts = count_terms(queries)
+    frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
+    shared = frequencies > 1
+    return counts.terms[shared], damping(frequencies[shared], len(queries))
 
 
 def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:

@@ -21,7 +21,7 @@ class Weights:
     development judgments of real demands against real profiles.
     """
 
-    lexical: float = 3.0
+    lexical: float = 4.0
     topic: float = 1.0
     passage: float = 1.0
     decay: float = 0.0

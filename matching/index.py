@@ -67,13 +67,14 @@ class MatchIndex:
         texts = [query.text for query in queries]
         if encoder is None:
             return cls.build(fit_model(pool, query_texts=texts), pool)
-        texts += [read(c).statement for c in pool[: max(0, FEW_QUERIES - len(texts))]]
+        few = [read(c).statement for c in pool[: max(0, FEW_QUERIES - len(texts))]]
         vectors = encode(pool, encoder)
         model = fit_model(
             pool,
             encoder_name=encoder.name,
             vectors=vectors,
-            query_vectors=encoder.encode_queries(texts),
+            query_texts=texts,
+            query_vectors=encoder.encode_queries([*texts, *few]),
         )
         return cls.build(model, pool, vectors)
 

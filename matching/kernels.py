@@ -86,28 +86,26 @@ def scan_terms(
     words_at: NDArray[np.int64],
     starts: NDArray[np.int64],
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Collect CJK bigrams, lone CJK characters and the given words, in order, with the bounds
+    """Collect CJK characters and bigrams and the given words, in order, with the bounds
 
     of the texts that begin at `starts` (the last of which is the end). Texts are separated by a
     code point that is not CJK.
     """
-    keys = np.empty(len(points), dtype=np.uint64)
+    keys = np.empty(2 * len(points), dtype=np.uint64)
     bounds = np.zeros(len(starts), dtype=np.int64)
     size, word = 0, 0
     for text in range(len(starts) - 1):
-        follows = False
         for i in range(starts[text], min(starts[text + 1], len(points))):
             if word < len(words) and words_at[word] == i:
                 keys[size] = words[word]
                 size, word = size + 1, word + 1
-            continues = i + 1 < len(points) and is_cjk[points[i + 1]]
-            if is_cjk[points[i]] and continues:
+            if not is_cjk[points[i]]:
+                continue
+            keys[size] = np.uint64(points[i])
+            size += 1
+            if i + 1 < len(points) and is_cjk[points[i + 1]]:
                 keys[size] = (np.uint64(points[i]) << np.uint64(21)) | np.uint64(points[i + 1])
                 size += 1
-            elif is_cjk[points[i]] and not follows:
-                keys[size] = np.uint64(points[i])
-                size += 1
-            follows = is_cjk[points[i]]
         bounds[text + 1] = size
     return keys[:size].copy(), bounds
 

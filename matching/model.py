@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ from matching.features import Rows, count_terms, smooth_idf, weigh
 from matching.kernels import project_rows
 
 LATENT = "lsa"
-FORMAT = 1
 
 VectorsByKey = Mapping[str, NDArray[np.float32]]
 
@@ -34,14 +33,20 @@ class IndexModel:
     """What every weight and every vector of an index depends on.
 
     `encoder` names the dense space: an encoder's name or "lsa". `keys` are the known terms,
-    ascending, with their `idf`. `statement_mean`, `passage_mean` and `query_mean` (d,) centre the
-    dense space. `basis_keys` and `basis` (terms, d) project into the latent space, if that is it.
+    ascending, with their `idf`; `asked_keys` those that several queries share, with their
+    `asked_damping` (see `features.damping`). `statement_mean`, `passage_mean` and `query_mean`
+    (d,) centre the dense space. `basis_keys` and `basis` (terms, d) project into the latent space,
+    if that is it.
     """
+
+    FORMAT: ClassVar[int] = 2  # of what is serialised, and of the terms it counts
 
     encoder: str
     documents: int
     keys: Keys
     idf: Floats
+    asked_keys: Keys
+    asked_damping: Floats
     basis_keys: Keys
     basis: Floats
     statement_mean: Floats
@@ -79,6 +84,14 @@ class IndexModel:
         counts = count_terms(texts)
         return weigh(counts, self.idf_of(counts.terms))
 
+    def weigh_queries(self, texts: Sequence[str]) -> Rows:
+        """Return unit TF-IDF rows of normalised queries, damped by what all queries say."""
+        counts = count_terms(texts)
+        at = positions(self.asked_keys, counts.terms)
+        known = self.asked_damping[at] if len(self.asked_damping) else np.float32(1)
+        damped = np.where(at >= 0, known, np.float32(1)).astype(np.float32)
+        return weigh(counts, self.idf_of(counts.terms) * damped)[0]
+
     def project(self, rows: Rows) -> Floats:
         """Return the (n, d) latent vectors of TF-IDF rows, not centred."""
         at = positions(self.basis_keys, rows.terms)[rows.positions]
@@ -92,7 +105,7 @@ class IndexModel:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as named arrays, the plain values as one array of JSON."""
-        described = {**self._header(), "version": self.version, "format": FORMAT}
+        described = {**self._header(), "version": self.version, "format": self.FORMAT}
         header = np.frombuffer(json.dumps(described).encode(), dtype=np.uint8)
         return {"header": header, **self._arrays()}
 
@@ -106,7 +119,7 @@ class IndexModel:
             model = cls(**header, **learned)
         except (KeyError, TypeError) as error:
             raise ValueError("the arrays are not an index model") from error
-        if written != FORMAT or model.version != version:
+        if written != cls.FORMAT or model.version != version:
             raise ValueError(f"index model {version} of format {written} is damaged or foreign")
         return model
 
@@ -133,6 +146,8 @@ class IndexModel:
         return {
             "keys": self.keys,
             "idf": self.idf,
+            "asked_keys": self.asked_keys,
+            "asked_damping": self.asked_damping,
             "basis_keys": self.basis_keys,
             "basis": self.basis,
             "statement_mean": self.statement_mean,

@@ -47,9 +47,9 @@ def read_query(
     The title counts twice in the lexical space. Without a vector, an encoder or a latent space the
     query has no vector. ValueError when the encoder is not the model's.
     """
-    rows, _ = model.weigh([normalise(f"{query.title}\n{query.text}")])
+    rows = model.weigh_queries([normalise(f"{query.title}\n{query.text}")])
     if model.is_latent:
-        raw = model.project(model.weigh([normalise(query.text)])[0])[0]
+        raw = model.project(model.weigh_queries([normalise(query.text)]))[0]
         return QueryFeatures(rows.keys, rows.values, model.query_vector(raw))
     if query_vector is None and encoder is not None:
         if encoder.name != model.encoder:

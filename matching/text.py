@@ -1,10 +1,9 @@
 """Normalise and tokenise Chinese and Latin text.
 
-A run of CJK characters is cut into its character bigrams (a run of one character stays whole), any
-other word is lowered and stemmed. Bigrams beat words and 1+2-grams on demands against expert
-profiles, and need no dictionary. A term is a 64-bit key: the code points themselves for CJK, a hash
-with the highest bit set for other words, so vocabularies are sorted arrays and no process needs a
-dictionary of strings.
+A run of CJK characters is cut into its characters and its character bigrams, any other word is
+lowered and stemmed. Both beat words on demands against expert profiles, and need no dictionary. A
+term is a 64-bit key: the code points themselves for CJK, a hash with the highest bit set for other
+words, so vocabularies are sorted arrays and no process needs a dictionary of strings.
 """
 
 from __future__ import annotations

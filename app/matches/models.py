@@ -122,6 +122,12 @@ class StoredModel(Record):
     encoder: Mapped[str] = mapped_column(String(200))
     candidates: Mapped[int] = mapped_column(comment="in the pool when it was fitted")
     encoded: Mapped[int] = mapped_column(comment="of them, with all their vectors")
+    queries: Mapped[int] = mapped_column(
+        server_default="0", comment="published demands: what many of them say is damped"
+    )
+    format: Mapped[int] = mapped_column(
+        server_default="1", comment="of the content; each release reads its own"
+    )
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from matching.features import count_terms, smooth_idf, weigh
+from matching.features import count_terms, damping, smooth_idf, weigh
 from matching.text import term_keys
 
 TEXTS = st.lists(st.text(alphabet="耐火材料钢 ab1,", max_size=30), min_size=2, max_size=8)
@@ -28,11 +28,19 @@ def test_rows_are_those_of_scikit_learn(texts: list[str]) -> None:
 
 
 def test_an_empty_text_has_an_empty_row_and_no_norm() -> None:
-    counts = count_terms(["", "耐火", ""])
+    counts = count_terms(["", "火", ""])
     rows, norms = weigh(counts, np.ones(1, dtype=np.float32))
     assert counts.offsets.tolist() == [0, 0, 1, 1]
     assert norms.tolist() == [0.0, 1.0, 0.0]
     assert rows.values.tolist() == [1.0]
+
+
+def test_a_term_of_one_query_keeps_its_weight_and_one_of_all_loses_most() -> None:
+    telling = damping(np.array([0, 1, 5, 100]), 100)
+    assert telling[:2].tolist() == [1, 1]
+    assert telling[1] > telling[2] > telling[3] > 0
+    assert telling[3] < 0.05
+    assert damping(np.array([2]), 2)[0] > 0.75  # two queries tell little of what all say
 
 
 def test_the_rarest_term_has_the_largest_idf() -> None:

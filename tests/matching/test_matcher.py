@@ -74,7 +74,7 @@ def test_the_baseline_is_what_the_average_candidate_gets() -> None:
 def test_features_are_the_raw_cosines() -> None:
     best = match(DEMAND, LATENT).matches[0]
     assert set(best.features) == {"lexical", "topic", "passage"}
-    total = 3 * best.features["lexical"] + best.features["topic"] + best.features["passage"]
+    total = 4 * best.features["lexical"] + best.features["topic"] + best.features["passage"]
     assert total == pytest.approx(best.score)
 
 

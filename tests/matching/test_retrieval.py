@@ -53,8 +53,17 @@ def test_joined_postings_drop_the_dead() -> None:
     masks = [np.array([False, True, True]), np.array([True, False, False])]
     joined = join([(postings, mask) for mask in masks])
     keys = count_terms(["耐火"]).keys
-    found = cosines(joined, keys, np.ones(1, dtype=np.float32), 3)
+    found = cosines(joined, keys, np.ones(len(keys), dtype=np.float32), 3)
     assert [value > 0 for value in found.tolist()] == [False, True, True]
+
+
+def test_what_every_demand_says_hardly_counts() -> None:
+    demands = [Query(title=f"公司研制{name}") for name in ("耐火材料", "茶叶", "电机", "锦纶")]
+    index = MatchIndex.fit(experts(), queries=demands * 10)
+    asked = read_query(demands[0], index.model)
+    weights = dict(zip(asked.keys.tolist(), asked.weights.tolist(), strict=True))
+    common, own = (count_terms([text]).keys.tolist()[1] for text in ("研制", "耐火"))
+    assert 0 < weights[common] < weights[own] / 2
 
 
 def test_the_title_counts_twice() -> None:

@@ -24,17 +24,17 @@ def test_fold_unifies_width_script_and_space(written: str, folded: str) -> None:
     assert fold(written) == folded
 
 
-def test_cjk_runs_become_bigrams_and_single_characters_stay() -> None:
-    assert len(keys("耐火材料")) == 3
+def test_cjk_runs_become_characters_and_bigrams() -> None:
+    assert keys("耐火") == [ord("耐"), ord("耐") << 21 | ord("火"), ord("火")]
+    assert len(keys("耐火材料")) == 7
     assert len(keys("钢 5 铁")) == 3
-    assert keys("材料，料")[0] == ord("材") << 21 | ord("料")
 
 
 def test_bigrams_do_not_cross_punctuation_or_texts() -> None:
     assert ord("火") << 21 | ord("材") not in keys("耐火,材料")
     found, bounds = term_keys(["耐火", "材料", ""])
-    assert bounds.tolist() == [0, 1, 2, 2]
-    assert len(found) == 2
+    assert bounds.tolist() == [0, 3, 6, 6]
+    assert len(found) == 6
 
 
 def test_words_are_stemmed_and_never_collide_with_characters() -> None:

@@ -1,5 +1,6 @@
 """Index versions: when a pool needs new statistics, and how they are made and kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,16 +12,17 @@ from sqlalchemy.orm import undefer
 
 from app.changes import operations as changes
 from app.changes import repository as change_record
-from app.changes.repository import Position
+from app.changes.repository import ChangeRow, Position
 from app.matches.index import pools, vectors
 from app.matches.models import Pool, StoredModel
 from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text_key
+from matching.features import PRIOR_QUERIES
 
 LATENT = "lsa"
 RECORD = "index_model"
 FITTED = f"{RECORD}.fitted"
 REBUILT = f"{RECORD}.rebuilt"
-# A pool that has grown by this much gets new statistics: a few versions on the way to any size.
+# What has grown by this much gets new statistics: a few versions on the way to any size.
 GROWTH = 1.25
 # Below this share of encoded candidates the latent space serves all of them alike.
 ENOUGH_ENCODED = 0.5
@@ -28,10 +30,11 @@ ENOUGH_ENCODED = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSize:
-    """Candidates of a pool, and those of them whose every text has a vector."""
+    """Candidates of a pool, those of them whose every text has a vector, and published demands."""
 
     candidates: int
     encoded: int
+    queries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,7 @@ async def newest_with_content(session: AsyncSession, pool: Pool) -> StoredModel 
 def _newest(pool: Pool) -> Select[StoredModel]:
     return (
         select(StoredModel)
-        .where(StoredModel.pool == pool)
+        .where(StoredModel.pool == pool, StoredModel.format == IndexModel.FORMAT)
         .order_by(StoredModel.created_at.desc(), StoredModel.id.desc())
         .limit(1)
     )
@@ -72,6 +75,8 @@ def is_outgrown(stored: StoredModel | None, size: PoolSize, encoder: Encoder | N
     if size.candidates == 0:
         return False
     if stored is None or size.candidates > GROWTH * stored.candidates:
+        return True
+    if size.queries + PRIOR_QUERIES > GROWTH * (stored.queries + PRIOR_QUERIES):
         return True
     if encoder is not None and size.encoded > GROWTH * stored.encoded:
         return True
@@ -103,10 +108,13 @@ async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Fit
     if not candidates:
         return None
     known = await known_vectors(session, encoder.name if encoder else LATENT, candidates)
+    queries = await pools.query_texts(session)
     size = PoolSize(
-        candidates=len(candidates), encoded=sum(is_encoded(c, known) for c in candidates)
+        candidates=len(candidates),
+        encoded=sum(is_encoded(c, known) for c in candidates),
+        queries=len(queries),
     )
-    model = await _fit_model(session, candidates, size, encoder, known)
+    model = await _fit_model(session, candidates, queries, size, encoder, known)
     stored = await _store(session, pool, model, size)
     index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
     return Fitted(version_id=stored.id, index=index, position=position)
@@ -121,6 +129,8 @@ async def _store(
         encoder=model.encoder,
         candidates=size.candidates,
         encoded=size.encoded,
+        queries=size.queries,
+        format=IndexModel.FORMAT,
         content=await to_thread.run_sync(model.to_bytes),
     )
     session.add(stored)
@@ -131,11 +141,11 @@ async def _store(
 async def _fit_model(
     session: AsyncSession,
     candidates: list[Candidate],
+    queries: list[str],
     size: PoolSize,
     encoder: Encoder | None,
     known: dict[str, vectors.Vector],
 ) -> IndexModel:
-    queries = await pools.query_texts(session)
     if encoder is None or space_of(size, encoder) == LATENT:
         return await to_thread.run_sync(lambda: fit_model(candidates, query_texts=queries))
     texts = queries or [candidates[0].documents[0].text]
@@ -146,6 +156,7 @@ async def _fit_model(
             candidates,
             encoder_name=encoder.name,
             vectors=known,
+            query_texts=queries,
             query_vectors=known_queries,
         )
     )
@@ -163,3 +174,9 @@ async def known_vectors(
 
 def is_encoded(candidate: Candidate, known: dict[str, vectors.Vector]) -> bool:
     return all(text_key(text) in known for text in MatchIndex.texts_to_encode(candidate))
+
+
+def rebuild_asked_for(rows: Sequence[ChangeRow], version_id: UUID | None) -> int:
+    """The last transaction among the changes that asks to make this index anew, 0 if none does."""
+    asked = (r for r in rows if r.kind == REBUILT and r.subject_id == version_id)
+    return max((row.transaction_id for row in asked), default=0)

@@ -327,7 +327,7 @@ class LiveIndex:
         if any(row.kind == fitting.FITTED for row in rows):
             newest = await fitting.newest_id(session, self.pool)
             standing = replace(standing, is_superseded=newest != standing.version_id)
-        asked = _rebuild_asked_for(rows, standing.version_id)
+        asked = fitting.rebuild_asked_for(rows, standing.version_id)
         return replace(standing, asked=max(asked, standing.asked))
 
     async def _read_changes(
@@ -344,9 +344,3 @@ class LiveIndex:
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
         known = await fitting.known_vectors(session, index.model.encoder, found)
         return await to_thread.run_sync(index.updated, found, gone, known)
-
-
-def _rebuild_asked_for(rows: Sequence[ChangeRow], version_id: UUID | None) -> int:
-    """The last transaction among the changes that asks to make this index anew, 0 if none does."""
-    asked = (r for r in rows if r.kind == fitting.REBUILT and r.subject_id == version_id)
-    return max((row.transaction_id for row in asked), default=0)

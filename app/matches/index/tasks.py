@@ -193,6 +193,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
     """The pools whose statistics were learned on another pool than there is now."""
     async with work.sessions.begin() as session:
         found = []
+        queries = await repository.member_count(session, Pool.DEMANDS)
         for pool in Pool:
             candidates = await repository.member_count(session, pool)
             stored = await fitting.newest(session, pool)
@@ -200,7 +201,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             encoded = candidates if pool in work.settled else known
             if work.asks_for_consent(pool):
                 encoded = min(encoded, await repository.encodable_count(session))
-            size = PoolSize(candidates=candidates, encoded=encoded)
+            size = PoolSize(candidates=candidates, encoded=encoded, queries=queries)
             if fitting.is_outgrown(stored, size, work.encoder):
                 found.append(pool)
         return found

@@ -101,6 +101,26 @@ async def run_jobs(work: MatchingWork) -> None:
     )
 
 
+async def test_new_demands_bring_new_statistics(
+    people: People, session: AsyncSession, work: MatchingWork
+) -> None:
+    """What many demands say is damped, which one demand alone cannot tell."""
+    await scenes.pool(session)
+    organization = await people.organization()
+    demand = await scenes.demand(session, organization)
+    await run_jobs(work)
+    for number in range(4):
+        await scenes.demand(session, organization, title=f"热黄变控制{number}")
+    await run_jobs(work)
+    newest = (
+        select(StoredModel).where(StoredModel.pool == "experts").order_by(StoredModel.id.desc())
+    )
+    stored = (await session.scalars(newest)).all()
+    assert [model.queries for model in stored] == [5, 1]
+    staff = await people.coordinator()
+    assert (await scenes.match(staff, demand.id))["index_version"] == stored[0].model_version
+
+
 async def pending_of(staff: AsyncClient) -> dict[str, int]:
     return {item["pool"]: item["pending"] for item in (await staff.get("/match-indexes")).json()}
 

@@ -25,7 +25,7 @@ from app.matches.models import Pool, StoredModel
 from app.postgres.cluster import SUPERUSER
 from app.scopes import Scope, within
 from app.settings import Settings
-from matching import MatchIndex
+from matching import IndexModel, MatchIndex
 from matching.columns import flatten
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
@@ -213,6 +213,31 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     assert len(saved(own)) == 1
     ids = (await session.scalars(select(StoredModel.id))).all()
     assert len(ids) == 2
+
+
+async def test_statistics_of_another_release_are_passed_over(
+    people: People, session: AsyncSession, app: FastAPI, service_database: URL
+) -> None:
+    """Each release reads its own, so that two of them can serve while one replaces the other."""
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    before = await scenes.match(staff, demand.id)
+    session.add(
+        StoredModel(
+            pool=Pool.EXPERTS,
+            model_version="0" * 16,
+            encoder="lsa",
+            candidates=4,
+            encoded=0,
+            format=IndexModel.FORMAT + 1,
+            content=b"of tomorrow",
+        )
+    )
+    await session.commit()
+    async with restarted(app, service_database):
+        after = await scenes.match(staff, demand.id)
+    assert after["index_version"] == before["index_version"]
 
 
 async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
