@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Select,
+    String,
     Uuid,
     column,
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
@@ -22,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
+from app.accounts import access
 from app.accounts.models import (
     Account,
     ApiKey,
@@ -93,6 +96,14 @@ async def find(
     return await queries.find(session, Account, account_id, is_for_update=is_for_update)
 
 
+async def regions_of(
+    session: AsyncSession, account_id: UUID, region_code: str | None
+) -> frozenset[str]:
+    """All regions that the account reaches, if this is its own."""
+    regions = access.regions_of(literal(account_id), literal(region_code, String))
+    return frozenset(await session.scalar(select(regions)) or ())
+
+
 async def lock(session: AsyncSession, account_id: UUID) -> None:
     """Let whoever else counts or ends what the account has wait for this transaction's end.
 
@@ -108,9 +119,9 @@ async def find_by_email(session: AsyncSession, email: str) -> Account | None:
         return await session.scalar(select(Account).where(Account.email == email.lower()))
 
 
-def listed(query: AccountQuery, readable: ColumnElement[bool]) -> Select[Account]:
-    """Readable accounts that meet the filters."""
-    statement = select(Account).where(readable)
+def listed(query: AccountQuery, managed: ColumnElement[bool]) -> Select[Account]:
+    """Managed accounts that meet the filters."""
+    statement = select(Account).where(managed)
     statement = statement.where(*queries.equals(Account, query, ("role", "is_active")))
     if query.region_code is not None:
         statement = statement.where(in_region(Account.region_code, query.region_code))

@@ -15,6 +15,7 @@ from app.experts.access import (
     enters_own,
     may_change_identity,
     may_link_to,
+    may_place,
     may_read,
     may_read_in_full,
     may_supervise,
@@ -228,7 +229,11 @@ async def link_account(
     if expert.account_id is not None:
         raise Conflict(Text("该档案已关联账号", "This profile belongs to an account already"))
     account = await account_repository.find(session, account_id)
-    if account is None or not may_link_to(actor, account):
+    if account is None or not may_link_to(
+        actor,
+        account,
+        await account_repository.regions_of(session, account.id, account.region_code),
+    ):
         raise invalid_field(
             "/account_id", "not_an_expert", "应为专家账号", "Not an expert's account"
         )
@@ -242,8 +247,16 @@ async def apply(
     session: AsyncSession, actor: Actor, expert: Expert, values: Mapping[str, Any]
 ) -> None:
     """Set fields; see `organizations.with_lent_name`."""
+    require_placeable(actor, expert, values)
     for name, value in (await organizations.with_lent_name(session, actor, values)).items():
         setattr(expert, name, value)
+
+
+def require_placeable(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -> None:
+    """Raises Invalid for a first region that would give the expert's account to the actor."""
+    if wanted.get("region_code") is not None and not may_place(actor, expert):
+        message = ("请由本人或管理员填写地区", "The expert or an administrator gives the region")
+        raise invalid_field("/region_code", "locked", *message)
 
 
 def index_text(expert: Expert) -> None:
