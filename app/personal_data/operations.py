@@ -1,5 +1,6 @@
 """What is held on a person, all of it, for that person."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,11 +10,15 @@ from app.changes import operations as changes
 from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
+from app.matches import presentation
+from app.matches.models import Match
 from app.organizations.actors import Actor
 from app.personal_data import repository
 from app.personal_data.holdings import HOLDINGS, Person
 from app.personal_data.schemas import PersonalData, Section
 from app.scopes import Scope, borrowed
+
+Rows = list[dict[str, Any]]
 
 
 async def export_own(session: AsyncSession, account: Account) -> PersonalData:
@@ -36,6 +41,14 @@ async def _export(session: AsyncSession, person: Person) -> PersonalData:
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
             rows, is_cut = await repository.rows_about(session, holding, person)
+            if holding.table is Match:
+                rows = await _in_public_words(session, rows)
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)
+
+
+async def _in_public_words(session: AsyncSession, matches: Rows) -> Rows:
+    """Why they ranked as they did, without words of what an enterprise keeps to itself."""
+    demands = await repository.demands_of_runs(session, {row["run_id"] for row in matches})
+    return [presentation.in_public_words(row, demands[row["run_id"]]) for row in matches]

@@ -1,6 +1,6 @@
 """Every SELECT on what is held on a person, and the statements that forget it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -105,6 +105,12 @@ async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) ->
     """The organizations' demands, locked."""
     statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
+
+
+async def demands_of_runs(session: AsyncSession, run_ids: Collection[UUID]) -> dict[UUID, Demand]:
+    """What each of the match runs was for."""
+    statement = select(MatchRun.id, Demand).join(MatchRun.demand).where(MatchRun.id.in_(run_ids))
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def removed_experts(
