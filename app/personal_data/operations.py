@@ -1,4 +1,4 @@
-"""What is held on a person, all of it, for that person."""
+"""What is held on a person: all of it for that person, for others what they may see."""
 
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from app.changes import operations as changes
 from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
+from app.experts.access import is_own
 from app.matches import presentation
 from app.matches.models import Match
 from app.organizations.actors import Actor
@@ -26,22 +27,26 @@ async def export_own(session: AsyncSession, account: Account) -> PersonalData:
     expert = await expert_repository.find_of_account(session, account.id)
     await changes.append(session, "account.exported", account.id, actor_id=account.id)
     person = Person(account_id=account.id, expert_id=expert.id if expert else None)
-    return await _export(session, person)
+    return await _export(session, person, None)
 
 
 async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> PersonalData:
-    """A profile, for staff of the region whom its expert has asked."""
+    """A profile, for its expert, or for staff of the region whom the expert has asked.
+
+    Staff get what they may see without it: of verdicts, those on demands that they carry.
+    """
     expert = await experts.get_in_full(session, actor, expert_id)
     await changes.append(session, "expert.exported", expert.id, actor_id=actor.account_id)
-    return await _export(session, Person(account_id=None, expert_id=expert.id))
+    reader = None if is_own(actor, expert) else actor
+    return await _export(session, Person(account_id=None, expert_id=expert.id), reader)
 
 
-async def _export(session: AsyncSession, person: Person) -> PersonalData:
+async def _export(session: AsyncSession, person: Person, reader: Actor | None) -> PersonalData:
     sections = []
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
-            rows, is_cut = await repository.rows_about(session, holding, person)
-            if holding.table is Match:
+            rows, is_cut = await repository.rows_about(session, holding, person, reader)
+            if holding.table is Match and reader is None:
                 rows = await _in_public_words(session, rows)
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
