@@ -113,6 +113,12 @@ async def lock(session: AsyncSession, account_id: UUID) -> None:
     await session.execute(account.with_for_update(key_share=True))
 
 
+async def stays_open(session: AsyncSession, account_id: UUID) -> bool:
+    """Whether the account is open, and whoever shuts or erases it waits for this transaction."""
+    is_active = select(Account.is_active).where(Account.id == account_id)
+    return bool(await session.scalar(is_active.with_for_update(read=True)))
+
+
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
     """The account, whoever asks."""
     async with borrowed(session, Scope.LOOKUP, email.lower()):

@@ -33,7 +33,15 @@ from app.experts.schemas import (
     Removal,
 )
 from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS, settle
-from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.interface.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotSignedIn,
+    WrongState,
+    invalid_field,
+)
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
@@ -68,7 +76,9 @@ def show_summary(actor: Actor, expert: Expert) -> ExpertSummary:
 async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Expert:
     """A draft: by an expert for themself, by an organization for its people, or by staff."""
     expert = Expert(state=ExpertState.DRAFT, evidence=[])
-    if enters_own(actor):
+    if enters_own(actor) and actor.account_id is not None:
+        if not await account_repository.stays_open(session, actor.account_id):
+            raise NotSignedIn()  # erased or shut since the door
         await _require_no_profile(session, actor.account_id)
         expert.account_id = actor.account_id
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
@@ -237,6 +247,8 @@ async def link_account(
         raise invalid_field(
             "/account_id", "not_an_expert", "应为专家账号", "Not an expert's account"
         )
+    if not await account_repository.stays_open(session, account_id):
+        raise Conflict(Text("该账号已停用", "This account is closed"))
     await _require_no_profile(session, account_id)
     expert.account_id = account_id
     await changes.append(session, "expert.linked", expert.id, actor_id=actor.account_id)
@@ -273,6 +285,6 @@ def index_text(expert: Expert) -> None:
     expert.search = search_vector(texts, names=[expert.name])
 
 
-async def _require_no_profile(session: AsyncSession, account_id: UUID | None) -> None:
-    if account_id and await repository.find_of_account(session, account_id):
+async def _require_no_profile(session: AsyncSession, account_id: UUID) -> None:
+    if await repository.find_of_account(session, account_id):
         raise Conflict(Text("该账号已有专家档案", "This account has a profile already"))
