@@ -255,6 +255,14 @@ async def link_account(
     return expert
 
 
+async def unlink_account(session: AsyncSession, account_id: UUID, actor_id: UUID | None) -> None:
+    """Let the profile of an account that is no more be nobody's again."""
+    expert = await repository.find_of_account(session, account_id)
+    if expert is not None:
+        expert.account_id = None
+        await changes.append(session, "expert.unlinked", expert.id, actor_id=actor_id)
+
+
 async def apply(
     session: AsyncSession, actor: Actor, expert: Expert, values: Mapping[str, Any]
 ) -> None:

@@ -98,6 +98,7 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     await end_sign_ins(session, account)
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
     await memberships.revoke_all(session, account.id, actor_id)
+    await experts.unlink_account(session, account.id, actor_id)
     await repository.forget_about_account(session, account.id)
 
 
