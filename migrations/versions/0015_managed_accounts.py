@@ -6,6 +6,8 @@ region, those of the organizations that it acts for, and that of its profile.
 
 from alembic import op
 
+from migrations.online import create_index, drop_index
+
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
@@ -14,7 +16,8 @@ depends_on = None
 # The caller may not see all of an account's regions, and may not overlook one: what they hold is
 # read for the service.
 FUNCTIONS = """
-CREATE FUNCTION account_regions(wanted uuid, own text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION account_regions(wanted uuid, own text) RETURNS text[]
+LANGUAGE plpgsql STABLE COST 1000 AS $$
 DECLARE
     before text := current_setting('shuangku.scope', true);
     found text[];
@@ -48,6 +51,7 @@ ALL_IN_REGION = "all_within(account_regions(id, region_code), (SELECT staff_pref
 
 
 def upgrade() -> None:
+    create_index("ix_accounts_created_at_id", "accounts", ["created_at", "id"])
     op.execute(FUNCTIONS)
     # What is cheap to see comes first.
     _let_manage(f"{IN_REGION} AND {ALL_IN_REGION}")
@@ -57,6 +61,7 @@ def downgrade() -> None:
     _let_manage(IN_REGION)
     op.execute("DROP FUNCTION all_within")
     op.execute("DROP FUNCTION account_regions")
+    drop_index("ix_accounts_created_at_id")
 
 
 def _let_manage(theirs: str) -> None:
