@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import repository
+from app.accounts import api_keys, repository
 from app.accounts.access import Manager, allowed_actions, managed, may_manage
 from app.accounts.models import Account
 from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, AccountUpdate, MeUpdate
@@ -81,7 +81,7 @@ async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[Acco
 async def update(
     session: AsyncSession, actor: Account, account_id: UUID, data: AccountUpdate
 ) -> Account:
-    """Change name, region or activity; deactivating ends every sign-in of the account."""
+    """Change name, region or activity; deactivating ends all its sign-ins and keys."""
     account = await get_managed(session, actor, account_id)
     if account.id == actor.id and data.is_active is False:
         raise Conflict(Text("不能停用自己的账号", "Not your own account"))
@@ -95,6 +95,7 @@ async def update(
         setattr(account, name, value)
     if not account.is_active:
         await end_sign_ins(session, account)
+        await api_keys.revoke_all(session, account.id, actor.id)
     await changes.append(session, "account.updated", account.id, actor_id=actor.id)
     return account
 

@@ -1,5 +1,6 @@
 """Every SELECT on accounts and on what lets people into them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -119,6 +120,11 @@ async def stays_open(session: AsyncSession, account_id: UUID) -> bool:
     return bool(await session.scalar(is_active.with_for_update(read=True)))
 
 
+async def hold(session: AsyncSession, account: Account) -> None:
+    """Read the account anew; whoever shuts it or sets its password waits for this transaction."""
+    await session.refresh(account, with_for_update={"read": True})
+
+
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
     """The account, whoever asks."""
     async with borrowed(session, Scope.LOOKUP, email.lower()):
@@ -196,6 +202,18 @@ async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
         .values(revoked_at=now())
         .execution_options(synchronize_session=False)
     )
+
+
+async def revoke_api_keys(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """End all keys of the account; tells which were living."""
+    statement = (
+        update(ApiKey)
+        .where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=now())
+        .returning(ApiKey.id)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def find_api_key(session: AsyncSession, secret_hash: bytes) -> ApiKey | None:

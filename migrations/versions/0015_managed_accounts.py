@@ -59,6 +59,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _let_manage(IN_REGION)
+    _allow(
+        "api_keys",
+        reading=f"account_id = {ME} OR {LOOKUP} AND {KEY} = encode(secret_hash, 'hex')",
+        inserting=f"account_id = {ME}",
+        updating=f"account_id = {ME}",
+    )
     op.execute("DROP FUNCTION all_within")
     op.execute("DROP FUNCTION account_regions")
     drop_index("ix_accounts_created_at_id")
@@ -86,6 +92,13 @@ def _let_manage(theirs: str) -> None:
         updating=f"""
             {managed} OR id = {ME} AND role = (SELECT scope_role())
             AND region_code IS NOT DISTINCT FROM (SELECT scope_region())""",
+    )
+    # Whoever shuts an account ends its keys.
+    _allow(
+        "api_keys",
+        reading=f"{of_own_or_managed} OR {LOOKUP} AND {KEY} = encode(secret_hash, 'hex')",
+        inserting=f"account_id = {ME}",
+        updating=of_own_or_managed,
     )
     _allow(
         "refresh_tokens",

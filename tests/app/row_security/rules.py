@@ -64,7 +64,7 @@ class Application:
         self.world, self.account, self.actor = world, account, actor
         self.rules: dict[type[Base], Rules] = {
             Account: self._rules(self._meets, self._manages, self._is_self_or_managed),
-            ApiKey: self._rules(self._is_own, self._is_own, self._is_own),
+            ApiKey: self._rules(self._of_account, self._is_own, self._of_account),
             RefreshToken: self._rules(self._of_account, self._is_own, self._of_account),
             PasswordReset: self._rules(self._of_account, self._of_managed, self._of_account),
             Identity: self._rules(self._is_own, self._is_own, never, self._is_own),
