@@ -71,9 +71,13 @@ def may_link_to(actor: Actor, account: Account, regions: Collection[str]) -> boo
 
 
 def may_place(actor: Actor, expert: Expert) -> bool:
-    """Give a profile a region; the first one of somebody's own says who manages their account."""
-    is_first = expert.region_code is None and expert.account_id is not None
-    return not is_first or is_own(actor, expert) or actor.role is Role.ADMINISTRATOR
+    """Change the region of a profile: that of somebody's own says who manages their account.
+
+    So its organization may not, nor staff who would only come to manage the account thereby.
+    """
+    is_nobodys = expert.account_id is None
+    is_theirs = expert.region_code is not None and actor.manages_region(expert.region_code)
+    return is_nobodys or is_theirs or is_own(actor, expert) or actor.role is Role.ADMINISTRATOR
 
 
 def may_change_identity(actor: Actor, expert: Expert) -> bool:

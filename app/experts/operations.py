@@ -273,9 +273,10 @@ async def apply(
 
 
 def require_placeable(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -> None:
-    """Raises Invalid for a first region that would give the expert's account to the actor."""
-    if wanted.get("region_code") is not None and not may_place(actor, expert):
-        message = ("请由本人或管理员填写地区", "The expert or an administrator gives the region")
+    """Raises Invalid for a region that is not the actor's to give."""
+    is_changed = wanted.get("region_code", expert.region_code) != expert.region_code
+    if is_changed and not may_place(actor, expert):
+        message = ("请由本人或其地区的工作人员修改", "For the expert or the staff of their region")
         raise invalid_field("/region_code", "locked", *message)
 
 

@@ -132,6 +132,14 @@ async def test_nobody_draws_an_account_into_their_region(
     assert moved.json()["errors"][0]["code"] == "locked", moved.text
     assert await managing(people, session, account) == NOBODY
 
+    employer = await people.enterprise(nowhere)
+    profile.organization_id = nowhere.id
+    await session.commit()
+    moved = await employer.patch(path_of(profile), json={"region_code": YIWU})
+    assert moved.json()["errors"][0]["code"] == "locked", moved.text
+    same = {"region_code": None, "title": "教授"}
+    assert (await employer.patch(path_of(profile), json=same)).status_code == 200
+
     own = await people.client(account)
     assert (await own.patch(path_of(profile), json={"region_code": YIWU})).status_code == 200
     assert await managing(people, session, account) == ABOVE_YIWU
