@@ -1,5 +1,7 @@
 """Jurisdictions: the code of a region covers all codes that begin with its significant pairs."""
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, exists, func, true
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -38,6 +40,11 @@ def covers(jurisdiction: str | None, region_code: str | None) -> bool:
     return region_code.startswith(prefix(jurisdiction))
 
 
+def covers_all(jurisdiction: str | None, region_codes: Collection[str]) -> bool:
+    """Whether a jurisdiction includes every one of the regions, of which there has to be one."""
+    return bool(region_codes) and all(covers(jurisdiction, code) for code in region_codes)
+
+
 def in_region(column: ColumnElement[str | None] | RegionColumn, region_code: str) -> Condition:
     """Rows whose region lies in `region_code`."""
     return column.startswith(prefix(region_code), autoescape=True)
@@ -58,3 +65,8 @@ def in_jurisdiction(
     if jurisdiction is None:
         return true()
     return column.is_(None) | in_region(column, jurisdiction)
+
+
+def all_in_jurisdiction(codes: ColumnElement[list[str]], jurisdiction: str | None) -> Condition:
+    """The same rule as `covers_all`, in SQL."""
+    return func.all_within(codes, "" if jurisdiction is None else prefix(jurisdiction))

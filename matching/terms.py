@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from math import inf, log
 
@@ -66,6 +66,22 @@ def shared_terms(wording: Wording, text: str) -> dict[str, float]:
         if weight is not None and weight >= wording.common:
             found[shown[match.start() : match.end()]] = weight
     return found
+
+
+def terms_in(terms: Iterable[str], text: str) -> list[str]:
+    """Return those of the terms that stand in another text, too, in their order.
+
+    >>> terms_in(["黄变", "Dyeing", "ion"], "锦纶袜黄变, dyeing by region")
+    ['黄变', 'Dyeing']
+    """
+    lower = fold(text).lower()
+    words = {word_key(match.group()) for match in WORD.finditer(lower)}
+    return [term for term in terms if _stands_in(fold(term).lower(), lower, words)]
+
+
+def _stands_in(term: str, text: str, words: Set[int]) -> bool:
+    """A Latin word is a whole one; a run of Chinese stands anywhere."""
+    return word_key(term) in words if WORD.fullmatch(term) else term in text
 
 
 def heaviest(terms: Mapping[str, float], count: int) -> tuple[str, ...]:

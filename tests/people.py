@@ -19,6 +19,12 @@ from app.organizations.models import (
 from app.search import search_vector
 from tests.audit_trail import AuditTrail
 
+# Of every account that `People` makes; the hash is made once for all.
+PASSWORD = "correct-horse-42"
+PASSWORD_HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=4$cWPSAtIz+2PulO0e38QRdg"
+    "$cOyIRhr5OY4Ln9vIbZTpeUeYLpGOAJaXgyEQeSBJ6nE"
+)
 YIWU, JINHUA, ZHEJIANG, GUANGZHOU = "330782", "330700", "330000", "440100"
 
 
@@ -28,10 +34,18 @@ async def overwriting(request: Request) -> None:
         request.headers.setdefault("If-Match", "*")
 
 
+async def new_key(client: AsyncClient, **fields: object) -> dict[str, str]:
+    """An API key of the client's account, which `People` has made."""
+    answer = await client.post("/api-keys", json={"name": "接口", "password": PASSWORD, **fields})
+    assert answer.status_code == 201, answer.text
+    key: dict[str, str] = answer.json()
+    return key
+
+
 class People:
     """Makes accounts straight in the database and clients that carry their tokens.
 
-    Passwords are not hashed here: the tests of signing in make their own accounts.
+    Passwords are not hashed here: all have the same.
     """
 
     def __init__(self, app: FastAPI, session: AsyncSession) -> None:
@@ -59,7 +73,7 @@ class People:
             display_name=f"{role} {self._count}",
             role=role,
             region_code=region_code,
-            password_hash="-",
+            password_hash=PASSWORD_HASH,
             is_active=True,
         )
         self._session.add(account)

@@ -9,14 +9,20 @@ from app.accounts.dependencies import API_KEY_PREFIX
 from app.accounts.models import Account, ApiKey
 from app.accounts.schemas import ApiKeyBody, ApiKeyCreate, ApiKeyQuery, NewApiKey
 from app.accounts.secrets import digest, new_secret
+from app.accounts.sign_in import require_password
 from app.changes import operations as changes
 from app.clock import now
-from app.interface.errors import NotFound, invalid_field
+from app.interface.errors import NotFound, NotSignedIn, invalid_field
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
 
 
 async def create(session: AsyncSession, account: Account, data: ApiKeyCreate) -> NewApiKey:
+    """A new key; the password is asked for, since a key outlives the sign-in it was made in."""
+    await repository.hold(session, account)
+    if not account.is_active:
+        raise NotSignedIn()
+    await require_password(account, data.password)
     if data.expires_at is not None and data.expires_at <= now():
         raise invalid_field("/expires_at", "in_the_past", "应在将来", "Should be in the future")
     secret = new_secret(API_KEY_PREFIX)
@@ -51,3 +57,12 @@ async def revoke(session: AsyncSession, account: Account, key_id: UUID) -> None:
     if key.revoked_at is None:
         key.revoked_at = now()
         await changes.append(session, "api_key.revoked", key.id, actor_id=account.id)
+
+
+async def revoke_all(session: AsyncSession, account_id: UUID, actor_id: UUID) -> None:
+    """End every key of the account: a thief may have made one, whoever was shut out holds theirs.
+
+    A new password that its owner sets with the old one leaves the keys of their systems alone.
+    """
+    for key_id in await repository.revoke_api_keys(session, account_id):
+        await changes.append(session, "api_key.revoked", key_id, actor_id=actor_id)

@@ -148,7 +148,7 @@ async def request_password_reset(session: SessionDep, data: PasswordResetRequest
 @unkept
 @limited(RateClass.PASSWORD_RESET)
 async def reset_password(session: SessionDep, data: PasswordResetUse) -> None:
-    """重置密码 · Set a new password with a one-time code from the staff."""
+    """重置密码 · Set a new password with a one-time code from the staff; API keys end, too."""
     await password_reset.use(session, data)
 
 
@@ -290,7 +290,7 @@ async def read_account(session: SessionDep, account: StaffAccount, account_id: U
 async def update_account(
     session: SessionDep, account: SignedInStaffAccount, account_id: UUID, data: AccountUpdate
 ) -> AccountBody:
-    """修改账号 · Change name, region or activity; deactivating ends every sign-in."""
+    """修改账号 · Change name, region or activity; deactivating ends every sign-in and key."""
     changed = await operations.update(session, account, account_id, data)
     return operations.show(account, changed)
 
@@ -321,10 +321,11 @@ async def reset_second_factor(
 
 @router.post("/api-keys", status_code=status.HTTP_201_CREATED)
 @unkept
+@limited(RateClass.SIGN_IN, email_of=lambda values: values["account"].email)
 async def create_api_key(
     session: SessionDep, account: SignedInAccount, data: ApiKeyCreate
 ) -> NewApiKey:
-    """建立 API 密钥 · A key that acts for the caller; the key itself is shown this once."""
+    """建立 API 密钥 · A key that acts for the caller, with their password; shown this once."""
     return await api_keys.create(session, account, data)
 
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import repository
-from app.accounts.access import allowed_actions, may_manage, readable
+from app.accounts import api_keys, repository
+from app.accounts.access import Manager, allowed_actions, managed, may_manage
 from app.accounts.models import Account
 from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, AccountUpdate, MeUpdate
 from app.accounts.secrets import hash_password
@@ -36,7 +36,8 @@ async def create(session: AsyncSession, actor: Account | None, data: AccountCrea
         password_hash=await hash_password(data.password.get_secret_value()),
         is_active=True,
     )
-    if actor is not None and not may_manage(actor, account):
+    own_regions = {data.region_code} if data.region_code else set()
+    if actor is not None and not may_manage(actor, account, own_regions):
         raise Forbidden(Text("不能建立该角色或地区的账号", "Not for this role or region"))
     session.add(account)
     await changes.append(
@@ -48,21 +49,29 @@ async def create(session: AsyncSession, actor: Account | None, data: AccountCrea
 async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Account:
     """The account, if the actor manages it."""
     account = await repository.find(session, account_id)
-    if account is None or not may_manage(actor, account):
+    if account is None or not await manages(session, actor, account):
         raise NotFound()
     return account
 
 
 async def get_managed(session: AsyncSession, actor: Account, account_id: UUID) -> Account:
     """The account, locked: whoever may read it may also touch it."""
-    rule = partial(may_manage, actor)
     account = await repository.find(session, account_id, is_for_update=True)
+    region_code = account.region_code if account else None
+    regions = await repository.regions_of(session, account_id, region_code)
+    rule = partial(may_manage, actor, regions=regions)
     return admitted(session, account, may_read=rule, may_touch=rule)
+
+
+async def manages(session: AsyncSession, actor: Manager, account: Account) -> bool:
+    """See `may_manage`."""
+    regions = await repository.regions_of(session, account.id, account.region_code)
+    return may_manage(actor, account, regions)
 
 
 async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[AccountBody]:
     return await pages.read(
-        repository.listed(query, readable(actor)),
+        repository.listed(query, managed(actor)),
         query=query,
         columns=SORTS,
         show=lambda account: show(actor, account),
@@ -72,16 +81,21 @@ async def search(pages: Pages, actor: Account, query: AccountQuery) -> Page[Acco
 async def update(
     session: AsyncSession, actor: Account, account_id: UUID, data: AccountUpdate
 ) -> Account:
-    """Change name, region or activity; deactivating ends every sign-in of the account."""
+    """Change name, region or activity; deactivating ends all its sign-ins and keys."""
     account = await get_managed(session, actor, account_id)
     if account.id == actor.id and data.is_active is False:
         raise Conflict(Text("不能停用自己的账号", "Not your own account"))
-    for name, value in data.changes().items():
-        setattr(account, name, value)
-    if not may_manage(actor, account):
+    wanted = data.changes()
+    region_code = wanted.get("region_code", account.region_code)
+    if not may_manage(
+        actor, account, await repository.regions_of(session, account.id, region_code)
+    ):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+    for name, value in wanted.items():
+        setattr(account, name, value)
     if not account.is_active:
         await end_sign_ins(session, account)
+        await api_keys.revoke_all(session, account.id, actor.id)
     await changes.append(session, "account.updated", account.id, actor_id=actor.id)
     return account
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import repository
+from app.accounts import api_keys, repository
 from app.accounts.models import Account, PasswordReset
 from app.accounts.schemas import PasswordResetCode, PasswordResetUse
 from app.accounts.secrets import digest, new_secret
@@ -48,7 +48,7 @@ async def issue(
 
 
 async def use(session: AsyncSession, data: PasswordResetUse) -> None:
-    """Set the new password; every sign-in and code of the account ends."""
+    """Set the new password; every sign-in, code and key of the account ends."""
     await repository.enter_by_secret(session, digest(data.code))
     reset = await repository.find_password_reset(session, digest(data.code))
     if (
@@ -61,3 +61,4 @@ async def use(session: AsyncSession, data: PasswordResetUse) -> None:
     await set_password(
         session, reset.account, data.new_password.get_secret_value(), reset.account_id
     )
+    await api_keys.revoke_all(session, reset.account_id, reset.account_id)

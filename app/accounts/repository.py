@@ -1,5 +1,6 @@
 """Every SELECT on accounts and on what lets people into them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,11 +8,13 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Select,
+    String,
     Uuid,
     column,
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
@@ -22,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
+from app.accounts import access
 from app.accounts.models import (
     Account,
     ApiKey,
@@ -93,6 +97,14 @@ async def find(
     return await queries.find(session, Account, account_id, is_for_update=is_for_update)
 
 
+async def regions_of(
+    session: AsyncSession, account_id: UUID, region_code: str | None
+) -> frozenset[str]:
+    """All regions that the account reaches, if this is its own."""
+    regions = access.regions_of(literal(account_id), literal(region_code, String))
+    return frozenset(await session.scalar(select(regions)) or ())
+
+
 async def lock(session: AsyncSession, account_id: UUID) -> None:
     """Let whoever else counts or ends what the account has wait for this transaction's end.
 
@@ -102,15 +114,26 @@ async def lock(session: AsyncSession, account_id: UUID) -> None:
     await session.execute(account.with_for_update(key_share=True))
 
 
+async def stays_open(session: AsyncSession, account_id: UUID) -> bool:
+    """Whether the account is open, and whoever shuts or erases it waits for this transaction."""
+    is_active = select(Account.is_active).where(Account.id == account_id)
+    return bool(await session.scalar(is_active.with_for_update(read=True)))
+
+
+async def hold(session: AsyncSession, account: Account) -> None:
+    """Read the account anew; whoever shuts it or sets its password waits for this transaction."""
+    await session.refresh(account, with_for_update={"read": True})
+
+
 async def find_by_email(session: AsyncSession, email: str) -> Account | None:
     """The account, whoever asks."""
     async with borrowed(session, Scope.LOOKUP, email.lower()):
         return await session.scalar(select(Account).where(Account.email == email.lower()))
 
 
-def listed(query: AccountQuery, readable: ColumnElement[bool]) -> Select[Account]:
-    """Readable accounts that meet the filters."""
-    statement = select(Account).where(readable)
+def listed(query: AccountQuery, managed: ColumnElement[bool]) -> Select[Account]:
+    """Managed accounts that meet the filters."""
+    statement = select(Account).where(managed)
     statement = statement.where(*queries.equals(Account, query, ("role", "is_active")))
     if query.region_code is not None:
         statement = statement.where(in_region(Account.region_code, query.region_code))
@@ -179,6 +202,18 @@ async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
         .values(revoked_at=now())
         .execution_options(synchronize_session=False)
     )
+
+
+async def revoke_api_keys(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """End all keys of the account; tells which were living."""
+    statement = (
+        update(ApiKey)
+        .where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=now())
+        .returning(ApiKey.id)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def find_api_key(session: AsyncSession, secret_hash: bytes) -> ApiKey | None:

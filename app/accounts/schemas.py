@@ -273,6 +273,7 @@ class AccountQuery(PageQuery):
 
 class ApiKeyCreate(Body):
     name: Annotated[ShortText, Field(examples=["统计系统"])]
+    password: OwnPassword = None
     is_read_only: Flag = False
     expires_at: Annotated[Moment | None, Field(examples=["2030-01-01T00:00:00Z"])] = None
 

@@ -6,10 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, cast, func, literal, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.access import managed_role
+from app.accounts.access import managed, regions_of
 from app.accounts.models import Account, PasswordReset
 from app.achievements.models import Achievement, AchievementState
 from app.console.schemas import JobQuery, Level, QueueQuery, TaskKind
@@ -122,9 +133,14 @@ def _password_resets(actor: Actor, level: Level) -> Select[Any]:
         )
         .select_from(r)
         .join(a, r.account_id == a.id)
-        .where(r.code_hash.is_(None), r.used_at.is_(None), _reaches(a.region_code, actor, level))
+        .where(r.code_hash.is_(None), r.used_at.is_(None), managed(actor))
     )
-    return statement.where(managed_role(actor.role))
+    if level == "all":
+        return statement
+    # What has no region waits for the administrators, who are the country's level.
+    own, regions = actor.jurisdiction or COUNTRY, regions_of(a.id, a.region_code)
+    is_own = regions.contains([own]) | (regions == [] if own == COUNTRY else false())
+    return statement.where(is_own)
 
 
 def _experts(actor: Actor, level: Level) -> Select[Any]:

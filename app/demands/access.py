@@ -1,12 +1,15 @@
 """Who may see and touch a demand."""
 
+from functools import cache
+
 from sqlalchemy import ColumnElement, func, or_
 
 from app.accounts.models import POOL_READERS
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
 from app.organizations.actors import Actor
-from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, parent
+from app.reference.codes import names
+from app.regions import COUNTRY, any_in_jurisdiction, covers, in_jurisdiction, parent
 from app.transitions import Party, possible_verbs
 
 CARRIED_BY: ColumnElement[str | None] = func.coalesce(
@@ -57,6 +60,22 @@ def may_hand_on(actor: Actor, demand: Demand) -> bool:
     return actor.manages_region(carried_by(demand))
 
 
+def may_dispatch_to(actor: Actor, demand: Demand, region_code: str) -> bool:
+    """Another region inside the actor's own than the one that carries the demand."""
+    return actor.manages_region(region_code) and region_code != carried_by(demand)
+
+
+def has_below(actor: Actor, demand: Demand) -> bool:
+    """Whether there is any such region; a county has none."""
+    jurisdiction = actor.jurisdiction
+    return jurisdiction is None or bool(_regions_inside(jurisdiction) - {carried_by(demand)})
+
+
+@cache
+def _regions_inside(jurisdiction: str) -> frozenset[str]:
+    return frozenset(code for code in names("regions") if covers(jurisdiction, code))
+
+
 def readable(actor: Actor) -> ColumnElement[bool]:
     """The same rule as `may_read`, in SQL."""
     in_full = readable_in_full(actor)
@@ -87,12 +106,14 @@ def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     parties = parties_of(actor, demand)
     actions = ["update"] if may_manage(actor, demand) and demand.state in EDITABLE else []
     verbs = possible_verbs(TRANSITIONS, demand.state, parties)
-    return actions + verbs + (_handovers(demand) if may_hand_on(actor, demand) else [])
+    return actions + verbs + (_handovers(actor, demand) if may_hand_on(actor, demand) else [])
 
 
-def _handovers(demand: Demand) -> list[str]:
+def _handovers(actor: Actor, demand: Demand) -> list[str]:
     """What those who carry the demand may do with it now; a share ends in any state."""
     ends = ["end-share"] if demand.shared_region_codes else []
     if demand.state not in HANDED_ON:
         return ends
-    return (["submit-up"] if level_above(demand) else []) + ["dispatch", "share"] + ends
+    up = ["submit-up"] if level_above(demand) else []
+    down = ["dispatch"] if has_below(actor, demand) else []
+    return [*up, *down, "share", *ends]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.demands import operations, repository
-from app.demands.access import carried_by, level_above, may_hand_on
+from app.demands.access import carried_by, level_above, may_dispatch_to, may_hand_on
 from app.demands.models import Demand, Handover, HandoverKind
 from app.demands.schemas import HandoverBody, HandoverQuery, HandoverTo
 from app.demands.workflow import HANDED_ON
@@ -37,7 +37,7 @@ async def dispatch(
 ) -> Demand:
     """Hand the demand to a region below the caller's own."""
     demand = await _carried(session, actor, demand_id, "dispatch")
-    if not actor.manages_region(data.region_code) or data.region_code == carried_by(demand):
+    if not may_dispatch_to(actor, demand, data.region_code):
         raise invalid_field(
             "/region_code",
             "not_below",

@@ -1,7 +1,10 @@
 """Who may see and touch an expert's record."""
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, or_
 
+from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import POOL_READERS, Account, Role
 from app.experts.models import Expert, ExpertState
 from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS
@@ -62,9 +65,19 @@ def may_supervise(actor: Actor, expert: Expert) -> bool:
     return Party.STAFF in parties_of(actor, expert)
 
 
-def may_link_to(actor: Actor, account: Account) -> bool:
-    """An expert's account of the actor's region."""
-    return account.role is Role.EXPERT and actor.manages_region(account.region_code)
+def may_link_to(actor: Actor, account: Account, regions: Collection[str]) -> bool:
+    """An expert's account that the actor manages already: a profile adds to its regions."""
+    return account.role is Role.EXPERT and may_manage_account(actor, account, regions)
+
+
+def may_place(actor: Actor, expert: Expert) -> bool:
+    """Change the region of a profile: that of somebody's own says who manages their account.
+
+    So its organization may not, nor staff who would only come to manage the account thereby.
+    """
+    is_nobodys = expert.account_id is None
+    is_theirs = expert.region_code is not None and actor.manages_region(expert.region_code)
+    return is_nobodys or is_theirs or is_own(actor, expert) or actor.role is Role.ADMINISTRATOR
 
 
 def may_change_identity(actor: Actor, expert: Expert) -> bool:

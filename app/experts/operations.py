@@ -15,6 +15,7 @@ from app.experts.access import (
     enters_own,
     may_change_identity,
     may_link_to,
+    may_place,
     may_read,
     may_read_in_full,
     may_supervise,
@@ -32,7 +33,15 @@ from app.experts.schemas import (
     Removal,
 )
 from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS, settle
-from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.interface.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotSignedIn,
+    WrongState,
+    invalid_field,
+)
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
@@ -67,7 +76,9 @@ def show_summary(actor: Actor, expert: Expert) -> ExpertSummary:
 async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Expert:
     """A draft: by an expert for themself, by an organization for its people, or by staff."""
     expert = Expert(state=ExpertState.DRAFT, evidence=[])
-    if enters_own(actor):
+    if enters_own(actor) and actor.account_id is not None:
+        if not await account_repository.stays_open(session, actor.account_id):
+            raise NotSignedIn()  # erased or shut since the door
         await _require_no_profile(session, actor.account_id)
         expert.account_id = actor.account_id
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
@@ -228,22 +239,45 @@ async def link_account(
     if expert.account_id is not None:
         raise Conflict(Text("该档案已关联账号", "This profile belongs to an account already"))
     account = await account_repository.find(session, account_id)
-    if account is None or not may_link_to(actor, account):
+    if account is None or not may_link_to(
+        actor,
+        account,
+        await account_repository.regions_of(session, account.id, account.region_code),
+    ):
         raise invalid_field(
             "/account_id", "not_an_expert", "应为专家账号", "Not an expert's account"
         )
+    if not await account_repository.stays_open(session, account_id):
+        raise Conflict(Text("该账号已停用", "This account is closed"))
     await _require_no_profile(session, account_id)
     expert.account_id = account_id
     await changes.append(session, "expert.linked", expert.id, actor_id=actor.account_id)
     return expert
 
 
+async def unlink_account(session: AsyncSession, account_id: UUID, actor_id: UUID | None) -> None:
+    """Let the profile of an account that is no more be nobody's again."""
+    expert = await repository.find_of_account(session, account_id)
+    if expert is not None:
+        expert.account_id = None
+        await changes.append(session, "expert.unlinked", expert.id, actor_id=actor_id)
+
+
 async def apply(
     session: AsyncSession, actor: Actor, expert: Expert, values: Mapping[str, Any]
 ) -> None:
     """Set fields; see `organizations.with_lent_name`."""
+    require_placeable(actor, expert, values)
     for name, value in (await organizations.with_lent_name(session, actor, values)).items():
         setattr(expert, name, value)
+
+
+def require_placeable(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -> None:
+    """Raises Invalid for a region that is not the actor's to give."""
+    is_changed = wanted.get("region_code", expert.region_code) != expert.region_code
+    if is_changed and not may_place(actor, expert):
+        message = ("请由本人或其地区的工作人员修改", "For the expert or the staff of their region")
+        raise invalid_field("/region_code", "locked", *message)
 
 
 def index_text(expert: Expert) -> None:
@@ -260,6 +294,6 @@ def index_text(expert: Expert) -> None:
     expert.search = search_vector(texts, names=[expert.name])
 
 
-async def _require_no_profile(session: AsyncSession, account_id: UUID | None) -> None:
-    if account_id and await repository.find_of_account(session, account_id):
+async def _require_no_profile(session: AsyncSession, account_id: UUID) -> None:
+    if await repository.find_of_account(session, account_id):
         raise Conflict(Text("该账号已有专家档案", "This account has a profile already"))

@@ -7,7 +7,7 @@ requests the others wait for the first one's end, and a request that fails has n
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -31,6 +31,9 @@ KEPT_FOR = timedelta(hours=24)
 NOBODY = UUID(int=0)
 KEPT_HEADERS = ("content-type", "content-language", "cache-control", "etag", "location", "vary")
 UNKEPT = "has_unkept_answers"
+CHECK = "checks_before_it_repeats"
+
+Check = Callable[[Mapping[str, Any]], Awaitable[object]]
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
@@ -47,6 +50,26 @@ def unkept(endpoint: EndpointT) -> EndpointT:
     """Mark an endpoint that shows or is sent secrets, or changes nothing: no answer is kept."""
     setattr(endpoint, UNKEPT, True)
     return endpoint
+
+
+def repeated_if(check: Check) -> Callable[[EndpointT], EndpointT]:
+    """Mark an endpoint whose kept answer shows what its caller may have lost sight of since.
+
+    check: reads what the answer is about for the endpoint's values, and raises if it may not be.
+    """
+
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, CHECK, check)
+        return endpoint
+
+    return mark
+
+
+async def check_again(endpoint: Callable[..., Any], values: Mapping[str, Any]) -> None:
+    """Raises if the caller may not be given the kept answer any more."""
+    check: Check | None = getattr(endpoint, CHECK, None)
+    if check is not None:
+        await check(values)
 
 
 def keeps_answers(endpoint: Callable[..., Any]) -> bool:

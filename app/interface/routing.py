@@ -161,6 +161,7 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
         claim = request.state.claim
         _note_given(request, endpoint, values)
         if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
+            await idempotency.check_again(endpoint, values)
             return kept
         await admit_attempt(request, guard, values)
         result = await endpoint(**values)

@@ -1,12 +1,12 @@
 """Who may look for experts, see what was found, and judge it."""
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, exists, or_
 
 from app.demands import access as demand_access
 from app.demands.models import Demand, DemandState
 from app.experts import access as expert_access
 from app.experts.models import Expert
-from app.matches.models import Match, ReviewState
+from app.matches.models import Match, MatchRun, ReviewState
 from app.organizations.actors import Actor
 from app.transitions import Party
 
@@ -64,6 +64,20 @@ def readable_reviews(actor: Actor) -> ColumnElement[bool]:
     if not actor.is_staff:
         return own
     return or_(own, demand_access.in_staffs_jurisdiction(actor))
+
+
+def seen_matches(actor: Actor) -> ColumnElement[bool]:
+    """Matches that the actor, who is staff, may look at: `may_match`, in SQL."""
+    return _of_demand(demand_access.readable_in_full(actor))
+
+
+def judged_matches(actor: Actor) -> ColumnElement[bool]:
+    """Matches on which the actor, who is staff, decides: `may_judge`, in SQL."""
+    return _of_demand(demand_access.in_staffs_jurisdiction(actor))
+
+
+def _of_demand(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(MatchRun.id == Match.run_id, MatchRun.demand_id == Demand.id, which)
 
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:

@@ -8,7 +8,7 @@ from fastapi import Body, Query, status
 from app.database import SessionDep
 from app.interface.admission import limited
 from app.interface.auditing import sensitive
-from app.interface.idempotency import unkept
+from app.interface.idempotency import repeated_if, unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
@@ -49,6 +49,11 @@ RankQueryDep = Annotated[RankQuery, Query()]
 
 
 @router.post("/demands/{demand_id:uuid}:match", status_code=status.HTTP_201_CREATED)
+@repeated_if(
+    lambda values: operations.demand_of_staff(
+        values["session"], values["actor"], values["demand_id"]
+    )
+)
 @limited(RateClass.EXPENSIVE)
 async def match_demand(
     session: SessionDep,

@@ -130,8 +130,9 @@ def _show(actor: Actor, review: MatchReview) -> ReviewBody:
 
 
 def _show_own(actor: Actor, match: Match) -> OwnMatch:
+    reasons = presentation.stored_reasons(match)
     return OwnMatch(
-        **presentation.stored_reasons(match),
+        **presentation.in_public_words(reasons, match.run.demand),
         id=match.id,
         created_at=match.created_at,
         demand=PublicDemand.of(match.run.demand, allowed_actions=[]),

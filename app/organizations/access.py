@@ -1,10 +1,12 @@
 """Who may see and touch an organization, and who a membership."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_
 
-from app.accounts.models import MEMBERS, Account
+from app.accounts.access import may_manage as may_manage_account
+from app.accounts.models import MEMBERS, Account, Role
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.organizations.workflow import TRANSITIONS
@@ -27,6 +29,11 @@ def may_change_identity(actor: Actor, organization: Organization) -> bool:
     """Whoever manages it, until it is verified; then the staff of its region alone."""
     is_verified = organization.state is OrganizationState.VERIFIED
     return not is_verified or Party.STAFF in parties_of(actor, organization)
+
+
+def may_place(actor: Actor) -> bool:
+    """Give an organization that has members its first region, which says who manages them."""
+    return actor.role is Role.ADMINISTRATOR
 
 
 def may_read(actor: Actor, organization: Organization) -> bool:
@@ -62,9 +69,9 @@ def may_ask_for(actor: Actor, account_id: UUID) -> bool:
     return account_id == actor.account_id or actor.is_staff
 
 
-def may_name(actor: Actor, account: Account) -> bool:
-    """Oneself, or as staff an account of one's region."""
-    return account.id == actor.account_id or actor.manages_region(account.region_code)
+def may_name(actor: Actor, account: Account, regions: Collection[str]) -> bool:
+    """Oneself, or an account that one manages already: a membership adds to its regions."""
+    return account.id == actor.account_id or may_manage_account(actor, account, regions)
 
 
 def may_join(account: Account) -> bool:

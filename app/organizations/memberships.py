@@ -73,7 +73,11 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
     account = await account_repository.find(session, account_id)
     if account_id != actor.account_id and not may_manage(actor, organization):
         raise NotFound()
-    if account is None or not may_name(actor, account):
+    if account is None or not may_name(
+        actor,
+        account,
+        await account_repository.regions_of(session, account.id, account.region_code),
+    ):
         raise invalid_field("/account_id", "unknown_account", "没有此账号", "No such account")
     if not may_join(account):
         raise Forbidden(

@@ -17,6 +17,7 @@ from app.organizations.access import (
     allowed_actions,
     may_change_identity,
     may_manage,
+    may_place,
     may_read,
     parties_of,
     readable,
@@ -125,6 +126,7 @@ async def update(
     organization = await get_managed(session, actor, organization_id)
     wanted = data.changes()
     _require_unlocked(actor, organization, wanted)
+    await require_placeable(session, actor, organization, wanted)
     if "unified_social_credit_code" in wanted:
         code = wanted["unified_social_credit_code"]
         await _require_free_code(session, code, organization.id)
@@ -137,6 +139,16 @@ async def update(
         session, "organization.updated", organization.id, actor_id=actor.account_id
     )
     return organization
+
+
+async def require_placeable(
+    session: AsyncSession, actor: Actor, organization: Organization, wanted: Mapping[str, Any]
+) -> None:
+    """Raises Invalid for a first region that would give its members' accounts to the actor."""
+    is_first = organization.region_code is None and wanted.get("region_code") is not None
+    if is_first and not may_place(actor) and await repository.has_members(session, organization.id):
+        message = ("请联系管理员填写地区", "An administrator gives the region")
+        raise invalid_field("/region_code", "locked", *message)
 
 
 def _require_unlocked(actor: Actor, organization: Organization, wanted: Mapping[str, Any]) -> None:

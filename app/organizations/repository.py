@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
-from app.organizations.models import Membership, Organization
+from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.schemas import MembershipQuery, OrganizationQuery
 from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
@@ -74,6 +74,15 @@ async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequen
     """All memberships of an account, alone and locked."""
     statement = select(Membership).where(Membership.account_id == account_id)
     return (await session.scalars(statement.with_for_update())).all()
+
+
+async def has_members(session: AsyncSession, organization_id: UUID) -> bool:
+    """Whether anybody acts for the organization."""
+    approved = select(Membership.id).where(
+        Membership.organization_id == organization_id,
+        Membership.state == MembershipState.APPROVED,
+    )
+    return await session.scalar(approved.limit(1)) is not None
 
 
 def listed_memberships(query: MembershipQuery, readable: ColumnElement[bool]) -> Select[Membership]:

@@ -40,7 +40,7 @@ async def erase_me(session: SessionDep, account: SignedInAccount, data: OwnErasu
 async def export_expert_data(
     session: SessionDep, actor: CurrentActor, expert_id: UUID
 ) -> PersonalData:
-    """导出专家个人信息 · All that is held on an expert, for the expert and the staff they ask."""
+    """导出专家个人信息 · All that is held on an expert, for them; for staff, what these may see."""
     return await operations.export_expert(session, actor, expert_id)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import repository as account_repository
 from app.accounts.access import may_erase_own
 from app.accounts.models import Account
 from app.accounts.secrets import hash_password, new_secret
@@ -19,7 +20,7 @@ from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import may_read_in_full
 from app.experts.models import Expert, ExpertState, RemovalCause
-from app.interface.errors import Forbidden
+from app.interface.errors import Forbidden, NotSignedIn
 from app.interface.language import Text
 from app.jobs import defer_unless_waiting
 from app.organizations import memberships
@@ -49,6 +50,10 @@ async def erase_own(session: AsyncSession, account: Account, password: SecretStr
     """Erase the caller's account and profile."""
     if not may_erase_own(account):
         raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
+    # Whoever makes this account a profile has done so before, or finds the account shut after.
+    await account_repository.find(session, account.id, is_for_update=True)
+    if not account.is_active:
+        raise NotSignedIn()
     await require_password(account, password)
     expert = await expert_repository.find_of_account(session, account.id)
     async with borrowed(session, Scope.SERVICE):  # wherever something is said of the person
@@ -93,6 +98,7 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     await end_sign_ins(session, account)
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
     await memberships.revoke_all(session, account.id, actor_id)
+    await experts.unlink_account(session, account.id, actor_id)
     await repository.forget_about_account(session, account.id)
 
 

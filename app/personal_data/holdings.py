@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, false, or_
+from sqlalchemy import ColumnElement, exists, false, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.accounts.models import (
@@ -25,7 +25,9 @@ from app.changes.models import Change
 from app.database import Base
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer
+from app.matches.access import judged_matches, seen_matches
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.organizations.actors import Actor
 from app.organizations.models import Membership
 from app.progress.models import Operation
 
@@ -51,10 +53,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """One table, and which of its rows are about a person."""
+    """One table, which of its rows are about a person, and which of those others are shown.
+
+    `seen`: by staff of the region whom an expert has asked. It is the expert's own right to know
+    all that is said of them; it makes nobody a reader of what other regions think.
+    """
 
     table: type[Base]
     about: Callable[[Person], ColumnElement[bool]]
+    seen: Callable[[Actor], ColumnElement[bool]] = lambda actor: true()
 
     @property
     def name(self) -> str:
@@ -83,14 +90,16 @@ HOLDINGS = (
     Holding(table=Evidence, about=lambda p: _is(Evidence.expert_id, p.expert_id)),
     Holding(table=ExpertContact, about=lambda p: _is(ExpertContact.expert_id, p.expert_id)),
     Holding(table=Consent, about=lambda p: _is(Consent.expert_id, p.expert_id)),
-    Holding(table=Match, about=_matches_of),
+    Holding(table=Match, about=_matches_of, seen=seen_matches),
     Holding(
         table=Judgment,
         about=lambda p: exists().where(Match.id == Judgment.match_id, _matches_of(p)),
+        seen=lambda a: exists().where(Match.id == Judgment.match_id, judged_matches(a)),
     ),
     Holding(
         table=MatchReview,
         about=lambda p: exists().where(Match.id == MatchReview.match_id, _matches_of(p)),
+        seen=lambda a: exists().where(Match.id == MatchReview.match_id, judged_matches(a)),
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

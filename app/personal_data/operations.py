@@ -1,5 +1,6 @@
-"""What is held on a person, all of it, for that person."""
+"""What is held on a person: all of it for that person, for others what they may see."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,11 +10,16 @@ from app.changes import operations as changes
 from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
+from app.experts.access import is_own
+from app.matches import presentation
+from app.matches.models import Match
 from app.organizations.actors import Actor
 from app.personal_data import repository
 from app.personal_data.holdings import HOLDINGS, Person
 from app.personal_data.schemas import PersonalData, Section
 from app.scopes import Scope, borrowed
+
+Rows = list[dict[str, Any]]
 
 
 async def export_own(session: AsyncSession, account: Account) -> PersonalData:
@@ -21,21 +27,33 @@ async def export_own(session: AsyncSession, account: Account) -> PersonalData:
     expert = await expert_repository.find_of_account(session, account.id)
     await changes.append(session, "account.exported", account.id, actor_id=account.id)
     person = Person(account_id=account.id, expert_id=expert.id if expert else None)
-    return await _export(session, person)
+    return await _export(session, person, None)
 
 
 async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> PersonalData:
-    """A profile, for staff of the region whom its expert has asked."""
+    """A profile, for its expert, or for staff of the region whom the expert has asked.
+
+    Staff get what they may see without it: of verdicts, those on demands that they carry.
+    """
     expert = await experts.get_in_full(session, actor, expert_id)
     await changes.append(session, "expert.exported", expert.id, actor_id=actor.account_id)
-    return await _export(session, Person(account_id=None, expert_id=expert.id))
+    reader = None if is_own(actor, expert) else actor
+    return await _export(session, Person(account_id=None, expert_id=expert.id), reader)
 
 
-async def _export(session: AsyncSession, person: Person) -> PersonalData:
+async def _export(session: AsyncSession, person: Person, reader: Actor | None) -> PersonalData:
     sections = []
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
-            rows, is_cut = await repository.rows_about(session, holding, person)
+            rows, is_cut = await repository.rows_about(session, holding, person, reader)
+            if holding.table is Match and reader is None:
+                rows = await _in_public_words(session, rows)
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)
+
+
+async def _in_public_words(session: AsyncSession, matches: Rows) -> Rows:
+    """Why they ranked as they did, without words of what an enterprise keeps to itself."""
+    demands = await repository.demands_of_runs(session, {row["run_id"] for row in matches})
+    return [presentation.in_public_words(row, demands[row["run_id"]]) for row in matches]

@@ -1,6 +1,6 @@
 """Every SELECT on what is held on a person, and the statements that forget it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertS
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
@@ -53,11 +54,16 @@ FORGET_EXCLUSIONS = text(
 
 
 async def rows_about(
-    session: AsyncSession, holding: Holding, person: Person
+    session: AsyncSession, holding: Holding, person: Person, reader: Actor | None
 ) -> tuple[list[dict[str, Any]], bool]:
-    """The newest rows of one table about a person, and whether there are more."""
+    """The newest rows of one table about a person, and whether there are more.
+
+    reader: who asks for the person, and sees of it what they may see elsewhere.
+    """
     columns = [c for c in inspect(holding.table).columns if str(c) not in HIDDEN]
     statement = select(*columns).where(holding.about(person))
+    if reader is not None:
+        statement = statement.where(holding.seen(reader))
     keys = inspect(holding.table).primary_key
     found = await session.execute(statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1))
     rows = [_opened(holding, dict(row)) for row in found.mappings()]
@@ -105,6 +111,12 @@ async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) ->
     """The organizations' demands, locked."""
     statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
+
+
+async def demands_of_runs(session: AsyncSession, run_ids: Collection[UUID]) -> dict[UUID, Demand]:
+    """What each of the match runs was for."""
+    statement = select(MatchRun.id, Demand).join(MatchRun.demand).where(MatchRun.id.in_(run_ids))
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def removed_experts(

@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 from httpx import AsyncClient
 
 from app.accounts.models import Role
-from tests.people import People
+from tests.people import People, new_key
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
@@ -224,7 +224,7 @@ async def test_roles(app: FastAPI, people: People) -> None:
 
 async def test_read_only_keys_change_nothing(app: FastAPI, people: People) -> None:
     owner = await people.administrator()
-    key = (await owner.post("/api-keys", json={"name": "只读", "is_read_only": True})).json()
+    key = await new_key(owner, is_read_only=True)
     owner.headers["Authorization"] = f"Bearer {key['key']}"
     for route in protected(app):
         if not route.startswith("GET "):

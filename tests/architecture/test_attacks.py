@@ -21,7 +21,7 @@ from app.interface.body_limit import FILES, UPLOAD
 from app.settings import Settings
 from tests.app.experts.profiles import store
 from tests.architecture.test_access import UNKNOWN, call, protected, served
-from tests.people import People
+from tests.people import People, new_key
 
 Schema = dict[str, Any]
 
@@ -172,7 +172,7 @@ async def test_a_method_is_what_it_says(people: People, session: AsyncSession, h
     expert = await store(session)
     await session.commit()
     owner = await people.administrator()
-    key = (await owner.post("/api-keys", json={"name": "只读", "is_read_only": True})).json()
+    key = await new_key(owner, is_read_only=True)
     owner.headers["Authorization"] = f"Bearer {key['key']}"
     path, suspend = f"/experts/{expert.id}", {header: "POST"}
     answer = await owner.get(f"{path}:suspend", params={"_method": "POST"}, headers=suspend)

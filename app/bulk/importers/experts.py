@@ -76,7 +76,9 @@ class ExpertImporter:
         return [expert, *items, *([contact] if row.phone or row.email else [])]
 
     async def update(self, record: Expert, row: ExpertRow) -> None:
-        for name, value in self._values(row).items():
+        values = self._values(row)
+        operations.require_placeable(self._actor, record, values)
+        for name, value in values.items():
             setattr(record, name, value)
         self._merge_evidence(record, row)
         operations.index_text(record)

@@ -44,7 +44,9 @@ class OrganizationImporter:
         return [organization]
 
     async def update(self, record: Organization, row: OrganizationRow) -> None:
-        for name, value in row.stated(OrganizationCreate).items():
+        stated = row.stated(OrganizationCreate)
+        await operations.require_placeable(self._session, self._actor, record, stated)
+        for name, value in stated.items():
             setattr(record, name, value)
         operations.index_text(record)
 

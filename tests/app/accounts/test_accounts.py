@@ -46,6 +46,7 @@ async def test_administrator_makes_every_role(people: People, client: AsyncClien
         ("enterprise", JINHUA, 403),
         ("enterprise", ZHEJIANG, 403),
         ("enterprise", GUANGZHOU, 403),
+        ("enterprise", None, 403),
         ("coordinator", YIWU, 403),
         ("administrator", YIWU, 403),
         ("administrator", None, 403),
@@ -164,6 +165,7 @@ async def test_list_agrees_with_reading_one_by_one(people: People) -> None:
         ({"id": "00000000-0000-7000-8000-000000000000"}, 422),
         ({"region_code": GUANGZHOU}, 403),
         ({"region_code": ZHEJIANG}, 403),
+        ({"region_code": None}, 403),
         ({"region_code": "000000"}, 422),
         ({"display_name": None}, 422),
         ({"is_active": None}, 422),
@@ -186,8 +188,11 @@ async def test_patch_changes_what_it_names(people: People) -> None:
     path = f"/accounts/{account.id}"
     changed = (await staff.patch(path, json={"display_name": " 王 "})).json()
     assert (changed["display_name"], changed["region_code"]) == ("王", YIWU)
-    assert (await staff.patch(path, json={"region_code": None})).json()["region_code"] is None
     assert (await staff.patch(path, json={})).json()["display_name"] == "王"
+    assert (await staff.patch(path, json={"region_code": None})).status_code == 403
+    administrator = await people.administrator()
+    freed = await administrator.patch(path, json={"region_code": None})
+    assert (freed.json()["region_code"], freed.json()["display_name"]) == (None, "王")
 
 
 async def test_deactivation_ends_every_token_and_survives_reactivation(

@@ -444,7 +444,7 @@ async def test_nobody_resets_their_own(
 
 
 async def test_keys_neither_enrol_nor_disable(owner: AsyncClient, clock: Clock) -> None:
-    key = (await owner.post("/api-keys", json={"name": "系统"})).json()["key"]
+    key = (await owner.post("/api-keys", json={"name": "系统", "password": PASSWORD})).json()["key"]
     secret, _ = await set_up(owner, clock)
     owner.headers["Authorization"] = f"Bearer {key}"
     code = code_of(secret, clock.moment)
@@ -489,7 +489,7 @@ async def test_staff_may_have_to_set_one_up_first(
     clock: Clock,
     strict: None,
 ) -> None:
-    key = (await owner.post("/api-keys", json={"name": "系统"})).json()["key"]
+    key = (await owner.post("/api-keys", json={"name": "系统", "password": PASSWORD})).json()["key"]
     app.state.settings = app.state.settings.model_copy(update={"staff_need_second_factor": True})
     refused = await owner.get("/accounts")
     assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_needed")

@@ -62,12 +62,12 @@ async def test_a_new_record_is_named(people: People, session: AsyncSession) -> N
 
 async def test_a_key_is_named(people: People, session: AsyncSession) -> None:
     owner = await people.enterprise()
-    key = (await owner.post("/api-keys", json={"name": "系统"})).json()
+    key = (await owner.post("/api-keys", json={"name": "系统", "password": PASSWORD})).json()
     owner.headers["Authorization"] = f"Bearer {key['key']}"
     await enter(owner)
     entry = await entry_of(session, "POST /demands")
     assert entry.api_key_id == UUID(key["id"])
-    reading = (await owner.post("/api-keys", json={"name": "x"})).status_code
+    reading = (await owner.post("/api-keys", json={"name": "x", "password": PASSWORD})).status_code
     refused = await entry_of(session, "POST /api-keys", status=403)
     assert (reading, refused.api_key_id) == (403, entry.api_key_id)
 

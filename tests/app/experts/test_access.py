@@ -176,8 +176,8 @@ async def test_every_reading_of_contacts_is_recorded(people: People, session: As
 
 async def test_linking_an_account(people: People, session: AsyncSession) -> None:
     first, second = await store(session), await store(session, region_code=GUANGZHOU)
-    account = await people.account(Role.EXPERT)
-    enterprise = await people.account(Role.ENTERPRISE)
+    account = await people.account(Role.EXPERT, region_code=YIWU)
+    enterprise = await people.account(Role.ENTERPRISE, region_code=YIWU)
     staff, administrator = await people.coordinator(YIWU), await people.administrator()
     path = f"{path_of(first)}:link-account"
     for account_id in (enterprise.id, "00000000-0000-7000-8000-000000000000"):
@@ -194,7 +194,7 @@ async def test_linking_an_account(people: People, session: AsyncSession) -> None
 
 async def test_nobodys_profile_goes_to_somebody_else(people: People, session: AsyncSession) -> None:
     expert, staff = await store(session), await people.coordinator(YIWU)
-    owner, other = [await people.account(Role.EXPERT) for _ in range(2)]
+    owner, other = [await people.account(Role.EXPERT, region_code=YIWU) for _ in range(2)]
     path = path_of(expert)
     assert "link-account" in (await staff.get(path)).json()["allowed_actions"]
     body = {"account_id": str(owner.id)}

@@ -343,7 +343,7 @@ DATA = st.sampled_from(
         {"nonsense": 1},
     ]
 )
-HANDED_ON = ("submit-up", "dispatch", "share")
+HANDED_ON = ("submit-up", "share")  # no level is below a county
 VERBS = ("submit", "begin-review", "pass-formal-review", "publish", "return", "refuse", "withdraw")
 
 

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from httpx import AsyncClient
 
-from tests.people import People
+from tests.people import People, new_key
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
@@ -25,7 +25,7 @@ async def test_head_meets_conditions_and_keys_that_only_read(people: People) -> 
     staff = await people.administrator()
     tag = (await staff.get("/me")).headers["etag"]
     assert (await staff.head("/me", headers={"If-None-Match": tag})).status_code == 304
-    key = (await staff.post("/api-keys", json={"name": "只读", "is_read_only": True})).json()
+    key = await new_key(staff, is_read_only=True)
     reading = {"Authorization": f"Bearer {key['key']}"}
     assert (await staff.head("/me", headers=reading)).status_code == 200
 

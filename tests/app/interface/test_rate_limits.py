@@ -204,7 +204,7 @@ async def test_an_account_has_one_share_for_all_its_keys_and_addresses(start: St
         own = await people.client(account)
         tokens = [own.headers["Authorization"].removeprefix("Bearer ")]
         for n in range(2):
-            made = await own.post("/api-keys", json={"name": f"键{n}"})
+            made = await own.post("/api-keys", json={"name": f"键{n}", "password": PASSWORD})
             tokens.append(made.json()["key"])
         passed = Counter[int]()
         for n, token in enumerate(tokens):
@@ -222,7 +222,7 @@ async def test_all_spellings_of_a_credential_have_one_share(start: Start) -> Non
     sessions = within(app.state.sessions, Scope.SERVICE)
     async with sessions() as session, People(app, session) as people:
         own = await people.client(await people.account(Role.EXPERT))
-        key = (await own.post("/api-keys", json={"name": "键"})).json()["key"]
+        key = (await own.post("/api-keys", json={"name": "键", "password": PASSWORD})).json()["key"]
         found = Counter[int]()
         schemes = ["Bearer", "bearer", "BEARER", "BeArEr", "bEaReR", "bearER", "BEarer", "beARer"]
         for n, scheme in enumerate(schemes):
@@ -309,6 +309,7 @@ ASKING = {
         "redirect_uri": "https://app.test.invalid/back",
     },
     "/me:erase": {"password": WRONG},
+    "/api-keys": {"name": "键", "password": WRONG},
 }
 
 

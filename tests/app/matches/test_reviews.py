@@ -35,10 +35,44 @@ async def test_an_expert_sees_where_they_stand_and_why(
     [shown] = (await person.get(f"/experts/{expert.id}/matches")).json()["items"]
     stored = own_match(run, expert)
     assert shown["id"] == stored["id"]
-    for name in ("rank", "score", "contributions", "terms", "evidence"):
+    for name in ("rank", "score", "contributions"):
         assert shown[name] == stored[name], name
     assert abs(sum(c["value"] for c in shown["contributions"]) - shown["score"]) < 1e-6
     assert "problem" not in shown["demand"]
+
+
+async def test_an_expert_is_told_in_the_public_words_of_a_demand(
+    people: People, session: AsyncSession
+) -> None:
+    """What an enterprise keeps to itself stands in no reason, neither here nor in an export."""
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(
+        session, "甲", "锦纶染色；液态金属散热；plasma dyeing", account_id=account.id
+    )
+    demand = await scenes.demand(
+        session,
+        await people.organization(),
+        title="锦纶袜",
+        public_summary="dyeing of socks",
+        keywords=["锦纶"],
+        problem="液态金属泄漏，plasma dyeing 设备",
+        key_indicators="",
+    )
+    run = await scenes.match(await people.coordinator(), demand.id)
+    known = str(own_match(run, expert)["terms"])
+    assert all(word in known for word in ("锦纶", "液态金属", "plasma", "dyeing")), known
+    person = await people.client(account)
+    [shown] = (await person.get(f"/experts/{expert.id}/matches")).json()["items"]
+    assert {"锦纶", "dyeing"} <= set(shown["terms"])
+    for path in (f"/experts/{expert.id}/matches", "/me/personal-data"):
+        answer = (await person.get(path)).json()
+        rows = answer.get("items") or next(
+            section["rows"] for section in answer["sections"] if section["name"] == "matches"
+        )
+        told = str([[row["terms"], row["evidence"]] for row in rows])
+        assert "锦纶" in told
+        assert "液态" not in told
+        assert "plasma" not in told
 
 
 async def test_only_the_expert_sees_it(people: People, session: AsyncSession) -> None:

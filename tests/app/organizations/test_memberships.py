@@ -63,7 +63,7 @@ async def test_one_asks_once(people: People) -> None:
 
 async def test_one_asks_only_for_oneself(people: People) -> None:
     organization = await people.organization()
-    other = await people.account(Role.ENTERPRISE)
+    other = await people.account(Role.ENTERPRISE, region_code=YIWU)
     own = await people.client(await people.account(Role.ENTERPRISE))
     body = {"organization_id": str(organization.id), "account_id": str(other.id)}
     assert (await own.post("/memberships", json=body)).status_code == 403

@@ -1,5 +1,6 @@
 """Whoever is erased stands nowhere any more, and what was counted still counts."""
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from app.accounts.models import Role
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts.consents import TEXT_VERSION
+from app.experts.models import Expert, ExpertKind, ExpertState
 from app.matches.models import Judgment, Match
 from app.organizations.models import Membership
+from app.search import search_vector
 from tests.app.matches import scenes
 from tests.app.personal_data.scenes import PASSWORD, WORDS, whole_person
-from tests.people import GUANGZHOU, People
+from tests.people import GUANGZHOU, YIWU, People
 
 
 async def found_in_database(session: AsyncSession, words: Sequence[str]) -> list[tuple[str, str]]:
@@ -154,6 +157,45 @@ async def test_who_has_no_password_is_erased_without(people: People, session: As
     assert (await client.post("/me:erase", json={})).status_code == 204
     await session.refresh(account)
     assert (account.display_name, account.is_active) == ("已注销", False)
+
+
+async def test_a_profile_made_beside_the_erasure_is_erased_with_it(
+    people: People, session: AsyncSession
+) -> None:
+    account = await people.account(Role.EXPERT)
+    account.password_hash = ""
+    await session.commit()
+    client = await people.client(account)
+    expert = Expert(name="赶在前面", kind=ExpertKind.EXPERT, state=ExpertState.DRAFT)
+    expert.account_id, expert.search = account.id, search_vector([])
+    session.add(expert)
+    await session.flush()  # under way
+    erasing = asyncio.create_task(client.post("/me:erase", json={}))
+    await asyncio.wait([erasing], timeout=0.5)
+    await session.commit()
+    assert (await erasing).status_code == 204
+    assert await found_in_database(session, ["赶在前面"]) == []
+
+
+async def test_no_profile_is_made_for_an_account_that_is_being_erased(
+    people: People, session: AsyncSession
+) -> None:
+    accounts = [await people.account(Role.EXPERT, region_code=YIWU) for _ in range(2)]
+    own, staff = await people.client(accounts[0]), await people.coordinator(YIWU)
+    nobodys = await scenes.expert(session, "某人", "某方向")
+    for account in accounts:
+        account.is_active = False
+    await session.flush()  # under way
+    made = own.post("/experts", json={"name": "落在后面", "region_code": YIWU})
+    body = {"account_id": str(accounts[1].id)}
+    linked = staff.post(f"/experts/{nobodys.id}:link-account", json=body)
+    tasks = [asyncio.create_task(request) for request in (made, linked)]
+    await asyncio.wait(tasks, timeout=0.5)
+    await session.commit()
+    assert [(await task).status_code for task in tasks] == [401, 409]
+    assert await found_in_database(session, ["落在后面"]) == []
+    await session.refresh(nobodys)
+    assert nobodys.account_id is None
 
 
 async def test_staff_are_not_erased_by_themselves(people: People) -> None:

@@ -7,11 +7,13 @@ from httpx import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.changes import operations as changes
 from app.changes.models import Change
 from app.progress.models import Operation
+from tests.app.matches import scenes
 from tests.app.personal_data.scenes import WORDS, whole_person
-from tests.people import GUANGZHOU, People
+from tests.people import GUANGZHOU, YIWU, ZHEJIANG, People
 
 
 async def test_one_gets_all_that_is_held_on_one(people: People, session: AsyncSession) -> None:
@@ -54,6 +56,41 @@ async def test_only_the_expert_and_staff_of_the_region_get_a_profiles_data(
         assert (await reader.get(path)).status_code == status, name
     exported = select(Change.actor_id).where(Change.kind == "expert.exported")
     assert len((await session.scalars(exported)).all()) == 2
+
+
+async def test_staff_get_only_the_verdicts_that_they_may_read(
+    people: People, session: AsyncSession
+) -> None:
+    """The expert alone gets all: what other regions think of them is nothing to the staff here."""
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(session, "甲", scenes.DIRECTIONS["染整"], account_id=account.id)
+    person = await people.client(account)
+    for region, reason in ((YIWU, "本地意见"), (GUANGZHOU, "外地意见")):
+        organization = await people.organization(region_code=region)
+        demand = await scenes.demand(session, organization, region_code=region)
+        staff = await people.coordinator(region)
+        [match] = (await scenes.match(staff, demand.id))["matches"]
+        assert await scenes.judge(staff, match["id"], "unsuitable", reason) == 201
+        path = f"/matches/{match['id']}:request-review"
+        review = (await person.post(path, json={"reason": f"异议{reason}"})).json()
+        answered = {"answer": f"答复{reason}"}
+        await staff.post(f"/match-reviews/{review['id']}:answer", json=answered)
+
+    path = f"/experts/{expert.id}/personal-data"
+    readers = {
+        "person": (person, path, 2),
+        "person by account": (person, "/me/personal-data", 2),
+        "administrator": (await people.administrator(), path, 2),
+        "staff": (await people.coordinator(YIWU), path, 1),
+        "staff above": (await people.coordinator(ZHEJIANG), path, 1),
+    }
+    for name, (reader, where, count) in readers.items():
+        answer = await reader.get(where)
+        sections = {section["name"]: section["rows"] for section in answer.json()["sections"]}
+        for table in ("matches", "judgments", "match_reviews"):
+            assert len(sections[table]) == count, (name, table)
+        assert ("外地意见" in answer.text) == (count == 2), name
+        assert "本地意见" in answer.text, name
 
 
 async def test_who_has_little_gets_little(people: People) -> None:

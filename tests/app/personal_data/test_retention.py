@@ -20,7 +20,7 @@ from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.experts.profiles import store
 from tests.app.matches import scenes
-from tests.people import People
+from tests.people import YIWU, People
 
 OLD = timedelta(days=3_000)
 RECENT = timedelta(days=10)
@@ -72,6 +72,30 @@ async def test_removed_experts_and_closed_accounts_are_erased(
     await session.refresh(closed)
     assert closed.email.endswith("@erased.invalid")
     await run(app, settings)
+
+
+async def test_no_profile_stays_with_an_account_that_is_erased(
+    app: FastAPI, settings: Settings, people: People, session: AsyncSession
+) -> None:
+    """Its expert may come back with another account, and no table names the old one."""
+    accounts = [await people.account(Role.EXPERT, region_code=YIWU) for _ in range(2)]
+    pooled = await store(session, name="在库者", account_id=accounts[0].id)
+    removed = await store(
+        session, name="出库者", account_id=accounts[1].id, state=ExpertState.REMOVED
+    )
+    accounts[0].is_active = False
+    await session.commit()
+    await age(session, Account, OLD)
+    await age(session, Expert, OLD)
+    await run(app, settings)
+    for expert in (pooled, removed):
+        await session.refresh(expert)
+        assert expert.account_id is None
+    assert (pooled.name, removed.name) == ("在库者", "已注销")
+    new, staff = await people.account(Role.EXPERT, region_code=YIWU), await people.coordinator()
+    path, body = f"/experts/{pooled.id}", {"account_id": str(new.id)}
+    assert "link-account" in (await staff.get(path)).json()["allowed_actions"]
+    assert (await staff.post(f"{path}:link-account", json=body)).status_code == 200
 
 
 async def test_runs_go_unless_somebody_was_judged(

@@ -64,7 +64,7 @@ class Application:
         self.world, self.account, self.actor = world, account, actor
         self.rules: dict[type[Base], Rules] = {
             Account: self._rules(self._meets, self._manages, self._is_self_or_managed),
-            ApiKey: self._rules(self._is_own, self._is_own, self._is_own),
+            ApiKey: self._rules(self._of_account, self._is_own, self._of_account),
             RefreshToken: self._rules(self._of_account, self._is_own, self._of_account),
             PasswordReset: self._rules(self._of_account, self._of_managed, self._of_account),
             Identity: self._rules(self._is_own, self._is_own, never, self._is_own),
@@ -128,7 +128,17 @@ class Application:
         return bool(record.account_id == self.account.id)
 
     def _manages(self, account: Account) -> bool:
-        return may_manage_account(self.account, account)
+        return may_manage_account(self.account, account, self._regions_of(account))
+
+    def _regions_of(self, account: Account) -> set[str]:
+        """Its own, its profile's, and those of the organizations that it acts for."""
+        approved = [
+            self.world.find(Organization, m.organization_id).region_code
+            for m in self.world.of(Membership)
+            if m.account_id == account.id and m.state is MembershipState.APPROVED
+        ]
+        profiles = [e.region_code for e in self.world.of(Expert) if e.account_id == account.id]
+        return {code for code in (account.region_code, *approved, *profiles) if code is not None}
 
     def _is_self_or_managed(self, account: Account) -> bool:
         return account.id == self.account.id or self._manages(account)

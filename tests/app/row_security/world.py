@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.accounts.models import (
+    MEMBERS,
     Account,
     ApiKey,
     Identity,
@@ -77,6 +78,9 @@ async def build(session: AsyncSession) -> World:
     _organizations(world)
     _accounts(world)
     _memberships(world)
+    for role in sorted(MEMBERS):  # who belong to nobody yet
+        for region in (None, YIWU):
+            _account(world, role, region)
     _experts(world)
     _demands(world)
     for region in REGIONS:
@@ -168,7 +172,7 @@ def _experts(world: World) -> None:
     owners = world.of(Organization)
     for state in (ExpertState.DRAFT, ExpertState.IN_POOL, ExpertState.REMOVED):
         for region in REGIONS:
-            account = people.pop() if people and region == GUANGZHOU else None
+            account = people.pop() if people and region in (YIWU, GUANGZHOU) else None
             number = next(world.numbers)
             _expert(
                 world,
