@@ -71,8 +71,9 @@ async def find_membership_of(
 
 
 async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequence[Membership]:
-    """All memberships of an account, alone and locked."""
-    statement = select(Membership).where(Membership.account_id == account_id)
+    """All memberships of an account, alone, locked in the order of their ids."""
+    mine = select(Membership).where(Membership.account_id == account_id)
+    statement = mine.order_by(Membership.id)
     return (await session.scalars(statement.with_for_update())).all()
 
 
