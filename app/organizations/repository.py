@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
-from app.organizations.models import Membership, Organization
+from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.schemas import MembershipQuery, OrganizationQuery
 from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
@@ -68,6 +68,14 @@ async def find_membership_of(
             Membership.account_id == account_id, Membership.organization_id == organization_id
         )
     )
+
+
+async def count_requested(session: AsyncSession, account_id: UUID) -> int:
+    """How many organizations have yet to answer the account."""
+    statement = select(func.count()).where(
+        Membership.account_id == account_id, Membership.state == MembershipState.REQUESTED
+    )
+    return await session.scalar(statement) or 0
 
 
 async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequence[Membership]:
