@@ -239,7 +239,8 @@ async def test_service_goes_on_when_its_connections_were_cut(
     staff = await people.coordinator()
     assert (await staff.get("/experts")).status_code == 200
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        # Waits for their end: a backend that has yet to notice would still take the next query.
+        cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
         assert connection.execute(cut, [database.database]).rowcount > 0
     assert (await staff.get("/experts")).status_code == 200
 
