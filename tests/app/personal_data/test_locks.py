@@ -68,7 +68,7 @@ async def test_two_transactions_do_not_deadlock(
     await asyncio.wait_for(second, 20)
 
 
-def _row(table: type[Record], record_id: UUID) -> Select[tuple[UUID]]:
+def _row(table: type[Record], record_id: UUID) -> Select[UUID]:
     return select(table.id).where(table.id == record_id).with_for_update()
 
 
