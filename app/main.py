@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, start_page
+from app.accounts.dependencies import account_of_key
 from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
@@ -66,7 +67,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         refresh_lifetime=settings.refresh_lifetime,
     )
     app.state.limiter = Limiter(settings)
-    app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.callers = Callers(
+        app.state.access_tokens.account_of,
+        lambda secret: account_of_key(app.state.sessions, secret),
+    )
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()
     app.include_router(start_page.router)

@@ -1,7 +1,7 @@
 """Who is counted against which limit, before a route does anything."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any, TypeVar
@@ -49,14 +49,19 @@ def guard_of(endpoint: Callable[..., Any], methods: set[str]) -> Guard:
 
 
 class Callers:
-    """Tells without the database whom a request is counted against.
+    """Tells whom a request is counted against, without the database.
 
     That is the account, whatever its keys and tokens, so that nobody multiplies their share by
     making more of them; a credential that was not let in yet counts for its address.
     """
 
-    def __init__(self, account_of_token: Callable[[str], UUID | None]) -> None:
+    def __init__(
+        self,
+        account_of_token: Callable[[str], UUID | None],
+        account_of_key: Callable[[str], Awaitable[UUID | None]],
+    ) -> None:
         self._account_of_token = account_of_token
+        self._account_of_key = account_of_key
         self._known: TTLCache[bytes, UUID] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
 
     def subject_of(self, request: Request, rate_class: RateClass) -> str:
@@ -74,12 +79,22 @@ class Callers:
         """The door turned this credential away."""
         self._known.pop(_digest(request.headers.get("authorization", "")), None)
 
+    async def know(self, request: Request) -> bool:
+        """Whether the credential is somebody's; the database is asked about a key new here."""
+        if self._account_of(request) is not None:
+            return True
+        credential = request.headers.get("authorization", "")
+        account_id = await self._account_of_key(_secret_of(credential))
+        if account_id is not None:
+            self._known[_digest(credential)] = account_id
+        return account_id is not None
+
     def _account_of(self, request: Request) -> UUID | None:
         credential = request.headers.get("authorization")
         if credential is None:
             return None
         known = self._known.get(_digest(credential))
-        return known or self._account_of_token(credential.partition(" ")[2].strip())
+        return known or self._account_of_token(_secret_of(credential))
 
 
 def address_of(request: Request) -> str:
@@ -133,5 +148,8 @@ def _callers_of(request: Request) -> Callers:
 
 def _digest(credential: str) -> bytes:
     """Of the credential however it is spelt, or every spelling would have a quota of its own."""
-    secret = credential.partition(" ")[2].strip()
-    return hashlib.blake2b(secret.encode(), digest_size=16).digest()
+    return hashlib.blake2b(_secret_of(credential).encode(), digest_size=16).digest()
+
+
+def _secret_of(credential: str) -> str:
+    return credential.partition(" ")[2].strip()
