@@ -24,7 +24,9 @@ from app.interface.admission import (
     Guard,
     admit,
     admit_attempt,
+    admit_items,
     guard_of,
+    in_turn,
     note_success,
 )
 from app.interface.auditing import Trace, network_of
@@ -180,10 +182,12 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
         request = _request.get()
         claim = request.state.claim
         _note_given(request, endpoint, values)
-        if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
-            return kept
-        await admit_attempt(request, guard, values)
-        result = await endpoint(**values)
+        async with in_turn(request, guard):  # before the claim, where repetitions wait
+            if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
+                return kept
+            request.scope[SHARED_HEADERS] |= await admit_items(request, guard, values)
+            await admit_attempt(request, guard, values)
+            result = await endpoint(**values)
         await note_success(request, guard, values)
         _note_shown(request.state.trace, endpoint, result)
         if isinstance(result, VersionedBody):
