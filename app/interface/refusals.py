@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from psycopg.errors import UniqueViolation
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import running
 from app.database import AWAY, AWAY_SECONDS
@@ -100,10 +101,10 @@ class Refusals:
         try:
             async with sessions.begin() as session:
                 await session.execute(INSERT, rows)
-        except IntegrityError:
-            return True  # by a commit of which nobody heard: all of them or none
         # Wider than AWAY: nothing that the library finds wrong may end the task.
         except (*AWAY, SQLAlchemyError) as error:
+            if isinstance(getattr(error, "orig", None), UniqueViolation):
+                return True  # by a commit of which nobody heard: all of them or none
             logger.warning("%s refusals wait for the audit log: %s", len(refusals), safe(error))
             return False
         return True
