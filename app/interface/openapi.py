@@ -119,7 +119,7 @@ TAGS = [
 def install(app: FastAPI) -> None:
     """Serve one document, made and written down at the first request for it.
 
-    FastAPI's own route writes it down anew for whoever asks, which takes a tenth of a second, and
+    FastAPI's own route writes it down anew for whoever asks, which takes 15 times as long, and
     counts nobody.
     """
 

@@ -134,16 +134,16 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(start: Start) ->
 
 
 async def test_the_document_is_counted_and_written_down_once(start: Start) -> None:
-    """Strangers may ask for it; writing it down takes a tenth of a second."""
+    """Strangers may ask for it; to write it down takes 15 times as long as to send it."""
     app = await start("reads=30/36000")
     path = "http://test/openapi.json"
     async with caller(app) as client:
         first = await client.get(path)
         assert first.json() == app.openapi()
         assert fields(first)[1]["r"] == 29
-        began_at = time.process_time()
-        again = [await client.get(path) for _ in range(20)]
-        assert (time.process_time() - began_at) / len(again) < 0.03
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app, "openapi", None)  # nobody needs it any more
+            again = [await client.get(path) for _ in range(20)]
         assert {answer.content for answer in again} == {first.content}
         known = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
         assert (known.status_code, known.content) == (304, b"")
