@@ -17,11 +17,11 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy import DateTime, Enum, MetaData, event, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import UserDefinedType
 from uuid_utils.compat import uuid7
 
@@ -109,6 +109,17 @@ class MeasuredPool(AsyncAdaptedQueuePool):
 
     # The library names its logger by it, and libraries are heard from `warning` on (app.logs).
     __module__ = "sqlalchemy.pool"
+
+    def connect(self) -> PoolProxiedConnection:
+        """A connection, unless the server ends each as soon as it has begun.
+
+        The library calls that an invalid request; nothing else is one here. Raises
+        ConnectionError, as all that means a database that is away has its name in AWAY.
+        """
+        try:
+            return super().connect()
+        except InvalidRequestError as error:
+            raise ConnectionError("the server ends its connections") from error
 
     def _do_get(self) -> ConnectionPoolEntry:
         is_full = self.overflow() >= self._max_overflow and not self.checkedin()

@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import URL
 
 from app import api, health, start_page
+from app.accounts.dependencies import account_of_key
 from app.accounts.providers import open_providers
 from app.accounts.secrets import AccessTokens
 from app.background import running
@@ -24,6 +25,7 @@ from app.interface.head import HeadMiddleware
 from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
 from app.interface.rate_limits import Limiter
+from app.interface.refusals import Refusals
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import job_probe, open_queue
 from app.matches.index.following import follow
@@ -66,7 +68,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         refresh_lifetime=settings.refresh_lifetime,
     )
     app.state.limiter = Limiter(settings)
-    app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.callers = Callers(
+        app.state.access_tokens.account_of,
+        lambda secret: account_of_key(app.state.sessions, secret),
+    )
+    app.state.refusals = Refusals()
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()
     app.include_router(start_page.router)
@@ -119,6 +125,7 @@ async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     async with (
         open_queue(process.url),
         app.state.limiter.sharing(process.url),
+        app.state.refusals.writing(process.sessions),
         open_providers(app.state.settings) as providers,
     ):
         app.state.providers = providers

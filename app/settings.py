@@ -155,7 +155,7 @@ class Settings(BaseSettings):
         default=20.0,
         gt=0,
         description="a client that takes longer to send its request, or to take its answer, is cut"
-        " off; it has a second more for every 1,000 bytes",
+        " off; it has a second more for every 1,000 bytes, and a minute more at most",
     )
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = Field(

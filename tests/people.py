@@ -62,10 +62,6 @@ class People:
     async def __aexit__(self, *_: object) -> None:
         await self._clients.aclose()
 
-    def forget_answers(self) -> None:
-        """The audit log was away: it cannot tell of what was answered meanwhile."""
-        self._trail.answers.clear()
-
     async def account(self, role: Role, *, region_code: str | None = None) -> Account:
         self._count += 1
         account = Account(

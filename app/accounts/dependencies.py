@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -16,6 +17,7 @@ from app.database import SessionDep
 from app.interface import auditing
 from app.interface.errors import Forbidden, NotSignedIn
 from app.interface.language import Text
+from app.scopes import Sessions
 from app.settings import SettingsDep
 
 API_KEY_PREFIX = "sk_"
@@ -70,11 +72,29 @@ async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) 
     return account
 
 
-async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
+async def account_of_key(sessions: Sessions, secret: str) -> UUID | None:
+    """Whose API key this is, for whoever has yet to let the request in."""
+    if not secret.startswith(API_KEY_PREFIX):
+        return None
+    async with sessions() as session:
+        found = await _owner_of(session, secret)
+    return found[0].id if found is not None and found[0].is_active else None
+
+
+async def _owner_of(session: AsyncSession, secret: str) -> tuple[Account, ApiKey] | None:
+    """The account of a living key, and the key."""
     account = await repository.enter_by_secret(session, digest(secret))
     key = await repository.find_api_key(session, digest(secret)) if account else None
     if account is None or key is None or not is_living(key):
         return None
+    return account, key
+
+
+async def _account_of_key(session: AsyncSession, secret: str, method: str) -> Account | None:
+    found = await _owner_of(session, secret)
+    if found is None:
+        return None
+    account, key = found
     auditing.identify(session, account.id, account.role, api_key_id=key.id)
     if key.is_read_only and method not in READ_METHODS:
         raise Forbidden(Text("该密钥只能读取", "This key may only read"))

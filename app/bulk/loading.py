@@ -91,7 +91,9 @@ class _Chunk:
 
     async def write(self, rows: Sequence[NumberedRow]) -> list[RowResult]:
         importer = importer_of(self.load.kind, self.session, self.load.actor)
-        meant = await importer.meant([numbered.row for numbered in rows])
+        found = await importer.meant([numbered.row for numbered in rows])
+        # Or a row would tell whether there is a record that its sender may not know of.
+        meant = [[record for record in records if importer.is_visible(record)] for records in found]
         record_ids = [record.id for records in meant for record in records]
         histories = await repository.histories(
             self.session, self.load.kind, record_ids, importer.edits

@@ -1,7 +1,8 @@
 """Who is counted against which limit, before a route does anything."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ GUARD = "guard"
 REMEMBERED = 20_000
 REMEMBERED_SECONDS = 300
 IPV6_HOST_BITS = 64
+# A whole batch, 500, costs 50 writes of the 300 a minute: with one for each it would never pass.
+ITEMS_A_WRITE = 10
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 Values = Mapping[str, Any]  # what an endpoint is called with
@@ -24,19 +27,27 @@ Values = Mapping[str, Any]  # what an endpoint is called with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What a route counts against; `email_of` finds whose account an attempt is on."""
+    """What a route counts against.
+
+    `email_of` finds whose account an attempt is on, `items_of` how many items a batch has.
+    """
 
     rate_class: RateClass
     email_of: Callable[[Values], str] | None = None
+    items_of: Callable[[Values], int] | None = None
 
 
 def limited(
-    rate_class: RateClass, *, email_of: Callable[[Values], str] | None = None
+    rate_class: RateClass,
+    *,
+    email_of: Callable[[Values], str] | None = None,
+    items_of: Callable[[Values], int] | None = None,
 ) -> Callable[[EndpointT], EndpointT]:
-    """Mark an endpoint whose requests count against another class than their method's."""
+    """Mark an endpoint whose requests count otherwise than by their method, one by one."""
 
     def mark(endpoint: EndpointT) -> EndpointT:
-        setattr(endpoint, GUARD, Guard(rate_class=rate_class, email_of=email_of))
+        guard = Guard(rate_class=rate_class, email_of=email_of, items_of=items_of)
+        setattr(endpoint, GUARD, guard)
         return endpoint
 
     return mark
@@ -49,14 +60,19 @@ def guard_of(endpoint: Callable[..., Any], methods: set[str]) -> Guard:
 
 
 class Callers:
-    """Tells without the database whom a request is counted against.
+    """Tells whom a request is counted against, without the database.
 
     That is the account, whatever its keys and tokens, so that nobody multiplies their share by
     making more of them; a credential that was not let in yet counts for its address.
     """
 
-    def __init__(self, account_of_token: Callable[[str], UUID | None]) -> None:
+    def __init__(
+        self,
+        account_of_token: Callable[[str], UUID | None],
+        account_of_key: Callable[[str], Awaitable[UUID | None]],
+    ) -> None:
         self._account_of_token = account_of_token
+        self._account_of_key = account_of_key
         self._known: TTLCache[bytes, UUID] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
 
     def subject_of(self, request: Request, rate_class: RateClass) -> str:
@@ -74,12 +90,22 @@ class Callers:
         """The door turned this credential away."""
         self._known.pop(_digest(request.headers.get("authorization", "")), None)
 
+    async def know(self, request: Request) -> bool:
+        """Whether the credential is somebody's; the database is asked about a key new here."""
+        if self._account_of(request) is not None:
+            return True
+        credential = request.headers.get("authorization", "")
+        account_id = await self._account_of_key(_secret_of(credential))
+        if account_id is not None:
+            self._known[_digest(credential)] = account_id
+        return account_id is not None
+
     def _account_of(self, request: Request) -> UUID | None:
         credential = request.headers.get("authorization")
         if credential is None:
             return None
         known = self._known.get(_digest(credential))
-        return known or self._account_of_token(credential.partition(" ")[2].strip())
+        return known or self._account_of_token(_secret_of(credential))
 
 
 def address_of(request: Request) -> str:
@@ -96,15 +122,36 @@ def address_of(request: Request) -> str:
     return f"{IPv6Address(int(address) >> IPV6_HOST_BITS << IPV6_HOST_BITS)}/{IPV6_HOST_BITS}"
 
 
-async def admit(request: Request, guard: Guard) -> dict[str, str]:
+async def admit(request: Request, guard: Guard, count: int = 1) -> dict[str, str]:
     """Count the request; the fields that tell its caller how they stand.
 
     Raises RateLimited.
     """
     limiter, callers = _limiter_of(request), _callers_of(request)
     subject = callers.subject_of(request, guard.rate_class)
-    standing = await limiter.take(guard.rate_class, subject)
+    standing = await limiter.take(guard.rate_class, subject, count)
     return {} if standing is None else standing.headers
+
+
+@asynccontextmanager
+async def in_turn(request: Request, guard: Guard) -> AsyncIterator[None]:
+    """Batches of one account come one after another, whichever process they ask.
+
+    Each holds a connection for long: all at once they would have those of everybody. Raises
+    RateLimited while another one is under way.
+    """
+    if guard.items_of is None:
+        yield
+        return
+    account_id: UUID = request.state.principal
+    async with _limiter_of(request).turn(RateClass.BATCHES, str(account_id)):
+        yield
+
+
+async def admit_items(request: Request, guard: Guard, values: Values) -> dict[str, str]:
+    """Count what a batch's items cost beyond the request itself; see `admit`."""
+    further = 0 if guard.items_of is None else (guard.items_of(values) - 1) // ITEMS_A_WRITE
+    return await admit(request, guard, further) if further else {}
 
 
 async def admit_attempt(request: Request, guard: Guard, values: Values) -> None:
@@ -133,5 +180,8 @@ def _callers_of(request: Request) -> Callers:
 
 def _digest(credential: str) -> bytes:
     """Of the credential however it is spelt, or every spelling would have a quota of its own."""
-    secret = credential.partition(" ")[2].strip()
-    return hashlib.blake2b(secret.encode(), digest_size=16).digest()
+    return hashlib.blake2b(_secret_of(credential).encode(), digest_size=16).digest()
+
+
+def _secret_of(credential: str) -> str:
+    return credential.partition(" ")[2].strip()

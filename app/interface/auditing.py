@@ -2,13 +2,12 @@
 
 Whatever appends a change, and every request that writes or shows something sensitive, leaves an
 entry with its commit, so neither is there without the other. Refusals are recorded after their
-request has rolled back, in a transaction of their own.
+request has rolled back, see `app.interface.refusals`.
 """
 
-import asyncio
 import hashlib
 import hmac
-import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,23 +17,19 @@ from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from fastapi import Request
-from sqlalchemy import bindparam, event, insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Float, bindparam, event, func, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 from uuid_utils.compat import uuid7
 
-from app.database import AWAY, AuditedSession, Base
+from app.database import AuditedSession, Base
 from app.interface.models import AuditEntry, UnsealedEntry
 
-logger = logging.getLogger(__name__)
-
 KEPT_RECORDS = 1_000  # the changes of the same transaction name all of them
-REFUSAL_SECONDS = 2.0  # how long an answer waits for its refusal to be recorded
 SENSITIVE, BY_EMAIL = "is_sensitive", "is_by_email"
 # In a session's info: the trace of its request, or of a transaction without one.
 TRACE, WORK = "trace", "work"
+WAITED = "waited"  # of INSERT: how many seconds before its transaction
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
@@ -60,8 +55,13 @@ class Trace:
     kept_status: int | None = None
     refused_items: Sequence["RefusedItem"] = ()
 
+    def is_of_interest(self) -> bool:
+        """Whether a refusal of the request is to be recorded, and has not been with its work."""
+        is_probe = self.account_id is not None and self.status in (403, 404)
+        return self.kept_status != self.status and (self.is_wanted or is_probe)
+
     def rows(self) -> list[dict[str, Any]]:
-        """The entry, and one for each refused item, as they go to the database."""
+        """The entry, and one for all items that were refused alike, as they go to the database."""
         # What a refused request touched is undone.
         touched = () if self.code else self.touched
         record_ids = list(dict.fromkeys([*self.path_ids, *touched]))[:KEPT_RECORDS]
@@ -79,7 +79,10 @@ class Trace:
             "network": self.network,
             "email_hash": self.email_hash,
         }
-        return [row, *(row | item.columns() for item in self.refused_items)]
+        alike: dict[Any, list[RefusedItem]] = defaultdict(list)
+        for item in self.refused_items:
+            alike[item.action, item.status, item.code].append(item)
+        return [row, *(row | _columns_of(items) for items in alike.values())]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +95,23 @@ class RefusedItem:
     status: int
     code: str
 
-    def columns(self) -> dict[str, Any]:
-        """Where its entry differs from the request's."""
-        record_ids = [] if self.record_id is None else [self.record_id]
-        return {
-            "id": uuid7(),
-            "action": self.action,
-            "record_ids": record_ids,
-            "fields": sorted(self.fields),
-            "status": self.status,
-            "code": self.code,
-        }
+
+def _columns_of(items: Sequence[RefusedItem]) -> dict[str, Any]:
+    """Where the entry of items that were refused alike differs from their request's.
+
+    One for each of them would let one request write 500.
+    """
+    ids = dict.fromkeys(item.record_id for item in items if item.record_id is not None)
+    names = {name for item in items for name in item.fields}
+    count = [f"{len(items)} items"] if len(items) > 1 else []
+    return {
+        "id": uuid7(),
+        "action": items[0].action,
+        "record_ids": list(ids),
+        "fields": [*count, *sorted(names)],
+        "status": items[0].status,
+        "code": items[0].code,
+    }
 
 
 _NOBODY = Trace(action="service")
@@ -113,7 +122,11 @@ _before: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
 # Tables instead of classes: the entry and its place in the queue are one statement.
 _entries = Base.metadata.tables[AuditEntry.__tablename__]
 # Nothing is returned from it: who may add an entry need not be able to read it.
-_entry = insert(_entries).values({name: bindparam(name) for name in _NOBODY.rows()[0]}).cte("entry")
+_values: dict[str, Any] = {name: bindparam(name) for name in _NOBODY.rows()[0]}
+# A refusal may have waited for its turn, and its own transaction for a lock.
+_waited = func.make_interval(0, 0, 0, 0, 0, 0, bindparam(WAITED, None, type_=Float()))
+_happened_at = func.coalesce(func.now() - _waited, func.clock_timestamp())
+_entry = insert(_entries).values(_values | {"happened_at": _happened_at}).cte("entry")
 _unsealed = Base.metadata.tables[UnsealedEntry.__tablename__]
 INSERT = insert(_unsealed).values(entry_id=bindparam("id")).add_cte(_entry)
 
@@ -183,20 +196,6 @@ def network_of(host: str | None) -> str | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
-
-
-async def record_refusal(request: Request, trace: Trace) -> None:
-    """Keep a refusal whose request has rolled back; the answer goes out even if that fails."""
-    is_probe = trace.account_id is not None and trace.status in (403, 404)
-    if trace.kept_status == trace.status or not (trace.is_wanted or is_probe):
-        return
-    try:
-        async with asyncio.timeout(REFUSAL_SECONDS), request.app.state.sessions.begin() as session:
-            await session.execute(INSERT, trace.rows())
-    # Wider than AWAY: no answer may fail for its record, whatever the library finds wrong.
-    except (*AWAY, SQLAlchemyError) as error:
-        what = (trace.action, trace.status, trace.request_id, type(error).__name__)
-        logger.error("a refusal is not in the audit log: %s %s (request %s): %s", *what)
 
 
 def _trace_of(session: AsyncSession) -> Trace:

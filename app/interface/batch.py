@@ -25,6 +25,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.database import Record, SessionDep, get_session
 from app.interface import auditing, idempotency
+from app.interface.admission import Values, limited
 from app.interface.auditing import RefusedItem as AuditedItem
 from app.interface.batch_items import CREATE, Action, Batch, Fault, actions_of, batch_model
 from app.interface.errors import (
@@ -38,6 +39,7 @@ from app.interface.errors import (
 )
 from app.interface.failures import from_database
 from app.interface.language import Text, language_of
+from app.interface.policies import RateClass
 from app.interface.preconditions import PRECONDITION, Precondition
 from app.interface.schemas import Body
 from app.settings import SettingsDep
@@ -53,6 +55,7 @@ Each item goes through the same checks as a request of its own, and its result h
 body, or the problem, of that request; pointers begin with the item's place. A refused item leaves
 nothing behind and the others stand, unless the batch is `atomic`: then one refused item undoes all
 (409 `batch_refused`, whose `results` say which and why). An `Idempotency-Key` covers the batch.
+Ten items count as one write, and an account's batches come one after another: 429 meanwhile.
 """
 TOO_LARGE = Text("结果过大，未执行，请分批提交", "The answers are too large; nothing was done")
 
@@ -120,12 +123,17 @@ def add_batch(router: APIRouter, collection: str, record: type[Record], caller: 
     run_batch.__annotations__ |= {"account": caller, "data": batch_model(noun, actions)}
     router.add_api_route(
         f"/{collection}:batch",
-        run_batch,
+        limited(RateClass.WRITES, items_of=_count_items)(run_batch),
         methods=["POST"],
         name=f"batch_{collection}",
         description=DESCRIPTION,
         response_model=BatchResults[body],
     )
+
+
+def _count_items(values: Values) -> int:
+    batch: Batch = values["data"]
+    return len(batch.items)
 
 
 async def _until_done(run: "_Run", batch: Batch) -> Response:

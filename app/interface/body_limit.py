@@ -1,20 +1,28 @@
 """No request body grows beyond what the settings allow, announced or not.
 
-JSON may be less than a file, and it may not be dense: what it takes in memory, before anybody has
-asked who sends it, follows the number of its values rather than its bytes.
+Strangers have nothing long to say: signing in and registering are small, and files come with a
+credential. JSON may be less than a file, and it may not be dense: what it takes in memory, before
+the door has let its sender in, follows the number of its values rather than its bytes.
 """
+
+import logging
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.interface.errors import PayloadTooLarge, render
+from app.database import AWAY
+from app.interface.admission import Callers
+from app.interface.errors import NotSignedIn, PayloadTooLarge, Problem, Unavailable, render
 from app.interface.language import Text
 from app.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 UPLOAD, FILES = "multipart/form-data", "/imports"
 BATCH = ":batch"
+STRANGERS_BYTES = 64 * 1024
 PARTS = (b",", b"[", b"{")  # before each value of JSON but the first there is one
 BYTES_A_PART = 40  # of the limit; names and texts of real bodies are longer on the average
 
@@ -38,18 +46,28 @@ class BodyLimitMiddleware:
             await render(Request(scope), _too_large(limit))(scope, receive, send)
             return
         received = parts = 0
+        is_known, length = False, int(announced) if announced.isdecimal() else 0
+
+        # Whoever reads a body lets no other exception through.
+        async def require_known() -> None:
+            nonlocal is_known
+            if not is_known and max(length, received) > STRANGERS_BYTES:
+                if refusal := await _refusal_of(Request(scope)):
+                    raise HTTPException(refusal.status) from refusal
+                is_known = True
 
         async def counted_receive() -> Message:
             nonlocal received, parts
+            await require_known()  # before the sender is told to go on (RFC 9110, 10.1.1)
             message = await receive()
             body = message.get("body", b"")
             received += len(body)
             parts += 0 if is_upload else sum(map(body.count, PARTS))
-            # Whoever reads a body lets no other exception through.
             if received > limit:
                 raise HTTPException(PayloadTooLarge.status) from _too_large(limit)
             if parts > limit // BYTES_A_PART:
                 raise HTTPException(PayloadTooLarge.status) from _too_dense(limit // BYTES_A_PART)
+            await require_known()
             return message
 
         await self.app(scope, counted_receive, send)
@@ -59,6 +77,23 @@ class BodyLimitMiddleware:
             return self.settings.max_body_bytes
         is_batch = scope["path"].endswith(BATCH)
         return self.settings.max_batch_bytes if is_batch else self.settings.max_json_bytes
+
+
+async def _refusal_of(request: Request) -> Problem | None:
+    """Why the sender may not go on; None where the credential is somebody's.
+
+    Asked for while the body is read, when the request has been counted already.
+    """
+    callers: Callers = request.app.state.callers
+    try:
+        if await callers.know(request):
+            return None
+    except AWAY as error:
+        logger.warning("a credential cannot be looked up: %s", type(error).__name__)
+        return Unavailable()
+    if "authorization" in request.headers:  # which may have expired: its sender gets another
+        return NotSignedIn()
+    return _too_large(STRANGERS_BYTES)
 
 
 def _is_upload(scope: Scope, headers: Headers) -> bool:

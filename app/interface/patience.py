@@ -2,9 +2,9 @@
 
 Each connection looks at itself a few times within its patience. A client that owes a request, or
 the taking of an answer, has CLIENT_SECONDS for it, and one second more for every thousand bytes
-that came or went; then its connection is cut, without a word, as it does not read or is not ready
-to. A client that sends nothing at all between requests is uvicorn's (five seconds), and one whose
-answer is being made is the deadline's (`app.interface.deadline`).
+that came or went, but a minute more at most; then its connection is cut, without a word, as it does
+not read or is not ready to. A client that sends nothing at all between requests is uvicorn's (five
+seconds), and one whose answer is being made is the deadline's (`app.interface.deadline`).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BYTES_A_SECOND = 1_000
+LONGEST_BONUS = 60.0  # or a stranger would hold a long body for hours
 AT_ONCE = struct.pack("ii", 1, 0)  # linger, for no time
 LOOKS = 4
 MAX_HEAD_BYTES = 64 * 1024  # of a request; the parser itself has no limit
@@ -30,7 +31,8 @@ class _Debt:
     paid: int = 0
 
     def is_overdue(self, now: float, patience: float) -> bool:
-        return now - self.since > patience + self.paid / BYTES_A_SECOND
+        bonus = min(self.paid / BYTES_A_SECOND, LONGEST_BONUS)
+        return now - self.since > patience + bonus
 
 
 class PatientProtocol(HttpToolsProtocol):

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.database import AWAY, open_engine
 from app.interface import counters
 from app.interface.counters import Charged
-from app.interface.errors import RateLimited, Unavailable
+from app.interface.errors import RETRY_SECONDS, RateLimited, Unavailable
 from app.interface.policies import Policy, RateClass, policies_of
 from app.settings import Settings
 
@@ -91,25 +91,51 @@ class Limiter:
             finally:
                 self._engine = None
 
-    async def take(self, name: RateClass, subject: str) -> Standing | None:
-        """Count one request of the subject; None where the class has no limit.
+    async def take(self, name: RateClass, subject: str, count: int = 1) -> Standing | None:
+        """Count requests of the subject, all or none; None where the class has no limit.
 
-        Raises RateLimited when the quota is used up, and Unavailable when what counts exactly
+        What costs more than the quota takes all that one request leaves of it, or it would never
+        pass. Raises RateLimited when too few are left, and Unavailable when what counts exactly
         cannot be counted. Other classes go on with blocks of this process alone.
         """
         policy = self.policies.get(name)
         if policy is None:
             return None
+        count = max(1, min(count, policy.quota - 1))
         key = self._subject(name, subject)
         lease = self._lease(key, policy)
-        while not lease.left and lease.shut_until <= monotonic():
+        while lease.left < count and lease.shut_until <= monotonic():
             async with lease.lock:
-                if not lease.left and lease.shut_until <= monotonic():
-                    await self._renew(lease, key, policy)
-        if not lease.left:
-            raise _refusal(policy, lease)
-        lease.left -= 1
+                if lease.left < count and lease.shut_until <= monotonic():
+                    await self._renew(lease, key, policy, count)
+        if lease.left < count:
+            raise _refusal(policy, lease, count)
+        lease.left -= count
         return _standing(lease, policy)
+
+    @asynccontextmanager
+    async def turn(self, name: RateClass, subject: str) -> AsyncIterator[None]:
+        """Have one of the subject's turns, as many as the quota, for as long as the block.
+
+        Raises RateLimited where they are all taken, and Unavailable without the database.
+        """
+        policy = self.policies.get(name)
+        if policy is None:
+            yield
+            return
+        key = self._subject(name, subject)
+        async with self._connection() as connection:
+            charged = await counters.take(connection, key, policy, wanted=1)
+        if not charged.requests:
+            lease = self._lease(key, policy)
+            lease.shut_until = monotonic() + RETRY_SECONDS
+            raise _refusal(policy, lease)
+        try:
+            yield
+        finally:
+            with suppress(Unavailable):  # then it comes back by itself
+                async with self._connection() as connection:
+                    await counters.give_back(connection, key, policy)
 
     async def take_by_email(self, name: RateClass, email: str, address: str) -> None:
         """Count one attempt on the account of an e-mail address, whether there is one or not.
@@ -152,20 +178,21 @@ class Limiter:
             self._leases[key] = lease
         return lease
 
-    async def _renew(self, lease: Lease, key: bytes, policy: Policy) -> None:
-        """Take the next block from the shared counter."""
+    async def _renew(self, lease: Lease, key: bytes, policy: Policy, count: int) -> None:
+        """Take the next block from the shared counter, or more where that does not do."""
+        block = max(policy.block, count - lease.left)
         try:
-            charged = await self._charge(key, policy, lease.unpaid + policy.block)
+            charged = await self._charge(key, policy, lease.unpaid + block)
         except Unavailable:
             if policy.is_exact:
                 raise
-            lease.left, lease.ends_at = policy.block, monotonic() + ALONE_SECONDS
-            lease.unpaid += policy.block
+            lease.left, lease.ends_at = lease.left + block, monotonic() + ALONE_SECONDS
+            lease.unpaid += block
             return
-        lease.left, lease.unpaid = max(0, charged.requests - lease.unpaid), 0
+        lease.left, lease.unpaid = max(0, lease.left + charged.requests - lease.unpaid), 0
         lease.full_at = monotonic() + charged.full_in
         lease.ends_at = monotonic() + policy.window
-        if not lease.left:
+        if lease.left < count:
             until_next = charged.full_in - (policy.quota - 1) * policy.step
             lease.shut_until = monotonic() + max(until_next, 0.01)
 
@@ -189,12 +216,13 @@ class Limiter:
             raise Unavailable() from error
 
 
-def _refusal(policy: Policy, lease: Lease) -> RateLimited:
-    seconds = max(1, math.ceil(lease.shut_until - monotonic()))
+def _refusal(policy: Policy, lease: Lease, count: int = 1) -> RateLimited:
+    further = (count - lease.left - 1) * policy.step  # after the first that is there again
+    seconds = max(1, math.ceil(lease.shut_until - monotonic() + further))
     is_repeated = monotonic() < lease.told_at + TOLD_SECONDS
     if not is_repeated:
         lease.told_at = monotonic()
-    headers = Standing(policy=policy, remaining=0, seconds=seconds).headers
+    headers = Standing(policy=policy, remaining=lease.left, seconds=seconds).headers
     return RateLimited(seconds, headers, is_repeated=is_repeated)
 
 

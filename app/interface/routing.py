@@ -5,6 +5,7 @@ that an answer and what is kept of it are one with the work.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction
@@ -23,14 +24,17 @@ from app.interface.admission import (
     Guard,
     admit,
     admit_attempt,
+    admit_items,
     guard_of,
+    in_turn,
     note_success,
 )
 from app.interface.auditing import Trace, network_of
 from app.interface.deprecation import deprecation_of
-from app.interface.errors import NotSignedIn, Problem, RateLimited
+from app.interface.errors import NotSignedIn, Problem, RateLimited, Unavailable, render
 from app.interface.pagination import Page
 from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
+from app.interface.refusals import Refusals
 from app.interface.schemas import Body, RecordBody, VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -83,15 +87,27 @@ class ConventionalRoute(APIRoute):
         """
         request = Request(scope)
         trace = request.state.trace = self._trace_of(request)
+        is_replaced = False
 
-        async def governed_send(message: Message) -> None:
+        async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":
                 fields = MutableHeaders(scope=message)
                 for name, value in scope.get(SHARED_HEADERS, {}).items():
                     fields.setdefault(name, value)
-                if message["status"] >= 400:
-                    await _record(request, trace, message["status"])
             await send(message)
+
+        async def governed_send(message: Message) -> None:
+            nonlocal is_replaced
+            if is_replaced:
+                return
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                try:
+                    await _record(request, trace, message["status"])
+                except Unavailable as problem:
+                    is_replaced = True
+                    await render(request, problem)(scope, receive, send_with_fields)
+                    return
+            await send_with_fields(message)
 
         try:
             await super().handle(scope, receive, governed_send)
@@ -99,7 +115,8 @@ class ConventionalRoute(APIRoute):
             raise
         except Exception:
             request.state.problem = Problem()
-            await _record(request, trace, Problem.status)
+            with suppress(Unavailable):  # it is a fault, and logged as one
+                await _record(request, trace, Problem.status)
             raise
 
     def _trace_of(self, request: Request) -> Trace:
@@ -142,12 +159,17 @@ async def _let_in(request: Request, handle: Handler, trace: Trace) -> Response:
 
 
 async def _record(request: Request, trace: Trace, status: int) -> None:
-    """Keep a refusal in the audit log; of a flood that the limits hold off, one a minute."""
+    """Keep a refusal in the audit log; of a flood that the limits hold off, one a minute.
+
+    Raises Unavailable where it cannot be kept.
+    """
     problem: Problem | None = getattr(request.state, "problem", None)
     if isinstance(problem, RateLimited) and problem.is_repeated:
         return
     trace.status, trace.code = status, problem.code if problem else None
-    await auditing.record_refusal(request, trace)
+    if trace.is_of_interest():
+        refusals: Refusals = request.app.state.refusals
+        await refusals.record(trace)
 
 
 def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
@@ -160,11 +182,13 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
         request = _request.get()
         claim = request.state.claim
         _note_given(request, endpoint, values)
-        if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
-            await idempotency.check_again(endpoint, values)
-            return kept
-        await admit_attempt(request, guard, values)
-        result = await endpoint(**values)
+        async with in_turn(request, guard):  # before the claim, where repetitions wait
+            if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
+                await idempotency.check_again(endpoint, values)
+                return kept
+            request.scope[SHARED_HEADERS] |= await admit_items(request, guard, values)
+            await admit_attempt(request, guard, values)
+            result = await endpoint(**values)
         await note_success(request, guard, values)
         _note_shown(request.state.trace, endpoint, result)
         if isinstance(result, VersionedBody):

@@ -43,6 +43,8 @@ from app.organizations.workflow import MEMBERSHIP_TRANSITIONS, settle_membership
 from app.scopes import Scope, open_scope
 from app.transitions import next_state, possible_verbs
 
+MAX_REQUESTED = 5  # requests of one account that wait for an answer
+
 
 async def register(session: AsyncSession, data: Registration) -> Registered:
     """A new enterprise account that asks to act for the organization of this credit code.
@@ -87,6 +89,8 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
         )
     if await repository.find_membership_of(session, account_id, organization.id):
         raise Conflict(Text("该成员关系已存在", "This membership exists already"))
+    if account_id == actor.account_id:
+        await _require_few_wishes(session, account_id)
     membership = await _request(session, account_id, organization, actor.account_id)
     return await get(session, actor, membership.id)
 
@@ -152,6 +156,18 @@ def show(actor: Actor, membership: Membership) -> MembershipBody:
         organization_name=membership.organization.name,
         allowed_actions=possible_verbs(MEMBERSHIP_TRANSITIONS, membership.state, parties),
     )
+
+
+async def _require_few_wishes(session: AsyncSession, account_id: UUID) -> None:
+    """Raises Conflict for somebody who waits for enough answers: each is work for the staff."""
+    await account_repository.lock(session, account_id)
+    if await repository.count_requested(session, account_id) >= MAX_REQUESTED:
+        raise Conflict(
+            Text(
+                "待审核的申请已有 {count} 个，请等待处理或撤回",
+                "{count} requests of yours wait for an answer; wait, or revoke one",
+            ).format(count=MAX_REQUESTED)
+        )
 
 
 async def _request(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -70,9 +70,18 @@ async def find_membership_of(
     )
 
 
+async def count_requested(session: AsyncSession, account_id: UUID) -> int:
+    """How many organizations have yet to answer the account."""
+    statement = select(func.count()).where(
+        Membership.account_id == account_id, Membership.state == MembershipState.REQUESTED
+    )
+    return await session.scalar(statement) or 0
+
+
 async def lock_memberships_of(session: AsyncSession, account_id: UUID) -> Sequence[Membership]:
-    """All memberships of an account, alone and locked."""
-    statement = select(Membership).where(Membership.account_id == account_id)
+    """All memberships of an account, alone, locked in the order of their ids."""
+    mine = select(Membership).where(Membership.account_id == account_id)
+    statement = mine.order_by(Membership.id)
     return (await session.scalars(statement.with_for_update())).all()
 
 

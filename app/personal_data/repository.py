@@ -101,15 +101,19 @@ async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:
-    """The organizations that the account is or was a member of, locked."""
+    """The organizations that the account is or was a member of, locked in the order of their ids.
+
+    Two members of the same ones may be erased at once.
+    """
     members = select(Membership.organization_id).where(Membership.account_id == account_id)
-    statement = select(Organization).where(Organization.id.in_(members))
-    return (await session.scalars(statement.with_for_update())).all()
+    statement = select(Organization).where(Organization.id.in_(members)).order_by(Organization.id)
+    return (await session.scalars(statement.with_for_update(of=Organization))).all()
 
 
 async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) -> Sequence[Demand]:
-    """The organizations' demands, locked."""
+    """The organizations' demands, locked in the order of their ids."""
     statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
+    statement = statement.order_by(Demand.id)
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 

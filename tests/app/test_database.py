@@ -5,20 +5,21 @@ import errno
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy import URL, func, select, text
+from sqlalchemy import URL, event, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import ApiKey, Role
 from app.changes import operations as changes
 from app.changes.models import Change
 from app.clock import now
-from app.database import SessionDep, answered
+from app.database import AWAY, SessionDep, answered
 from app.interface.errors import Conflict, NotSignedIn
 from app.main import create_app
 from app.postgres.embedded import EmbeddedServer
@@ -123,11 +124,33 @@ async def test_a_connection_that_the_server_ended_is_replaced_unseen(
     address = database.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as other:
         ended = other.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = %s AND pid <> pg_backend_pid()",
             [database.database],
         )
         assert ended.rowcount > 0
+    assert (await client.get("/me")).status_code == 200
+
+
+async def test_a_server_that_ends_every_connection_is_away(
+    people: People, app: FastAPI, server: EmbeddedServer
+) -> None:
+    """As one does that shuts down: each is replaced, and the one in its place has ended, too."""
+    client = await people.administrator()
+    engine = app.state.sessions.kw["bind"].sync_engine
+    with psycopg.connect(server.conninfo, autocommit=True) as other:
+
+        def end(connection: Any, *_: object) -> None:
+            pid = connection.driver_connection.info.backend_pid
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+        event.listen(engine, "connect", end)
+        try:
+            with pytest.raises(AWAY):
+                await app.state.sessions().scalar(text("SELECT 1"))
+            assert (await client.get("/me")).status_code == 503
+        finally:
+            event.remove(engine, "connect", end)
     assert (await client.get("/me")).status_code == 200
 
 

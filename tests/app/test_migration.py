@@ -35,7 +35,7 @@ def downgrade() -> None:
     pass
 """
 ADD_COLUMN = 'op.execute("ALTER TABLE organizations ADD COLUMN probe integer")'
-BUILD_INDEX = 'online.create_index("ix_probe", "organizations", ["short_name"])'
+BUILD_INDEX = 'online.create_index("ix_probe", "regions", ["name"])'
 BUILD_UNIQUE = 'online.create_index("ix_probe", "regions", ["level"], unique=True)'
 INDEX_STATE = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_probe')"
 
@@ -123,10 +123,9 @@ async def test_an_index_is_built_while_rows_are_written(
     engine: AsyncEngine, another: AsyncConnection, reader: AsyncConnection, tmp_path: Path
 ) -> None:
     write = "UPDATE regions SET name = name WHERE code = '{}'"
-    statement = BUILD_INDEX.replace("organizations", "regions").replace("short_name", "name")
     await another.execute("BEGIN")
     await another.execute(write.format(330782).encode())
-    building = asyncio.create_task(upgrade(engine, versions=versions(tmp_path, statement)))
+    building = asyncio.create_task(upgrade(engine, versions=versions(tmp_path, BUILD_INDEX)))
     for _ in range(20):
         await asyncio.wait_for(reader.execute(write.format(440100).encode()), timeout=2)
         await asyncio.sleep(0.1)
@@ -135,6 +134,26 @@ async def test_an_index_is_built_while_rows_are_written(
     async with asyncio.timeout(30):
         await building
     assert await one(reader, INDEX_STATE) is True
+
+
+async def test_an_index_is_removed_while_rows_are_read(
+    engine: AsyncEngine, another: AsyncConnection, reader: AsyncConnection, tmp_path: Path
+) -> None:
+    """It waits for whoever reads; those who come meanwhile do not wait for it."""
+    await upgrade(engine, versions=versions(tmp_path, BUILD_INDEX))
+    assert await one(reader, INDEX_STATE) is True
+    chain = versions(tmp_path, BUILD_INDEX, 'online.drop_index("ix_probe")')
+    await another.execute("BEGIN")
+    await another.execute("SELECT FROM regions")
+    removing = asyncio.create_task(upgrade(engine, versions=chain))
+    for _ in range(10):
+        await asyncio.wait_for(reader.execute("SELECT FROM regions"), timeout=2)
+        await asyncio.sleep(0.1)
+    assert not removing.done()
+    await another.execute("COMMIT")
+    async with asyncio.timeout(30):
+        await removing
+    assert await one(reader, INDEX_STATE) is None
 
 
 async def test_an_index_whose_build_failed_is_built_again(

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.achievements import operations
+from app.achievements import access, operations
 from app.achievements.completeness import faults
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import AchievementCreate
@@ -58,6 +58,9 @@ class AchievementImporter:
             if achievement.external_id:
                 by_key["external_id", achievement.external_id].append(achievement)
         return [meant_by(row, by_key) for row in rows]
+
+    def is_visible(self, record: Achievement) -> bool:
+        return access.may_read(self._actor, record)
 
     async def create(self, row: AchievementRow) -> list[Record]:
         require_no_secrets(row.is_confidential)

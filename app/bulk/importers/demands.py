@@ -11,7 +11,7 @@ from app.bulk.importers.importer import meant_by, require_jurisdiction, require_
 from app.bulk.models import ImportKind
 from app.bulk.rows import DemandRow, Key
 from app.database import Record
-from app.demands import operations
+from app.demands import access, operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
@@ -57,6 +57,9 @@ class DemandImporter:
             if demand.external_id:
                 by_key["external_id", demand.external_id].append(demand)
         return [self._meant(row, by_key) for row in rows]
+
+    def is_visible(self, record: Demand) -> bool:
+        return access.may_read(self._actor, record)
 
     async def create(self, row: DemandRow) -> list[Record]:
         require_no_secrets(row.is_confidential)

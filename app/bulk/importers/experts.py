@@ -15,7 +15,7 @@ from app.bulk.importers.importer import (
 )
 from app.bulk.rows import ExpertRow, Key
 from app.database import Record
-from app.experts import contacts, operations
+from app.experts import access, contacts, operations
 from app.experts import repository as expert_repository
 from app.experts.completeness import missing_fields
 from app.experts.evidence import TOO_MUCH
@@ -62,6 +62,9 @@ class ExpertImporter:
             if expert.external_id:
                 by_key["external_id", expert.external_id].append(expert)
         return [meant_by(row, by_key) for row in rows]
+
+    def is_visible(self, record: Expert) -> bool:
+        return access.may_read(self._actor, record)
 
     async def create(self, row: ExpertRow) -> list[Record]:
         require_jurisdiction(self._actor, row.region_code)

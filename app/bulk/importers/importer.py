@@ -32,6 +32,10 @@ class Importer(Protocol[RowT_contra, RecordT]):
         """For each row the stored records that it may mean, locked."""
         ...
 
+    def is_visible(self, record: RecordT) -> bool:
+        """Whether the actor may know of the record; one of which they may not is no row's."""
+        ...
+
     async def create(self, row: RowT_contra) -> list[Record]:
         """The new record, then what belongs to it; raises Problem for a row that is refused."""
         ...

@@ -10,7 +10,7 @@ from app.bulk.importers.importer import require_jurisdiction
 from app.bulk.rows import OrganizationRow
 from app.database import Record
 from app.interface.validation import FieldError
-from app.organizations import operations
+from app.organizations import access, operations
 from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
@@ -34,6 +34,9 @@ class OrganizationImporter:
         names = [row.name for row in rows]
         found = await repository.organizations_meant(self._session, codes, names)
         return [_meant(row, found) for row in rows]
+
+    def is_visible(self, record: Organization) -> bool:
+        return access.may_read(self._actor, record)
 
     async def create(self, row: OrganizationRow) -> list[Record]:
         """Staff vouch for what they import."""

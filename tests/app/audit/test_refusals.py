@@ -1,20 +1,28 @@
 """What is refused is told of once, whoever undoes the work around it."""
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID, uuid4
 
+import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy import URL, select
+from sqlalchemy import URL, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.changes.models import Change
-from app.interface import rate_limits
+from app.clock import now
+from app.interface import rate_limits, refusals
+from app.interface.auditing import Trace
 from app.interface.models import AuditEntry
 from app.main import create_app, services
+from app.scopes import Sessions
 from app.settings import Settings
-from tests.app.audit.entries import entries_of, entry_of
+from tests.app.audit.entries import entries_of, entry_of, owning
 from tests.app.experts.profiles import store
 from tests.people import GUANGZHOU, YIWU, People
 
@@ -73,6 +81,136 @@ async def test_a_batch_that_was_undone_tells_what_refused_it(
         ("POST /experts/{expert_id}:suspend", 403, "forbidden", (other.id,)),
         ("POST /experts:batch", 409, "batch_refused", ()),
     ]
+
+
+async def test_items_that_are_refused_alike_are_one_entry(
+    people: People, session: AsyncSession
+) -> None:
+    """It says how many and which; else one request would write five hundred."""
+    staff = await people.enterprise()
+    ids = [uuid4() for _ in range(498)]
+    items: list[Any] = [{"action": "submit", "id": str(i)} for i in ids]
+    items += [{"action": "dance"}, {"action": "create", "data": {"title": 7}}]
+    for body in ({"items": items}, {"items": items, "atomic": True}):
+        await staff.post("/demands:batch", json=body)
+    found = [e for e in await entries_of(session) if e.code != "batch_refused"]
+    refused = [e for e in found if e.code]
+    assert told(refused) == sorted(
+        2
+        * [
+            ("POST /demands", 422, "invalid", ()),
+            ("POST /demands/{demand_id}:submit", 404, "not_found", tuple(ids)),
+            ("POST /demands:batch", 422, "invalid", ()),
+        ]
+    )
+    assert [e.fields for e in refused if e.record_ids] == [["498 items"]] * 2
+
+
+@pytest.fixture
+async def held(app: FastAPI) -> AsyncIterator[AsyncSession]:
+    """Somebody holds the log for as long as their transaction lasts."""
+    async with owning(app) as owner:
+        await owner.execute(text("LOCK TABLE audit_entries IN EXCLUSIVE MODE"))
+        yield owner
+
+
+async def test_a_refusal_outlasts_a_slow_log(
+    app: FastAPI,
+    people: People,
+    session: AsyncSession,
+    held: AsyncSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answer does not wait for long, and its entry says when it was."""
+    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.2)
+    client = await people.expert()
+    answers = [await client.get(f"/demands/{uuid4()}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [404] * 3
+    told_at = now()
+    await asyncio.sleep(1)
+    await held.rollback()
+    await app.state.refusals.drain()
+    entries = await entries_of(session, code="not_found")
+    assert {e.request_id for e in entries} == {a.headers["x-request-id"] for a in answers}
+    assert all(entry.happened_at < told_at for entry in entries)
+
+
+async def test_nothing_is_refused_that_cannot_be_recorded(
+    app: FastAPI,
+    people: People,
+    session: AsyncSession,
+    held: AsyncSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where too many wait, nobody learns what they asked, and none of those that wait is lost."""
+    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(refusals, "MOST", 3)
+    client = await people.expert()
+    answers = [await client.get(f"/demands/{uuid4()}") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [404] * 3 + [503] * 2
+    assert answers[-1].json()["code"] == "unavailable"
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert "ratelimit" in answers[-1].headers
+    assert (await client.get("/me")).status_code == 200, "what is not refused goes on"
+    await held.rollback()
+    await app.state.refusals.drain()
+    assert (await client.get(f"/demands/{uuid4()}")).status_code == 404
+    assert len(await entries_of(session, code="not_found")) == 4
+
+
+async def test_a_process_that_ends_writes_what_is_left(
+    settings: Settings,
+    service_database: URL,
+    people: People,
+    session: AsyncSession,
+    held: AsyncSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.1)
+    ending = create_app(settings)
+    token = ending.state.access_tokens.write((await people.account(Role.EXPERT)).id)
+    transport = ASGITransport(app=ending)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with asyncio.TaskGroup() as group, services(ending, service_database):
+        async with AsyncClient(
+            transport=transport, base_url="http://test/api/v1", headers=headers
+        ) as client:
+            for _ in range(5):
+                assert (await client.get(f"/demands/{uuid4()}")).status_code == 404
+        group.create_task(_let_go(held))
+    assert len(await entries_of(session, code="not_found")) == 5
+
+
+async def _let_go(held: AsyncSession) -> None:
+    await asyncio.sleep(0.5)
+    await held.rollback()
+
+
+@dataclass(eq=False)
+class Deaf:
+    """Sessions that are cut off when the first of them has committed."""
+
+    sessions: Sessions
+    has_heard: bool = True
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        async with self.sessions.begin() as session:
+            yield session
+        if self.has_heard:
+            self.has_heard = False
+            raise ConnectionResetError("cut off")
+
+
+async def test_a_commit_of_which_nobody_heard_is_one(
+    app: FastAPI, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "AWAY_SECONDS", 0.05)
+    own, deaf = refusals.Refusals(), Deaf(app.state.sessions)
+    async with own.writing(cast(Sessions, deaf)):
+        await own.record(Trace(action="GET /probes", status=404, code="not_found"))
+    assert not deaf.has_heard
+    assert (await entry_of(session, "GET /probes")).code == "not_found"
 
 
 async def test_a_flood_that_the_limits_hold_off_fills_no_log(

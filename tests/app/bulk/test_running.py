@@ -477,12 +477,31 @@ async def test_rows_that_mean_one_record_of_another_region_are_refused_and_no_mo
 ) -> None:
     """One by its number, one by its name: the second refusal must not fail the whole file."""
     account = await people.account(Role.COORDINATOR, region_code=YIWU)
-    await imported(sessions, "experts", json_lines(expert(1, region_code="440100")))
+    open_to_all = json_lines(expert(1, region_code="440100"))
+    await imported(sessions, "experts", open_to_all, is_admitting=True)
     by_name = expert(1, title="院长") | {"external_id": None}
     rows = json_lines(expert(1, title="副教授"), by_name, expert(2))
     assert await run_as(sessions, account.id, rows) is OperationState.DONE
     found = await session.execute(select(Expert.external_id, Expert.title).order_by(Expert.id))
     assert [tuple(row) for row in found] == [("E1", "教授"), ("E2", "教授")]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_row_tells_of_no_record_that_is_hidden(
+    sessions: Sessions, session: AsyncSession, people: People, count: int
+) -> None:
+    """One draft of another region was told as forbidden, several as ambiguous."""
+    account = await people.account(Role.COORDINATOR, region_code=YIWU)
+    named = {"name": "林若溪", "organization": "某大学"}
+    hidden = [named | {"external_id": f"G{n}", "region_code": "440100"} for n in range(count)]
+    assert counts(await imported(sessions, "experts", json_lines(*hidden)))[0] == count
+    rows = json_lines(named, {"name": "无人", "organization": "某大学"})
+    assert await run_as(sessions, account.id, rows) is OperationState.DONE
+    report = await session.scalar(select(Import.report).where(Import.account_id == account.id))
+    told = [(entry["row"], entry["code"]) for entry in report or []]
+    assert {code for row, code in told if row == 1} == {code for row, code in told if row == 2}
+    made = await session.scalars(select(Expert.name).where(Expert.external_id.is_(None)))
+    assert sorted(made) == sorted(["林若溪", "无人"])
 
 
 async def test_an_account_that_is_staff_no_more_imports_nothing(

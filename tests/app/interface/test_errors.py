@@ -14,6 +14,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL, text
 from starlette.exceptions import HTTPException
 
+from app.accounts.models import Role
 from app.database import SessionDep, create_engine
 from app.health import Condition
 from app.interface import errors
@@ -194,6 +195,40 @@ async def test_large_bodies(settings: Settings, content_type: str, path: str, li
             assert answer.status_code != 413
 
 
+LONG = json.dumps({"name": "x" * 64 * 1024}).encode()
+
+
+async def test_strangers_send_little(app: FastAPI, client: AsyncClient, people: People) -> None:
+    """Whether they announce it or not; whoever has a credential goes on, however it is new here."""
+
+    async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 5_000):
+            yield body[start : start + 5_000]
+
+    account = await people.account(Role.EXPERT)
+    signed_in = await people.client(account)
+    made = await signed_in.post("/api-keys", json={"name": "导入"})
+    key, key_id = made.json()["key"], made.json()["id"]
+    file = HEAD.ljust(len(LONG))
+    for path in ("/auth:sign-in", "/experts", "/experts:batch", "/imports"):
+        kind, body = (UPLOAD, file) if path == "/imports" else (JSON, LONG)
+        for content in (body, in_pieces(body)):
+            answer = await client.post(path, content=content, headers={"Content-Type": kind})
+            problem = assert_problem(answer, 413, "payload_too_large")
+            assert problem["detail"] == "不得超过 65536 字节"
+
+    async def status(secret: str) -> int:
+        headers = {"Content-Type": JSON, "Authorization": f"Bearer {secret}"}
+        return (await client.post("/experts", content=in_pieces(LONG), headers=headers)).status_code
+
+    assert await status(key) == 422, "the name is too long"
+    assert await status(app.state.access_tokens.write(account.id)) == 422
+    assert await status("sk_made-up") == await status("made.up.token") == 401
+    revoked = await signed_in.delete(f"/api-keys/{key_id}")
+    assert revoked.is_success, revoked.text
+    assert await status(key) == 401
+
+
 @pytest.mark.parametrize(
     ("path", "most"), [("/experts", 2_000 // 40), ("/experts:batch", 4_000 // 40)]
 )
@@ -239,7 +274,8 @@ async def test_service_goes_on_when_its_connections_were_cut(
     staff = await people.coordinator()
     assert (await staff.get("/experts")).status_code == 200
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        # Waits for their end: a backend that has yet to notice would still take the next query.
+        cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
         assert connection.execute(cut, [database.database]).rowcount > 0
     assert (await staff.get("/experts")).status_code == 200
 

@@ -113,6 +113,14 @@ async def test_who_is_slow_but_moves_is_served(address: Address) -> None:
     writer.close()
 
 
+async def test_a_long_body_buys_no_hours(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came at once would else be worth a second for every thousand bytes of silence."""
+    monkeypatch.setattr("app.interface.patience.LONGEST_BONUS", 1.0)
+    head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 8000000\r\n\r\n"
+    lived = await lifetime(address, head + b"x" * 4_000_000, b"x")
+    assert 2 * SECONDS <= lived < 2 * SECONDS + SLACK / 2
+
+
 async def test_headers_without_end_are_refused(address: Address) -> None:
     reader, writer = await asyncio.open_connection(*address)
     writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n")

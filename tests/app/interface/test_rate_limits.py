@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -130,6 +131,90 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(start: Start) ->
         assert (await client.get("/technology-fields")).status_code == 200
     async with caller(app, "198.51.100.8") as neighbour:
         assert (await neighbour.get("/technology-fields")).status_code == 200
+
+
+async def test_the_document_is_counted_and_written_down_once(start: Start) -> None:
+    """Strangers may ask for it; to write it down takes 15 times as long as to send it."""
+    app = await start("reads=30/36000")
+    path = "http://test/openapi.json"
+    async with caller(app) as client:
+        first = await client.get(path)
+        assert first.json() == app.openapi()
+        assert fields(first)[1]["r"] == 29
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app, "openapi", None)  # nobody needs it any more
+            again = [await client.get(path) for _ in range(20)]
+        assert {answer.content for answer in again} == {first.content}
+        known = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known.headers["etag"] == first.headers["etag"]
+        assert (await client.head(path)).status_code == 200
+        assert await statuses(client, path, 10) == {200: 7, 429: 3}
+
+
+def unknown(count: int) -> dict[str, Any]:
+    return {"items": [{"action": "submit", "id": str(uuid4())} for _ in range(count)]}
+
+
+async def test_batches_of_an_account_come_one_after_another(
+    start: Start, session: AsyncSession
+) -> None:
+    """Whichever process they ask: each would hold a connection for as long as it takes."""
+    apps = [await start("writes=1000/60") for _ in range(2)]
+    async with People(apps[0], session) as people:
+        account = await people.account(Role.ENTERPRISE)
+    token = apps[0].state.access_tokens.write(account.id)
+    async with caller(apps[0], token=token) as one, caller(apps[1], token=token) as other:
+        sent = [(one, other)[n % 2].post("/demands:batch", json=unknown(500)) for n in range(40)]
+        answers = await asyncio.gather(*sent)
+        found = Counter(answer.status_code for answer in answers)
+        assert found == {200: found[200], 429: 40 - found[200]}
+        assert 1 <= found[200] <= 3, "those that came when one had ended"
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert (refused.json()["code"], refused.headers["retry-after"]) == ("rate_limited", "5")
+        for client in (one, other):
+            assert (await client.post("/demands:batch", json=unknown(1))).status_code == 200
+
+
+async def test_a_turn_comes_back_though_its_process_died(start: Start, people: People) -> None:
+    dying, app = await start("batches=1/2"), await start("batches=1/2")
+    account = await people.account(Role.ENTERPRISE)
+    token = app.state.access_tokens.write(account.id)
+    turn = dying.state.limiter.turn(RateClass.BATCHES, str(account.id))
+    async with caller(app, token=token) as client, turn:
+        assert (await client.post("/demands:batch", json=unknown(1))).status_code == 429
+        await asyncio.sleep(2.1)
+        assert (await client.post("/demands:batch", json=unknown(1))).status_code == 200
+
+
+async def test_a_batch_costs_a_write_for_ten_items(start: Start, people: People) -> None:
+    app = await start("writes=100/36000")
+    token = app.state.access_tokens.write((await people.account(Role.ENTERPRISE)).id)
+    async with caller(app, token=token) as client:
+
+        async def left(count: int) -> tuple[int, int]:
+            answer = await client.post("/demands:batch", json=unknown(count))
+            return answer.status_code, fields(answer)[1]["r"]
+
+        assert await left(500) == (200, 50)
+        assert await left(1) == (200, 49)
+        assert await left(10) == (200, 48)
+        assert await left(301) == (200, 17)
+        body = {"items": unknown(200)["items"]}
+        refused = await client.post("/demands:batch", json=body)
+        assert refused.status_code == 429
+        assert 3 * 360 - 60 <= int(refused.headers["retry-after"]) <= 3 * 360
+        assert await left(100) == (200, 6), "what is left is for smaller ones"
+
+
+async def test_a_batch_that_costs_more_than_there_is_takes_it_all(
+    start: Start, people: People
+) -> None:
+    app = await start("writes=20/36000")
+    token = app.state.access_tokens.write((await people.account(Role.ENTERPRISE)).id)
+    async with caller(app, token=token) as client:
+        answers = [await client.post("/demands:batch", json=unknown(500)) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
 
 
 async def test_a_used_up_quota_comes_back_evenly(start: Start) -> None:

@@ -61,6 +61,26 @@ async def test_one_asks_once(people: People) -> None:
     assert (await own.post("/memberships", json=body)).status_code == 409
 
 
+async def test_few_requests_of_one_account_wait_for_the_staff(people: People) -> None:
+    """Also where they come at once: a stranger would fill the queue of every region."""
+    organizations = [await people.organization() for _ in range(8)]
+    account = await people.account(Role.ENTERPRISE)
+    own = await people.client(account)
+    bodies = [{"organization_id": str(organization.id)} for organization in organizations]
+    answers = await asyncio.gather(*(own.post("/memberships", json=body) for body in bodies))
+    made = [answer.json()["id"] for answer in answers if answer.status_code == 201]
+    assert sorted(answer.status_code for answer in answers) == [201] * 5 + [409] * 3
+    left = next(b for b, a in zip(bodies, answers, strict=True) if a.status_code == 409)
+    staff = await people.coordinator(YIWU)
+    named = await staff.post("/memberships", json=left | {"account_id": str(account.id)})
+    assert named.status_code == 201, "the staff's own wish waits for nobody"
+    for membership, client, verb in zip(made[:2], (staff, own), ("approve", "revoke"), strict=True):
+        assert (await client.post(f"/memberships/{membership}:{verb}")).status_code == 200
+    bodies = [body for body, answer in zip(bodies, answers, strict=True) if answer.is_error]
+    again = [(await own.post("/memberships", json=body)).status_code for body in bodies[1:]]
+    assert again == [201, 409]
+
+
 async def test_one_asks_only_for_oneself(people: People) -> None:
     organization = await people.organization()
     other = await people.account(Role.ENTERPRISE, region_code=YIWU)

@@ -1,0 +1,110 @@
+"""Refusals go into the audit log behind their requests, and none is told that may be lost.
+
+A request that was refused has rolled back, so one task of the process writes its entry, together
+with those that wait beside it. The answer waits for that, but not for long: where the database is
+slow or away, the entry follows when it can. Where too many wait, callers hear nothing of what they
+asked but that the service is unavailable.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.background import running
+from app.database import AWAY, AWAY_SECONDS
+from app.interface.auditing import INSERT, WAITED, Trace
+from app.interface.errors import Unavailable
+from app.scopes import Sessions
+from app.scrubbing import safe
+
+logger = logging.getLogger(__name__)
+
+MOST = 1_000  # that wait in a process
+AT_ONCE = 100  # in one transaction
+ANSWER_SECONDS = 2.0  # that an answer waits for its entry
+LAST_SECONDS = 2.0  # in which a process that ends writes what is left
+
+
+@dataclass(eq=False, slots=True)
+class _Refusal:
+    rows: list[dict[str, Any]]
+    since: float = field(default_factory=monotonic)
+    is_written: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Refusals:
+    """Those of one process that are not in the audit log yet."""
+
+    def __init__(self) -> None:
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._queue: asyncio.Queue[_Refusal] = asyncio.Queue()
+        self._count = 0  # in the queue, or being written
+        self._is_keeping_up = False
+
+    @asynccontextmanager
+    async def writing(self, sessions: Sessions) -> AsyncIterator[None]:
+        """Write them as long as the block lasts, and what is left at its end."""
+        self._forget_all()
+        self._is_keeping_up = True
+        async with running(self._write(sessions)):
+            try:
+                yield
+            finally:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.drain(), LAST_SECONDS)
+                if self._count:
+                    logger.error("%s refusals are not in the audit log", self._count)
+
+    async def record(self, trace: Trace) -> None:
+        """Have the refusal of a request recorded. Raises Unavailable where too many wait."""
+        if self._count >= MOST:
+            logger.error("too many refusals wait for the audit log (request %s)", trace.request_id)
+            raise Unavailable()
+        refusal = _Refusal(trace.rows())
+        self._count += 1
+        self._queue.put_nowait(refusal)
+        if self._is_keeping_up:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(refusal.is_written.wait(), ANSWER_SECONDS)
+
+    async def drain(self) -> None:
+        """Wait until all of them are in the log."""
+        await self._queue.join()
+
+    async def _write(self, sessions: Sessions) -> None:
+        while True:
+            refusals = [await self._queue.get()]
+            while len(refusals) < AT_ONCE and not self._queue.empty():
+                refusals.append(self._queue.get_nowait())
+            while not await self._insert(sessions, refusals):
+                self._is_keeping_up = False
+                await asyncio.sleep(AWAY_SECONDS)
+            self._is_keeping_up = True
+            self._count -= len(refusals)
+            for refusal in refusals:
+                refusal.is_written.set()
+                self._queue.task_done()
+
+    async def _insert(self, sessions: Sessions, refusals: Sequence[_Refusal]) -> bool:
+        """Whether they are in the log now."""
+        now = monotonic()
+        rows = [row | {WAITED: now - each.since} for each in refusals for row in each.rows]
+        try:
+            async with sessions.begin() as session:
+                await session.execute(INSERT, rows)
+        # Wider than AWAY: nothing that the library finds wrong may end the task.
+        except (*AWAY, SQLAlchemyError) as error:
+            if isinstance(getattr(error, "orig", None), UniqueViolation):
+                return True  # by a commit of which nobody heard: all of them or none
+            logger.warning("%s refusals wait for the audit log: %s", len(refusals), safe(error))
+            return False
+        return True
