@@ -18,7 +18,7 @@ from app.bulk.models import ImportKind, ImportMode
 from app.interface.auditing import working
 from app.processes import reloading
 from app.processes.execution import console, leaving_at_once, run
-from app.processes.preparation import own_database
+from app.processes.preparation import own_database, require_database, require_key_file
 from app.scopes import Scope, create_sessions
 from app.settings import Settings
 from app.upkeep.commands import upkeep
@@ -98,7 +98,10 @@ def worker(
     from app.processes.worker import run as work_until_stopped
 
     async def work() -> None:
-        await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
+        settings = Settings()
+        require_database(settings)
+        require_key_file(settings)
+        await work_until_stopped(settings, stops_with_stdin=stops_with_stdin)
 
     with leaving_at_once():
         run(work(), when_stopped=0)
@@ -111,7 +114,7 @@ def migrate() -> None:
 
 
 async def _migrate() -> None:
-    async with own_database():
+    async with own_database(is_made=True):
         console.print("[green]✓[/] 数据库已是最新结构 · the database is up to date")
 
 
@@ -124,7 +127,7 @@ def demo() -> None:
 async def _demo() -> None:
     from app.bulk.terminal import load_with_progress
 
-    async with own_database() as engine:
+    async with own_database(is_made=True) as engine:
         said = await load_with_progress(create_sessions(engine), console)
         console.print(f"[green]✓[/] {said}")
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from app.database import open_engine
 from app.postgres.server import database_server
 from app.processes.execution import console, fail, run
-from app.processes.preparation import own_database
+from app.processes.preparation import own_database, require_database
 from app.scopes import create_sessions
 from app.settings import Settings
 
@@ -35,6 +35,7 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     from app.upkeep.keys import keys_in_force, keys_path
 
     settings = Settings()
+    require_database(settings)
     keys = keys_in_force(settings) if with_keys else {}
     path = dump_path(target or settings.backups_folder)
     async with database_server(settings) as database:

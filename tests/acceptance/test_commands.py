@@ -50,6 +50,44 @@ def test_a_template_is_a_file_on_standard_output(settings: dict[str, str]) -> No
     assert shown.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("import", "experts", "README.md"),
+        ("create-administrator", EMAIL, "--password", PASSWORD),
+        ("audit", "verify"),
+        ("rotate-keys",),
+        ("worker",),
+        ("backup",),
+    ],
+)
+def test_what_works_on_a_database_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Called from another folder than the service's."""
+    refused = run(environment(tmp_path), *command)
+    assert refused.returncode == 1
+    [line] = refused.stderr.splitlines()
+    assert line.startswith(f"✗ 没有数据库：未设置 DATABASE_URL，{tmp_path / 'postgres'}")
+    assert "shuangku serve" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_is_not_filled_and_keys_are_not_made(
+    tmp_path: Path, database_url: str
+) -> None:
+    """A mistyped DATABASE_URL, and a host that was not given the keys of the others."""
+    command = ("create-administrator", EMAIL, "--password", PASSWORD)
+    own = environment(tmp_path, DATABASE_URL=database_url)
+    refused = run(own, *command)
+    assert (refused.returncode, "the database is empty" in refused.stderr) == (1, True)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'")
+        assert found.fetchall() == []
+    assert run(own, "migrate").returncode == 0
+    refused = run({**own, "ENCRYPTION_KEYS": ""}, *command)
+    assert (refused.returncode, str(tmp_path / "encryption_keys") in refused.stderr) == (1, True)
+    assert not (tmp_path / "encryption_keys").exists()
+
+
 def test_migrate_twice(settings: dict[str, str]) -> None:
     for _ in range(2):
         done = run(settings, "migrate")
@@ -60,6 +98,7 @@ def test_migrate_twice(settings: dict[str, str]) -> None:
 def test_the_administrators_password_is_asked_for(
     settings: dict[str, str], database_url: str
 ) -> None:
+    assert run(settings, "migrate").returncode == 0
     weak = run(settings, "create-administrator", EMAIL, typed="weak\nweak\n")
     assert weak.returncode == 1
     assert weak.stderr.splitlines()[-1] == "✗ password: 不得少于 10 字 · At least 10 characters"
@@ -86,6 +125,7 @@ def test_keys_are_changed_one_after_the_other(
     row = {"name": "义乌某厂", "kind": "enterprise", "contact_phone": "000-1"}
     file = tmp_path / "organizations.jsonl"
     file.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    assert run(settings, "migrate").returncode == 0
     given = {**settings, "ENCRYPTION_KEYS": old}
     first = KeyRing.of([old]).first
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -214,6 +254,7 @@ def nobodys_folder() -> Iterator[Path]:
 
 
 def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) -> None:
+    assert run(settings, "migrate").returncode == 0
     done = run(settings, "create-administrator", "audit@test.invalid", "--password", PASSWORD)
     assert done.returncode == 0, done.stderr
     with psycopg.connect(database_url, autocommit=True) as connection:
