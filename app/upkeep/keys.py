@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.clock import now
-from app.encryption.keys import KeyRing
+from app.encryption.keys import KeyRing, NotKeys, split_keys
 from app.operators import OperatorError
 from app.settings import ENCRYPTION_KEYS, Settings
 from app.upkeep.archives import write_private
@@ -44,9 +44,19 @@ def keys_in_force(settings: Settings) -> dict[str, bytes]:
 
 
 def key_ids(keys: Mapping[str, bytes]) -> set[str]:
-    """The ids of those among the keys that open sealed values."""
-    ring = keys.get(ENCRYPTION_KEYS, b"").decode().split()
-    return set(KeyRing.of(ring).keys) if ring else set()
+    """The ids of those among the keys that open sealed values. Raises Refused for what is none."""
+    ring = _ring(keys.get(ENCRYPTION_KEYS, b""))
+    try:
+        return set(KeyRing.of(ring).keys) if ring else set()
+    except NotKeys as fault:
+        raise Refused(
+            f"{ENCRYPTION_KEYS} 有误：{fault.text.zh}",
+            f"{ENCRYPTION_KEYS} is not right: {fault.text.en}",
+        ) from None
+
+
+def _ring(content: bytes) -> list[str]:
+    return split_keys(content.decode(errors="replace"))
 
 
 def write_keys(dump: Path, keys: Mapping[str, bytes]) -> None:
@@ -80,7 +90,7 @@ def keys_to_keep(dump: Path, settings: Settings) -> dict[Path, bytes]:
         content = found.get(file.name, b"")
         if not given and content:
             kept[file] = content
-        elif not set(content.split()) <= set(given.split()):
+        elif not set(_ring(content)) <= set(_ring(given)):
             name, path = file.name.upper(), keys_path(dump)
             raise Refused(
                 f"已设置的 {name} 缺少备份的密钥：去掉该设置，或补上 {path} 中的（base64 编码）",

@@ -18,6 +18,7 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.encryption.keys import new_key
 from app.encryption.repository import note_key
 from app.jobs import defer
 from app.migration import revisions
@@ -79,7 +80,7 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
         *("python", "packages", "folder", "space", "secret_key", "port", "memory", "open_files"),
         *("database", "version", "rights", "powers", "connections", "clock", "schema"),
         *("worker", "failed_jobs", "waiting_jobs", "encryption_keys", "index", "encoder"),
-        "row_security",
+        *("row_security", "encryption_key_file"),
     }
 
 
@@ -158,6 +159,21 @@ def test_a_key_that_is_short_or_open_to_others(settings: Settings, tmp_path: Pat
         file.write_bytes(content)
         file.chmod(mode)
         assert host_checks.secret_key(kept).state is State.BAD
+
+
+async def test_a_file_of_keys_that_holds_none(own: Settings, session: AsyncSession) -> None:
+    """A finding, not the end of all of them."""
+    kept = changed(own, encryption_keys=())
+    kept.encryption_keys_file.write_text("no key")
+    found = await examined(kept)
+    assert found["encryption_key_file"].state is State.BAD
+    assert str(kept.encryption_keys_file) in found["encryption_key_file"].what.zh
+    assert found["encryption_key_file"].remedy is not None
+    assert ".keys" in found["encryption_key_file"].remedy.en
+    assert found["index"].state is not State.BAD, "the rest is looked at all the same"
+    kept.encryption_keys_file.write_text(f"{new_key()},{new_key()}")
+    found = await examined(kept)
+    assert found["encryption_key_file"].what.en.startswith("2 encryption keys")
 
 
 class Alive(BaseHTTPRequestHandler):

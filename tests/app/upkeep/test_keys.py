@@ -16,6 +16,7 @@ from app.upkeep.backup import back_up
 from app.upkeep.keys import (
     Refused,
     keep_keys,
+    key_ids,
     keys_in_force,
     keys_path,
     keys_to_keep,
@@ -53,6 +54,13 @@ def test_keys_that_are_given_are_backed_up_in_their_stead(own: Settings) -> None
     new, old = new_key(), new_key()
     found = keys_in_force(given(own, "given", new, old))
     assert found == {"secret_key": b"given", "encryption_keys": f"{new}\n{old}".encode()}
+
+
+def test_keys_that_are_none_are_no_backup(own: Settings) -> None:
+    keep(own)
+    own.encryption_keys_file.write_bytes(b"no key\xff")
+    with pytest.raises(Refused, match="encryption_keys is not right: encryption key 1"):
+        key_ids(keys_in_force(own))
 
 
 def test_a_backup_with_keys_needs_some(own: Settings) -> None:
