@@ -137,7 +137,12 @@ class _Chunk:
         self.fingerprints[record.id] = numbered.row.fingerprint()
         faults = importer.faults(record)
         self._admit(importer, record, faults)
-        return RowResult(row=numbered.number, outcome=Outcome.CREATED, faults=faults)
+        return RowResult(
+            row=numbered.number,
+            outcome=Outcome.CREATED,
+            faults=faults,
+            notes=importer.notes(record),
+        )
 
     async def _renew(
         self,
@@ -158,7 +163,9 @@ class _Chunk:
         faults = importer.faults(record)
         is_admitted = self._admit(importer, record, faults)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
-        return RowResult(row=numbered.number, outcome=outcome, faults=faults)
+        return RowResult(
+            row=numbered.number, outcome=outcome, faults=faults, notes=importer.notes(record)
+        )
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""

@@ -22,15 +22,24 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     REJECTED = "rejected"
     INCOMPLETE = "incomplete"
+    NOTED = "noted"
+
+
+# What an import counts of its rows; a note is of a row that is counted already.
+COUNTED = tuple(outcome for outcome in Outcome if outcome is not Outcome.NOTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:
-    """One row's fate; the faults of an accepted row are what it still lacks."""
+    """One row's fate; the faults of an accepted row are what it still lacks.
+
+    notes: what was done or understood that whoever wrote the row may not have meant.
+    """
 
     row: int | None
     outcome: Outcome
     faults: Sequence[FieldError] = ()
+    notes: Sequence[FieldError] = ()
 
 
 def rejected(row: int | None, *faults: FieldError) -> RowResult:
@@ -62,11 +71,14 @@ class Report:
                 self.counts[outcome] += 1
             for fault in result.faults:
                 self._keep(result.row, outcome, fault)
+            for note in result.notes:
+                self._keep(result.row, Outcome.NOTED, note)
 
     def forget_written(self) -> None:
         """Nothing was kept: what would have been written was not."""
         for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
             del self.counts[outcome]
+        self.entries = [entry for entry in self.entries if entry["outcome"] != Outcome.NOTED]
 
     def _keep(self, row: int | None, outcome: Outcome, fault: FieldError) -> None:
         if self._kept[outcome] >= MAX_ENTRIES:

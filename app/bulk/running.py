@@ -14,7 +14,7 @@ from app.bulk.loading import Load, write_rows
 from app.bulk.models import Import, ImportMode
 from app.bulk.parsing import Chunk, Parser
 from app.bulk.reading import open_table
-from app.bulk.report import Outcome, Report, rejected_by
+from app.bulk.report import COUNTED, Outcome, Report, rejected_by
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
 from app.interface.language import Text
@@ -211,7 +211,7 @@ async def _finish(
 
 
 def _counts(report: Report) -> dict[str, int]:
-    return {f"{outcome}_count": report.counts[outcome] for outcome in Outcome}
+    return {f"{outcome}_count": report.counts[outcome] for outcome in COUNTED}
 
 
 def _update(import_id: UUID, **values: object) -> Update:

@@ -60,6 +60,10 @@ def _print_outcome(found: ImportBody, console: Console) -> None:
         f" · 待补全 {found.incomplete_count}"
         "  (created, updated, unchanged, rejected, incomplete)"
     )
+    if entered := sum(entry.code == "organization_entered" for entry in found.report):
+        console.print(
+            f"[yellow]![/] 新登记企业 {entered} 家，待核验 · enterprises registered, to be verified"
+        )
 
 
 def _table(entries: Sequence[ReportEntry]) -> Table:
