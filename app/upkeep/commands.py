@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from psycopg import AsyncConnection
 from rich.markup import escape
+from sqlalchemy import URL
 
 from app.database import open_engine
+from app.interface.language import Text
+from app.postgres.probe import conninfo
+from app.postgres.roles import whole_view
 from app.postgres.server import database_server
 from app.processes.execution import console, fail, run
 from app.processes.preparation import own_database, require_database
@@ -73,12 +78,43 @@ async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
         with console.status("恢复 · restoring"):
             async with open_engine(database.owner, settings) as engine:
                 manifest = await restore_backup(engine, database.owner, dump, **how)
-    if with_keys:
-        written = ", ".join(keep_keys(keys)) or "原已在用 · in force already"
-        console.print(f"  密钥 · keys: {written}")
-    if manifest is None:
-        console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
+        if with_keys:
+            written = ", ".join(keep_keys(keys)) or "原已在用 · in force already"
+            console.print(f"  密钥 · keys: {written}")
+        if manifest is None:
+            console.print(
+                "[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified"
+            )
+        await _require_keys(database.owner, dump, settings)
     console.print("[green]✓[/] 已恢复 · restored")
+
+
+async def _require_keys(url: URL, dump: Path, settings: Settings) -> None:
+    """Fail where what was restored is sealed with keys that are not in force here."""
+    from app.upkeep.keys import holders, missing_key_ids, own_key_ids
+
+    async with await AsyncConnection.connect(conninfo(whole_view(url))) as connection:
+        missing = await missing_key_ids(connection, own_key_ids(settings))
+    if not missing:
+        return
+    ids, found = ", ".join(sorted(missing)), holders(missing, dump, settings)
+    where = (
+        Text(
+            "密钥在 {files}：并入 {kept}（每行一个）或 ENCRYPTION_KEYS",
+            "they are in {files}: add them to {kept}, one a line, or to ENCRYPTION_KEYS",
+        )
+        if found
+        else Text(
+            "请到备份的 .keys、{kept}.replaced-… 或原主机上找回，并入 {kept} 或 ENCRYPTION_KEYS",
+            "look for them in the backup's .keys, in {kept}.replaced-… and on the old host, and add"
+            " them to {kept} or ENCRYPTION_KEYS",
+        )
+    ).format(files=", ".join(map(str, found)), kept=settings.encryption_keys_file.absolute())
+    fail(
+        f"数据已恢复，但缺少密钥 {ids}：联系方式等已加密的内容无法读取，服务不会启动"
+        " · the data are restored, but keys are missing: what is sealed cannot be read, and no"
+        f" service will start\n  → {where.in_both}"
+    )
 
 
 @upkeep.command()

@@ -6,8 +6,11 @@ name of the file that keeps such a key, and its content in base64.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from psycopg import AsyncConnection, AsyncCursor
 
 from app.clock import now
 from app.encryption.keys import KeyRing, NotKeys, split_keys
@@ -57,6 +60,37 @@ def key_ids(keys: Mapping[str, bytes]) -> set[str]:
 
 def _ring(content: bytes) -> list[str]:
     return split_keys(content.decode(errors="replace"))
+
+
+async def missing_key_ids(connection: AsyncConnection, own: Collection[str]) -> set[str]:
+    """The ids of the keys that the database's sealed values need and that are not among these.
+
+    The connection is that of who sees all rows, see `app.postgres.roles.whole_view`.
+    """
+    cursor: AsyncCursor[tuple[str]] = await connection.execute("SELECT key_id FROM encryption_keys")
+    return {row[0] for row in await cursor.fetchall()} - set(own)
+
+
+def own_key_ids(settings: Settings) -> set[str]:
+    """The ids of the keys to sealed values that are given or else kept; none is made."""
+    file = settings.encryption_keys_file
+    return _ids_in(settings.given_keys[file] or (file.read_bytes() if file.is_file() else b""))
+
+
+def holders(key_ids: Collection[str], dump: Path, settings: Settings) -> list[Path]:
+    """The files beside the dump and in VAR_FOLDER that hold one of the keys, newest first."""
+    kept = sorted(settings.var_folder.absolute().glob(f"{ENCRYPTION_KEYS}*"), reverse=True)
+    found = [file for file in kept if file.is_file() and _ids_in(file.read_bytes()) & set(key_ids)]
+    with suppress(Refused):
+        if _ids_in(read_keys(dump).get(ENCRYPTION_KEYS, b"")) & set(key_ids):
+            found.append(keys_path(dump).absolute())
+    return found
+
+
+def _ids_in(content: bytes) -> set[str]:
+    with suppress(Refused):
+        return key_ids({ENCRYPTION_KEYS: content})
+    return set()
 
 
 def write_keys(dump: Path, keys: Mapping[str, bytes]) -> None:

@@ -156,7 +156,11 @@ def test_backup_beside_the_running_service_restored_elsewhere(
         assert refused.returncode == 1
         assert str(keys) in refused.stderr
         assert list(elsewhere.iterdir()) == []
-    done = run(keyless, "restore", str(dump), "--with-keys")
+    done = run(keyless, "restore", str(dump))
+    assert done.returncode == 1
+    assert "✓" not in done.stderr
+    assert f"they are in {keys}" in done.stderr
+    done = run(keyless, "restore", str(dump), "--with-keys", "--replace")
     assert done.returncode == 0, done.stderr
     assert "keys: secret_key, encryption_keys" in done.stderr
     assert done.stderr.splitlines()[-1] == "✓ 已恢复 · restored"
