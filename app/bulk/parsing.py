@@ -10,10 +10,11 @@ from app.bulk.cells import field_values
 from app.bulk.headings import CHINESE
 from app.bulk.models import ImportKind
 from app.bulk.reading import Table, TableRow
+from app.bulk.refusals import refusals
 from app.bulk.report import RowResult, rejected
 from app.bulk.rows import ROWS, Key, Row
 from app.interface.language import Text
-from app.interface.validation import FieldError, field_errors
+from app.interface.validation import FieldError
 
 CHUNK = 200  # rows
 
@@ -79,7 +80,7 @@ class Parser:
                 field_values(self._kind, stated) if is_sheet else stated
             )
         except ValidationError as error:
-            return rejected(number, *field_errors(error.errors()))
+            return rejected(number, *refusals(self._kind, error))
         if fault := self._repetition(row, number):
             return rejected(number, fault)
         return NumberedRow(number=number, row=row)

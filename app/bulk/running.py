@@ -125,6 +125,7 @@ async def _act(session: AsyncSession, actor: Actor) -> None:
 
 async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress) -> None:
     table = await to_thread.run_sync(open_table, work.content, work.filename, work.load.kind)
+    report.headings = table.headings
     follow = _Follow(table.row_count, tell)
     chunks = Parser(work.load.kind).chunks(table)
     is_partial = work.mode is ImportMode.PARTIAL

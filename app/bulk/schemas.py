@@ -60,6 +60,7 @@ class ReportEntry(BaseModel):
     row: int | None
     outcome: Outcome
     field: str
+    heading: str = Field(default="", description="what the file calls the column; empty: as field")
     code: str
     message_zh: str
     message_en: str

@@ -68,10 +68,10 @@ def _print_outcome(found: ImportBody, console: Console) -> None:
 
 def _table(entries: Sequence[ReportEntry]) -> Table:
     table = Table()
-    for heading in ("行 · row", "字段 · field", "代码 · code", "说明", "what is wrong"):
+    for heading in ("行 · row", "列 · column", "说明", "what is wrong"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
         row = "" if entry.row is None else str(entry.row)
-        told = (entry.field, entry.code, entry.message_zh, entry.message_en)
+        told = (entry.heading or entry.field, entry.message_zh, entry.message_en)
         table.add_row(row, *map(escape, told))
     return table

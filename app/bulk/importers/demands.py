@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -96,7 +97,12 @@ class DemandImporter:
         operations.index_text(record)
 
     def faults(self, record: Demand) -> Sequence[FieldError]:
-        return faults(record)
+        """Under the names that a file's columns have."""
+        code = "/unified_social_credit_code"
+        return [
+            replace(fault, pointer=code) if fault.pointer == "/organization_id" else fault
+            for fault in faults(record)
+        ]
 
     def notes(self, record: Demand) -> Sequence[FieldError]:
         """An enterprise that was not there: the file may have misspelt a known one."""
