@@ -141,7 +141,7 @@ class _Chunk:
             row=numbered.number,
             outcome=Outcome.CREATED,
             faults=faults,
-            notes=importer.notes(record),
+            notes=[*numbered.notes, *importer.notes(record)],
         )
 
     async def _renew(
@@ -164,7 +164,10 @@ class _Chunk:
         is_admitted = self._admit(importer, record, faults)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
         return RowResult(
-            row=numbered.number, outcome=outcome, faults=faults, notes=importer.notes(record)
+            row=numbered.number,
+            outcome=outcome,
+            faults=faults,
+            notes=[*numbered.notes, *importer.notes(record)],
         )
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
