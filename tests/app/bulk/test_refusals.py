@@ -4,13 +4,17 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk.models import ImportKind, ImportMode
 from app.bulk.refusals import MAX_VALUE, refusals
 from app.bulk.rows import ROWS
+from app.experts.models import ExpertContact
 from app.interface.language import Text
 from app.scopes import Sessions
 from tests.app.bulk.files import csv_file, demand, expert, imported, organization
+from tests.people import YIWU, People
 
 
 def messages(kind: ImportKind, row: dict[str, Any]) -> list[Text]:
@@ -34,6 +38,9 @@ def messages(kind: ImportKind, row: dict[str, Any]) -> list[Text]:
         ("demands", demand(is_open_bid="也许"), "“也许”：应为 true 或 false（是 或 否）"),
         ("demands", demand(period_until_on="明年"), "（日期，如 2026-03-01"),
         ("demands", demand(technology_field="纺织"), "可填：电子信息"),
+        ("experts", expert(email="not-mail"), "不是电子邮箱（电子邮箱 名称@域名）"),
+        ("demands", demand(contact_email="not@mail"), "不是电子邮箱"),
+        ("organizations", organization(contact_email="无"), "不是电子邮箱"),
         ("experts", expert(disciplines=["430", "纺织"]), "“纺织”：格式不正确（学科代码"),
     ],
 )
@@ -50,6 +57,21 @@ def test_what_is_private_or_long_is_not_repeated() -> None:
     [(zh, _)] = messages(ImportKind.ORGANIZATIONS, organization(region_code="义" * 5_000))
     assert "义" * MAX_VALUE in zh
     assert "义" * (MAX_VALUE + 1) not in zh
+
+
+async def test_a_contacts_email_is_one_over_http_too(session: AsyncSession, people: People) -> None:
+    """What is stored from before is shown as it is."""
+    staff = await people.coordinator()
+    created = await staff.post("/experts", json={"name": "林若溪", "region_code": YIWU})
+    path = f"/experts/{created.json()['id']}/contact"
+    for email, status in (("not-mail", 422), ("", 200), ("lin@test.invalid", 200)):
+        answer = await staff.put(path, json={"email": email, "phone": "000-0001"})
+        assert answer.status_code == status
+        assert status == 200 or answer.json()["errors"][0]["code"] == "bad_email"
+    contact = (await session.scalars(select(ExpertContact))).one()
+    contact.email = "not-mail"
+    await session.commit()
+    assert (await staff.get(path)).json()["email"] == "not-mail"
 
 
 async def test_columns_are_called_what_the_file_calls_them(sessions: Sessions) -> None:
