@@ -146,7 +146,10 @@ def import_file(
         bool, typer.Option("--overwrite", help="覆盖人工修改 · replace later edits, too")
     ] = False,
 ) -> None:
-    """导入 · Import a file; the same file twice changes nothing."""
+    """导入 · Import a file; the same file twice changes nothing.
+
+    Exit code 0: every row is in; 1: nothing was written; 3: some rows were refused (--partial).
+    """
     from app.bulk.operations import Upload
 
     upload = Upload(
@@ -172,8 +175,9 @@ async def _import(upload: "Upload") -> None:
     from app.bulk.terminal import import_with_progress
 
     async with own_database() as engine:
-        if not await import_with_progress(create_sessions(engine), upload, console):
-            raise typer.Exit(1)
+        ending = await import_with_progress(create_sessions(engine), upload, console)
+    if ending:
+        raise typer.Exit(ending)
 
 
 @cli.command(name="create-administrator")

@@ -162,6 +162,38 @@ def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_
     assert "[/]" in refused.stderr
 
 
+def test_an_import_in_part_is_neither_a_success_nor_a_failure(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    assert run(settings, "migrate").returncode == 0
+    file = tmp_path / "需求.csv"
+    heading = "需求名称,企业名称,资金总额(万元),关键词"
+    rows = ("浅色黄变控制,部分写入的厂,80,锦纶", "抗菌袜,部分写入的厂,面议,锦纶")
+    file.write_text("\n".join([heading, *rows]), encoding="utf-8")
+    own = settings | {"COLUMNS": "250"}
+    nothing = run(own, "import", "demands", str(file))
+    assert nothing.returncode == 1
+    assert "✗ 未写入 · not written" in nothing.stderr
+    assert "待核验" not in nothing.stderr
+    part = run(own, "import", "demands", str(file), "--partial")
+    assert part.returncode == 3
+    assert (
+        "! 部分写入 · written in part 新增 1 · 更新 0 · 未变 0 · 拒绝 1 · 待补全 1" in part.stderr
+    )
+    refused, _, rest = part.stderr.partition("imported rows that lack something")
+    lacking, _, noted = rest.partition("notes on imported rows")
+    assert "refused rows, not imported" in refused
+    assert "资金总额(万元)" in refused
+    assert "主要问题" not in refused
+    assert "主要问题" in lacking
+    assert "资金总额" not in lacking
+    assert "部分写入的厂" in noted
+    assert "新登记企业 1 家，待核验" in noted
+    file.write_text("\n".join([heading, rows[0]]), encoding="utf-8")
+    whole = run(own, "import", "demands", str(file), "--partial")
+    assert (whole.returncode, "✓ 新增 0 · 更新 0 · 未变 1" in whole.stderr) == (0, True)
+
+
 def typed_at_a_terminal(
     settings: dict[str, str], password: str, *arguments: str
 ) -> tuple[str, int]:
