@@ -164,11 +164,17 @@ def import_file(
 
 
 @cli.command()
-def import_template(kind: ImportKind) -> None:
+def import_template(
+    kind: ImportKind,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="每列怎样填写 · how to fill in each column")
+    ] = False,
+) -> None:
     """导入模板 · The headings of a kind as a CSV file, to standard output."""
     from app.bulk.columns import template
+    from app.bulk.explaining import explanation
 
-    typer.echo(template(kind), nl=False)
+    typer.echo(explanation(kind) + "\n" if explain else template(kind), nl=False)
 
 
 async def _import(upload: "Upload") -> None:

@@ -48,6 +48,9 @@ def test_a_template_is_a_file_on_standard_output(settings: dict[str, str]) -> No
     shown = run(settings | {"LC_ALL": "C"}, "import-template", "experts")
     assert shown.stdout.splitlines() == template(ImportKind.EXPERTS).decode().splitlines()
     assert shown.stderr == ""
+    told = run(settings | {"COLUMNS": "200"}, "import-template", "demands", "--explain")
+    assert "统一社会信用代码" in told.stdout
+    assert "91330782MA2DEM013G" in told.stdout
 
 
 @pytest.mark.parametrize(
