@@ -62,7 +62,7 @@ def serve(
         await serve_until_stopped(settings, wants_demo=demo, has_worker=worker)
 
     with leaving_at_once():
-        run(work(), when_stopped=0)
+        run(work(), when_stopped=0, warns=False)
 
 
 @cli.command(name="serve-process", hidden=True)
@@ -75,7 +75,7 @@ def serve_process(descriptor: int) -> None:
         await serve_until_told(Settings(), listener, line)
 
     with leaving_at_once():
-        run(work(), when_stopped=0)
+        run(work(), when_stopped=0, warns=False)
 
 
 @cli.command()
@@ -104,7 +104,7 @@ def worker(
         await work_until_stopped(settings, stops_with_stdin=stops_with_stdin)
 
     with leaving_at_once():
-        run(work(), when_stopped=0)
+        run(work(), when_stopped=0, warns=False)
 
 
 @cli.command()

@@ -22,17 +22,22 @@ from app.interface.validation import field_errors
 from app.operators import OperatorError
 from app.scrubbing import safe
 from app.settings import Settings
+from app.unknown_settings import unknown_settings
 
 console = Console(stderr=True)
 
 
-def run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
+def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bool = True) -> None:
     """Run a command; an expected failure is one line, not a traceback.
 
     `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
+    `warns`: of settings that are none; a service tells of them in its own way.
     """
     try:
         logs.configure(Settings())
+        for text in unknown_settings() if warns else ():
+            warning = escape(text.in_both)
+            console.print(f"[yellow]![/] {warning}", highlight=False, soft_wrap=True)
         # The loop that uvicorn's own command line would choose: uvloop, where there is one.
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_until_signalled(work))

@@ -122,7 +122,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="给程序读 · for programs")] = False,
 ) -> None:
     """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
-    run(_examine(as_json=as_json))
+    run(_examine(as_json=as_json), warns=False)
 
 
 async def _examine(*, as_json: bool) -> None:

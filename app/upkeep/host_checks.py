@@ -8,7 +8,7 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from app.encryption.key_files import UnusableKeyFile
 from app.interface.language import Text
 from app.settings import Settings, local_url
+from app.unknown_settings import unknown_settings
 from app.upkeep.findings import Finding, bad, good, warning
 
 MB = 1_000_000
@@ -32,6 +33,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Everything that needs no database; blocking, for a second or two."""
     yield python(sys.version_info[:2])
     yield packages()
+    yield setting_names(unknown_settings())
     yield from folder(settings.var_folder)
     yield secret_key(settings)
     yield encryption_key_file(settings)
@@ -76,6 +78,19 @@ def _unmet(line: str) -> str | None:
         return requirement.name
     fits = requirement.specifier.contains(version, prereleases=True)
     return None if fits else f"{requirement.name} {version}"
+
+
+def setting_names(unknown: Sequence[Text]) -> Finding:
+    if not unknown:
+        return good("settings", "设置项名称无误", "no setting is misspelt")
+    return warning(
+        "settings",
+        Text("；".join(text.zh for text in unknown), "; ".join(text.en for text in unknown)),
+        Text(
+            "改正名称；所有设置见 app/settings.py，没有前缀",
+            "mend the name; app/settings.py lists all, and they have no prefix",
+        ),
+    )
 
 
 def folder(path: Path) -> Iterator[Finding]:

@@ -247,6 +247,14 @@ def test_what_cannot_work_is_one_clear_line(
     assert said in line
 
 
+def test_a_misspelt_setting_is_told_once(settings: dict[str, str]) -> None:
+    done = run(settings | {"ENCRYPTION_KEY": "hunter2"}, "migrate")
+    assert done.returncode == 0
+    warned, _ = done.stderr.splitlines()
+    assert warned.startswith("! 环境变量：没有设置项 ENCRYPTION_KEY，是否指 ENCRYPTION_KEYS？")
+    assert "hunter2" not in done.stderr
+
+
 def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
     """PostgreSQL of its own included."""
     become: list[str] = []

@@ -25,6 +25,7 @@ from app.migration import revisions
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.settings import EncoderKind, Settings
+from app.unknown_settings import unknown_settings
 from app.upkeep import database_checks, doctor, host_checks, service_checks
 from app.upkeep.findings import Finding, State
 from tests.app.matches import scenes
@@ -80,7 +81,7 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
         *("python", "packages", "folder", "space", "secret_key", "port", "memory", "open_files"),
         *("database", "version", "rights", "powers", "connections", "clock", "schema"),
         *("worker", "failed_jobs", "waiting_jobs", "encryption_keys", "index", "encoder"),
-        *("row_security", "encryption_key_file"),
+        *("row_security", "encryption_key_file", "settings"),
     }
 
 
@@ -117,6 +118,14 @@ def test_python_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.state is State.BAD
     assert "no-such-package, psutil" in found.what.en
     assert "extra" not in found.what.en
+
+
+def test_a_setting_that_is_misspelt(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROT=1\n")
+    found = host_checks.setting_names(unknown_settings({}, tmp_path))
+    assert found.state is State.WARNING
+    assert "PROT" in found.what.en
+    assert host_checks.setting_names([]).state is State.GOOD
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
