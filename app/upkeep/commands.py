@@ -69,6 +69,7 @@ def restore(
 
 
 async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
+    from app.matches.index.snapshots import forget_all
     from app.upkeep.keys import keep_keys, keys_to_keep
     from app.upkeep.restore import restore as restore_backup
 
@@ -85,6 +86,8 @@ async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
             console.print(
                 "[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified"
             )
+        if forget_all(settings.indexes_folder):
+            console.print("  旧索引已清除，启动时重建 · saved indexes dropped, they are made again")
         await _require_keys(database.owner, dump, settings)
     console.print("[green]✓[/] 已恢复 · restored")
 
