@@ -20,6 +20,13 @@ from app.settings import Settings
 
 upkeep = typer.Typer()
 
+KEYS_WRITTEN = Text(
+    "  密钥在 {path}：有它就能读出备份中的一切，请移到别处保管（密码库、离线介质），"
+    "恢复时再放回备份旁",
+    "the keys are in {path}: whoever has it and the dump can read everything, so move it elsewhere"
+    " (a password safe, a medium offline), and back beside the dump to restore with it",
+)
+
 
 @upkeep.command()
 def backup(
@@ -28,7 +35,10 @@ def backup(
         typer.Argument(help="NAME.dump，或目录 · or a folder", show_default="VAR_FOLDER/backups"),
     ] = None,
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="密钥另存一个文件 · the keys, in a file apart")
+        bool,
+        typer.Option(
+            "--with-keys", help="连同密钥，写入 NAME.keys · the keys, too, into NAME.keys"
+        ),
     ] = False,
 ) -> None:
     """备份数据库 · Back up the database; the service may go on."""
@@ -51,8 +61,7 @@ async def _back_up(target: Path | None, *, with_keys: bool) -> None:
     console.print(f"[green]✓[/] 已备份 · backed up: {rows} rows, {tables} tables", highlight=False)
     typer.echo(path)
     if keys:
-        apart = escape(str(keys_path(path)))
-        console.print(f"  密钥另存 · the keys apart: {apart}", soft_wrap=True)
+        console.print(escape(KEYS_WRITTEN.format(path=keys_path(path)).in_both), soft_wrap=True)
 
 
 @upkeep.command()

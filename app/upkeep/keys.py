@@ -1,4 +1,4 @@
-"""The keys beside a backup, in a file apart: whoever has both can read all.
+"""The keys of a backup, in a file beside it, to be moved elsewhere: whoever has both can read all.
 
 The file holds what was in force, whether a setting gave it or VAR_FOLDER keeps it: of each key the
 name of the file that keeps such a key, and its content in base64.

@@ -155,7 +155,9 @@ def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_
     assert done.returncode == 0, done.stderr
     [dump] = folder.glob("*.dump")
     assert done.stdout == f"{dump}\n"
-    assert done.stderr.splitlines()[-1].endswith(f"apart: {dump.with_suffix('.keys')}")
+    keys = dump.with_suffix(".keys")
+    assert f"密钥在 {keys}：" in done.stderr
+    assert f"the keys are in {keys}: whoever has it and the dump" in done.stderr
 
     file = tmp_path / "experts.jsonl"
     file.write_text('{"name": "某人", "[/]": 1}', encoding="utf-8")
