@@ -8,8 +8,8 @@ from functools import cache
 from typing import get_args, get_origin
 
 from app.bulk.amounts import amount
+from app.bulk.kinds import ImportKind
 from app.bulk.labels import labels
-from app.bulk.models import ImportKind
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app.bulk.cells import Shape, shape_of
 from app.bulk.formats import format_of, words
 from app.bulk.headings import CHINESE, template_headings
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.bulk.columns import ColumnBody, columns
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 
 
 def explanation(kind: ImportKind) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 
 PLACE = {
     "region_code": ("行政区划代码", "所在地区", "所在地域", "地区代码"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.reference.codes import rows
 
 ORGANIZATION_KINDS = {

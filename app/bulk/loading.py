@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bulk import repository, writing
 from app.bulk.importers import importer_of
 from app.bulk.importers.importer import AnyImporter, require_jurisdiction
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.parsing import NumberedRow
 from app.bulk.report import Outcome, RowResult, rejected, rejected_by
 from app.bulk.repository import History

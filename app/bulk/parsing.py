@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.bulk.amounts import Amount, amount, names_unit
 from app.bulk.cells import field_values, text_of
 from app.bulk.headings import CHINESE
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.reading import Table, TableRow
 from app.bulk.refusals import refusals
 from app.bulk.report import RowResult, rejected

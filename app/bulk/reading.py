@@ -10,7 +10,7 @@ from itertools import chain
 from pydantic_core import from_json
 
 from app.bulk.headings import field_of, template_headings
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.workbooks import Cells, first_sheet, unreadable
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text

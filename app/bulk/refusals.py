@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.bulk.cells import Shape, shape_of
 from app.bulk.formats import format_of
 from app.bulk.headings import CHINESE
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
 

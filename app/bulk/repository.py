@@ -11,7 +11,8 @@ from sqlalchemy.orm import selectinload, undefer
 
 from app import queries
 from app.achievements.models import Achievement
-from app.bulk.models import Import, ImportedRow, ImportKind
+from app.bulk.kinds import ImportKind
+from app.bulk.models import Import, ImportedRow
 from app.bulk.schemas import ImportQuery
 from app.changes.models import Change
 from app.database import Record

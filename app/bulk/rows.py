@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from app.achievements.schemas import AchievementCreate
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.demands.schemas import DemandCreate
 from app.experts.models import EvidenceKind, Grade
 from app.experts.schemas import EvidenceFields, ExpertCreate

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as account_repository
 from app.bulk import repository
+from app.bulk.kinds import ImportMode
 from app.bulk.loading import Load, write_rows
-from app.bulk.models import Import, ImportMode
+from app.bulk.models import Import
 from app.bulk.parsing import Chunk, Parser
 from app.bulk.reading import open_table
 from app.bulk.report import COUNTED, Outcome, Report, rejected_by

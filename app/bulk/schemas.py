@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.bulk.models import ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.report import Outcome
 from app.interface.pagination import PageQuery
 from app.interface.schemas import RecordBody

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.bulk.columns import template
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository, writing
 from app.bulk.importers.importer import meant_by, require_jurisdiction, require_no_secrets
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.rows import DemandRow, Key
 from app.database import Record
 from app.demands import operations

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk.amounts import amount, names_unit
 from app.bulk.columns import template
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.demands.models import Demand
 from app.scopes import Sessions
 from tests.app.bulk.files import codes, csv_file, imported

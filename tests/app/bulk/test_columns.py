@@ -9,7 +9,7 @@ from app.bulk.cells import Shape, field_values
 from app.bulk.columns import columns, template
 from app.bulk.explaining import explanation
 from app.bulk.headings import field_of
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
 from tests.people import People
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.models import ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.refusals import MAX_VALUE, refusals
 from app.bulk.rows import ROWS
 from app.experts.models import ExpertContact

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.achievements.models import Achievement, AchievementState
 from app.bulk import operations
-from app.bulk.models import Import, ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.models import Import
 from app.bulk.operations import Upload
 from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
