@@ -1,7 +1,6 @@
 """The command line: `shuangku --help`.
 
-What loads the matching library is imported where it is used: that takes seconds, and help, a
-migration and a new account need none of it.
+Commands import where they work: the libraries take a second or more, and help needs none of them.
 """
 
 import asyncio
@@ -11,16 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.accounts import operations as accounts
-from app.accounts.models import Role
-from app.accounts.schemas import AccountCreate
-from app.bulk.models import ImportKind, ImportMode
-from app.interface.auditing import working
-from app.processes import reloading
-from app.processes.execution import console, leaving_at_once, run
-from app.processes.preparation import own_database
-from app.scopes import Scope, create_sessions
-from app.settings import Settings
+from app.bulk.kinds import ImportKind, ImportMode
+from app.processes.execution import commanded, console, leaving_at_once, run
 from app.upkeep.commands import upkeep
 
 if TYPE_CHECKING:
@@ -39,7 +30,7 @@ cli.add_typer(upkeep)
 @cli.callback()
 def name_the_work(context: typer.Context) -> None:
     """What a command changes stands in the audit log under the command's name."""
-    context.with_resource(working(f"command {context.invoked_subcommand}"))
+    context.with_resource(commanded(context.invoked_subcommand or ""))
 
 
 @cli.command()
@@ -54,6 +45,7 @@ def serve(
 ) -> None:
     """启动服务 · Migrate and serve; HOST, PORT and DATABASE_URL come from the environment."""
     from app.processes.serving import serve as serve_until_stopped
+    from app.settings import Settings
 
     async def work() -> None:
         settings = Settings()
@@ -62,25 +54,28 @@ def serve(
         await serve_until_stopped(settings, wants_demo=demo, has_worker=worker)
 
     with leaving_at_once():
-        run(work(), when_stopped=0)
+        run(work(), when_stopped=0, warns=False)
 
 
 @cli.command(name="serve-process", hidden=True)
 def serve_process(descriptor: int) -> None:
     """One process of a service; its standard input is the line to whoever keeps it up."""
     from app.processes.server import run as serve_until_told
+    from app.settings import Settings
 
     async def work() -> None:
         listener, line = socket.socket(fileno=descriptor), socket.socket(fileno=0)
         await serve_until_told(Settings(), listener, line)
 
     with leaving_at_once():
-        run(work(), when_stopped=0)
+        run(work(), when_stopped=0, warns=False)
 
 
 @cli.command()
 def reload() -> None:
     """换上新进程 · Put new processes in place of those that serve, without losing a request."""
+    from app.processes import reloading
+    from app.settings import Settings
 
     async def work() -> None:
         settings = Settings()
@@ -95,13 +90,18 @@ def worker(
     stops_with_stdin: Annotated[bool, typer.Option("--stops-with-stdin", hidden=True)] = False,
 ) -> None:
     """后台任务 · Run jobs until stopped."""
+    from app.processes.preparation import require_database, require_key_file
     from app.processes.worker import run as work_until_stopped
+    from app.settings import Settings
 
     async def work() -> None:
-        await work_until_stopped(Settings(), stops_with_stdin=stops_with_stdin)
+        settings = Settings()
+        require_database(settings)
+        require_key_file(settings)
+        await work_until_stopped(settings, stops_with_stdin=stops_with_stdin)
 
     with leaving_at_once():
-        run(work(), when_stopped=0)
+        run(work(), when_stopped=0, warns=False)
 
 
 @cli.command()
@@ -111,7 +111,9 @@ def migrate() -> None:
 
 
 async def _migrate() -> None:
-    async with own_database():
+    from app.processes.preparation import own_database
+
+    async with own_database(is_made=True):
         console.print("[green]✓[/] 数据库已是最新结构 · the database is up to date")
 
 
@@ -123,8 +125,10 @@ def demo() -> None:
 
 async def _demo() -> None:
     from app.bulk.terminal import load_with_progress
+    from app.processes.preparation import own_database
+    from app.scopes import create_sessions
 
-    async with own_database() as engine:
+    async with own_database(is_made=True) as engine:
         said = await load_with_progress(create_sessions(engine), console)
         console.print(f"[green]✓[/] {said}")
 
@@ -143,7 +147,10 @@ def import_file(
         bool, typer.Option("--overwrite", help="覆盖人工修改 · replace later edits, too")
     ] = False,
 ) -> None:
-    """导入 · Import a file; the same file twice changes nothing."""
+    """导入 · Import a file; the same file twice changes nothing.
+
+    Exit code 0: every row is in; 1: nothing was written; 3: some rows were refused (--partial).
+    """
     from app.bulk.operations import Upload
 
     upload = Upload(
@@ -158,19 +165,28 @@ def import_file(
 
 
 @cli.command()
-def import_template(kind: ImportKind) -> None:
+def import_template(
+    kind: ImportKind,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="每列怎样填写 · how to fill in each column")
+    ] = False,
+) -> None:
     """导入模板 · The headings of a kind as a CSV file, to standard output."""
     from app.bulk.columns import template
+    from app.bulk.explaining import explanation
 
-    typer.echo(template(kind), nl=False)
+    typer.echo(explanation(kind) + "\n" if explain else template(kind), nl=False)
 
 
 async def _import(upload: "Upload") -> None:
     from app.bulk.terminal import import_with_progress
+    from app.processes.preparation import own_database
+    from app.scopes import create_sessions
 
     async with own_database() as engine:
-        if not await import_with_progress(create_sessions(engine), upload, console):
-            raise typer.Exit(1)
+        ending = await import_with_progress(create_sessions(engine), upload, console)
+    if ending:
+        raise typer.Exit(ending)
 
 
 @cli.command(name="create-administrator")
@@ -189,6 +205,12 @@ def create_administrator(
 
 
 async def _create_administrator(email: str, name: str, password: str) -> None:
+    from app.accounts import operations as accounts
+    from app.accounts.models import Role
+    from app.accounts.schemas import AccountCreate
+    from app.processes.preparation import own_database
+    from app.scopes import Scope, create_sessions
+
     data = AccountCreate.model_validate(
         {"email": email, "display_name": name, "password": password, "role": Role.ADMINISTRATOR}
     )
@@ -210,6 +232,8 @@ def verify(
 
 async def _verify(anchor: str | None) -> None:
     from app.audit.terminal import report
+    from app.processes.preparation import own_database
+    from app.scopes import create_sessions
 
     async with own_database() as engine:
         if not await report(create_sessions(engine), anchor, console):

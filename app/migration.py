@@ -69,6 +69,15 @@ def is_behind(present: Collection[str]) -> bool:
     return not present or any(revision in revisions()[:-1] for revision in present)
 
 
+async def has_schema(engine: AsyncEngine) -> bool:
+    """Whether any revision was ever run there."""
+    async with engine.connect() as connection:
+        found = await connection.run_sync(
+            lambda own: MigrationContext.configure(own).get_current_heads()
+        )
+    return bool(found)
+
+
 async def upgrade(
     engine: AsyncEngine,
     *,

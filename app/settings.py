@@ -1,6 +1,5 @@
 """One frozen Settings; the environment is read here and nowhere else."""
 
-import os
 import secrets
 from datetime import timedelta
 from enum import StrEnum
@@ -19,9 +18,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.encryption.keys import KeyRing, key_bytes, new_key
+from app.encryption.key_files import kept, kept_ring
+from app.encryption.keys import KeyRing, NotKeys, split_keys
 from app.interface.policies import policies_of
 
 # The files under var_folder that keep the keys which were not given.
@@ -196,13 +197,18 @@ class Settings(BaseSettings):
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )
 
-    @field_validator("cors_origins", "encryption_keys", "forwarded_allow_ips", mode="before")
+    @field_validator("cors_origins", "forwarded_allow_ips", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """Read `CORS_ORIGINS=https://a,https://b`."""
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def split_keys(cls, value: object) -> object:
+        return tuple(split_keys(value)) if isinstance(value, str) else value
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -220,8 +226,12 @@ class Settings(BaseSettings):
     @field_validator("encryption_keys")
     @classmethod
     def require_whole_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for key in keys:
-            key_bytes(key.get_secret_value())
+        try:
+            if keys:
+                KeyRing.of([key.get_secret_value() for key in keys])
+        except NotKeys as fault:
+            text = {"text": (fault.text.zh, fault.text.en)}
+            raise PydanticCustomError("bad_encryption_key", "no key", text) from None
         return keys
 
     @model_validator(mode="after")
@@ -306,32 +316,17 @@ class Settings(BaseSettings):
         """
         if self.secret_key.get_secret_value():
             return self
-        key = _kept(self.secret_key_file, secrets.token_urlsafe(48))
+        key = kept(self.secret_key_file, secrets.token_urlsafe(48))
         return self.model_copy(update={"secret_key": SecretStr(key)})
 
     def key_ring(self) -> KeyRing:
-        """The keys to sealed values: the given ones, or those kept under var_folder, one a line.
+        """The keys to sealed values: the given ones, or those kept under var_folder.
 
-        Several hosts on one database must be given the same ENCRYPTION_KEYS.
+        Several hosts on one database must be given the same ENCRYPTION_KEYS. Raises
+        UnusableKeyFile.
         """
         given = [key.get_secret_value() for key in self.encryption_keys]
-        return KeyRing.of(given or _kept(self.encryption_keys_file, new_key()).split())
-
-
-def _kept(path: Path, new: str) -> str:
-    """Read the file; the first process to come makes it, all others read that one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    if not path.exists():
-        draft.touch(mode=0o600)
-        draft.write_text(new, encoding="ascii")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="ascii")
+        return KeyRing.of(given) if given else kept_ring(self.encryption_keys_file)
 
 
 def local_url(host: str, port: int) -> str:

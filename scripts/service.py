@@ -189,9 +189,11 @@ def launch(
 
 def _create_administrator(own: Mapping[str, str]) -> None:
     """Do so before the first start: a service that finds no account loads the demonstration."""
-    command = [*COMMAND, "create-administrator", EMAIL, "--password", PASSWORD]
     folder = own["VAR_FOLDER"]
-    subprocess.run(command, env=own, cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    for command in (["migrate"], ["create-administrator", EMAIL, "--password", PASSWORD]):
+        subprocess.run(
+            [*COMMAND, *command], env=own, cwd=folder, check=True, stderr=subprocess.DEVNULL
+        )
 
 
 def free_port() -> int:

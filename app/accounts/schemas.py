@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from app.accounts.models import Role
 from app.interface.pagination import PageQuery
 from app.interface.schemas import (
+    EMAIL_PATTERN,
     Body,
     Flag,
     Moment,
@@ -25,8 +26,7 @@ Email = Annotated[
     str,
     Field(
         max_length=254,
-        # Printable ASCII, whose lower case is never longer.
-        pattern=r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$",
+        pattern=EMAIL_PATTERN,
         examples=["li@demo.invalid"],
     ),
     AfterValidator(str.lower),

@@ -7,8 +7,9 @@ from enum import StrEnum
 from functools import cache
 from typing import get_args, get_origin
 
+from app.bulk.amounts import amount
+from app.bulk.kinds import ImportKind
 from app.bulk.labels import labels
-from app.bulk.models import ImportKind
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")
@@ -38,7 +39,10 @@ def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object
 
 
 def _value(kind: ImportKind, field: str, cell: object) -> object:
-    text = _text(cell)
+    text = text_of(cell)
+    if field == "budget":
+        found = amount(text)
+        return found.text if found else text
     names = labels(kind).get(field, {})
     match shape_of(kind, field):
         case Shape.LIST:
@@ -55,7 +59,7 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
             return names.get(text, text)
 
 
-def _text(cell: object) -> str:
+def text_of(cell: object) -> str:
     """The cell as a person reads it: a whole number has no decimal point."""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))

@@ -2,16 +2,15 @@
 
 import csv
 import io
+from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
 from app.bulk.cells import Shape, shape_of
-from app.bulk.headings import CHINESE
-from app.bulk.labels import labels
-from app.bulk.models import ImportKind
+from app.bulk.formats import format_of, words
+from app.bulk.headings import CHINESE, template_headings
+from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
-
-MAX_WORDS = 50  # more are a table of codes, which has routes of its own
 
 
 class ColumnBody(BaseModel):
@@ -22,27 +21,34 @@ class ColumnBody(BaseModel):
     shape: Shape = Field(description="list: 以分号或换行分隔 · parted by semicolons or new lines")
     is_required: bool
     words: list[str] = Field(description="what the cell may say; empty where it is free")
+    format_zh: str = Field(description="怎样填写 · how to fill it in; empty where it is free")
+    format_en: str
+    example: str = Field(description="a cell that is read; empty where it is free")
 
 
 def columns(kind: ImportKind) -> list[ColumnBody]:
     """In the order of the form on paper."""
-    fields, known = ROWS[kind].model_fields, labels(kind)
-    return [
-        ColumnBody(
-            field=name,
-            headings=list(chinese),
-            shape=shape_of(kind, name),
-            is_required=fields[name].is_required(),
-            words=words if len(words) <= MAX_WORDS else [],
-        )
-        for name, chinese in CHINESE[kind].items()
-        for words in [list(known.get(name, ()))]
-    ]
+    return [_column(kind, field, chinese) for field, chinese in CHINESE[kind].items()]
+
+
+def _column(kind: ImportKind, field: str, chinese: Sequence[str]) -> ColumnBody:
+    told = format_of(kind, field)
+    return ColumnBody(
+        field=field,
+        headings=list(chinese),
+        shape=shape_of(kind, field),
+        is_required=ROWS[kind].model_fields[field].is_required(),
+        words=words(kind, field),
+        format_zh=told.text.zh,
+        format_en=told.text.en,
+        example=told.example,
+    )
 
 
 def template(kind: ImportKind) -> bytes:
     """A CSV file for spreadsheets (UTF-8 with a mark) that has the headings and no row."""
     text = io.StringIO(newline="")
-    heads = [(c.headings or [c.field])[0] + ("*" if c.is_required else "") for c in columns(kind)]
+    called = template_headings(kind)
+    heads = [called[c.field] + ("*" if c.is_required else "") for c in columns(kind)]
     csv.writer(text).writerow(heads)
     return text.getvalue().encode("utf-8-sig")

@@ -11,7 +11,7 @@ from app.accounts import repository as account_repository
 from app.accounts.models import Account, Role
 from app.accounts.schemas import AccountCreate
 from app.bulk import operations
-from app.bulk.models import ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.running import Progress, silent
 from app.experts import operations as experts

@@ -7,7 +7,7 @@ from fastapi import Depends, File, Form, Query, Response, UploadFile, status
 
 from app.bulk import operations
 from app.bulk.columns import ColumnBody, columns, template
-from app.bulk.models import ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.database import SessionDep

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 
 PLACE = {
     "region_code": ("行政区划代码", "所在地区", "所在地域", "地区代码"),
@@ -33,7 +33,7 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
         "academy_division": ("学部",),
         "elected_year": ("当选年份",),
         "is_retired": ("是否退休",),
-        "organization": ("所在单位", "工作单位", "单位"),
+        "organization": ("所在单位", "工作单位", "所属单位", "单位"),
         "title": ("职称/职务", "职称", "职务"),
         "disciplines": ("学科", "学科代码"),
         "technology_fields": ("技术领域",),
@@ -85,7 +85,7 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
         "keywords": ("关键词",),
         "period_from_on": ("需求开始日期", "开始日期"),
         "period_until_on": ("需求结束日期", "需求时限", "结束日期"),
-        "budget": ("资金总额", "资金总额(万元)", "预算(万元)"),
+        "budget": ("资金总额(万元)", "资金总额", "预算(万元)", "预算"),
         "currency": ("币种",),
         "cooperation_mode": ("合作方式", "合作模式"),
         "intended_partners": ("意向合作单位", "意向合作对象"),
@@ -103,6 +103,11 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
         **CONTACT,
     },
 }
+
+
+def template_headings(kind: ImportKind) -> dict[str, str]:
+    """What templates call the column of each field."""
+    return {field: chinese[0] if chinese else field for field, chinese in CHINESE[kind].items()}
 
 
 def field_of(kind: ImportKind, heading: str) -> str | None:

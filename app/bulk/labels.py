@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 from functools import cache
 
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.reference.codes import rows
 
 ORGANIZATION_KINDS = {
     "企业": "enterprise",
     "高校": "university",
+    "大学": "university",
+    "高等院校": "university",
     "科研院所": "institute",
     "研究院": "institute",
+    "研究所": "institute",
     "学会": "society",
+    "协会": "society",
     "园区": "park",
     "政府部门": "government_department",
 }

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bulk import repository, writing
 from app.bulk.importers import importer_of
 from app.bulk.importers.importer import AnyImporter, require_jurisdiction
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.parsing import NumberedRow
 from app.bulk.report import Outcome, RowResult, rejected, rejected_by
 from app.bulk.repository import History
@@ -139,7 +139,12 @@ class _Chunk:
         self.fingerprints[record.id] = numbered.row.fingerprint()
         faults = importer.faults(record)
         self._admit(importer, record, faults)
-        return RowResult(row=numbered.number, outcome=Outcome.CREATED, faults=faults)
+        return RowResult(
+            row=numbered.number,
+            outcome=Outcome.CREATED,
+            faults=faults,
+            notes=[*numbered.notes, *importer.notes(record)],
+        )
 
     async def _renew(
         self,
@@ -160,7 +165,12 @@ class _Chunk:
         faults = importer.faults(record)
         is_admitted = self._admit(importer, record, faults)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
-        return RowResult(row=numbered.number, outcome=outcome, faults=faults)
+        return RowResult(
+            row=numbered.number,
+            outcome=outcome,
+            faults=faults,
+            notes=[*numbered.notes, *importer.notes(record)],
+        )
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""

@@ -1,30 +1,16 @@
 """Imports, and what is remembered of every record that came by one."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.bulk.kinds import ImportKind, ImportMode
 from app.database import Base, JsonObject, Record
 from app.encryption.sealed import SealedBytes
 from app.progress.models import Operation
-
-
-class ImportKind(StrEnum):
-    ORGANIZATIONS = "organizations"
-    EXPERTS = "experts"
-    DEMANDS = "demands"
-    ACHIEVEMENTS = "achievements"
-
-
-class ImportMode(StrEnum):
-    """全部成功才写入 / 合格的行写入."""
-
-    ALL_OR_NOTHING = "all_or_nothing"
-    PARTIAL = "partial"
 
 
 class Import(Record):

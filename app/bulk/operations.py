@@ -8,7 +8,8 @@ from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.models import Import, ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.models import Import
 from app.bulk.reading import open_table
 from app.bulk.report import as_csv
 from app.bulk.running import RUN_IMPORT, Progress, run_import, silent

@@ -2,15 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 
 from pydantic_core import from_json
 
-from app.bulk.headings import field_of
-from app.bulk.models import ImportKind
+from app.bulk.headings import field_of, template_headings
+from app.bulk.kinds import ImportKind
 from app.bulk.workbooks import Cells, first_sheet, unreadable
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
@@ -36,11 +36,16 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """`row_count` is exact but for blank rows, which `rows` leaves out."""
+    """`row_count` is exact but for blank rows, which `rows` leaves out.
+
+    headings: of each field what people call its column: as the file has it, else as templates do.
+        JSON Lines have none, their keys are the fields.
+    """
 
     row_count: int
     is_sheet: bool
     rows: Iterator[TableRow]
+    headings: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_table(content: bytes, filename: str, kind: ImportKind) -> Table:
@@ -126,7 +131,13 @@ def _sheet(height: int, cells: Iterator[Cells], kind: ImportKind) -> Table:
     second = next(rows, None)
     if second is None:
         raise _empty()
-    return Table(row_count=height - first[0], is_sheet=True, rows=chain([second], rows))
+    own = {f: str(h).strip() for f, h in zip(columns, first[1], strict=True) if f is not None}
+    return Table(
+        row_count=height - first[0],
+        is_sheet=True,
+        rows=chain([second], rows),
+        headings=template_headings(kind) | own,
+    )
 
 
 def _columns(headings: Cells, kind: ImportKind) -> list[str | None]:
@@ -136,13 +147,13 @@ def _columns(headings: Cells, kind: ImportKind) -> list[str | None]:
     columns = [field_of(kind, str(h)) if _is_filled(h) else None for h in headings]
     faults = [
         _heading_fault("unknown_heading", "无法识别的列名：{name}", "Unknown heading: {name}", h)
-        for h, field in zip(headings, columns, strict=True)
-        if _is_filled(h) and field is None
+        for h, found in zip(headings, columns, strict=True)
+        if _is_filled(h) and found is None
     ]
     faults += [
         _heading_fault("repeated_heading", "列名重复：{name}", "Repeated heading: {name}", h)
-        for n, (h, field) in enumerate(zip(headings, columns, strict=True))
-        if field is not None and field in columns[:n]
+        for n, (h, found) in enumerate(zip(headings, columns, strict=True))
+        if found is not None and found in columns[:n]
     ]
     if faults:
         raise Invalid(errors=faults)

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,15 +22,24 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     REJECTED = "rejected"
     INCOMPLETE = "incomplete"
+    NOTED = "noted"
+
+
+# What an import counts of its rows; a note is of a row that is counted already.
+COUNTED = tuple(outcome for outcome in Outcome if outcome is not Outcome.NOTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:
-    """One row's fate; the faults of an accepted row are what it still lacks."""
+    """One row's fate; the faults of an accepted row are what it still lacks.
+
+    notes: what was done or understood that whoever wrote the row may not have meant.
+    """
 
     row: int | None
     outcome: Outcome
     faults: Sequence[FieldError] = ()
+    notes: Sequence[FieldError] = ()
 
 
 def rejected(row: int | None, *faults: FieldError) -> RowResult:
@@ -45,8 +54,12 @@ def rejected_by(row: int | None, problem: Problem) -> RowResult:
 
 @dataclass(eq=False, kw_only=True)
 class Report:
-    """Counts all rows and keeps the first thousand faults of each kind."""
+    """Counts all rows and keeps the first thousand faults of each kind.
 
+    headings: what the file calls the column of each field.
+    """
+
+    headings: Mapping[str, str] = field(default_factory=dict)
     counts: Counter[Outcome] = field(default_factory=Counter)
     entries: list[JsonObject] = field(default_factory=list)
     is_cut: bool = False
@@ -62,22 +75,27 @@ class Report:
                 self.counts[outcome] += 1
             for fault in result.faults:
                 self._keep(result.row, outcome, fault)
+            for note in result.notes:
+                self._keep(result.row, Outcome.NOTED, note)
 
     def forget_written(self) -> None:
         """Nothing was kept: what would have been written was not."""
         for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
             del self.counts[outcome]
+        self.entries = [entry for entry in self.entries if entry["outcome"] != Outcome.NOTED]
 
     def _keep(self, row: int | None, outcome: Outcome, fault: FieldError) -> None:
         if self._kept[outcome] >= MAX_ENTRIES:
             self.is_cut = True
             return
         self._kept[outcome] += 1
+        name = fault.pointer.removeprefix("/")
         self.entries.append(
             {
                 "row": row,
                 "outcome": outcome.value,
-                "field": _storable(fault.pointer.removeprefix("/")),
+                "field": _storable(name),
+                "heading": _storable(self.headings.get(name.partition("/")[0], "")),
                 "code": fault.code,
                 "message_zh": fault.message.zh,
                 "message_en": fault.message.en,
@@ -97,6 +115,7 @@ COLUMNS = {
     "code": "代码 code",
     "message_zh": "说明",
     "message_en": "message",
+    "heading": "列名 heading",
 }
 CUT = "仅列出前 1000 条 · only the first 1,000 are listed"
 
@@ -107,7 +126,7 @@ def as_csv(entries: Iterable[JsonObject], *, is_cut: bool) -> bytes:
     writer = csv.writer(text)
     writer.writerow(COLUMNS.values())
     for entry in entries:
-        writer.writerow([spreadsheet_cell(entry[name]) for name in COLUMNS])
+        writer.writerow([spreadsheet_cell(entry.get(name)) for name in COLUMNS])
     if is_cut:
         writer.writerow([CUT])
     return text.getvalue().encode("utf-8-sig")

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload, undefer
 
 from app import queries
 from app.achievements.models import Achievement
-from app.bulk.models import Import, ImportedRow, ImportKind
+from app.bulk.kinds import ImportKind
+from app.bulk.models import Import, ImportedRow
 from app.bulk.schemas import ImportQuery
 from app.changes.models import Change
 from app.database import Record
@@ -97,16 +98,20 @@ async def organizations_meant(
 async def owning_organizations(
     session: AsyncSession, names: Collection[str], codes: Collection[str]
 ) -> tuple[dict[str, Organization], dict[str, Organization]]:
-    """By name and by credit code; of several of one name the oldest.
+    """By name and by credit code; of several of one name the oldest, verified ones first.
 
-    A name alone finds only verified organizations: anybody may register under any name.
+    A name alone finds only organizations that are verified, or that an import brought: anybody
+    may register under any name.
     """
     is_verified = Organization.state == OrganizationState.VERIFIED
+    came_by_import = exists().where(
+        ImportedRow.kind == ImportKind.ORGANIZATIONS, ImportedRow.record_id == Organization.id
+    )
     found = await session.scalars(
         select(Organization)
         .where(
             or_(
-                Organization.name.in_(names) & is_verified,
+                Organization.name.in_(names) & or_(is_verified, came_by_import),
                 Organization.unified_social_credit_code.in_(codes),
             ),
             Organization.state != OrganizationState.REJECTED,

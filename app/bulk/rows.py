@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from app.achievements.schemas import AchievementCreate
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.demands.schemas import DemandCreate
 from app.experts.models import EvidenceKind, Grade
 from app.experts.schemas import EvidenceFields, ExpertCreate
-from app.interface.schemas import Body, Line, text_of
+from app.interface.schemas import Body, ContactEmail, Line, Phone, text_of
 from app.organizations.schemas import CreditCode, OrganizationCreate
 
 # Says which record a row means: by what ("external_id", "name" …) and the values.
@@ -67,8 +67,8 @@ class OrganizationRow(Row, OrganizationCreate):
 
 class ExpertRow(Row, ExpertCreate):
     organization: Line = ""
-    phone: Annotated[str, text_of(40)] = ""
-    email: Annotated[str, text_of(254)] = ""
+    phone: Phone = ""
+    email: ContactEmail = ""
     publications: EvidenceColumn = []
     patents: EvidenceColumn = []
     projects: EvidenceColumn = []

@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as account_repository
 from app.bulk import repository
+from app.bulk.kinds import ImportMode
 from app.bulk.loading import Load, write_rows
-from app.bulk.models import Import, ImportMode
+from app.bulk.models import Import
 from app.bulk.parsing import Chunk, Parser
 from app.bulk.reading import open_table
-from app.bulk.report import Outcome, Report, rejected_by
+from app.bulk.report import COUNTED, Outcome, Report, rejected_by
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
 from app.interface.language import Text
@@ -125,6 +126,7 @@ async def _act(session: AsyncSession, actor: Actor) -> None:
 
 async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress) -> None:
     table = await to_thread.run_sync(open_table, work.content, work.filename, work.load.kind)
+    report.headings = table.headings
     follow = _Follow(table.row_count, tell)
     chunks = Parser(work.load.kind).chunks(table)
     is_partial = work.mode is ImportMode.PARTIAL
@@ -211,7 +213,7 @@ async def _finish(
 
 
 def _counts(report: Report) -> dict[str, int]:
-    return {f"{outcome}_count": report.counts[outcome] for outcome in Outcome}
+    return {f"{outcome}_count": report.counts[outcome] for outcome in COUNTED}
 
 
 def _update(import_id: UUID, **values: object) -> Update:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.bulk.models import ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.report import Outcome
 from app.interface.pagination import PageQuery
 from app.interface.schemas import RecordBody
@@ -60,6 +60,7 @@ class ReportEntry(BaseModel):
     row: int | None
     outcome: Outcome
     field: str
+    heading: str = Field(default="", description="what the file calls the column; empty: as field")
     code: str
     message_zh: str
     message_en: str

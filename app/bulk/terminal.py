@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 
 from rich import progress as bars
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from app.bulk.demonstration_pool import load_demonstration
 from app.bulk.operations import Upload, import_file
+from app.bulk.report import Outcome
 from app.bulk.running import Progress, silent
 from app.bulk.schemas import ImportBody, ReportEntry
 from app.progress.models import OperationState
@@ -18,12 +20,22 @@ from app.scopes import Sessions
 SHOWN_FAULTS = 50
 
 
-async def import_with_progress(sessions: Sessions, upload: Upload, console: Console) -> bool:
-    """Run the import and print its report; whether the file went in."""
+class Ending(IntEnum):
+    """The exit codes of an import."""
+
+    WHOLE = 0  # every row is in
+    NOTHING = 1  # nothing was written
+    IN_PART = 3  # rows were refused, the others are in; click ends with 2 for a wrong call
+
+
+async def import_with_progress(sessions: Sessions, upload: Upload, console: Console) -> Ending:
+    """Run the import and print its report; how it ended."""
     with _bar(f"导入 · importing {upload.filename}", console) as progress:
         found = await import_file(sessions, upload, progress)
     _print_outcome(found, console)
-    return found.state is OperationState.DONE
+    if found.state is not OperationState.DONE:
+        return Ending.NOTHING
+    return Ending.IN_PART if found.rejected_count else Ending.WHOLE
 
 
 async def load_with_progress(sessions: Sessions, console: Console) -> str:
@@ -48,26 +60,46 @@ def _bar(what: str, console: Console) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+TABLES = {
+    Outcome.REJECTED: "拒绝的行，未导入 · refused rows, not imported",
+    Outcome.INCOMPLETE: "已导入、待补全的行 · imported rows that lack something",
+    Outcome.NOTED: "导入时的说明 · notes on imported rows",
+}
+
+
 def _print_outcome(found: ImportBody, console: Console) -> None:
-    if found.report:
-        console.print(_table(found.report[:SHOWN_FAULTS]))
-    if len(found.report) > SHOWN_FAULTS or found.is_report_cut:
-        console.print(f"… 仅显示前 {SHOWN_FAULTS} 条 · the first {SHOWN_FAULTS} only")
-    mark = "[green]✓[/]" if found.state is OperationState.DONE else "[red]✗ 未写入 · not written[/]"
+    is_done = found.state is OperationState.DONE
+    for outcome, title in TABLES.items():
+        if outcome is Outcome.INCOMPLETE and not is_done:
+            title = "待补全的行，未导入 · rows that lack something, not imported"
+        entries = [entry for entry in found.report if entry.outcome is outcome]
+        if entries:
+            console.print(_table(title, entries[:SHOWN_FAULTS]))
+        if len(entries) > SHOWN_FAULTS:
+            console.print(f"… 仅显示前 {SHOWN_FAULTS} 条 · the first {SHOWN_FAULTS} only")
+    mark = "[red]✗ 未写入 · not written[/]"
+    if is_done and found.rejected_count:
+        mark = "[yellow]! 部分写入 · written in part[/]"
+    elif is_done:
+        mark = "[green]✓[/]"
     console.print(
         f"{mark} 新增 {found.created_count} · 更新 {found.updated_count}"
         f" · 未变 {found.unchanged_count} · 拒绝 {found.rejected_count}"
         f" · 待补全 {found.incomplete_count}"
         "  (created, updated, unchanged, rejected, incomplete)"
     )
+    if entered := sum(entry.code == "organization_entered" for entry in found.report):
+        console.print(
+            f"[yellow]![/] 新登记企业 {entered} 家，待核验 · enterprises registered, to be verified"
+        )
 
 
-def _table(entries: Sequence[ReportEntry]) -> Table:
-    table = Table()
-    for heading in ("行 · row", "字段 · field", "代码 · code", "说明", "what is wrong"):
+def _table(title: str, entries: Sequence[ReportEntry]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in ("行 · row", "列 · column", "说明", "what is wrong"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
         row = "" if entry.row is None else str(entry.row)
-        told = (entry.field, entry.code, entry.message_zh, entry.message_en)
+        told = (entry.heading or entry.field, entry.message_zh, entry.message_en)
         table.add_row(row, *map(escape, told))
     return table

@@ -18,7 +18,8 @@ from sqlalchemy.orm import ColumnProperty, class_mapper
 from sqlalchemy.sql import visitors
 
 from app.bulk import repository
-from app.bulk.models import ImportedRow, ImportKind
+from app.bulk.kinds import ImportKind
+from app.bulk.models import ImportedRow
 from app.changes.models import Change
 from app.clock import now
 from app.database import Record

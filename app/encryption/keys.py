@@ -6,8 +6,8 @@ record it does not open.
 """
 
 import base64
-import binascii
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,27 @@ from typing import AnyStr, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.interface.language import Text
+
 # `app.interface.schemas.TEXT_PATTERN` lets no control character in.
 MARK = "\x01"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 KEY_ID_LENGTH = 8
 HEAD_LENGTH = len(MARK) + KEY_ID_LENGTH
+BETWEEN_KEYS = re.compile(r"[\s,，;；]+")
 
 
 class CannotOpen(Exception):
     """A sealed value whose key is missing, or that was changed or moved to another place."""
+
+
+class NotKeys(ValueError):
+    """Text that is no key, or no key at all; `text` says what is wrong, and no part of it."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.text = Text(zh, en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,10 @@ class KeyRing:
 
     @classmethod
     def of(cls, keys: Sequence[str]) -> Self:
-        """A ring of base64 keys; raises ValueError for none, or for one that is no key."""
+        """A ring of base64 keys; raises NotKeys for none, or for one that is no key."""
         if not keys:
-            raise ValueError("a ring needs at least one key")
-        raw = [key_bytes(key) for key in keys]
+            raise NotKeys("没有密钥", "there is no key")
+        raw = [key_bytes(key, number) for number, key in enumerate(keys, start=1)]
         return cls({_key_id(key): AESGCM(key) for key in raw})
 
     @property
@@ -103,14 +114,27 @@ def _not_sealed_there(head: str, place: str) -> CannotOpen:
     return CannotOpen(f"{place} was not sealed there with the key {head[len(MARK) :]}")
 
 
-def key_bytes(key: str) -> bytes:
-    """The 32 bytes that the base64 text stands for; raises ValueError for anything else."""
+def split_keys(text: str) -> list[str]:
+    """The keys of a setting or a file, parted by commas or lines."""
+    return [key for key in BETWEEN_KEYS.split(text) if key]
+
+
+def key_bytes(key: str, number: int) -> bytes:
+    """The 32 bytes that the base64 text stands for; raises NotKeys for anything else.
+
+    number: of the key among those that were given, from 1.
+    """
     try:
         raw = base64.b64decode(key.translate(str.maketrans("-_", "+/")), validate=True)
-    except binascii.Error:
-        raise ValueError("an encryption key should be base64") from None
+    except ValueError:
+        raise NotKeys(
+            f"第 {number} 个加密密钥不是 base64", f"encryption key {number} is not base64"
+        ) from None
     if len(raw) != KEY_BYTES:
-        raise ValueError(f"an encryption key should be {KEY_BYTES} bytes long, not {len(raw)}")
+        raise NotKeys(
+            f"第 {number} 个加密密钥应为 {KEY_BYTES} 字节，实为 {len(raw)}",
+            f"encryption key {number} should be {KEY_BYTES} bytes long, not {len(raw)}",
+        )
     return raw
 
 

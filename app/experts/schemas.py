@@ -30,6 +30,7 @@ from app.interface.schemas import (
     LongText,
     Phone,
     RecordBody,
+    StoredEmail,
     Texts,
     VersionedBody,
     Whole,
@@ -215,7 +216,7 @@ class ContactBody(VersionedBody):
 
     expert_id: UUID
     phone: Phone
-    email: ContactEmail
+    email: StoredEmail
 
 
 class Removal(Body):

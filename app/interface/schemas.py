@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -20,6 +21,8 @@ from pydantic_core import PydanticCustomError
 # PostgreSQL stores no NUL; other control characters are no text for people either.
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 MAX_UNKNOWN = 50  # fields of a body that it does not have, each of which is told
+# Printable ASCII, whose lower case is never longer.
+EMAIL_PATTERN = r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"
 NUMBER = re.compile(r"\s*[-+]?\d+\.?\d*\s*")
 
 
@@ -40,12 +43,23 @@ Line = Annotated[str, text_of(300)]
 FormText = Annotated[str, text_of(5_000)]
 LongText = Annotated[str, text_of(20_000)]
 Phone = Annotated[str, text_of(40), Field(examples=["0579-85550100"])]
-ContactEmail = Annotated[str, text_of(254), Field(examples=["li@demo.invalid"])]
+StoredEmail = Annotated[str, text_of(254), Field(examples=["li@demo.invalid"])]
 # JSON has flags and numbers of its own: 0 is no false, and "12" no 12.
 Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
 Real = Annotated[float, Strict()]
 Texts = Annotated[list[Annotated[str, text_of(300, min_length=1)]], Field(max_length=50)]
+
+
+def _address(text: str) -> str:
+    """The same rule as for the e-mail of an account; none is none."""
+    if text and not re.match(EMAIL_PATTERN, text):
+        message = ("不是电子邮箱", "Not an e-mail address")
+        raise PydanticCustomError("bad_email", "bad e-mail", {"text": message})
+    return text
+
+
+ContactEmail = Annotated[StoredEmail, AfterValidator(_address)]
 
 
 def _written_out(value: object) -> object:

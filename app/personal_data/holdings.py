@@ -20,7 +20,8 @@ from app.accounts.models import (
     RefreshToken,
     SecondFactor,
 )
-from app.bulk.models import Import, ImportedRow, ImportKind
+from app.bulk.kinds import ImportKind
+from app.bulk.models import Import, ImportedRow
 from app.changes.models import Change
 from app.database import Base
 from app.experts.models import Consent, Evidence, Expert, ExpertContact

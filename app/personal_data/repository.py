@@ -16,7 +16,8 @@ from app.accounts.models import (
     RefreshToken,
     SecondFactor,
 )
-from app.bulk.models import Import, ImportedRow, ImportKind
+from app.bulk.kinds import ImportKind
+from app.bulk.models import Import, ImportedRow
 from app.database import Base
 from app.demands.models import Demand
 from app.encryption.sealed import Sealed, place_of, ring

@@ -1,4 +1,9 @@
-"""How a command is run: signals end it, and an expected failure is one line."""
+"""How a command is run: signals end it, and an expected failure is one line.
+
+The libraries are imported when something is run: help needs none of them.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import os
@@ -6,36 +11,46 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-import psycopg
 import typer
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from uvicorn.loops.auto import auto_loop_factory
 
-from app import logs
-from app.interface.errors import Problem
-from app.interface.validation import field_errors
-from app.operators import OperatorError
-from app.scrubbing import safe
-from app.settings import Settings
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 console = Console(stderr=True)
+_command: ContextVar[str] = ContextVar("command", default="")
 
 
-def run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
+@contextmanager
+def commanded(name: str) -> Iterator[None]:
+    """Name the command: what it changes stands in the audit log under this name."""
+    token = _command.set(name)
+    try:
+        yield
+    finally:
+        _command.reset(token)
+
+
+def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bool = True) -> None:
     """Run a command; an expected failure is one line, not a traceback.
 
     `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
+    `warns`: of settings that are none; a service tells of them in its own way.
     """
+    import psycopg
+    from pydantic import ValidationError
+    from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+    from app.interface.errors import Problem
+    from app.operators import OperatorError
+    from app.scrubbing import safe
+
     try:
-        logs.configure(Settings())
-        # The loop that uvicorn's own command line would choose: uvloop, where there is one.
-        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-            runner.run(_until_signalled(work))
+        _run(work, warns=warns)
     except asyncio.CancelledError:
         raise typer.Exit(when_stopped) from None
     except Problem as problem:
@@ -56,6 +71,26 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130) -> None:
         fail(str(error))
     finally:
         work.close()  # never begun, if the settings are at fault
+
+
+def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
+    from uvicorn.loops.auto import auto_loop_factory
+
+    from app import logs
+    from app.interface.auditing import working
+    from app.settings import Settings
+    from app.unknown_settings import unknown_settings
+
+    logs.configure(Settings())
+    for text in unknown_settings() if warns else ():
+        warning = escape(text.in_both)
+        console.print(f"[yellow]![/] {warning}", highlight=False, soft_wrap=True)
+    # The loop that uvicorn's own command line would choose: uvloop, where there is one.
+    with (
+        working(f"command {_command.get()}"),
+        asyncio.Runner(loop_factory=auto_loop_factory()) as runner,
+    ):
+        runner.run(_until_signalled(work))
 
 
 @contextmanager
@@ -82,6 +117,8 @@ async def _until_signalled(work: Coroutine[None, None, None]) -> None:
 
 def _fault(error: ErrorDetails) -> str:
     """The name of the value or setting, and what is wrong with it."""
+    from app.interface.validation import field_errors
+
     [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
     return f"{fault.pointer}: {fault.message.in_both}".removeprefix(": ")
 

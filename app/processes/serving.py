@@ -25,6 +25,7 @@ from app.processes.reloading import Running, enlisted
 from app.processes.supervision import STOP_SECONDS, Fleet
 from app.scopes import Scope, create_sessions
 from app.settings import Settings, local_url
+from app.unknown_settings import unknown_settings
 
 logger = logging.getLogger(__name__)
 console = Console(stderr=True)
@@ -39,6 +40,8 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
 
     Raises OperatorError when the address is taken or not this machine's.
     """
+    for text in unknown_settings():
+        _warn(text.in_both)
     with _bound(settings.host, settings.port) as listener:
         fleet = Fleet(
             listener=listener, size=settings.processes, has_worker=has_worker, report=_warn

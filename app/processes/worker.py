@@ -1,6 +1,7 @@
 """The worker's composition root: jobs with the indexes and the encoder they need."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -12,6 +13,9 @@ from app.processes.process import Process, open_process
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from app.settings import Settings
+from app.unknown_settings import unknown_settings
+
+logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 20  # a killed worker loses nothing, so no stop may take longer
 
@@ -25,6 +29,9 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
     if stops_with_stdin:
         _cancel_with_stdin()
     async with open_process(settings, role="worker") as process:
+        if not stops_with_stdin:  # else the service has told
+            for text in unknown_settings():
+                logger.warning(text.in_both)
         context = {
             "sessions": process.sessions,
             "matching": _matching(process),

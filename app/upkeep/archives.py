@@ -1,7 +1,7 @@
 """A backup's files: the dump, beside it what was in it, and the keys only when asked for.
 
 `NAME.dump` is pg_dump's custom format, so that `pg_restore` alone can read it. `NAME.json` is the
-manifest against which a restore verifies. `NAME.keys` lies apart, see `keys`.
+manifest against which a restore verifies. `NAME.keys` is for another place, see `keys`.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from anyio import to_thread
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from sqlalchemy import URL
 
 from app.clock import now
@@ -15,7 +15,7 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
 from app.upkeep import archives
 from app.upkeep.archives import Manifest
-from app.upkeep.keys import key_ids, write_keys
+from app.upkeep.keys import key_ids, missing_key_ids, write_keys
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What an interrupted `restore --replace` set aside is no part of the service's data.
@@ -71,8 +71,7 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
 
 async def _require_whole(connection: AsyncConnection, keys: Mapping[str, bytes]) -> None:
     """Keys of another folder would only be missed when the backup is needed."""
-    cursor: AsyncCursor[tuple[str]] = await connection.execute("SELECT key_id FROM encryption_keys")
-    missing = ", ".join(sorted({row[0] for row in await cursor.fetchall()} - key_ids(keys)))
+    missing = ", ".join(sorted(await missing_key_ids(connection, key_ids(keys))))
     if missing:
         raise Refused(
             f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",

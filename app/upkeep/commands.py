@@ -4,14 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from app.database import open_engine
-from app.postgres.server import database_server
-from app.processes.execution import console, fail, run
-from app.processes.preparation import own_database
-from app.scopes import create_sessions
-from app.settings import Settings
+from app.processes.execution import run
 
 upkeep = typer.Typer()
 
@@ -23,30 +17,16 @@ def backup(
         typer.Argument(help="NAME.dump，或目录 · or a folder", show_default="VAR_FOLDER/backups"),
     ] = None,
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="密钥另存一个文件 · the keys, in a file apart")
+        bool,
+        typer.Option(
+            "--with-keys", help="连同密钥，写入 NAME.keys · the keys, too, into NAME.keys"
+        ),
     ] = False,
 ) -> None:
     """备份数据库 · Back up the database; the service may go on."""
-    run(_back_up(target, with_keys=with_keys))
+    from app.upkeep import terminal
 
-
-async def _back_up(target: Path | None, *, with_keys: bool) -> None:
-    from app.upkeep.backup import back_up, dump_path
-    from app.upkeep.keys import keys_in_force, keys_path
-
-    settings = Settings()
-    keys = keys_in_force(settings) if with_keys else {}
-    path = dump_path(target or settings.backups_folder)
-    async with database_server(settings) as database:
-        with console.status("备份 · backing up"):
-            manifest = await back_up(database.owner, path, keys=keys)
-    rows = sum(count for count, _ in manifest.tables.values())
-    tables = len(manifest.tables)
-    console.print(f"[green]✓[/] 已备份 · backed up: {rows} rows, {tables} tables", highlight=False)
-    typer.echo(path)
-    if keys:
-        apart = escape(str(keys_path(path)))
-        console.print(f"  密钥另存 · the keys apart: {apart}", soft_wrap=True)
+    run(terminal.back_up(target, with_keys=with_keys))
 
 
 @upkeep.command()
@@ -59,25 +39,9 @@ def restore(
     unverified: Annotated[bool, typer.Option("--unverified", help="无清单 · no manifest")] = False,
 ) -> None:
     """恢复备份 · Restore a backup into an empty database; stop the service first."""
-    run(_restore(dump, with_keys=with_keys, replaces=replace, unverified=unverified))
+    from app.upkeep import terminal
 
-
-async def _restore(dump: Path, *, with_keys: bool, **how: bool) -> None:
-    from app.upkeep.keys import keep_keys, keys_to_keep
-    from app.upkeep.restore import restore as restore_backup
-
-    settings = Settings()
-    keys = keys_to_keep(dump, settings) if with_keys else {}
-    async with database_server(settings) as database:
-        with console.status("恢复 · restoring"):
-            async with open_engine(database.owner, settings) as engine:
-                manifest = await restore_backup(engine, database.owner, dump, **how)
-    if with_keys:
-        written = ", ".join(keep_keys(keys)) or "原已在用 · in force already"
-        console.print(f"  密钥 · keys: {written}")
-    if manifest is None:
-        console.print("[yellow]![/] 没有清单，行数未核对 · no manifest, so rows were not verified")
-    console.print("[green]✓[/] 已恢复 · restored")
+    run(terminal.restore(dump, with_keys=with_keys, replaces=replace, unverified=unverified))
 
 
 @upkeep.command()
@@ -85,41 +49,14 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="给程序读 · for programs")] = False,
 ) -> None:
     """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
-    run(_examine(as_json=as_json))
+    from app.upkeep import terminal
 
-
-async def _examine(*, as_json: bool) -> None:
-    from app.upkeep import doctor
-    from app.upkeep.terminal import as_items, show
-
-    findings = []
-    async for finding in doctor.examine(Settings()):
-        findings.append(finding)
-        if not as_json:
-            show(finding)
-    if as_json:
-        typer.echo(as_items(findings))
-    if not doctor.is_sound(findings):
-        raise typer.Exit(1)
+    run(terminal.examine(as_json=as_json), warns=False)
 
 
 @upkeep.command(name="rotate-keys")
 def rotate_keys() -> None:
     """更换加密密钥 · Put all sealed values under the first of the ENCRYPTION_KEYS."""
-    run(_rotate_keys())
+    from app.upkeep import terminal
 
-
-async def _rotate_keys() -> None:
-    import app.models  # noqa: F401  every table with sealed columns
-    from app.encryption.rotation import reseal
-
-    async with own_database() as engine:
-        with console.status("重新加密 · sealing") as status:
-            rotation = await reseal(
-                create_sessions(engine), lambda table, done: status.update(f"{table}: {done}")
-            )
-    console.print(f"[green]✓[/] 已重新加密 · sealed again: {rotation.resealed}")
-    if rotation.left:
-        fail(f"无法解密 · cannot be read with these keys: {rotation.left}")
-    # By then the answers kept for repeated requests, which are sealed as well, have gone.
-    console.print("  一天后可移除其他密钥 · the other keys may be removed in a day's time")
+    run(terminal.rotate_keys())

@@ -95,7 +95,8 @@ async def _examine_records(url: URL, settings: Settings) -> AsyncIterator[Findin
         open_engine(url, settings) as engine,
         create_sessions(engine, Scope.INDEX)() as session,
     ):
-        yield await service_checks.encryption_keys(session, settings)
+        if host_checks.encryption_key_file(settings).state is State.GOOD:  # else it is told there
+            yield await service_checks.encryption_keys(session, settings)
         yield await service_checks.index(session)
 
 

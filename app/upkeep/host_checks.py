@@ -8,15 +8,17 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import psutil
 from packaging.requirements import Requirement
 
+from app.encryption.key_files import UnusableKeyFile
 from app.interface.language import Text
 from app.settings import Settings, local_url
+from app.unknown_settings import unknown_settings
 from app.upkeep.findings import Finding, bad, good, warning
 
 MB = 1_000_000
@@ -31,8 +33,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Everything that needs no database; blocking, for a second or two."""
     yield python(sys.version_info[:2])
     yield packages()
+    yield setting_names(unknown_settings())
     yield from folder(settings.var_folder)
     yield secret_key(settings)
+    yield encryption_key_file(settings)
     yield port(settings.host, settings.port)
     yield memory(psutil.virtual_memory().available)
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -74,6 +78,19 @@ def _unmet(line: str) -> str | None:
         return requirement.name
     fits = requirement.specifier.contains(version, prereleases=True)
     return None if fits else f"{requirement.name} {version}"
+
+
+def setting_names(unknown: Sequence[Text]) -> Finding:
+    if not unknown:
+        return good("settings", "设置项名称无误", "no setting is misspelt")
+    return warning(
+        "settings",
+        Text("；".join(text.zh for text in unknown), "; ".join(text.en for text in unknown)),
+        Text(
+            "改正名称；所有设置见 app/settings.py，没有前缀",
+            "mend the name; app/settings.py lists all, and they have no prefix",
+        ),
+    )
 
 
 def folder(path: Path) -> Iterator[Finding]:
@@ -149,6 +166,32 @@ def _key(source: str, key: str) -> Finding:
             f"换用：openssl rand -hex 32（{source}）", f"openssl rand -hex 32 makes one ({source})"
         ),
     )
+
+
+def encryption_key_file(settings: Settings) -> Finding:
+    """Whether what is kept are keys; whether they are the right ones, the database tells."""
+    check, file = "encryption_key_file", settings.encryption_keys_file
+    if settings.encryption_keys:
+        source = "ENCRYPTION_KEYS"
+        return good(check, f"加密密钥来自 {source}", f"encryption keys come from {source}")
+    if not os.path.lexists(file):
+        return good(check, "首次启动时生成加密密钥", "encryption keys are made at the first start")
+    try:
+        count = len(settings.key_ring().keys)
+    except (UnusableKeyFile, OSError) as error:
+        reason = f"{file}: {type(error).__name__}"
+        unreadable = Text(f"无法读取 {reason}", f"unreadable: {reason}")
+        return bad(
+            check,
+            error.text if isinstance(error, UnusableKeyFile) else unreadable,
+            Text(
+                f"每行一个 base64 密钥（openssl rand -base64 32 的格式）；改正，或从备份的 .keys"
+                f" 恢复 {file}；不要换成新密钥，否则已加密的内容无法读取",
+                "one base64 key a line, as openssl rand -base64 32 makes them; mend the file or"
+                " restore it from a backup's .keys; a new key would open nothing",
+            ),
+        )
+    return good(check, f"加密密钥 {count} 个：{file}", f"{count} encryption keys: {file}")
 
 
 def port(host: str, number: int) -> Finding:

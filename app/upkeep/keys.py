@@ -1,4 +1,4 @@
-"""The keys beside a backup, in a file apart: whoever has both can read all.
+"""The keys of a backup, in a file beside it, to be moved elsewhere: whoever has both can read all.
 
 The file holds what was in force, whether a setting gave it or VAR_FOLDER keeps it: of each key the
 name of the file that keeps such a key, and its content in base64.
@@ -6,11 +6,14 @@ name of the file that keeps such a key, and its content in base64.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from psycopg import AsyncConnection, AsyncCursor
+
 from app.clock import now
-from app.encryption.keys import KeyRing
+from app.encryption.keys import KeyRing, NotKeys, split_keys
 from app.operators import OperatorError
 from app.settings import ENCRYPTION_KEYS, Settings
 from app.upkeep.archives import write_private
@@ -44,9 +47,50 @@ def keys_in_force(settings: Settings) -> dict[str, bytes]:
 
 
 def key_ids(keys: Mapping[str, bytes]) -> set[str]:
-    """The ids of those among the keys that open sealed values."""
-    ring = keys.get(ENCRYPTION_KEYS, b"").decode().split()
-    return set(KeyRing.of(ring).keys) if ring else set()
+    """The ids of those among the keys that open sealed values. Raises Refused for what is none."""
+    ring = _ring(keys.get(ENCRYPTION_KEYS, b""))
+    try:
+        return set(KeyRing.of(ring).keys) if ring else set()
+    except NotKeys as fault:
+        raise Refused(
+            f"{ENCRYPTION_KEYS} 有误：{fault.text.zh}",
+            f"{ENCRYPTION_KEYS} is not right: {fault.text.en}",
+        ) from None
+
+
+def _ring(content: bytes) -> list[str]:
+    return split_keys(content.decode(errors="replace"))
+
+
+async def missing_key_ids(connection: AsyncConnection, own: Collection[str]) -> set[str]:
+    """The ids of the keys that the database's sealed values need and that are not among these.
+
+    The connection is that of who sees all rows, see `app.postgres.roles.whole_view`.
+    """
+    cursor: AsyncCursor[tuple[str]] = await connection.execute("SELECT key_id FROM encryption_keys")
+    return {row[0] for row in await cursor.fetchall()} - set(own)
+
+
+def own_key_ids(settings: Settings) -> set[str]:
+    """The ids of the keys to sealed values that are given or else kept; none is made."""
+    file = settings.encryption_keys_file
+    return _ids_in(settings.given_keys[file] or (file.read_bytes() if file.is_file() else b""))
+
+
+def holders(key_ids: Collection[str], dump: Path, settings: Settings) -> list[Path]:
+    """The files beside the dump and in VAR_FOLDER that hold one of the keys, newest first."""
+    kept = sorted(settings.var_folder.absolute().glob(f"{ENCRYPTION_KEYS}*"), reverse=True)
+    found = [file for file in kept if file.is_file() and _ids_in(file.read_bytes()) & set(key_ids)]
+    with suppress(Refused):
+        if _ids_in(read_keys(dump).get(ENCRYPTION_KEYS, b"")) & set(key_ids):
+            found.append(keys_path(dump).absolute())
+    return found
+
+
+def _ids_in(content: bytes) -> set[str]:
+    with suppress(Refused):
+        return key_ids({ENCRYPTION_KEYS: content})
+    return set()
 
 
 def write_keys(dump: Path, keys: Mapping[str, bytes]) -> None:
@@ -80,7 +124,7 @@ def keys_to_keep(dump: Path, settings: Settings) -> dict[Path, bytes]:
         content = found.get(file.name, b"")
         if not given and content:
             kept[file] = content
-        elif not set(content.split()) <= set(given.split()):
+        elif not set(_ring(content)) <= set(_ring(given)):
             name, path = file.name.upper(), keys_path(dump)
             raise Refused(
                 f"已设置的 {name} 缺少备份的密钥：去掉该设置，或补上 {path} 中的（base64 编码）",

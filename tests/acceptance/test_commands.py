@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.bulk.columns import template
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run
@@ -48,6 +48,47 @@ def test_a_template_is_a_file_on_standard_output(settings: dict[str, str]) -> No
     shown = run(settings | {"LC_ALL": "C"}, "import-template", "experts")
     assert shown.stdout.splitlines() == template(ImportKind.EXPERTS).decode().splitlines()
     assert shown.stderr == ""
+    told = run(settings | {"COLUMNS": "200"}, "import-template", "demands", "--explain")
+    assert "统一社会信用代码" in told.stdout
+    assert "91330782MA2DEM013G" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("import", "experts", "README.md"),
+        ("create-administrator", EMAIL, "--password", PASSWORD),
+        ("audit", "verify"),
+        ("rotate-keys",),
+        ("worker",),
+        ("backup",),
+    ],
+)
+def test_what_works_on_a_database_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Called from another folder than the service's."""
+    refused = run(environment(tmp_path), *command)
+    assert refused.returncode == 1
+    [line] = refused.stderr.splitlines()
+    assert line.startswith(f"✗ 没有数据库：未设置 DATABASE_URL，{tmp_path / 'postgres'}")
+    assert "shuangku serve" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_is_not_filled_and_keys_are_not_made(
+    tmp_path: Path, database_url: str
+) -> None:
+    """A mistyped DATABASE_URL, and a host that was not given the keys of the others."""
+    command = ("create-administrator", EMAIL, "--password", PASSWORD)
+    own = environment(tmp_path, DATABASE_URL=database_url)
+    refused = run(own, *command)
+    assert (refused.returncode, "the database is empty" in refused.stderr) == (1, True)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'")
+        assert found.fetchall() == []
+    assert run(own, "migrate").returncode == 0
+    refused = run({**own, "ENCRYPTION_KEYS": ""}, *command)
+    assert (refused.returncode, str(tmp_path / "encryption_keys") in refused.stderr) == (1, True)
+    assert not (tmp_path / "encryption_keys").exists()
 
 
 def test_migrate_twice(settings: dict[str, str]) -> None:
@@ -60,6 +101,7 @@ def test_migrate_twice(settings: dict[str, str]) -> None:
 def test_the_administrators_password_is_asked_for(
     settings: dict[str, str], database_url: str
 ) -> None:
+    assert run(settings, "migrate").returncode == 0
     weak = run(settings, "create-administrator", EMAIL, typed="weak\nweak\n")
     assert weak.returncode == 1
     assert weak.stderr.splitlines()[-1] == "✗ password: 不得少于 10 字 · At least 10 characters"
@@ -86,6 +128,7 @@ def test_keys_are_changed_one_after_the_other(
     row = {"name": "义乌某厂", "kind": "enterprise", "contact_phone": "000-1"}
     file = tmp_path / "organizations.jsonl"
     file.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    assert run(settings, "migrate").returncode == 0
     given = {**settings, "ENCRYPTION_KEYS": old}
     first = KeyRing.of([old]).first
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -112,7 +155,9 @@ def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_
     assert done.returncode == 0, done.stderr
     [dump] = folder.glob("*.dump")
     assert done.stdout == f"{dump}\n"
-    assert done.stderr.splitlines()[-1].endswith(f"apart: {dump.with_suffix('.keys')}")
+    keys = dump.with_suffix(".keys")
+    assert f"密钥在 {keys}：" in done.stderr
+    assert f"the keys are in {keys}: whoever has it and the dump" in done.stderr
 
     file = tmp_path / "experts.jsonl"
     file.write_text('{"name": "某人", "[/]": 1}', encoding="utf-8")
@@ -120,6 +165,38 @@ def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_
     assert refused.returncode == 1
     assert "未写入 · not written" in refused.stderr
     assert "[/]" in refused.stderr
+
+
+def test_an_import_in_part_is_neither_a_success_nor_a_failure(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    assert run(settings, "migrate").returncode == 0
+    file = tmp_path / "需求.csv"
+    heading = "需求名称,企业名称,资金总额(万元),关键词"
+    rows = ("浅色黄变控制,部分写入的厂,80,锦纶", "抗菌袜,部分写入的厂,面议,锦纶")
+    file.write_text("\n".join([heading, *rows]), encoding="utf-8")
+    own = settings | {"COLUMNS": "250"}
+    nothing = run(own, "import", "demands", str(file))
+    assert nothing.returncode == 1
+    assert "✗ 未写入 · not written" in nothing.stderr
+    assert "待核验" not in nothing.stderr
+    part = run(own, "import", "demands", str(file), "--partial")
+    assert part.returncode == 3
+    assert (
+        "! 部分写入 · written in part 新增 1 · 更新 0 · 未变 0 · 拒绝 1 · 待补全 1" in part.stderr
+    )
+    refused, _, rest = part.stderr.partition("imported rows that lack something")
+    lacking, _, noted = rest.partition("notes on imported rows")
+    assert "refused rows, not imported" in refused
+    assert "资金总额(万元)" in refused
+    assert "主要问题" not in refused
+    assert "主要问题" in lacking
+    assert "资金总额" not in lacking
+    assert "部分写入的厂" in noted
+    assert "新登记企业 1 家，待核验" in noted
+    file.write_text("\n".join([heading, rows[0]]), encoding="utf-8")
+    whole = run(own, "import", "demands", str(file), "--partial")
+    assert (whole.returncode, "✓ 新增 0 · 更新 0 · 未变 1" in whole.stderr) == (0, True)
 
 
 def typed_at_a_terminal(
@@ -172,6 +249,14 @@ def test_what_cannot_work_is_one_clear_line(
     assert said in line
 
 
+def test_a_misspelt_setting_is_told_once(settings: dict[str, str]) -> None:
+    done = run(settings | {"ENCRYPTION_KEY": "hunter2"}, "migrate")
+    assert done.returncode == 0
+    warned, _ = done.stderr.splitlines()
+    assert warned.startswith("! 环境变量：没有设置项 ENCRYPTION_KEY，是否指 ENCRYPTION_KEYS？")
+    assert "hunter2" not in done.stderr
+
+
 def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
     """PostgreSQL of its own included."""
     become: list[str] = []
@@ -214,6 +299,7 @@ def nobodys_folder() -> Iterator[Path]:
 
 
 def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) -> None:
+    assert run(settings, "migrate").returncode == 0
     done = run(settings, "create-administrator", "audit@test.invalid", "--password", PASSWORD)
     assert done.returncode == 0, done.stderr
     with psycopg.connect(database_url, autocommit=True) as connection:

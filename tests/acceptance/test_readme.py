@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.acceptance.processes import environment, run
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -20,6 +22,27 @@ def test_the_library_example_prints_what_stands_below_it(tmp_path: Path) -> None
     assert words(done.stdout) == words(shown)
     for made, promised in zip(numbers(done.stdout), numbers(shown), strict=True):
         assert abs(made - promised) < 0.01
+
+
+def test_ones_own_data_are_loaded_as_it_says(tmp_path: Path) -> None:
+    """The commands and the files of the section, in a folder of their own."""
+    _, _, section = README.read_text(encoding="utf-8").partition("## Your own data")
+    for name, content in re.findall(r"```csv (\S+)\n(.*?)```", section, re.S):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    found = re.search(r"\n\n((?:    shuangku [^\n]*\n)+)", section)
+    assert found, "the section has commands"
+    *commands, last = [line.split()[1:] for line in found[1].splitlines()]
+    assert last == ["serve"]
+    settings = environment(tmp_path / "var")
+    ends = []
+    for command in commands:
+        password = ["--password", "a-long-password"] if command[0].startswith("create") else []
+        file = [str(tmp_path / part) if part.endswith(".csv") else part for part in command]
+        done = run(settings, *file, *password)
+        assert done.returncode == 0, done.stderr
+        ends.append(done.stderr)
+    assert ["新增 2" in ends[2], "新增 1" in ends[3], "新增 1" in ends[4]] == [True] * 3
+    assert "待核验" not in ends[4]
 
 
 def words(text: str) -> list[str]:

@@ -156,7 +156,15 @@ def test_backup_beside_the_running_service_restored_elsewhere(
         assert refused.returncode == 1
         assert str(keys) in refused.stderr
         assert list(elsewhere.iterdir()) == []
-    done = run(keyless, "restore", str(dump), "--with-keys")
+    done = run(keyless, "restore", str(dump))
+    assert done.returncode == 1
+    assert "✓" not in done.stderr
+    assert f"they are in {keys}" in done.stderr
+    index = elsewhere / "indexes" / "experts-of-before.index"
+    index.parent.mkdir()
+    index.touch()
+    done = run(keyless, "restore", str(dump), "--with-keys", "--replace")
+    assert not index.exists(), "each process would have warned of it"
     assert done.returncode == 0, done.stderr
     assert "keys: secret_key, encryption_keys" in done.stderr
     assert done.stderr.splitlines()[-1] == "✓ 已恢复 · restored"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from app.encryption.key_files import UnusableKeyFile
 from app.encryption.keys import KeyRing
 from app.settings import EncoderKind, Settings, local_url
 
@@ -115,6 +116,39 @@ def test_an_encryption_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Pa
     with path.open("a") as keys:  # the way to a new key: after the old one, then before it
         keys.write(f"\n{KEY}\n")
     assert list(settings.key_ring().keys) == [made, KeyRing.of([KEY]).first]
+
+
+@pytest.mark.parametrize("between", [",", ", ", "\n", "\r\n", ",\n", "，"])
+def test_keys_are_parted_by_commas_or_lines(tmp_path: Path, between: str) -> None:
+    """In the file as in the setting: who moves them from one to the other changes nothing."""
+    ring = [base64.b64encode(bytes([n] * 32)).decode() for n in range(2)]
+    (tmp_path / "encryption_keys").write_text(between.join(ring) + "\n", encoding="utf-8")
+    given = _settings(encryption_keys=between.join(ring))
+    assert given.key_ring().keys.keys() == KeyRing.of(ring).keys.keys()
+    if between.isascii():
+        kept = _settings(var_folder=tmp_path).key_ring()
+        assert list(kept.keys) == list(given.key_ring().keys)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "没有密钥"),
+        (b"c2hvcnQ=", "第 1 个加密密钥应为 32 字节，实为 5"),
+        (f"{KEY}\nno key".encode(), "第 2 个加密密钥不是 base64"),
+        (f"{KEY}é".encode(), "ASCII"),
+        (b"\xff\xfe", "ASCII"),
+    ],
+)
+def test_a_file_of_keys_that_holds_none_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "encryption_keys"
+    file.write_bytes(content)
+    with pytest.raises(UnusableKeyFile) as refused:
+        _settings(var_folder=tmp_path).key_ring()
+    assert str(file) in refused.value.text.zh
+    assert str(file) in refused.value.text.en
+    assert said in refused.value.text.zh
+    assert file.read_bytes() == content
 
 
 def test_where_this_machine_finds_what_listens() -> None:

@@ -150,8 +150,10 @@ def test_tests_are_not_imported() -> None:
 
 # PostgreSQL's own processes get an environment made for them; the encoder's threads are told
 # through theirs how to wait, and the metrics' library where to write. None is a setting.
+# `unknown_settings` looks for names that look like settings and are none.
 TOUCH_THE_ENVIRONMENT = (
     "app.settings",
+    "app.unknown_settings",
     "app.metrics.instruments",
     "app.postgres.privileges",
     "app.postgres.cluster",
@@ -186,7 +188,7 @@ def test_third_parties_are_declared() -> None:
     # These come with what is declared and are its public interface.
     brought = {
         *("starlette", "pydantic", "pydantic_core", "typing_extensions", "anyio"),
-        "psycopg_pool",
+        *("psycopg_pool", "dotenv"),
     }
     for module in modules():
         for top in {name.split(".")[0] for name in imports_of(module)} - ours - brought:

@@ -7,7 +7,7 @@ from app.bulk.importers.demands import DemandImporter
 from app.bulk.importers.experts import ExpertImporter
 from app.bulk.importers.importer import AnyImporter
 from app.bulk.importers.organizations import OrganizationImporter
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.organizations.actors import Actor
 
 

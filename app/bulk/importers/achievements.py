@@ -79,6 +79,9 @@ class AchievementImporter:
     def faults(self, record: Achievement) -> Sequence[FieldError]:
         return in_columns(faults(record))
 
+    def notes(self, record: Achievement) -> Sequence[FieldError]:
+        return ()
+
     def admit(self, record: Achievement) -> None:
         settle(record, AchievementState.PUBLISHED)
 

@@ -1,14 +1,16 @@
-"""Demands in bulk; an enterprise that is not known yet is entered with its first demand."""
+"""Demands in bulk; an enterprise that is not known yet is registered with its first demand."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository, writing
 from app.bulk.importers.importer import meant_by, require_jurisdiction, require_no_secrets
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.rows import DemandRow, Key
 from app.database import Record
 from app.demands import access, operations
@@ -17,6 +19,7 @@ from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
 from app.demands.workflow import EDITABLE, settle
 from app.interface.errors import Problem, invalid_field
+from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations import operations as organizations
 from app.organizations.actors import Actor
@@ -25,6 +28,11 @@ from app.organizations.schemas import OrganizationCreate
 
 NOT_COLUMNS = frozenset({"organization_id"})
 UNSAID = DemandCreate(title="-").model_dump(exclude={"organization_id"})
+
+ENTERED = Text(
+    "库中没有企业“{name}”，已新登记，待核验；如系名称写错，请改正后再导入",
+    "No enterprise {name} was there: it was registered, and waits for verification",
+)
 
 
 class DemandImporter:
@@ -39,6 +47,7 @@ class DemandImporter:
         self._actor = actor
         self._by_name: dict[str, Organization] = {}
         self._by_code: dict[str, Organization] = {}
+        self._entered_with: set[UUID] = set()  # demands that brought their enterprise
 
     async def meant(self, rows: Sequence[DemandRow]) -> list[Sequence[Demand]]:
         names = {row.organization for row in rows}
@@ -64,7 +73,8 @@ class DemandImporter:
     async def create(self, row: DemandRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)
-        organization = self._known(row) or await self._entered(row)
+        known = self._known(row)
+        organization = known or await self._entered(row)
         require_jurisdiction(self._actor, organization.region_code)
         demand = Demand(
             state=DemandState.DRAFT,
@@ -72,6 +82,8 @@ class DemandImporter:
             organization=organization,
             **(UNSAID | row.stated(DemandCreate, without=NOT_COLUMNS)),
         )
+        if known is None:
+            self._entered_with.add(demand.id)
         operations.index_text(demand)
         demand.region_code = demand.region_code or organization.region_code
         demand.industry_code = demand.industry_code or organization.industry_code
@@ -88,7 +100,19 @@ class DemandImporter:
         operations.index_text(record)
 
     def faults(self, record: Demand) -> Sequence[FieldError]:
-        return faults(record)
+        """Under the names that a file's columns have."""
+        code = "/unified_social_credit_code"
+        return [
+            replace(fault, pointer=code) if fault.pointer == "/organization_id" else fault
+            for fault in faults(record)
+        ]
+
+    def notes(self, record: Demand) -> Sequence[FieldError]:
+        """An enterprise that was not there: the file may have misspelt a known one."""
+        if record.id not in self._entered_with:
+            return ()
+        message = ENTERED.format(name=record.organization.name)
+        return [FieldError(pointer="/organization", code="organization_entered", message=message)]
 
     def admit(self, record: Demand) -> None:
         settle(record, DemandState.PUBLISHED)
@@ -109,7 +133,7 @@ class DemandImporter:
         return self._by_name.get(row.organization)
 
     async def _entered(self, row: DemandRow) -> Organization:
-        """A new enterprise that the importing staff vouch for."""
+        """A new enterprise, which waits for its verification as one that registers does."""
         if not row.organization:
             raise invalid_field("/organization", "missing", "请填写机构", "Name the organization")
         new = OrganizationCreate.model_validate(
@@ -117,7 +141,7 @@ class DemandImporter:
             | row.model_dump(include={"unified_social_credit_code", "region_code", "industry_code"})
         )
         organization = await organizations.add(
-            self._session, self._actor, new, OrganizationState.VERIFIED
+            self._session, self._actor, new, OrganizationState.REGISTERED
         )
         # Remembered, so that a later import of organizations may complete it.
         await writing.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})

@@ -91,6 +91,9 @@ class ExpertImporter:
         refusals = [MATCHING_REFUSED] if record.is_matching_refused else []
         return [*in_columns(missing_fields(record)), *refusals]
 
+    def notes(self, record: Expert) -> Sequence[FieldError]:
+        return ()
+
     def admit(self, record: Expert) -> None:
         settle(record, ExpertState.IN_POOL)
 

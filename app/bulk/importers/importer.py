@@ -48,6 +48,10 @@ class Importer(Protocol[RowT_contra, RecordT]):
         """What keeps the record out of the pool."""
         ...
 
+    def notes(self, record: RecordT) -> Sequence[FieldError]:
+        """What the import did with the record that the row does not say."""
+        ...
+
     def admit(self, record: RecordT) -> None:
         """Put a record without faults into the pool."""
         ...

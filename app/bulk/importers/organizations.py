@@ -14,6 +14,7 @@ from app.organizations import access, operations
 from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
+from app.organizations.workflow import settle
 
 UNSAID = OrganizationCreate(name="--").model_dump()
 
@@ -21,9 +22,10 @@ UNSAID = OrganizationCreate(name="--").model_dump()
 class OrganizationImporter:
     subject: ClassVar[str] = "organization"
     edits: ClassVar[frozenset[str]] = frozenset({"organization.updated"})
-    pool: ClassVar[str | None] = None
+    pool: ClassVar[str | None] = OrganizationState.VERIFIED
     editable: ClassVar[frozenset[str]] = frozenset(OrganizationState)
-    admissible: ClassVar[frozenset[str]] = frozenset[str]()
+    # Rejected ones are not: that was somebody's decision.
+    admissible: ClassVar[frozenset[str]] = frozenset({OrganizationState.REGISTERED})
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
@@ -56,8 +58,12 @@ class OrganizationImporter:
     def faults(self, record: Organization) -> Sequence[FieldError]:
         return ()
 
+    def notes(self, record: Organization) -> Sequence[FieldError]:
+        return ()
+
     def admit(self, record: Organization) -> None:
-        """Organizations have no pool."""
+        """An enterprise that came with a demand, or registered itself, is vouched for."""
+        settle(record, OrganizationState.VERIFIED)
 
 
 def _meant(row: OrganizationRow, found: Sequence[Organization]) -> Sequence[Organization]:

@@ -51,6 +51,10 @@ class Stamp:
     saved_at: float
 
 
+# Files that were warned of.
+_told: set[tuple[Path, Stamp]] = set()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """An index, how far it has followed, and the last demand for a rebuild that it has obeyed.
@@ -82,6 +86,9 @@ def load(folder: Path, origin: Origin) -> Snapshot | None:
     try:
         index, note = MatchIndex.load_with_note(path)
         told = json.loads(note)
+        if told["epoch"] != origin.epoch:
+            logger.info("saved index %s is of before a restore and is made again", path.name)
+            return None
         obeyed = int(told["obeyed"])
         position = Position(
             epoch=origin.epoch,
@@ -91,9 +98,16 @@ def load(folder: Path, origin: Origin) -> Snapshot | None:
         if note != _note(origin, position, obeyed):
             raise ValueError("it is of another origin")
     except (ValueError, KeyError, TypeError, OSError) as error:
-        logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
+        _warn(path, before, error)
         return None
     return Snapshot(index=index, position=position, obeyed=obeyed, stamp=before)
+
+
+def _warn(path: Path, of: Stamp, error: Exception) -> None:
+    """Once for a file: it is looked at before and after the process has waited for its turn."""
+    if (path, of) not in _told:
+        _told.add((path, of))
+        logger.warning("saved index %s is unusable and is made again: %s", path.name, error)
 
 
 def stamp(folder: Path, origin: Origin) -> Stamp | None:
@@ -107,6 +121,14 @@ def stamp(folder: Path, origin: Origin) -> Stamp | None:
 
 def age_seconds(found: Stamp) -> float:
     return time.time() - found.saved_at
+
+
+def forget_all(folder: Path) -> int:
+    """Remove the saved indexes; how many there were."""
+    paths = list(folder.glob("*.index"))
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
 
 
 def forget_older(folder: Path, origin: Origin) -> None:

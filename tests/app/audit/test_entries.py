@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Account, Role
 from app.accounts.secrets import hash_password
 from app.bulk import operations as bulk
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.operations import Upload
 from app.changes import operations as changes
 from app.changes.models import Change

@@ -12,7 +12,7 @@ from uuid import UUID
 import xlsxwriter
 
 from app.bulk import operations
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.operations import Upload
 from app.bulk.running import Progress, run_import, silent
 from app.bulk.schemas import ImportBody

@@ -5,10 +5,11 @@ import io
 
 import pytest
 
-from app.bulk.cells import Shape
+from app.bulk.cells import Shape, field_values
 from app.bulk.columns import columns, template
+from app.bulk.explaining import explanation
 from app.bulk.headings import field_of
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
 from tests.people import People
 
@@ -35,6 +36,37 @@ def test_words_are_those_of_the_cells() -> None:
     assert by_field["service_modes"].shape is Shape.LIST
     assert by_field["is_retired"].shape is Shape.BOOL
     assert by_field["country"].words == [], "249 countries have a route of their own"
+
+
+@pytest.mark.parametrize("kind", ImportKind)
+def test_every_example_is_read(kind: ImportKind) -> None:
+    """A sheet of the examples alone is a valid row, but for the fields that are free."""
+    free = {"name": "某某", "title": "某需求", "organization": "某厂"}
+    told = {column.field: column.example for column in columns(kind)}
+    cells: dict[str, object] = {f: told[f] or free.get(f, "") for f in told}
+    filled = {field: cell for field, cell in cells.items() if cell}
+    row = ROWS[kind].model_validate(field_values(kind, filled))
+    assert filled.keys() <= row.model_fields_set
+
+
+def test_codes_money_and_mail_have_a_format() -> None:
+    by_field = {column.field: column for column in columns(ImportKind.DEMANDS)}
+    for field in ("unified_social_credit_code", "region_code", "budget", "contact_email"):
+        column = by_field[field]
+        assert column.format_zh
+        assert column.format_en
+        assert column.example
+    assert "万元" in by_field["budget"].format_zh
+    assert by_field["problem"].format_zh == ""
+
+
+@pytest.mark.parametrize("kind", ImportKind)
+def test_the_explanation_tells_every_column(kind: ImportKind) -> None:
+    told = explanation(kind)
+    for column in columns(kind):
+        assert f"· {column.field}\n" in told
+        assert column.format_zh in told
+        assert column.example in told
 
 
 async def test_staff_are_told(people: People) -> None:

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.bulk.headings import CHINESE, field_of
+from app.bulk.kinds import ImportKind
 from app.bulk.labels import labels
-from app.bulk.models import ImportKind
 from app.bulk.rows import ROWS
 
 KINDS = list(ImportKind)

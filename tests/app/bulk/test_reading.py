@@ -11,7 +11,7 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.bulk.parsing import Parser
 from app.bulk.reading import open_table
 from app.bulk.rows import DemandRow, ExpertRow

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.achievements.models import Achievement, AchievementState
 from app.bulk import operations
-from app.bulk.models import Import, ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.models import Import
 from app.bulk.operations import Upload
 from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
@@ -275,7 +276,10 @@ async def test_what_breaks_a_limit_stays_a_draft_and_says_so(
 ) -> None:
     rows = json_lines(demand(1), demand(2, problem="字" * 501))
     body = await imported(sessions, "demands", rows, is_admitting=True)
-    assert (counts(body), codes(body)) == ((2, 0, 0, 0), [(2, "problem", "too_long")])
+    assert (counts(body), codes(body)) == (
+        (2, 0, 0, 0),
+        [(1, "organization", "organization_entered"), (2, "problem", "too_long")],
+    )
     found = await session.execute(select(Demand.state).order_by(Demand.external_id))
     assert list(found.scalars()) == ["published", "draft"]
 
@@ -335,14 +339,17 @@ async def test_only_known_and_verified_organizations_are_linked(
     ]
 
 
-async def test_an_unknown_enterprise_comes_with_its_demand(
+async def test_an_unknown_enterprise_is_registered_with_its_demand(
     sessions: Sessions, session: AsyncSession
 ) -> None:
+    """It waits for its verification, and the report says so; a file of organizations admits it."""
     rows = json_lines(demand(1), demand(2))
     body = await imported(sessions, "demands", rows, is_admitting=True)
-    assert (counts(body), codes(body)) == ((2, 0, 0, 0), [])
+    assert (counts(body), body.incomplete_count) == ((2, 0, 0, 0), 0)
+    assert codes(body) == [(1, "organization", "organization_entered")]
+    assert {entry.outcome for entry in body.report} == {"noted"}
     owner = (await session.scalars(select(Organization))).one()
-    assert (owner.name, owner.state, owner.region_code) == ("义乌某针织厂", "verified", YIWU)
+    assert (owner.name, owner.state, owner.region_code) == ("义乌某针织厂", "registered", YIWU)
     states = await session.scalars(select(Demand.state))
     assert list(states) == ["published", "published"]
     completed = organization(
@@ -350,9 +357,34 @@ async def test_an_unknown_enterprise_comes_with_its_demand(
         unified_social_credit_code=CREDIT_CODE,
         contact_name="傅晓雯",
     )
-    body = await imported(sessions, "organizations", json_lines(completed))
-    assert counts(body) == (0, 1, 0, 0)
+    for is_admitting, expected in ((False, "registered"), (True, "verified")):
+        body = await imported(
+            sessions, "organizations", json_lines(completed), is_admitting=is_admitting
+        )
+        assert counts(body) == (0, 1, 0, 0)
+        await session.refresh(owner)
+        assert owner.state == expected
     assert await count_of(session, Organization) == 1
+    assert codes(await imported(sessions, "demands", rows, is_admitting=True)) == []
+
+
+async def test_an_unknown_enterprise_is_found_again_by_its_name(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    """Its own second file makes no second one; one that registered itself is another's."""
+    await people.organization("义乌某针织厂", state=OrganizationState.REGISTERED)
+    unnumbered = {"external_id": None, "unified_social_credit_code": None}
+    for number in (1, 2, 1):
+        await imported(sessions, "demands", json_lines(demand(number, **unnumbered)))
+    assert await count_of(session, Organization) == 2
+    assert await count_of(session, Demand) == 2
+
+
+async def test_what_is_not_written_is_not_noted(sessions: Sessions, session: AsyncSession) -> None:
+    rows = json_lines(demand(1), demand(2, keywords="锦纶"))
+    body = await imported(sessions, "demands", rows)
+    assert codes(body) == [(2, "keywords", "list_type")]
+    assert await count_of(session, Organization) == 0
 
 
 async def test_a_demand_is_known_by_title_and_organization(sessions: Sessions) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import operations
-from app.bulk.models import Import, ImportKind
+from app.bulk.kinds import ImportKind
+from app.bulk.models import Import
 from app.bulk.operations import Upload
 from app.encryption.keys import MARK, KeyRing, new_key
 from app.encryption.rotation import Rotation, reseal

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk.demonstration_pool import load_demonstration
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.encryption.keys import MARK
 from app.encryption.sealed import sealed_tables
 from app.scopes import Sessions

@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.models import ImportKind
+from app.bulk.kinds import ImportKind
 from app.encryption import repository, rotation
 from app.encryption.keys import MARK, KeyRing, new_key
 from app.encryption.rotation import MissingKeys, Rotation, require_keys, reseal

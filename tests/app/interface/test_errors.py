@@ -24,7 +24,7 @@ from app.matches.index.ranking import create_matcher
 from app.postgres.embedded import EmbeddedServer
 from app.scopes import create_sessions
 from app.settings import Settings
-from tests.people import People
+from tests.people import People, new_key
 
 SIGN_IN = {"email": "nobody@test.invalid", "password": "correct-horse-42"}
 
@@ -207,8 +207,8 @@ async def test_strangers_send_little(app: FastAPI, client: AsyncClient, people: 
 
     account = await people.account(Role.EXPERT)
     signed_in = await people.client(account)
-    made = await signed_in.post("/api-keys", json={"name": "导入"})
-    key, key_id = made.json()["key"], made.json()["id"]
+    made = await new_key(signed_in)
+    key, key_id = made["key"], made["id"]
     file = HEAD.ljust(len(LONG))
     for path in ("/auth:sign-in", "/experts", "/experts:batch", "/imports"):
         kind, body = (UPLOAD, file) if path == "/imports" else (JSON, LONG)

@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.epochs import settle
-from app.clock import CHINA
+from app.clock import CHINA, today
 from app.experts.models import ExpertState
 from app.main import services
-from app.matches.index import fitting
+from app.matches.index import fitting, snapshots
 from app.matches.index.live import LiveIndex
+from app.matches.index.snapshots import Origin
 from app.matches.index.tasks import MatchingWork
 from app.matches.models import Pool, StoredModel
 from app.postgres.cluster import SUPERUSER
@@ -362,6 +363,25 @@ async def test_a_long_transaction_elsewhere_leaves_the_index_mapped(
             assert is_mapped(index)
             await scenes.expert(session, "后来", "锦纶")
             assert len(await live_of(other).refresh() or ()) == 6
+
+
+async def test_a_file_of_before_a_restore_is_no_fault(
+    session: AsyncSession, app: FastAPI, own: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    await scenes.pool(session)
+    await live_of(app).refresh()
+    (path,) = saved(own)
+    version_id = await fitting.newest_id(session, Pool.EXPERTS)
+    assert version_id is not None
+    origin = Origin(epoch="another", pool=Pool.EXPERTS, version_id=version_id, year=today().year)
+    assert snapshots.load(own.indexes_folder, origin) is None
+    assert [r for r in caplog.records if "index" in r.message and r.levelname == "WARNING"] == []
+    path.write_bytes(path.read_bytes()[:-100])
+    for _ in range(2):  # before it has waited for its turn, and after
+        assert snapshots.load(own.indexes_folder, origin) is None
+    assert len([r for r in caplog.records if "unusable" in r.message]) == 1
+    assert snapshots.forget_all(own.indexes_folder) == 1
+    assert saved(own) == []
 
 
 async def test_without_a_disk_to_write_to_it_matches_all_the_same(

@@ -8,7 +8,8 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, RefreshToken, Role
-from app.bulk.models import Import, ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.models import Import
 from app.clock import now
 from app.database import Base
 from app.experts.models import Expert, ExpertState

@@ -22,7 +22,8 @@ from app.accounts.models import (
 )
 from app.achievements.models import Achievement, AchievementState
 from app.audit.models import AuditSeal
-from app.bulk.models import Import, ImportedRow, ImportKind, ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.models import Import, ImportedRow
 from app.clock import now
 from app.database import Base
 from app.demands.models import Demand, DemandState, Handover, HandoverKind

@@ -18,12 +18,14 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.encryption.keys import new_key
 from app.encryption.repository import note_key
 from app.jobs import defer
 from app.migration import revisions
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.settings import EncoderKind, Settings
+from app.unknown_settings import unknown_settings
 from app.upkeep import database_checks, doctor, host_checks, service_checks
 from app.upkeep.findings import Finding, State
 from tests.app.matches import scenes
@@ -79,7 +81,7 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
         *("python", "packages", "folder", "space", "secret_key", "port", "memory", "open_files"),
         *("database", "version", "rights", "powers", "connections", "clock", "schema"),
         *("worker", "failed_jobs", "waiting_jobs", "encryption_keys", "index", "encoder"),
-        "row_security",
+        *("row_security", "encryption_key_file", "settings"),
     }
 
 
@@ -116,6 +118,14 @@ def test_python_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.state is State.BAD
     assert "no-such-package, psutil" in found.what.en
     assert "extra" not in found.what.en
+
+
+def test_a_setting_that_is_misspelt(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROT=1\n")
+    found = host_checks.setting_names(unknown_settings({}, tmp_path))
+    assert found.state is State.WARNING
+    assert "PROT" in found.what.en
+    assert host_checks.setting_names([]).state is State.GOOD
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
@@ -158,6 +168,21 @@ def test_a_key_that_is_short_or_open_to_others(settings: Settings, tmp_path: Pat
         file.write_bytes(content)
         file.chmod(mode)
         assert host_checks.secret_key(kept).state is State.BAD
+
+
+async def test_a_file_of_keys_that_holds_none(own: Settings, session: AsyncSession) -> None:
+    """A finding, not the end of all of them."""
+    kept = changed(own, encryption_keys=())
+    kept.encryption_keys_file.write_text("no key")
+    found = await examined(kept)
+    assert found["encryption_key_file"].state is State.BAD
+    assert str(kept.encryption_keys_file) in found["encryption_key_file"].what.zh
+    assert found["encryption_key_file"].remedy is not None
+    assert ".keys" in found["encryption_key_file"].remedy.en
+    assert found["index"].state is not State.BAD, "the rest is looked at all the same"
+    kept.encryption_keys_file.write_text(f"{new_key()},{new_key()}")
+    found = await examined(kept)
+    assert found["encryption_key_file"].what.en.startswith("2 encryption keys")
 
 
 class Alive(BaseHTTPRequestHandler):

@@ -4,21 +4,27 @@ import stat
 from pathlib import Path
 
 import pytest
+from psycopg import AsyncConnection
 from pydantic import SecretStr
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.encryption.keys import KeyRing, new_key
 from app.encryption.repository import note_key
+from app.postgres.probe import conninfo
 from app.settings import Settings
 from app.upkeep import backup
 from app.upkeep.backup import back_up
 from app.upkeep.keys import (
     Refused,
+    holders,
     keep_keys,
+    key_ids,
     keys_in_force,
     keys_path,
     keys_to_keep,
+    missing_key_ids,
+    own_key_ids,
     write_keys,
 )
 
@@ -53,6 +59,13 @@ def test_keys_that_are_given_are_backed_up_in_their_stead(own: Settings) -> None
     new, old = new_key(), new_key()
     found = keys_in_force(given(own, "given", new, old))
     assert found == {"secret_key": b"given", "encryption_keys": f"{new}\n{old}".encode()}
+
+
+def test_keys_that_are_none_are_no_backup(own: Settings) -> None:
+    keep(own)
+    own.encryption_keys_file.write_bytes(b"no key\xff")
+    with pytest.raises(Refused, match="encryption_keys is not right: encryption key 1"):
+        key_ids(keys_in_force(own))
 
 
 def test_a_backup_with_keys_needs_some(own: Settings) -> None:
@@ -107,6 +120,26 @@ def test_no_key_is_kept_that_would_not_be_in_force(own: Settings, tmp_path: Path
     ):
         with pytest.raises(Refused, match=f"{setting} is set and lacks the backup's"):
             keys_to_keep(file, differing)
+
+
+async def test_the_files_that_hold_a_missing_key_are_found(
+    session: AsyncSession, own: Settings, database: URL, tmp_path: Path
+) -> None:
+    """Those that a restore set aside, too: it is there that a key is looked for."""
+    old, dump = new_key(), tmp_path / "x.dump"
+    keep_keys({own.encryption_keys_file: f"{new_key()},{old}".encode()})
+    keep_keys({own.encryption_keys_file: new_key().encode()})
+    wanted = KeyRing.of([old]).first
+    await note_key(session, wanted)
+    await session.commit()
+    async with await AsyncConnection.connect(conninfo(database)) as connection:
+        missing = await missing_key_ids(connection, own_key_ids(own))
+    assert missing == {wanted}
+    [aside] = own.var_folder.glob("encryption_keys.replaced-*")
+    assert holders(missing, dump, own) == [aside]
+    write_keys(dump, {"encryption_keys": old.encode()})
+    assert holders(missing, dump, own) == [aside, keys_path(dump)]
+    assert holders({"a1b2c3d4"}, dump, own) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""`shuangku import-template --explain`: what `GET /import-columns` tells, for people to read."""
+
+from collections.abc import Iterator
+
+from app.bulk.columns import ColumnBody, columns
+from app.bulk.kinds import ImportKind
+
+
+def explanation(kind: ImportKind) -> str:
+    """A few lines for each column; a star marks those that must be there."""
+    lines = ["* 必填 · required"]
+    for column in columns(kind):
+        lines += _told(column)
+    return "\n".join(lines)
+
+
+def _told(column: ColumnBody) -> Iterator[str]:
+    first, *others = column.headings or [column.field]
+    called = "、".join([first + ("*" if column.is_required else ""), *others])
+    yield f"{called} · {column.field}"
+    if column.format_zh:
+        yield f"    {column.format_zh} · {column.format_en}"
+    if column.example:
+        yield f"    例 · example: {column.example}"

@@ -1,0 +1,54 @@
+"""Why a row is refused, in the words of whoever filled in the file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.bulk.cells import Shape, shape_of
+from app.bulk.formats import format_of
+from app.bulk.headings import CHINESE
+from app.bulk.kinds import ImportKind
+from app.interface.language import Text
+from app.interface.validation import FieldError, field_errors
+
+MAX_VALUE = 50  # characters
+# What is kept sealed in records is not repeated in reports, which are not.
+PRIVATE = frozenset(
+    {"name", "people", "orcid", "phone", "email", "contact_name", "contact_phone", "contact_email"}
+)
+# These say all there is to say.
+PLAIN = frozenset({"missing", "extra_forbidden", "string_too_long", "too_long"})
+
+
+def refusals(kind: ImportKind, error: ValidationError) -> list[FieldError]:
+    """The row's faults, each with the bad value and what should stand there."""
+    found: Sequence[Any] = error.errors()
+    return [
+        _explained(kind, fault, item)
+        for fault, item in zip(field_errors(found), found, strict=False)
+    ]
+
+
+def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> FieldError:
+    field = str(item["loc"][0]) if item["loc"] else ""
+    if field not in CHINESE[kind] or fault.code in PLAIN:
+        return fault
+    zh, en = fault.message
+    told = format_of(kind, field).text
+    if told.zh and fault.code == "enum":
+        zh, en = told
+    elif told.zh:
+        zh, en = f"{zh}（{told.zh}）", f"{en} ({told.en})"
+    if value := _value(kind, field, item["input"]):
+        zh, en = f"“{value}”：{zh}", f"“{value}”: {en}"
+    return FieldError(pointer=fault.pointer, code=fault.code, message=Text(zh, en))
+
+
+def _value(kind: ImportKind, field: str, value: object) -> str:
+    """The value as it stands in the file, where that gives away nothing and is no long text."""
+    has_format = bool(format_of(kind, field).text.zh) or shape_of(kind, field) is not Shape.TEXT
+    if field in PRIVATE or not has_format or not isinstance(value, str | int | float):
+        return ""
+    text = str(value).replace("\0", "").strip()
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

@@ -1,0 +1,78 @@
+"""Amounts as people write them, and what is told of those that could mean something else."""
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bulk.amounts import amount, names_unit
+from app.bulk.columns import template
+from app.bulk.kinds import ImportKind
+from app.demands.models import Demand
+from app.scopes import Sessions
+from tests.app.bulk.files import codes, csv_file, imported
+
+
+@pytest.mark.parametrize(
+    ("text", "wan"),
+    [
+        ("80", "80"),
+        ("50万元", "50"),
+        ("50 万", "50"),
+        ("500000元", "50"),
+        ("￥500,000元", "50"),
+        ("0.5亿元", "5000"),
+        ("12.5万元人民币", "12.5"),
+        ("3千元", "0.3"),
+        ("0", "0"),
+        ("100万元", "100"),
+    ],
+)
+def test_what_is_an_amount(text: str, wan: str) -> None:
+    found = amount(text)
+    assert found is not None
+    assert (found.text, found.has_unit) == (wan, text not in ("80", "0"))
+
+
+@pytest.mark.parametrize(
+    "text", ["面议", "50-80万元", "约50万元", "-5", "万元", "", "1.2.3", "5万美元"]
+)
+def test_what_is_none(text: str) -> None:
+    assert amount(text) is None
+
+
+def test_a_number_without_end_is_none() -> None:
+    """It would overflow as a decimal."""
+    assert amount("9" * 2_000_000) is None
+    assert amount("0." + "9" * 2_000_000) is None
+
+
+def test_the_templates_heading_names_the_unit() -> None:
+    heads = template(ImportKind.DEMANDS).decode("utf-8-sig").split(",")
+    assert "资金总额(万元)" in heads
+    assert names_unit("资金总额（万元）")
+    assert not names_unit("资金总额")
+
+
+async def test_what_was_understood_is_told(sessions: Sessions, session: AsyncSession) -> None:
+    """Once for a column without a unit, and for each amount that is hard to believe."""
+    rows = [
+        (f"需求{n}", "义乌某针织厂", cell)
+        for n, cell in enumerate(("80", "500000元", 500_000, 60.5), start=1)
+    ]
+    told = {
+        "资金总额": [(2, "budget", "unit_assumed"), (4, "budget", "amount_doubtful")],
+        "资金总额（万元）": [(4, "budget", "amount_doubtful")],
+    }
+    for heading, expected in told.items():
+        file = csv_file(("需求名称", "企业名称", heading), *rows)
+        body = await imported(sessions, "demands", file, filename="a.csv")
+        noted = [entry for entry in body.report if entry.outcome == "noted"]
+        found = [(e.row, e.field, e.code) for e in noted if e.field == "budget"]
+        assert found == expected
+        assert all(entry.heading == heading for entry in noted if entry.field == "budget")
+        stored = await session.scalars(select(Demand.budget).order_by(Demand.title))
+        assert [float(value) for value in stored if value] == [80, 50, 500_000, 60.5]
+    refused = csv_file(("需求名称", "企业名称", "资金总额"), ("需求", "某厂", "50-80万元"))
+    assert codes(await imported(sessions, "demands", refused, filename="a.csv")) == [
+        (2, "budget", "decimal_parsing")
+    ]
