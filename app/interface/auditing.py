@@ -103,12 +103,11 @@ def _columns_of(items: Sequence[RefusedItem]) -> dict[str, Any]:
     """
     ids = dict.fromkeys(item.record_id for item in items if item.record_id is not None)
     names = {name for item in items for name in item.fields}
-    count = [f"{len(items)} items"] if len(items) > 1 else []
     return {
         "id": uuid7(),
         "action": items[0].action,
         "record_ids": list(ids),
-        "fields": [*count, *sorted(names)],
+        "fields": sorted(names),
         "status": items[0].status,
         "code": items[0].code,
     }

@@ -86,7 +86,7 @@ async def test_a_batch_that_was_undone_tells_what_refused_it(
 async def test_items_that_are_refused_alike_are_one_entry(
     people: People, session: AsyncSession
 ) -> None:
-    """It says how many and which; else one request would write five hundred."""
+    """It says which; else one request would write five hundred."""
     staff = await people.enterprise()
     ids = [uuid4() for _ in range(498)]
     items: list[Any] = [{"action": "submit", "id": str(i)} for i in ids]
@@ -103,7 +103,6 @@ async def test_items_that_are_refused_alike_are_one_entry(
             ("POST /demands:batch", 422, "invalid", ()),
         ]
     )
-    assert [e.fields for e in refused if e.record_ids] == [["498 items"]] * 2
 
 
 @pytest.fixture
