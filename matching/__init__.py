@@ -16,12 +16,13 @@ Nothing here knows HTTP, SQL or how to reach anybody.
 """
 
 from matching.embeddings import Encoder, LocalEncoder, text_key
-from matching.fitting import fit_model
+from matching.features import PRIOR_QUERIES
+from matching.fitting import centring_texts, fit_model
 from matching.fusion import Weights
 from matching.index import MatchIndex
 from matching.kernels import warm_up
 from matching.matcher import match
-from matching.model import IndexModel
+from matching.model import LATENT, IndexModel
 from matching.types import (
     Candidate,
     Constraints,
@@ -38,6 +39,8 @@ from matching.types import (
 )
 
 __all__ = [
+    "LATENT",
+    "PRIOR_QUERIES",
     "Candidate",
     "Constraints",
     "Contribution",
@@ -55,6 +58,7 @@ __all__ = [
     "Query",
     "Ranking",
     "Weights",
+    "centring_texts",
     "fit_model",
     "match",
     "text_key",

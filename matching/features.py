@@ -62,10 +62,12 @@ def smooth_idf(document_frequencies: NDArray[np.int64], documents: int) -> Float
 
 
 def damping(document_frequencies: NDArray[np.int64], documents: int) -> Floats:
-    """ln((n + 11) / (df + 1)) / ln((n + 11) / 2), at most 1: how telling a term of queries is.
+    """ln((m + 1) / (df + 1)) / ln((m + 1) / 2), at most 1: how telling a term of queries is.
 
-    A term of one query keeps its weight, one of all of them (需求, 公司, 目标) loses most of it.
-    Ten queries without any term stand beside the n, so that few queries damp little.
+    Smooth idf among queries (as `smooth_idf` among documents), divided by what a term of a single
+    query has: such a term keeps its weight, one of all of them (需求, 公司, 目标) loses most of it.
+    m is the number of queries and `PRIOR_QUERIES` beside them without any term, so that few queries
+    damp little. The form is ours; README, decision 57, has what it was measured against.
     """
     size = documents + PRIOR_QUERIES + 1
     telling = np.log(size / (document_frequencies + 1)) / np.log(size / 2)

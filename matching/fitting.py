@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -36,58 +36,51 @@ def fit_model(
     """Learn the statistics of a pool and of the queries that it is for.
 
     What many of `query_texts` say is damped. With an encoder, `vectors` holds what is known of
-    `texts_to_encode` by `text_key` and `query_vectors` (n, d) those of the queries; below about 50
-    queries, add query-encoded statements of the pool. Without one, a latent space is learned from
-    the candidates, and `query_texts` centre its queries. ValueError when the vectors do not fit.
+    `texts_to_encode` by `text_key`, and `query_vectors` (n, d) those of `centring_texts` as
+    queries. Without one, a latent space is learned from the candidates. ValueError when the
+    vectors do not fit.
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
     frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
-    idf = smooth_idf(frequencies, len(candidates))
-    weighed, _ = weigh(counts, idf)
     queries = [normalise(text) for text in query_texts]
-    asked = _damped(queries)
-    lexical = Lexical(len(candidates), counts.terms, idf, *asked, frequencies, weighed)
+    asked_keys, asked_damping = _damped(queries)
+    model = IndexModel(
+        encoder=LATENT if encoder_name is None else encoder_name,
+        documents=len(candidates),
+        keys=counts.terms,
+        idf=smooth_idf(frequencies, len(candidates)),
+        asked_keys=asked_keys,
+        asked_damping=asked_damping,
+    )
     if encoder_name is None:
-        return _fit_latent(lexical, readings, queries)
+        weighed, _ = weigh(counts, model.idf)
+        return _with_latent_space(model, weighed, frequencies, readings, queries)
     if query_vectors is None or not len(query_vectors):
         raise ValueError("an encoder's space needs at least 1 query vector to centre, got 0")
-    known = {} if vectors is None else vectors
-    return _fit_encoded(lexical, readings, encoder_name, known, query_vectors)
+    return _with_encoded_space(model, readings, {} if vectors is None else vectors, query_vectors)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lexical:
-    """The lexical space while a model is being fitted; `weighed` holds the candidates' rows."""
+def centring_texts(query_texts: Sequence[str], candidates: Sequence[Candidate]) -> list[str]:
+    """Return the queries whose mean centres a dense space.
 
-    documents: int
-    keys: Keys
-    idf: Floats
-    asked_keys: Keys
-    asked_damping: Floats
-    frequencies: NDArray[np.int64]
-    weighed: Rows
+    Below 50, statements of the pool stand in, read as queries: the mean of a few would be the
+    queries themselves, of which nothing was left.
+    """
+    few = candidates[: max(0, FEW_QUERIES - len(query_texts))]
+    statements = [read(candidate).statement for candidate in few]
+    return [*query_texts, *(statement for statement in statements if statement)]
 
 
-def _fit_encoded(
-    lexical: Lexical,
-    readings: Sequence[Reading],
-    encoder_name: str,
-    vectors: VectorsByKey,
-    query_vectors: Floats,
+def _with_encoded_space(
+    model: IndexModel, readings: Sequence[Reading], vectors: VectorsByKey, query_vectors: Floats
 ) -> IndexModel:
     dimensions = query_vectors.shape[1]
     sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     statements = [reading.statement for reading in sample]
     passages = [text for reading in sample for text in chain.from_iterable(reading.passages)]
-    return IndexModel(
-        encoder=encoder_name,
-        documents=lexical.documents,
-        keys=lexical.keys,
-        idf=lexical.idf,
-        asked_keys=lexical.asked_keys,
-        asked_damping=lexical.asked_damping,
-        basis_keys=np.zeros(0, dtype=np.uint64),
+    return replace(
+        model,
         basis=np.zeros((0, dimensions), dtype=np.float32),
         statement_mean=mean_direction(known_vectors(statements, vectors, dimensions)),
         passage_mean=mean_direction(known_vectors(passages, vectors, dimensions)),
@@ -95,30 +88,22 @@ def _fit_encoded(
     )
 
 
-def _fit_latent(
-    lexical: Lexical, readings: Sequence[Reading], queries: Sequence[str]
+def _with_latent_space(
+    model: IndexModel,
+    weighed: Rows,
+    frequencies: NDArray[np.int64],
+    readings: Sequence[Reading],
+    queries: Sequence[str],
 ) -> IndexModel:
-    basis_keys, basis = _latent_basis(lexical)
-    nothing = np.zeros(basis.shape[1], dtype=np.float32)
-    model = IndexModel(
-        encoder=LATENT,
-        documents=lexical.documents,
-        keys=lexical.keys,
-        idf=lexical.idf,
-        asked_keys=lexical.asked_keys,
-        asked_damping=lexical.asked_damping,
-        basis_keys=basis_keys,
-        basis=basis,
-        statement_mean=nothing,
-        passage_mean=nothing,
-        query_mean=nothing,
-    )
+    """`weighed` are the candidates' rows under the model, `queries` normalised."""
+    basis_keys, basis = _latent_basis(model, weighed, frequencies)
+    model = replace(model, basis_keys=basis_keys, basis=basis)
     sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     passages = [text.lower() for r in sample for text in chain.from_iterable(r.passages)]
     few = [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
     return replace(
         model,
-        statement_mean=mean_direction(model.project(lexical.weighed)),
+        statement_mean=mean_direction(model.project(weighed)),
         passage_mean=mean_direction(model.project(model.weigh(passages)[0])),
         query_mean=mean_direction(model.project(model.weigh_queries([*queries, *few]))),
     )
@@ -132,17 +117,19 @@ def _damped(queries: Sequence[str]) -> tuple[Keys, Floats]:
     return counts.terms[shared], damping(frequencies[shared], len(queries))
 
 
-def _latent_basis(lexical: Lexical) -> tuple[Keys, Floats]:
+def _latent_basis(
+    model: IndexModel, rows: Rows, frequencies: NDArray[np.int64]
+) -> tuple[Keys, Floats]:
     """Truncated SVD of a sample of rows over the most frequent terms (Deerwester et al. 1990)."""
-    order = np.lexsort((lexical.keys, -lexical.frequencies))[:LATENT_TERMS]
-    keys = np.sort(lexical.keys[order])
-    rows, columns = lexical.weighed, positions(keys, lexical.keys)
+    order = np.lexsort((model.keys, -frequencies))[:LATENT_TERMS]
+    keys = np.sort(model.keys[order])
+    columns = positions(keys, model.keys)
     columns[columns < 0] = len(keys)  # one column for all the others, cut off again
     whole = csr_array(
         (rows.values, columns[rows.positions], rows.offsets),
-        shape=(lexical.documents, len(keys) + 1),
+        shape=(model.documents, len(keys) + 1),
     )
-    matrix = whole[:: 1 + lexical.documents // LATENT_SAMPLE, : len(keys)]
+    matrix = whole[:: 1 + model.documents // LATENT_SAMPLE, : len(keys)]
     rank = min(LATENT_DIMENSIONS, matrix.shape[0] - 1, len(keys) - 1)
     if rank < 1:
         return keys, np.zeros((len(keys), 1), dtype=np.float32)

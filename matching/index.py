@@ -18,9 +18,9 @@ from matching import storage
 from matching.arrays import Rowset
 from matching.columns import flatten, string, unflatten
 from matching.embeddings import Encoder, text_key
-from matching.fitting import FEW_QUERIES, fit_model
+from matching.fitting import centring_texts, fit_model
 from matching.model import IndexModel, VectorsByKey
-from matching.passages import read, texts_to_encode
+from matching.passages import texts_to_encode
 from matching.segments import Mask, Segment, build_segment, join_segments
 from matching.types import Candidate, Query
 
@@ -67,14 +67,13 @@ class MatchIndex:
         texts = [query.text for query in queries]
         if encoder is None:
             return cls.build(fit_model(pool, query_texts=texts), pool)
-        few = [read(c).statement for c in pool[: max(0, FEW_QUERIES - len(texts))]]
         vectors = encode(pool, encoder)
         model = fit_model(
             pool,
             encoder_name=encoder.name,
             vectors=vectors,
             query_texts=texts,
-            query_vectors=encoder.encode_queries([*texts, *few]),
+            query_vectors=encoder.encode_queries(centring_texts(texts, pool)),
         )
         return cls.build(model, pool, vectors)
 

@@ -10,7 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, ClassVar
@@ -47,11 +47,11 @@ class IndexModel:
     idf: Floats
     asked_keys: Keys
     asked_damping: Floats
-    basis_keys: Keys
-    basis: Floats
-    statement_mean: Floats
-    passage_mean: Floats
-    query_mean: Floats
+    basis_keys: Keys = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    basis: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    statement_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    passage_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    query_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
     @property
     def dimensions(self) -> int:

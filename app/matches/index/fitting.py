@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 from anyio import to_thread
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -15,15 +15,25 @@ from app.changes import repository as change_record
 from app.changes.repository import ChangeRow, Position
 from app.matches.index import pools, vectors
 from app.matches.models import Pool, StoredModel
-from matching import Candidate, Encoder, IndexModel, MatchIndex, fit_model, text_key
-from matching.features import PRIOR_QUERIES
+from matching import (
+    LATENT,
+    PRIOR_QUERIES,
+    Candidate,
+    Encoder,
+    IndexModel,
+    MatchIndex,
+    centring_texts,
+    fit_model,
+    text_key,
+)
 
-LATENT = "lsa"
 RECORD = "index_model"
 FITTED = f"{RECORD}.fitted"
 REBUILT = f"{RECORD}.rebuilt"
 # What has grown by this much gets new statistics: a few versions on the way to any size.
 GROWTH = 1.25
+# The one in force, and the one before: a process that starts may be about to read it.
+KEPT_VERSIONS = 2
 # Below this share of encoded candidates the latent space serves all of them alike.
 ENOUGH_ENCODED = 0.5
 
@@ -135,7 +145,19 @@ async def _store(
     )
     session.add(stored)
     await changes.append(session, FITTED, stored.id)
+    await _forget_all_but(KEPT_VERSIONS, session, pool)
     return stored
+
+
+async def _forget_all_but(count: int, session: AsyncSession, pool: Pool) -> None:
+    """Delete the older versions of each format: another release may read its own."""
+    age = func.row_number().over(
+        partition_by=StoredModel.format,
+        order_by=(StoredModel.created_at.desc(), StoredModel.id.desc()),
+    )
+    ranked = select(StoredModel.id, age.label("age")).where(StoredModel.pool == pool).subquery()
+    old = select(ranked.c.id).where(ranked.c.age > count)
+    await session.execute(delete(StoredModel).where(StoredModel.id.in_(old)))
 
 
 async def _fit_model(
@@ -148,7 +170,8 @@ async def _fit_model(
 ) -> IndexModel:
     if encoder is None or space_of(size, encoder) == LATENT:
         return await to_thread.run_sync(lambda: fit_model(candidates, query_texts=queries))
-    texts = queries or [candidates[0].documents[0].text]
+    # Nothing goes to an encoder that has not been there: it may ask for consent.
+    texts = centring_texts(queries, [c for c in candidates if is_encoded(c, known)])
     encoded = await vectors.encode(session, encoder, texts, is_query=True)
     known_queries = np.stack([encoded[k] for t in texts if (k := text_key(t)) in encoded])
     return await to_thread.run_sync(

@@ -27,10 +27,11 @@ from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.clock import today
 from app.matches.index import fitting, pools, snapshots
 from app.matches.index.fitting import Fitted
-from app.matches.index.snapshots import Origin, Snapshot, Stamp
+from app.matches.index.snapshots import Origin, Stamp
+from app.matches.index.source import IndexSource, Standing
 from app.matches.models import Pool
 from app.scopes import Sessions
-from matching import IndexModel, MatchIndex
+from matching import MatchIndex
 
 logger = logging.getLogger(__name__)
 
@@ -38,35 +39,6 @@ logger = logging.getLogger(__name__)
 LARGEST_SHARE = 0.1  # of the pool that each process holds for itself
 OLDEST_SECONDS = 1_200
 LEAST_SECONDS = 60.0  # between two attempts: the disk may be full
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """An index, what it is of, and how far it has followed; nothing while the pool is empty.
-
-    asked: the last transaction that asked for a rebuild; `obeyed`: the last that got it.
-    is_superseded: other statistics than its own are in force.
-    changed: how many candidates it does not share with other processes.
-    """
-
-    year: int = 0
-    position: Position = field(default_factory=Position)
-    asked: int = 0
-    obeyed: int = 0
-    is_superseded: bool = False
-    index: MatchIndex | None = None
-    origin: Origin | None = None
-    stamp: Stamp | None = None
-    changed: int = 0
-
-    @property
-    def version_id(self) -> UUID | None:
-        return self.origin.version_id if self.origin else None
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether it is to be made anew; it knows all that is committed, even so."""
-        return self.is_superseded or self.asked > self.obeyed
 
 
 @dataclass(eq=False, kw_only=True)
@@ -80,11 +52,15 @@ class LiveIndex:
     pool: Pool
     sessions: Sessions
     folder: Path
+    _source: IndexSource = field(init=False)
     # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _standing: Standing = field(default_factory=Standing, init=False)
     _refused: Stamp | None = field(default=None, init=False)
     _written_at: float = field(default=-LEAST_SECONDS, init=False)
+
+    def __post_init__(self) -> None:
+        self._source = IndexSource(pool=self.pool, folder=self.folder)
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -102,7 +78,7 @@ class LiveIndex:
         async with self._lock, self.sessions.begin() as session:
             standing = self._standing
             if standing.year != today().year:
-                standing = await self._loaded(session)
+                standing = await self._source.loaded(session)
             self._standing = await self._followed(session, standing)
             return self._standing.index
 
@@ -124,18 +100,20 @@ class LiveIndex:
 
     async def keep(self, fitted: Fitted) -> None:
         """Save a version before its transaction ends: who hears of it finds the file."""
-        standing = self._standing
+        standing, origin = self._standing, self._source.origin(fitted)
         is_of_this_life = standing.position.epoch == fitted.position.epoch
-        await self._write(self._origin(fitted), fitted, standing.obeyed if is_of_this_life else 0)
+        await self._write(origin, fitted, standing.obeyed if is_of_this_life else 0)
 
     async def save(self) -> None:
         """Bring the index up to date, write it down if it has changed, and map what was written."""
         await self.refresh()
+        await self._renew()
         standing = self._standing
         if standing.index is None or standing.origin is None:
             return
         if standing.changed or snapshots.stamp(self.folder, standing.origin) is None:
-            await self._write(standing.origin, standing, standing.obeyed)
+            async with snapshots.turn(self.folder, self.pool):
+                await self._write(standing.origin, standing, standing.obeyed)
         await self._take_up(standing.origin)
         await to_thread.run_sync(snapshots.forget_older, self.folder, standing.origin)
 
@@ -146,13 +124,13 @@ class LiveIndex:
         """
         async with self.sessions.begin() as session:
             position = await changes.position_now(session)
-            fitted = await self._under_statistics_in_force(session, position)
+            fitted = await self._source.under_statistics_in_force(session, position)
             if fitted is None:
                 return
             await change_log.append(session, fitting.REBUILT, fitted.version_id)
             obeyed = await changes.own_transaction(session)
             async with snapshots.turn(self.folder, self.pool):
-                await self._write(self._origin(fitted), fitted, obeyed)
+                await self._write(self._source.origin(fitted), fitted, obeyed)
         await self.save()
 
     async def share(self) -> None:
@@ -162,9 +140,7 @@ class LiveIndex:
         much has changed, one of the processes writes it. An outdated index is made anew here,
         where no match waits for it.
         """
-        if self._standing.is_outdated:
-            async with self.sessions.begin() as session:
-                await self._replace(session, await self._loaded(session, self._standing.asked))
+        await self._renew()
         standing = self._standing
         if standing.index is None or standing.origin is None:
             return
@@ -174,6 +150,13 @@ class LiveIndex:
                     await self._write(standing.origin, standing, standing.obeyed)
         await self._take_up(standing.origin)
 
+    async def _renew(self) -> None:
+        """Make an outdated index anew."""
+        if self._standing.is_outdated:
+            async with self.sessions.begin() as session:
+                anew = await self._source.loaded(session, self._standing.asked)
+                await self._replace(session, anew)
+
     def _is_due(self, standing: Standing, index: MatchIndex) -> bool:
         if not standing.changed or time.monotonic() - self._written_at < LEAST_SECONDS:
             return False
@@ -181,11 +164,8 @@ class LiveIndex:
         return bool(is_old) or standing.changed > LARGEST_SHARE * len(index)
 
     async def _write(self, origin: Origin, built: Fitted | Standing, obeyed: int) -> None:
-        if built.index is None:
-            return
         self._written_at = time.monotonic()
-        snapshot = Snapshot(index=built.index, position=built.position, obeyed=obeyed)
-        await to_thread.run_sync(snapshots.save, self.folder, origin, snapshot)
+        await self._source.write(origin, built, obeyed)
 
     async def _take_up(self, origin: Origin) -> None:
         """Map the file that is there now, once it has caught up; a bad one is tried once."""
@@ -193,7 +173,7 @@ class LiveIndex:
         if found in (None, self._standing.stamp, self._refused):
             return
         async with self.sessions.begin() as session:
-            standing = await self._saved(session, origin, self._standing.asked)
+            standing = await self._source.saved(session, origin, self._standing.asked)
             if standing is None:
                 self._refused = found
                 return
@@ -205,91 +185,6 @@ class LiveIndex:
         async with self._lock:
             self._standing = await self._followed(session, standing)
 
-    async def _loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
-        """The saved index of the version in force, or one built by one process for all.
-
-        obeying: the rebuild that a saved one must have had.
-        """
-        if saved := await self._saved_in_force(session, obeying):
-            return saved
-        async with snapshots.turn(self.folder, self.pool):
-            if saved := await self._saved_in_force(session, obeying):
-                return saved
-            return await self._built(session, obeying)
-
-    async def _saved_in_force(self, session: AsyncSession, obeying: int) -> Standing | None:
-        version_id = await fitting.newest_id(session, self.pool)
-        if version_id is None:
-            return None
-        epoch = (await changes.position_now(session)).epoch
-        origin = Origin(epoch=epoch, pool=self.pool, version_id=version_id, year=today().year)
-        return await self._saved(session, origin, obeying)
-
-    async def _saved(self, session: AsyncSession, origin: Origin, obeying: int) -> Standing | None:
-        """The saved index, if it stands in this database's past."""
-        now = await changes.position_now(session)
-        if origin.epoch != now.epoch:
-            return None
-        found = await to_thread.run_sync(snapshots.load, self.folder, origin)
-        if found is None or found.position.oldest > now.oldest or found.obeyed < obeying:
-            return None
-        return Standing(
-            year=origin.year,
-            position=found.position,
-            asked=found.obeyed,
-            obeyed=found.obeyed,
-            index=found.index,
-            origin=origin,
-            stamp=found.stamp,
-        )
-
-    async def _built(self, session: AsyncSession, obeyed: int) -> Standing:
-        """The pool under the statistics in force, written down for the others of this host.
-
-        The first ones need no encoder: whoever asks first does not wait for vectors.
-
-        obeyed: the rebuild that this one is.
-        """
-        year, position = today().year, await changes.position_now(session)
-        fitted = await self._under_statistics_in_force(session, position)
-        if fitted is None:
-            fitted = await fitting.fit(session, self.pool, None)
-        if fitted is None:
-            return Standing(year=year, position=position, asked=obeyed, obeyed=obeyed)
-        origin = self._origin(fitted)
-        await self._write(origin, fitted, obeyed)
-        return await self._saved(session, origin, obeyed) or Standing(
-            year=year,
-            position=fitted.position,
-            asked=obeyed,
-            obeyed=obeyed,
-            index=fitted.index,
-            origin=origin,
-        )
-
-    async def _under_statistics_in_force(
-        self, session: AsyncSession, position: Position
-    ) -> Fitted | None:
-        stored = await fitting.newest_with_content(session, self.pool)
-        if stored is None:
-            await fitting.take_turn(session, self.pool)
-            stored = await fitting.newest_with_content(session, self.pool)
-        if stored is None:
-            return None
-        model = await to_thread.run_sync(IndexModel.from_bytes, stored.content)
-        candidates = await pools.load_all(session, self.pool)
-        known = await fitting.known_vectors(session, model.encoder, candidates)
-        index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
-        return Fitted(version_id=stored.id, index=index, position=position)
-
-    def _origin(self, fitted: Fitted) -> Origin:
-        return Origin(
-            epoch=fitted.position.epoch,
-            pool=self.pool,
-            version_id=fitted.version_id,
-            year=today().year,
-        )
-
     async def _followed(self, session: AsyncSession, standing: Standing) -> Standing:
         """The standing with all that is committed now."""
         has_more = True
@@ -298,18 +193,18 @@ class LiveIndex:
                 rows, position = await self._read_changes(session, standing.position)
             except EpochEnded:  # what it has obeyed has other numbers now
                 logger.warning("the database was restored: the index is read anew")
-                standing = await self._loaded(session)
+                standing = await self._source.loaded(session)
                 continue
             has_more = changes.may_be_more(rows)
             ids = pools.subjects(rows, self.pool)
             if ids and standing.index is None:
-                standing = await self._loaded(session, standing.asked)
+                standing = await self._source.loaded(session, standing.asked)
                 has_more = standing.index is not None
                 continue
             standing = await self._told(session, standing, rows)
             renewed = None
             if rows and standing.is_outdated:
-                renewed = await self._saved_in_force(session, standing.asked)
+                renewed = await self._source.saved_in_force(session, standing.asked)
             if renewed is not None:
                 standing, has_more = renewed, True
                 continue

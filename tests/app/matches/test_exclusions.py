@@ -142,7 +142,7 @@ async def test_a_crowd_of_excluded_experts_hides_nobody(
     demand = await scenes.demand(session, await people.organization())
     for number in range(12):
         await scenes.expert(session, f"休{number}", DIRECTION, yearly_capacity=0)
-    await scenes.expert(session, "唯一", "茶叶加工")
+    await scenes.expert(session, "唯一", "茶园害虫")
     run = await scenes.match(await people.coordinator(), demand.id, limit=3)
     assert names(run) == ["唯一"]
     assert [e["rank"] for e in run["exclusions"]] == [1, 2, 3]
