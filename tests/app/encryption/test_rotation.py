@@ -184,6 +184,7 @@ def test_the_migration_asks_for_the_job_where_there_is_something_to_seal(databas
     engine = create_engine(database)
     with engine.connect() as connection:
         assert _job_count(connection) == 0
+        connection.rollback()  # migrations begin their own transactions
         config = Config()
         config.set_main_option("script_location", FOLDER)
         config.attributes["connection"] = connection

@@ -64,7 +64,7 @@ async def test_one_asks_once(people: People) -> None:
 async def test_few_requests_of_one_account_wait_for_the_staff(people: People) -> None:
     """Also where they come at once: a stranger would fill the queue of every region."""
     organizations = [await people.organization() for _ in range(8)]
-    account = await people.account(Role.ENTERPRISE)
+    account = await people.account(Role.ENTERPRISE, region_code=YIWU)
     own = await people.client(account)
     bodies = [{"organization_id": str(organization.id)} for organization in organizations]
     answers = await asyncio.gather(*(own.post("/memberships", json=body) for body in bodies))
