@@ -17,7 +17,7 @@ Nothing here knows HTTP, SQL or how to reach anybody.
 
 from matching.embeddings import Encoder, LocalEncoder, text_key
 from matching.features import PRIOR_QUERIES
-from matching.fitting import centring_texts, fit_model
+from matching.fitting import centring_queries, fit_model
 from matching.fusion import Weights
 from matching.index import MatchIndex
 from matching.kernels import warm_up
@@ -58,7 +58,7 @@ __all__ = [
     "Query",
     "Ranking",
     "Weights",
-    "centring_texts",
+    "centring_queries",
     "fit_model",
     "match",
     "text_key",

@@ -90,6 +90,11 @@ def text_key(text: str) -> str:
     return blake2b(plain.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
+def encoded_queries(encoder: Encoder, texts: Sequence[str]) -> dict[str, Floats]:
+    """Return the vectors of query texts by `text_key`."""
+    return dict(zip(map(text_key, texts), encoder.encode_queries(texts), strict=True))
+
+
 def unit(vectors: Floats) -> Floats:
     """Scale vectors (..., d) to length 1; zero vectors stay zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)

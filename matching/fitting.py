@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from matching.arrays import Floats, Keys, positions
-from matching.embeddings import unit
+from matching.embeddings import text_key, unit
 from matching.features import Rows, count_terms, damping, smooth_idf, weigh
 from matching.model import LATENT, IndexModel, VectorsByKey, known_vectors
 from matching.passages import Reading, read
 from matching.text import normalise
-from matching.types import Candidate
+from matching.types import Candidate, Query
 
 LATENT_DIMENSIONS = 300
 LATENT_TERMS = 50_000
@@ -30,21 +30,20 @@ def fit_model(
     *,
     encoder_name: str | None = None,
     vectors: VectorsByKey | None = None,
-    query_texts: Sequence[str] = (),
-    query_vectors: Floats | None = None,
+    queries: Sequence[Query] = (),
+    query_vectors: VectorsByKey | None = None,
 ) -> IndexModel:
     """Learn the statistics of a pool and of the queries that it is for.
 
-    What many of `query_texts` say is damped. With an encoder, `vectors` holds what is known of
-    `texts_to_encode` by `text_key`, and `query_vectors` (n, d) those of `centring_texts` as
-    queries. Without one, a latent space is learned from the candidates. ValueError when the
-    vectors do not fit.
+    What many of `queries` say is damped. With an encoder, `vectors` holds by `text_key` what is
+    known of the candidates' `texts_to_encode`, and `query_vectors` the same of `centring_queries`.
+    Without one, a latent space is learned from the candidates. ValueError when the vectors do not
+    fit.
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
     frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
-    queries = [normalise(text) for text in query_texts]
-    asked_keys, asked_damping = _damped(queries)
+    asked_keys, asked_damping = _damped([normalise(query.text) for query in queries])
     model = IndexModel(
         encoder=LATENT if encoder_name is None else encoder_name,
         documents=len(candidates),
@@ -53,29 +52,46 @@ def fit_model(
         asked_keys=asked_keys,
         asked_damping=asked_damping,
     )
+    centring = centring_queries(queries, candidates)
+    texts, titles = [query.text for query in centring], [query.title for query in centring]
     if encoder_name is None:
         weighed, _ = weigh(counts, model.idf)
-        return _with_latent_space(model, weighed, frequencies, readings, queries)
-    if query_vectors is None or not len(query_vectors):
-        raise ValueError("an encoder's space needs at least 1 query vector to centre, got 0")
-    return _with_encoded_space(model, readings, {} if vectors is None else vectors, query_vectors)
+        model = _with_latent_space(model, weighed, frequencies, readings)
+        return replace(
+            model, query_mean=_latent_mean(model, texts), title_mean=_latent_mean(model, titles)
+        )
+    asked = {} if query_vectors is None else query_vectors
+    dimensions = _dimensions(texts, asked)
+    model = _with_encoded_space(model, readings, {} if vectors is None else vectors, dimensions)
+    return replace(
+        model,
+        query_mean=mean_direction(known_vectors(texts, asked, dimensions)),
+        title_mean=mean_direction(known_vectors(titles, asked, dimensions)),
+    )
 
 
-def centring_texts(query_texts: Sequence[str], candidates: Sequence[Candidate]) -> list[str]:
-    """Return the queries whose mean centres a dense space.
+def centring_queries(queries: Sequence[Query], candidates: Sequence[Candidate]) -> list[Query]:
+    """Return the queries whose means centre a dense space.
 
     Below 50, statements of the pool stand in, read as queries: the mean of a few would be the
     queries themselves, of which nothing was left.
     """
-    few = candidates[: max(0, FEW_QUERIES - len(query_texts))]
+    few = candidates[: max(0, FEW_QUERIES - len(queries))]
     statements = [read(candidate).statement for candidate in few]
-    return [*query_texts, *(statement for statement in statements if statement)]
+    return [*queries, *(Query(title=statement) for statement in statements if statement)]
+
+
+def _dimensions(texts: Sequence[str], vectors: VectorsByKey) -> int:
+    known = (vectors.get(text_key(text)) for text in texts)
+    first = next((vector for vector in known if vector is not None), None)
+    if first is None:
+        raise ValueError("an encoder's space needs at least 1 query vector to centre, got 0")
+    return len(first)
 
 
 def _with_encoded_space(
-    model: IndexModel, readings: Sequence[Reading], vectors: VectorsByKey, query_vectors: Floats
+    model: IndexModel, readings: Sequence[Reading], vectors: VectorsByKey, dimensions: int
 ) -> IndexModel:
-    dimensions = query_vectors.shape[1]
     sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     statements = [reading.statement for reading in sample]
     passages = [text for reading in sample for text in chain.from_iterable(reading.passages)]
@@ -84,7 +100,6 @@ def _with_encoded_space(
         basis=np.zeros((0, dimensions), dtype=np.float32),
         statement_mean=mean_direction(known_vectors(statements, vectors, dimensions)),
         passage_mean=mean_direction(known_vectors(passages, vectors, dimensions)),
-        query_mean=mean_direction(np.asarray(query_vectors, dtype=np.float32)),
     )
 
 
@@ -93,20 +108,21 @@ def _with_latent_space(
     weighed: Rows,
     frequencies: NDArray[np.int64],
     readings: Sequence[Reading],
-    queries: Sequence[str],
 ) -> IndexModel:
-    """`weighed` are the candidates' rows under the model, `queries` normalised."""
+    """`weighed` are the candidates' rows under the model."""
     basis_keys, basis = _latent_basis(model, weighed, frequencies)
     model = replace(model, basis_keys=basis_keys, basis=basis)
     sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     passages = [text.lower() for r in sample for text in chain.from_iterable(r.passages)]
-    few = [reading.text for reading in sample[: max(0, FEW_QUERIES - len(queries))]]
     return replace(
         model,
         statement_mean=mean_direction(model.project(weighed)),
         passage_mean=mean_direction(model.project(model.weigh(passages)[0])),
-        query_mean=mean_direction(model.project(model.weigh_queries([*queries, *few]))),
     )
+
+
+def _latent_mean(model: IndexModel, texts: Sequence[str]) -> Floats:
+    return mean_direction(model.project(model.weigh_queries([normalise(t) for t in texts])))
 
 
 def _damped(queries: Sequence[str]) -> tuple[Keys, Floats]:

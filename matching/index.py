@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from matching import storage
 from matching.arrays import Rowset
 from matching.columns import flatten, string, unflatten
-from matching.embeddings import Encoder, text_key
-from matching.fitting import centring_texts, fit_model
+from matching.embeddings import Encoder, encoded_queries, text_key
+from matching.fitting import centring_queries, fit_model
 from matching.model import IndexModel, VectorsByKey
 from matching.passages import texts_to_encode
 from matching.segments import Mask, Segment, build_segment, join_segments
@@ -64,16 +64,16 @@ class MatchIndex:
         `queries` are those of the pool's own kind; where they are few, statements stand in.
         """
         pool = list(candidates)
-        texts = [query.text for query in queries]
         if encoder is None:
-            return cls.build(fit_model(pool, query_texts=texts), pool)
+            return cls.build(fit_model(pool, queries=queries), pool)
+        asked = [t for query in centring_queries(queries, pool) for t in query.texts_to_encode]
         vectors = encode(pool, encoder)
         model = fit_model(
             pool,
             encoder_name=encoder.name,
             vectors=vectors,
-            query_texts=texts,
-            query_vectors=encoder.encode_queries(centring_texts(texts, pool)),
+            queries=queries,
+            query_vectors=encoded_queries(encoder, list(dict.fromkeys(asked))),
         )
         return cls.build(model, pool, vectors)
 

@@ -16,6 +16,7 @@ from matching.embeddings import Encoder
 from matching.explanation import explain
 from matching.fusion import Chosen, Weights, mean_of, neutral
 from matching.index import MatchIndex
+from matching.model import VectorsByKey
 from matching.retrieval import PoolScores, QueryFeatures, read_query, score_pool, top_rows
 from matching.shares import Subject, subject_at
 from matching.types import Constraints, Exclusion, Preferences, Query, Ranking
@@ -47,7 +48,7 @@ def match(
     query: Query,
     index: MatchIndex,
     *,
-    query_vector: NDArray[np.float32] | None = None,
+    query_vectors: VectorsByKey | None = None,
     encoder: Encoder | None = None,
     constraints: Constraints = NO_CONSTRAINTS,
     preferences: Preferences = NO_PREFERENCES,
@@ -56,17 +57,18 @@ def match(
 ) -> Ranking:
     """Rank the candidates of `index` for `query`, best first, ties by id.
 
-    The dense space takes `query_vector` (d,), else what `encoder` makes of the query's text; a
-    latent one needs neither. ValueError when `limit` < 1, or a vector or encoder does not fit.
+    The dense space takes what `query_vectors` holds by `text_key` of the query's texts, else what
+    `encoder` makes of them; a latent one needs neither. ValueError when `limit` < 1, or a vector
+    or encoder does not fit.
     """
     watch = Stopwatch()
-    asked = read_query(query, index.model, query_vector, encoder)
+    asked = read_query(query, index.model, query_vectors, encoder)
     watch.stop("query")
     pool = score_pool(asked, index)
     broken = reasons(index, constraints)
     rows = choose(pool, index, broken, weights)
     watch.stop("retrieval")
-    passages = score_passages(index, rows, asked.vector, weights.decay)
+    passages = score_passages(index, rows, asked.focus, weights.decay)
     watch.stop("aggregation")
     chosen = weigh_up(pool, rows, passages, asked, index, weights, preferences)
     watch.stop("fusion")
@@ -107,7 +109,7 @@ def weigh_up(
     preferences: Preferences,
 ) -> Chosen:
     """Gather the features of the chosen rows, each beside the average of the pool."""
-    usual = score_passages(index, index.background, asked.vector, weights.decay)
+    usual = score_passages(index, index.background, asked.focus, weights.decay)
     passage_mean = mean_of(*sum_by_owner(usual, len(index.background)))
     topic_mean = mean_of(pool.topic, pool.has_topic & index.alive)
     everyone = np.ones(len(rows), dtype=np.bool_)

@@ -34,9 +34,9 @@ class IndexModel:
 
     `encoder` names the dense space: an encoder's name or "lsa". `keys` are the known terms,
     ascending, with their `idf`; `asked_keys` those that several queries share, with their
-    `asked_damping` (see `features.damping`). `statement_mean`, `passage_mean` and `query_mean`
-    (d,) centre the dense space. `basis_keys` and `basis` (terms, d) project into the latent space,
-    if that is it.
+    `asked_damping` (see `features.damping`). `statement_mean`, `passage_mean`, `query_mean` and
+    `title_mean` (d,) centre the dense space. `basis_keys` and `basis` (terms, d) project into the
+    latent space, if that is it.
     """
 
     FORMAT: ClassVar[int] = 2  # of what is serialised, and of the terms it counts
@@ -52,6 +52,7 @@ class IndexModel:
     statement_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     passage_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     query_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    title_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
     @property
     def dimensions(self) -> int:
@@ -98,10 +99,12 @@ class IndexModel:
         return project_rows(at, rows.values, rows.offsets, self.basis)
 
     def query_vector(self, raw: Floats) -> Floats:
-        """Centre the (d,) vector of a query; ValueError when its length is another."""
-        if raw.shape != self.query_mean.shape:
-            raise ValueError(f"query vector has shape {raw.shape}, index {self.query_mean.shape}")
-        return centred(raw, self.query_mean)
+        """Centre the (d,) vector of a query's text; ValueError when its length is another."""
+        return self._centred_query(raw, self.query_mean)
+
+    def title_vector(self, raw: Floats) -> Floats:
+        """Centre the (d,) vector of a query's title; ValueError when its length is another."""
+        return self._centred_query(raw, self.title_mean)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as named arrays, the plain values as one array of JSON."""
@@ -139,6 +142,12 @@ class IndexModel:
             raise ValueError("the bytes are not an index model") from error
         return cls.from_arrays(arrays)
 
+    @staticmethod
+    def _centred_query(raw: Floats, mean: Floats) -> Floats:
+        if raw.shape != mean.shape:
+            raise ValueError(f"query vector has shape {raw.shape}, index {mean.shape}")
+        return centred(raw, mean)
+
     def _header(self) -> dict[str, str | int]:
         return {"encoder": self.encoder, "documents": self.documents}
 
@@ -153,6 +162,7 @@ class IndexModel:
             "statement_mean": self.statement_mean,
             "passage_mean": self.passage_mean,
             "query_mean": self.query_mean,
+            "title_mean": self.title_mean,
         }
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.arrays import Floats, Keys, Rowset
-from matching.embeddings import Encoder
+from matching.embeddings import Encoder, encoded_queries, text_key, unit
 from matching.index import MatchIndex
 from matching.kernels import kth_largest
-from matching.model import IndexModel
+from matching.model import IndexModel, VectorsByKey
 from matching.postings import cosines
 from matching.segments import Mask
 from matching.text import normalise
@@ -20,11 +20,16 @@ from matching.types import Query
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFeatures:
-    """A query in both spaces: unit TF-IDF weights by ascending key, a centred vector or None."""
+    """A query in both spaces: unit TF-IDF weights by ascending key, centred vectors or None.
+
+    Topics are compared with `vector`, that of the whole text; passages, which are short, with
+    `focus`, in which the title has as much weight as the whole.
+    """
 
     keys: Keys
     weights: Floats
-    vector: Floats | None
+    vector: Floats | None = None
+    focus: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,24 +44,30 @@ class PoolScores:
 def read_query(
     query: Query,
     model: IndexModel,
-    query_vector: Floats | None = None,
+    query_vectors: VectorsByKey | None = None,
     encoder: Encoder | None = None,
 ) -> QueryFeatures:
     """Place a query in the spaces of `model`.
 
-    The title counts twice in the lexical space. Without a vector, an encoder or a latent space the
-    query has no vector. ValueError when the encoder is not the model's.
+    The title counts twice in the lexical space, too. Without its vectors, an encoder or a latent
+    space the query has none. ValueError when the encoder is not the model's.
     """
     rows = model.weigh_queries([normalise(f"{query.title}\n{query.text}")])
+    texts = query.texts_to_encode
     if model.is_latent:
-        raw = model.project(model.weigh_queries([normalise(query.text)]))[0]
-        return QueryFeatures(rows.keys, rows.values, model.query_vector(raw))
-    if query_vector is None and encoder is not None:
+        projected = model.project(model.weigh_queries([normalise(text) for text in texts]))
+        query_vectors = dict(zip(map(text_key, texts), projected, strict=True))
+    elif query_vectors is None and encoder is not None:
         if encoder.name != model.encoder:
             raise ValueError(f"the index was made with {model.encoder}, not {encoder.name}")
-        query_vector = encoder.encode_queries([query.text])[0]
-    vector = None if query_vector is None else model.query_vector(query_vector)
-    return QueryFeatures(rows.keys, rows.values, vector)
+        query_vectors = encoded_queries(encoder, texts)
+    found = {} if query_vectors is None else query_vectors
+    whole, title = found.get(text_key(query.text)), found.get(text_key(query.title))
+    if whole is None:
+        return QueryFeatures(rows.keys, rows.values)
+    vector = model.query_vector(whole)
+    focus = vector if title is None else unit(vector + model.title_vector(title))
+    return QueryFeatures(rows.keys, rows.values, vector, focus)
 
 
 def score_pool(features: QueryFeatures, index: MatchIndex) -> PoolScores:

@@ -62,9 +62,14 @@ class Query:
 
     @property
     def text(self) -> str:
-        """Title, problem, indicators and keywords as one text: what a query vector stands for."""
+        """Title, problem, indicators and keywords as one text."""
         parts = (self.title, self.problem, self.indicators, " ".join(self.keywords))
         return "\n".join(part for part in parts if part)
+
+    @property
+    def texts_to_encode(self) -> tuple[str, ...]:
+        """The distinct texts whose vectors the query needs: all of it, and the title alone."""
+        return tuple(dict.fromkeys(text for text in (self.text, self.title) if text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

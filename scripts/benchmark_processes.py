@@ -27,11 +27,9 @@ from rich.console import Console
 
 from matching import MatchIndex, Query, fit_model, match
 from matching.columns import flatten, unflatten
-from matching.embeddings import unit
 from matching.kernels import warm_up
 from matching.segments import Segment
 from scripts.benchmark_matching import (
-    DIMENSIONS,
     RandomVectors,
     make_language,
     make_pool,
@@ -49,10 +47,12 @@ fresh = multiprocessing.get_context("spawn")
 def save_index(path: Path, experts: int, seed: int) -> None:
     """Generate a pool and save its index; in a process of its own, whose memory goes with it."""
     random = np.random.default_rng(seed)
-    pool = make_pool(make_language(experts, random), experts, random)
-    vectors = RandomVectors(random)
-    background = unit(random.standard_normal((100, DIMENSIONS), dtype=np.float32) + 3)
-    model = fit_model(pool, encoder_name="random", vectors=vectors, query_vectors=background)
+    language = make_language(experts, random)
+    pool, vectors = make_pool(language, experts, random), RandomVectors(random)
+    queries = make_queries(language, QUERIES, random)
+    model = fit_model(
+        pool, encoder_name="random", vectors=vectors, queries=queries, query_vectors=vectors
+    )
     MatchIndex.build(model, pool, vectors).save(path)
 
 
@@ -73,11 +73,10 @@ def copied(index: MatchIndex) -> MatchIndex:
     )
 
 
-def cases(experts: int, seed: int) -> list[tuple[Query, Any]]:
+def cases(experts: int, seed: int) -> tuple[list[Query], RandomVectors]:
     random = np.random.default_rng(seed)
     queries = make_queries(make_language(experts, random), QUERIES, random)
-    vectors = unit(random.standard_normal((QUERIES, DIMENSIONS), dtype=np.float32) + 3)
-    return list(zip(queries, vectors, strict=True))
+    return queries, RandomVectors(random)
 
 
 def hold(line: Connection, path: Path, experts: int, seed: int, is_copy: bool) -> None:
@@ -88,8 +87,9 @@ def hold(line: Connection, path: Path, experts: int, seed: int, is_copy: bool) -
     index = MatchIndex.load(path)
     if is_copy:
         index = copied(index)
-    for query, vector in cases(experts, seed):
-        match(query, index, query_vector=vector)
+    queries, vectors = cases(experts, seed)
+    for query in queries:
+        match(query, index, query_vectors=vectors)
     line.send("ready")
     line.recv()
 
@@ -125,12 +125,13 @@ def paired_matches(path: Path, experts: int, seed: int) -> dict[str, float]:
     mapped = MatchIndex.load(path)
     loading = perf_counter() - start
     indexes, ratios = (mapped, copied(mapped)), []
+    queries, vectors = cases(experts, seed)
     for turn in range(ROUNDS):
-        for number, (query, vector) in enumerate(cases(experts, seed)):
+        for number, query in enumerate(queries):
             times = [0.0, 0.0]
             for which in (0, 1) if (turn + number) % 2 else (1, 0):
                 start = perf_counter()
-                match(query, indexes[which], query_vector=vector)
+                match(query, indexes[which], query_vectors=vectors)
                 times[which] = perf_counter() - start
             if turn:
                 ratios.append(times[0] / times[1])

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from app.bulk.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
 from app.bulk.importers.demands import UNSAID as UNSAID_OF_DEMANDS
 from app.bulk.importers.experts import NOT_COLUMNS as NOT_OF_EXPERTS
@@ -19,6 +17,7 @@ from app.experts.schemas import ExpertCreate
 from app.matches.index.documents import candidate_of_expert, query_of_demand
 from matching import Candidate, Encoder, LocalEncoder, Match, MatchIndex, Query, match
 from matching.arrays import Floats
+from matching.embeddings import encoded_queries
 from matching.evaluation import tfidf_rankings
 
 
@@ -57,7 +56,7 @@ class Bench:
                 for found in match(
                     query,
                     index,
-                    query_vector=self._vectors.get(demand_id) if encoder else None,
+                    query_vectors=self._vectors if encoder else None,
                     weights=configuration.weights,
                     limit=len(self._pool),
                 ).matches
@@ -71,8 +70,8 @@ class Bench:
             queries = list(self._queries.values())
             self._indexes[name] = MatchIndex.fit(self._pool, encoder, queries)
             if encoder is not None:
-                vectors = encoder.encode_queries([query.text for query in queries])
-                self._vectors = dict(zip(self._queries, np.asarray(vectors), strict=True))
+                texts = [text for query in queries for text in query.texts_to_encode]
+                self._vectors = encoded_queries(encoder, texts)
         return self._indexes[name]
 
     def _by_bigrams(self) -> Rankings:

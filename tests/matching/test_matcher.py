@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matching.embeddings import encoded_queries, text_key
 from matching.fusion import Weights
 from matching.index import MatchIndex
 from matching.matcher import match
@@ -137,10 +138,23 @@ def test_without_vector_or_encoder_only_words_speak() -> None:
 
 
 def test_a_vector_is_as_good_as_the_encoder() -> None:
-    vector = ENCODER.encode_queries([DEMAND.text])[0]
-    by_vector = match(DEMAND, ENCODED, query_vector=vector)
+    vectors = encoded_queries(ENCODER, DEMAND.texts_to_encode)
+    by_vector = match(DEMAND, ENCODED, query_vectors=vectors)
     assert by_vector.matches == match(DEMAND, ENCODED, encoder=ENCODER).matches
     assert by_vector.encoder == ENCODER.name
+
+
+def test_passages_are_compared_with_the_title_too() -> None:
+    """Which a vector of the whole text alone does not tell."""
+    demand = Query(title="茶叶", problem="耐火材料，高温窑炉，隔热耐火材料的研制与窑炉衬里")
+    vectors = encoded_queries(ENCODER, demand.texts_to_encode)
+    whole_alone = {text_key(demand.text): vectors[text_key(demand.text)]}
+    both, whole = (
+        next(m for m in match(demand, ENCODED, query_vectors=v).matches if m.candidate_id == "茶")
+        for v in (vectors, whole_alone)
+    )
+    assert both.features["passage"] > whole.features["passage"] + 0.1
+    assert both.features["topic"] == whole.features["topic"]
 
 
 def test_depth_rewards_volume() -> None:

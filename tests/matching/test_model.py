@@ -3,13 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from matching.embeddings import encoded_queries
 from matching.fitting import fit_model
 from matching.index import encode
 from matching.model import IndexModel
 from matching.text import term_keys
+from matching.types import Query
 from tests.matching.pools import CharacterEncoder, candidate, experts
 
 ENCODER = CharacterEncoder()
+TEXTS = ("耐火材料", "茶叶")
 
 
 def encoded() -> IndexModel:
@@ -17,7 +20,8 @@ def encoded() -> IndexModel:
         experts(),
         encoder_name=ENCODER.name,
         vectors=encode(experts(), ENCODER),
-        query_vectors=ENCODER.encode_queries(["耐火材料", "茶叶"]),
+        queries=[Query(title=text) for text in TEXTS],
+        query_vectors=encoded_queries(ENCODER, TEXTS),
     )
 
 
@@ -57,7 +61,7 @@ def test_an_unseen_term_has_the_largest_idf() -> None:
 
 def test_query_vectors_are_centred_by_queries() -> None:
     model = encoded()
-    vectors = [model.query_vector(v) for v in ENCODER.encode_queries(["耐火材料", "茶叶"])]
+    vectors = [model.query_vector(v) for v in ENCODER.encode_queries(TEXTS)]
     assert np.allclose(vectors[0], -vectors[1], atol=0.3)
     with pytest.raises(ValueError, match=r"\(3,\)"):
         model.query_vector(np.ones(3, dtype=np.float32))
@@ -69,7 +73,11 @@ def test_vectors_must_fit() -> None:
     wrong = {key: np.ones(3, dtype=np.float32) for key in encode(experts(), ENCODER)}
     with pytest.raises(ValueError, match=r"\(3,\)"):
         fit_model(
-            experts(), encoder_name="x", vectors=wrong, query_vectors=np.ones((1, 24), np.float32)
+            experts(),
+            encoder_name=ENCODER.name,
+            vectors=wrong,
+            queries=[Query(title=TEXTS[0])],
+            query_vectors=encoded_queries(ENCODER, TEXTS),
         )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import numpy as np
 from anyio import to_thread
 from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +21,8 @@ from matching import (
     Encoder,
     IndexModel,
     MatchIndex,
-    centring_texts,
+    Query,
+    centring_queries,
     fit_model,
     text_key,
 )
@@ -118,7 +118,7 @@ async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Fit
     if not candidates:
         return None
     known = await known_vectors(session, encoder.name if encoder else LATENT, candidates)
-    queries = await pools.query_texts(session)
+    queries = await pools.queries(session)
     size = PoolSize(
         candidates=len(candidates),
         encoded=sum(is_encoded(c, known) for c in candidates),
@@ -163,24 +163,24 @@ async def _forget_all_but(count: int, session: AsyncSession, pool: Pool) -> None
 async def _fit_model(
     session: AsyncSession,
     candidates: list[Candidate],
-    queries: list[str],
+    queries: list[Query],
     size: PoolSize,
     encoder: Encoder | None,
     known: dict[str, vectors.Vector],
 ) -> IndexModel:
     if encoder is None or space_of(size, encoder) == LATENT:
-        return await to_thread.run_sync(lambda: fit_model(candidates, query_texts=queries))
+        return await to_thread.run_sync(lambda: fit_model(candidates, queries=queries))
     # Nothing goes to an encoder that has not been there: it may ask for consent.
-    texts = centring_texts(queries, [c for c in candidates if is_encoded(c, known)])
-    encoded = await vectors.encode(session, encoder, texts, is_query=True)
-    known_queries = np.stack([encoded[k] for t in texts if (k := text_key(t)) in encoded])
+    told = [candidate for candidate in candidates if is_encoded(candidate, known)]
+    texts = [t for query in centring_queries(queries, told) for t in query.texts_to_encode]
+    asked = await vectors.encode(session, encoder, texts, is_query=True)
     return await to_thread.run_sync(
         lambda: fit_model(
             candidates,
             encoder_name=encoder.name,
             vectors=known,
-            query_texts=queries,
-            query_vectors=known_queries,
+            queries=queries,
+            query_vectors=asked,
         )
     )
 

@@ -21,7 +21,7 @@ from app.matches.index.documents import (
     query_of_demand,
 )
 from app.matches.models import Pool
-from matching import Candidate
+from matching import Candidate, Query
 
 # The first word of the changes that concern a pool's records.
 SUBJECT_OF_POOL = {
@@ -51,13 +51,13 @@ async def load_all(session: AsyncSession, pool: Pool) -> list[Candidate]:
     return await load(session, pool, await repository.member_ids(session, pool))
 
 
-async def query_texts(session: AsyncSession) -> list[str]:
-    """The texts of all published demands: the queries that centre the spaces of every pool."""
-    texts: list[str] = []
+async def queries(session: AsyncSession) -> list[Query]:
+    """All published demands: the queries that every pool's statistics are for."""
+    found: list[Query] = []
     for batch in _batches(await repository.member_ids(session, Pool.DEMANDS)):
-        texts += await query_texts_of(session, batch)
+        found += await queries_of(session, batch)
         session.expunge_all()
-    return sorted(texts)
+    return sorted(found, key=lambda query: query.text)
 
 
 def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
@@ -65,13 +65,13 @@ def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
         yield ids[start : start + LOADED_AT_ONCE]
 
 
-async def query_texts_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[str]:
-    """The texts, as queries, of those of the demands that are published.
+async def queries_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Query]:
+    """Those of the demands that are published, as queries.
 
     What an enterprise has not handed in, or has taken back, goes to no encoder.
     """
     found = await demands.find_many(session, demand_ids)
-    return [query_of_demand(d).text for d in found if d.state is DemandState.PUBLISHED]
+    return [query_of_demand(d) for d in found if d.state is DemandState.PUBLISHED]
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:

@@ -91,14 +91,14 @@ class Matcher:
             return EMPTY
         if not len(index) or not query.text.strip():
             return replace(EMPTY, index_version=index.version)
-        vector = None
+        found: dict[str, vectors.Vector] = {}
         if may_encode:
-            vector = await self._query_vector(session, index, query, keeps_vector)
+            found = await self._query_vectors(session, index, query, keeps_vector)
         ranking = await to_thread.run_sync(
             lambda: match(
                 query,
                 index,
-                query_vector=vector,
+                query_vectors=found,
                 constraints=constraints,
                 preferences=preferences,
                 limit=limit,
@@ -127,32 +127,31 @@ class Matcher:
         is_latent = self.encoder is not None and index.model.is_latent
         return len(index) if is_latent else len(index.pending)
 
-    async def _query_vector(
+    async def _query_vectors(
         self, session: AsyncSession, index: MatchIndex, query: Query, keeps: bool
-    ) -> vectors.Vector | None:
-        """The stored vector of the query's text, or a new one; None where it cannot be had."""
+    ) -> dict[str, vectors.Vector]:
+        """The stored vectors of the query's texts, or new ones; none where they cannot be had."""
         if self.encoder is None or index.model.encoder != self.encoder.name:
-            return None
-        key = text_key(query.text)
-        if key in self.query_vectors:
-            return self.query_vectors[key]
-        if self.silence.lasts:
-            return None
-        try:
-            found = await vectors.encode(
-                session,
-                self.encoder,
-                [query.text],
-                is_query=True,
-                keeps=keeps,
-                seconds=self.encoder_seconds,
-            )
-        except EncoderUnavailable as error:
-            self.silence.begin()
-            logger.warning("a match goes without its query's vector: %s", error)
-            return None
-        self.query_vectors[key] = found[key]
-        return found[key]
+            return {}
+        texts = {text_key(text): text for text in query.texts_to_encode}
+        known = {k: found for k in texts if (found := self.query_vectors.get(k)) is not None}
+        missing = [text for key, text in texts.items() if key not in known]
+        if missing and not self.silence.lasts:
+            try:
+                made = await vectors.encode(
+                    session,
+                    self.encoder,
+                    missing,
+                    is_query=True,
+                    keeps=keeps,
+                    seconds=self.encoder_seconds,
+                )
+                self.query_vectors.update(made)
+                known |= made
+            except EncoderUnavailable as error:
+                self.silence.begin()
+                logger.warning("a match goes without its query's vectors: %s", error)
+        return known
 
 
 def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:

@@ -108,7 +108,7 @@ async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
         for pool in Pool:
             for candidate in await pools.load_all(session, pool):
                 documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
-        queries = {text_key(text) for text in await pools.query_texts(session)}
+        queries = {text_key(t) for q in await pools.queries(session) for t in q.texts_to_encode}
         await vectors.keep_only(session, documents, is_query=False)
         await vectors.keep_only(session, queries, is_query=True)
 
@@ -177,8 +177,8 @@ async def _encode_batch(
         texts = _missing_texts(fresh, known)
         await vectors.encode(session, encoder, texts, is_query=False)
         if pool is Pool.DEMANDS:
-            queries = await pools.query_texts_of(session, ids)
-            await vectors.encode(session, encoder, queries, is_query=True)
+            asked = [t for q in await pools.queries_of(session, ids) for t in q.texts_to_encode]
+            await vectors.encode(session, encoder, asked, is_query=True)
         for candidate in fresh:
             kind = f"{pools.SUBJECT_OF_POOL[pool]}.encoded"
             await change_log.append(session, kind, UUID(candidate.candidate_id))
