@@ -126,7 +126,9 @@ class ExpertImporter:
             return
         contact = await expert_repository.find_contact(self._session, expert.id)
         known = {"phone": contact.phone, "email": contact.email} if contact else {}
-        await contacts.store(self._session, expert, ContactFields(**(known | stated)))
+        # Not checked again: what is stored from before addresses were checked stays as it is.
+        fields = ContactFields.model_construct(**(known | stated))
+        await contacts.store(self._session, expert, fields)
 
 
 def _require_room(expert: Expert) -> None:

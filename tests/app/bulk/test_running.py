@@ -253,6 +253,20 @@ async def test_evidence_is_bounded_over_all_columns_and_files(
     assert await session.scalar(select(Expert.title)) == "院士"
 
 
+async def test_a_contact_from_before_addresses_were_checked_is_renewed(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    await imported(sessions, "experts", json_lines(expert()))
+    contact = (await session.scalars(select(ExpertContact))).one()
+    contact.email = "not-mail"
+    await session.commit()
+    row = json_lines(expert(phone="000-0009"))
+    body = await imported(sessions, "experts", row, is_overwriting=True)
+    assert (counts(body), codes(body)) == ((0, 1, 0, 0), [])
+    await session.refresh(contact)
+    assert (contact.phone, contact.email) == ("000-0009", "not-mail")
+
+
 async def test_the_report_is_bounded_and_says_so(sessions: Sessions) -> None:
     rows = [{"external_id": f"E{n}"} for n in range(MAX_ENTRIES + 1)]
     body = await imported(sessions, "experts", json_lines(*rows), mode=PARTIAL)
@@ -378,6 +392,19 @@ async def test_an_unknown_enterprise_is_found_again_by_its_name(
         await imported(sessions, "demands", json_lines(demand(number, **unnumbered)))
     assert await count_of(session, Organization) == 2
     assert await count_of(session, Demand) == 2
+
+
+@pytest.mark.parametrize("filler", ["无", "/", "甲"])
+async def test_what_is_no_name_of_an_enterprise_is_its_rows_fault(
+    sessions: Sessions, session: AsyncSession, filler: str
+) -> None:
+    unnumbered = demand(1, organization=filler, unified_social_credit_code=None)
+    body = await imported(sessions, "demands", json_lines(unnumbered, demand(2)), mode=PARTIAL)
+    assert (counts(body), codes(body)) == (
+        (1, 0, 0, 1),
+        [(1, "organization", "string_too_short"), (2, "organization", "organization_entered")],
+    )
+    assert await count_of(session, Organization) == 1
 
 
 async def test_what_is_not_written_is_not_noted(sessions: Sessions, session: AsyncSession) -> None:
