@@ -98,17 +98,18 @@ async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -
 
 @router.get(
     "/imports/{import_id:uuid}/rejected-rows",
+    name="download_rejected_rows",  # path and name are from when it held nothing else
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 @sensitive()
 @limited(RateClass.EXPENSIVE)
-async def download_rejected_rows(
+async def download_import_report(
     session: SessionDep, actor: StaffActor, import_id: UUID
 ) -> Response:
-    """未导入的行 · The report as a CSV file, with the rows that still lack something."""
+    """导入报告 · The report as a CSV file: rows refused, rows that lack something, and notes."""
     return Response(
-        await operations.rejected_rows(session, actor, import_id),
+        await operations.report_file(session, actor, import_id),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="import-{import_id}.csv"'},
     )

@@ -88,8 +88,8 @@ class ExpertImporter:
         await self._store_contact(record, row)
 
     def faults(self, record: Expert) -> Sequence[FieldError]:
-        refusals = [MATCHING_REFUSED] if record.is_matching_refused else []
-        return [*in_columns(missing_fields(record)), *refusals]
+        missing = in_columns(missing_fields(record))
+        return [*missing, MATCHING_REFUSED] if record.is_matching_refused else missing
 
     def notes(self, record: Expert) -> Sequence[FieldError]:
         return ()

@@ -56,6 +56,7 @@ def test_codes_money_and_mail_have_a_format() -> None:
         assert column.format_zh
         assert column.format_en
         assert column.example
+    assert by_field["budget"].shape is Shape.AMOUNT
     assert "万元" in by_field["budget"].format_zh
     assert by_field["problem"].format_zh == ""
 

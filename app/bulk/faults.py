@@ -1,4 +1,4 @@
-"""Why a row is refused, in the words of whoever filled in the file."""
+"""What is wrong with a row, in the words of whoever filled in the file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ PRIVATE = frozenset(
 PLAIN = frozenset({"missing", "extra_forbidden", "string_too_long", "too_long"})
 
 
-def refusals(kind: ImportKind, error: ValidationError) -> list[FieldError]:
+def faults_of(kind: ImportKind, error: ValidationError) -> list[FieldError]:
     """The row's faults, each with the bad value and what should stand there."""
     found: Sequence[Any] = error.errors()
     return [
