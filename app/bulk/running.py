@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import repository as account_repository
 from app.bulk import repository
 from app.bulk.kinds import ImportMode
-from app.bulk.loading import Load, write_rows
 from app.bulk.models import Import
-from app.bulk.parsing import Chunk, Parser
-from app.bulk.reading import open_table
+from app.bulk.reading.parsing import Chunk, Parser
+from app.bulk.reading.tables import open_table
 from app.bulk.report import COUNTED, Outcome, Report, refused_by
+from app.bulk.writing.loading import Load, write_rows
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
 from app.interface.language import Text

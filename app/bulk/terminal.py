@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.bulk.demonstration_pool import load_demonstration
+from app.bulk.demonstration.pool import load_demonstration
 from app.bulk.operations import Upload, import_file
 from app.bulk.report import Outcome, Report
 from app.bulk.running import Progress, silent

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from app.bulk.kinds import ImportKind
-from app.bulk.loading import Load, write_rows
-from app.bulk.parsing import NumberedRow, Parser
-from app.bulk.reading import Table, TableRow
+from app.bulk.reading.parsing import NumberedRow, Parser
+from app.bulk.reading.tables import Table, TableRow
 from app.bulk.rows import ExpertRow
+from app.bulk.writing.loading import Load, write_rows
 from app.organizations.actors import SERVICE
 from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import expert

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.bulk.cells import Shape, shape_of
-from app.bulk.formats import format_of
-from app.bulk.headings import CHINESE
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.cells import Shape, shape_of
+from app.bulk.sheets.formats import format_of
+from app.bulk.sheets.headings import CHINESE
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.bulk.cells import Shape, shape_of
 from app.bulk.kinds import ImportKind
-from app.bulk.labels import labels
+from app.bulk.sheets.cells import Shape, shape_of
+from app.bulk.sheets.labels import labels
 from app.interface.language import Text
 
 MAX_WORDS = 50  # more are a table of codes, which has routes of its own

@@ -6,14 +6,14 @@ from itertools import islice
 
 from pydantic import ValidationError
 
-from app.bulk.amounts import Amount, amount, names_unit
-from app.bulk.cells import Shape, field_values, shape_of, text_of
-from app.bulk.faults import faults_of
-from app.bulk.headings import CHINESE
 from app.bulk.kinds import ImportKind
-from app.bulk.reading import Table, TableRow
+from app.bulk.reading.faults import faults_of
+from app.bulk.reading.tables import Table, TableRow
 from app.bulk.report import UNFORESEEN, RowResult, refused, refused_unforeseen
 from app.bulk.rows import ROWS, Key, Row
+from app.bulk.sheets.amounts import Amount, amount, names_unit
+from app.bulk.sheets.cells import Shape, field_values, shape_of, text_of
+from app.bulk.sheets.headings import CHINESE
 from app.interface.language import Text
 from app.interface.validation import FieldError
 

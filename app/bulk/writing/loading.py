@@ -9,11 +9,9 @@ from anyio.lowlevel import checkpoint
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk import repository, writing
-from app.bulk.importers import importer_of
-from app.bulk.importers.importer import AnyImporter, require_jurisdiction
+from app.bulk import repository
 from app.bulk.kinds import ImportKind
-from app.bulk.parsing import NumberedRow
+from app.bulk.reading.parsing import NumberedRow
 from app.bulk.report import (
     UNFORESEEN,
     Outcome,
@@ -23,6 +21,9 @@ from app.bulk.report import (
     refused_unforeseen,
 )
 from app.bulk.repository import History
+from app.bulk.writing import inserting
+from app.bulk.writing.importers import importer_of
+from app.bulk.writing.importers.importer import AnyImporter, require_jurisdiction
 from app.database import Record
 from app.interface.errors import Invalid, Problem, WrongState
 from app.interface.language import Text
@@ -96,7 +97,7 @@ class _Chunk:
     session: AsyncSession
     load: Load
     new: list[Record] = field(default_factory=list)
-    changes: list[writing.ChangeValues] = field(default_factory=list)
+    changes: list[inserting.ChangeValues] = field(default_factory=list)
     fingerprints: dict[UUID, bytes] = field(default_factory=dict)
 
     async def write(self, rows: Sequence[NumberedRow]) -> list[RowResult]:
@@ -118,9 +119,9 @@ class _Chunk:
 
     async def _store(self) -> None:
         await self.session.flush()
-        await writing.insert_records(self.session, self.new)
-        await writing.insert_changes(self.session, self.load.actor.account_id, self.changes)
-        await writing.remember(self.session, self.load.kind, self.fingerprints)
+        await inserting.insert_records(self.session, self.new)
+        await inserting.insert_changes(self.session, self.load.actor.account_id, self.changes)
+        await inserting.remember(self.session, self.load.kind, self.fingerprints)
 
     async def _row(
         self,

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.faults import MAX_VALUE, faults_of
 from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.reading.faults import MAX_VALUE, faults_of
 from app.bulk.rows import ROWS
 from app.experts.models import ExpertContact
 from app.interface.language import Text

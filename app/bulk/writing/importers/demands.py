@@ -9,10 +9,11 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk import repository, writing
-from app.bulk.importers.importer import meant_by, require_jurisdiction, require_no_secrets
+from app.bulk import repository
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import DemandRow, Key
+from app.bulk.writing import inserting
+from app.bulk.writing.importers.importer import meant_by, require_jurisdiction, require_no_secrets
 from app.database import Record
 from app.demands import access, operations
 from app.demands.completeness import faults
@@ -142,7 +143,7 @@ class DemandImporter:
             self._session, self._actor, new, OrganizationState.REGISTERED
         )
         # Remembered, so that a later import of organizations may complete it.
-        await writing.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})
+        await inserting.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})
         self._by_name[organization.name] = organization
         if organization.unified_social_credit_code:
             self._by_code[organization.unified_social_credit_code] = organization

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.amounts import amount, names_unit
-from app.bulk.columns import template
 from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.sheets.amounts import amount, names_unit
+from app.bulk.sheets.columns import template
 from app.demands.models import Demand
 from app.scopes import Sessions
 from tests.app.bulk.files import codes, csv_file, imported

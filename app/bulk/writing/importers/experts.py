@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import (
+from app.bulk.rows import ExpertRow, Key
+from app.bulk.writing.importers.importer import (
     in_columns,
     meant_by,
     organization_values,
     require_jurisdiction,
 )
-from app.bulk.rows import ExpertRow, Key
 from app.database import Record
 from app.experts import access, contacts, operations
 from app.experts import repository as expert_repository

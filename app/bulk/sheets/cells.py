@@ -8,10 +8,10 @@ from enum import StrEnum
 from functools import cache
 from typing import get_args, get_origin
 
-from app.bulk.amounts import amount
 from app.bulk.kinds import ImportKind
-from app.bulk.labels import labels
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
+from app.bulk.sheets.amounts import amount
+from app.bulk.sheets.labels import labels
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")
 BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
