@@ -137,7 +137,7 @@ class _Chunk:
                 return await self._create(importer, numbered)
             return await self._renew(importer, numbered, records[0], histories)
         except Problem as problem:
-            for record in records:  # what was set before the refusal must not be written
+            for record in records:  # what was set before it was refused must not be written
                 if record in self.session:  # an earlier row may have meant it, too
                     self.session.expunge(record)
             return refused_by(numbered.number, problem)

@@ -23,3 +23,15 @@ async def test_all_enterprises_that_it_registered_are_counted(sessions: Sessions
         Console(file=screen, width=200),
     )
     assert "新登记企业 2 家" in screen.getvalue()
+
+
+async def test_none_is_counted_of_a_file_that_was_not_written(sessions: Sessions) -> None:
+    file = csv_file(("需求名称", "企业名称"), ("某需求", "甲厂"), ("另一需求", "无"))
+    screen = io.StringIO()
+    await import_with_progress(
+        sessions,
+        Upload(kind=ImportKind.DEMANDS, filename="a.csv", content=file),
+        Console(file=screen, width=200),
+    )
+    assert "未写入" in screen.getvalue()
+    assert "新登记企业" not in screen.getvalue()

@@ -162,7 +162,7 @@ def test_an_opendocument_sheet_is_refused() -> None:
 
 
 def refuses_or_reads(content: bytes, filename: str) -> None:
-    """No file ends in anything but rows, reported faults and a refusal."""
+    """No file ends in anything but rows, reported faults, or a file that is refused."""
     for kind in ImportKind:
         with suppress(Invalid):
             for chunk in Parser(kind).chunks(open_table(content, filename, kind)):
