@@ -172,8 +172,8 @@ def import_template(
     ] = False,
 ) -> None:
     """导入模板 · The headings of a kind as a CSV file, to standard output."""
-    from app.bulk.columns import template
-    from app.bulk.explaining import explanation
+    from app.bulk.sheets.columns import template
+    from app.bulk.sheets.explaining import explanation
 
     typer.echo(explanation(kind) + "\n" if explain else template(kind), nl=False)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import app.bulk.demonstration_pool as demonstration
+import app.bulk.demonstration.pool as demonstration
 from scripts.service import Service, own_service
 
 ROUNDS = 100

@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import Depends, File, Form, Query, Response, UploadFile, status
 
 from app.bulk import operations
-from app.bulk.columns import ColumnBody, columns, template
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
+from app.bulk.sheets.columns import ColumnBody, columns, template
 from app.database import SessionDep
 from app.interface.admission import limited
 from app.interface.auditing import sensitive
@@ -98,17 +98,18 @@ async def read_import(session: SessionDep, actor: StaffActor, import_id: UUID) -
 
 @router.get(
     "/imports/{import_id:uuid}/rejected-rows",
+    name="download_rejected_rows",  # path and name are from when it held nothing else
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 @sensitive()
 @limited(RateClass.EXPENSIVE)
-async def download_rejected_rows(
+async def download_import_report(
     session: SessionDep, actor: StaffActor, import_id: UUID
 ) -> Response:
-    """未导入的行 · The report as a CSV file, with the rows that still lack something."""
+    """导入报告 · The report as a CSV file: rows refused, rows that lack something, and notes."""
     return Response(
-        await operations.rejected_rows(session, actor, import_id),
+        await operations.report_file(session, actor, import_id),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="import-{import_id}.csv"'},
     )

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bulk import repository
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import
-from app.bulk.reading import open_table
-from app.bulk.report import as_csv
+from app.bulk.reading.tables import open_table
+from app.bulk.report import Report, as_csv
 from app.bulk.running import RUN_IMPORT, Progress, run_import, silent
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
 from app.changes import operations as changes
@@ -68,11 +68,13 @@ async def start(session: AsyncSession, actor: Actor, upload: Upload) -> Import:
     return import_
 
 
-async def import_file(sessions: Sessions, upload: Upload, tell: Progress = silent) -> ImportBody:
+async def import_file(
+    sessions: Sessions, upload: Upload, tell: Progress = silent, report: Report | None = None
+) -> ImportBody:
     """Import a file here and now, as the service itself; for the command line."""
     async with within(sessions, Scope.SERVICE).begin() as session:
         import_id = (await start(session, SERVICE, upload)).id
-    await follow(sessions, import_id, partial(run_import, sessions, import_id, tell))
+    await follow(sessions, import_id, partial(run_import, sessions, import_id, tell, report))
     async with within(sessions, Scope.SERVICE)() as session:
         return await get(session, SERVICE, import_id)
 
@@ -82,7 +84,7 @@ async def get(session: AsyncSession, actor: Actor, import_id: UUID) -> ImportBod
     return ImportBody.of(await _get(session, actor, import_id))
 
 
-async def rejected_rows(session: AsyncSession, actor: Actor, import_id: UUID) -> bytes:
+async def report_file(session: AsyncSession, actor: Actor, import_id: UUID) -> bytes:
     """The report as a CSV file for spreadsheets."""
     import_ = await _get(session, actor, import_id)
     return as_csv(import_.report, is_cut=import_.is_report_cut)

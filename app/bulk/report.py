@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,18 +10,33 @@ from enum import StrEnum
 
 from app.database import JsonObject
 from app.interface.errors import Problem
+from app.interface.language import Text
 from app.interface.validation import FieldError
 
 MAX_ENTRIES = 1_000
 MAX_FIELD = 200  # characters
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
+# What values may bring our code to raise where nobody foresaw them; what the database or the
+# network raises is no row's fault.
+UNFORESEEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+INTERNAL_ERROR = FieldError(
+    pointer="",
+    code="internal_error",
+    message=Text(
+        "处理该行时发生内部错误，已记入日志，请告知管理员",
+        "An internal error came up at this row; it is in the log, tell the administrator",
+    ),
+)
+
+logger = logging.getLogger(__name__)
+
 
 class Outcome(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
-    REJECTED = "rejected"
+    REFUSED = "rejected"  # as the interface has called it from the first
     INCOMPLETE = "incomplete"
     NOTED = "noted"
 
@@ -34,55 +50,73 @@ class RowResult:
     """One row's fate; the faults of an accepted row are what it still lacks.
 
     notes: what was done or understood that whoever wrote the row may not have meant.
+    column_notes: the same of a whole column, told with the first row that is accepted.
     """
 
     row: int | None
     outcome: Outcome
     faults: Sequence[FieldError] = ()
     notes: Sequence[FieldError] = ()
+    column_notes: Sequence[FieldError] = ()
 
 
-def rejected(row: int | None, *faults: FieldError) -> RowResult:
-    return RowResult(row=row, outcome=Outcome.REJECTED, faults=faults)
+def refused(row: int | None, *faults: FieldError) -> RowResult:
+    return RowResult(row=row, outcome=Outcome.REFUSED, faults=faults)
 
 
-def rejected_by(row: int | None, problem: Problem) -> RowResult:
+def refused_unforeseen(row: int, error: Exception) -> RowResult:
+    """People are told the row, operators the error; one row must not end a whole file."""
+    logger.error("row %d of an import brought up an unforeseen error", row, exc_info=error)
+    return refused(row, INTERNAL_ERROR)
+
+
+def refused_by(row: int | None, problem: Problem) -> RowResult:
     """The problem's field errors, or the problem itself as one."""
     whole = FieldError(pointer="", code=problem.code, message=problem.detail or problem.title)
-    return rejected(row, *(problem.errors or (whole,)))
+    return refused(row, *(problem.errors or (whole,)))
 
 
 @dataclass(eq=False, kw_only=True)
 class Report:
-    """Counts all rows and keeps the first thousand faults of each kind.
+    """Counts all rows and notes, and keeps the first thousand entries of each outcome.
 
     headings: what the file calls the column of each field.
+    noted: how many notes there were of each code.
     """
 
     headings: Mapping[str, str] = field(default_factory=dict)
     counts: Counter[Outcome] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
     entries: list[JsonObject] = field(default_factory=list)
     is_cut: bool = False
     _kept: Counter[Outcome] = field(default_factory=Counter)
+    _told: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, results: Iterable[RowResult]) -> None:
         for result in results:
             outcome = result.outcome
             if result.row is not None:
                 self.counts[outcome] += 1
-            if outcome is not Outcome.REJECTED and result.faults:
+            if outcome is not Outcome.REFUSED and result.faults:
                 outcome = Outcome.INCOMPLETE
                 self.counts[outcome] += 1
             for fault in result.faults:
                 self._keep(result.row, outcome, fault)
-            for note in result.notes:
+            for note in [*result.notes, *self._untold(result.column_notes)]:
+                self.noted[note.code] += 1
                 self._keep(result.row, Outcome.NOTED, note)
 
     def forget_written(self) -> None:
         """Nothing was kept: what would have been written was not."""
         for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
             del self.counts[outcome]
+        self.noted.clear()
         self.entries = [entry for entry in self.entries if entry["outcome"] != Outcome.NOTED]
+
+    def _untold(self, column_notes: Iterable[FieldError]) -> list[FieldError]:
+        untold = [note for note in column_notes if (note.pointer, note.code) not in self._told]
+        self._told |= {(note.pointer, note.code) for note in untold}
+        return untold
 
     def _keep(self, row: int | None, outcome: Outcome, fault: FieldError) -> None:
         if self._kept[outcome] >= MAX_ENTRIES:
@@ -117,7 +151,7 @@ COLUMNS = {
     "message_en": "message",
     "heading": "列名 heading",
 }
-CUT = "仅列出前 1000 条 · only the first 1,000 are listed"
+CUT = f"每类仅列出前 {MAX_ENTRIES} 条 · only the first {MAX_ENTRIES:,} of each kind are listed"
 
 
 def as_csv(entries: Iterable[JsonObject], *, is_cut: bool) -> bytes:

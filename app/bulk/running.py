@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import repository as account_repository
 from app.bulk import repository
 from app.bulk.kinds import ImportMode
-from app.bulk.loading import Load, write_rows
 from app.bulk.models import Import
-from app.bulk.parsing import Chunk, Parser
-from app.bulk.reading import open_table
-from app.bulk.report import COUNTED, Outcome, Report, rejected_by
+from app.bulk.reading.parsing import Chunk, Parser
+from app.bulk.reading.tables import open_table
+from app.bulk.report import COUNTED, Outcome, Report, refused_by
+from app.bulk.writing.loading import Load, write_rows
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
 from app.interface.language import Text
@@ -34,11 +34,11 @@ RUN_IMPORT = "run_import"
 RUNNING_LOCK = func.hashtext(RUN_IMPORT)
 
 
-class RowsRejected(Problem):
-    """An all-or-nothing import of which a row was rejected."""
+class RowsRefused(Problem):
+    """An all-or-nothing import of which a row was refused."""
 
     status, code = 422, "rows_rejected"
-    title = Text("有行被拒绝，整个文件未写入", "Rows were rejected, so nothing was written")
+    title = Text("有行被拒绝，整个文件未写入", "Rows were refused, so nothing was written")
 
 
 def silent(done: int, total: int) -> None:
@@ -53,8 +53,12 @@ class _Work:
     content: bytes
 
 
-async def run_import(sessions: Sessions, import_id: UUID, tell: Progress = silent) -> None:
+async def run_import(
+    sessions: Sessions, import_id: UUID, tell: Progress = silent, report: Report | None = None
+) -> None:
     """Write the import's rows and its report; `tell` hears of rows done and rows in all.
+
+    `report`: an empty one to be filled, for who wants to know also what the kept one leaves out.
 
     To be run by `app.progress.following`. Safe to run again after a worker was killed:
     all-or-nothing left nothing behind, and rows that partial mode had written are met again as
@@ -62,11 +66,11 @@ async def run_import(sessions: Sessions, import_id: UUID, tell: Progress = silen
     """
     async with sessions.begin() as guard:
         await guard.execute(select(func.pg_advisory_xact_lock(RUNNING_LOCK)))
-        report = Report()
+        report = report or Report()
         try:
             await _write(sessions, await _load(sessions, import_id), report, tell)
         except Problem as problem:
-            report.add([rejected_by(None, problem)])
+            report.add([refused_by(None, problem)])
             await _fail(sessions, import_id, report, problem)
 
 
@@ -80,7 +84,7 @@ async def _fail(sessions: Sessions, import_id: UUID, report: Report, problem: Pr
 async def forget_file(session: AsyncSession, operation: Operation, problem: Problem | None) -> None:
     """The file goes, the counts of what partial mode has written stay."""
     report = Report()
-    report.add([rejected_by(None, problem)] if problem else [])
+    report.add([refused_by(None, problem)] if problem else [])
     values = {"report": report.entries, "content_sealed": None}
     await session.execute(_update(operation.id, **values))
     await changes.append(session, f"import.{operation.state}", operation.id)
@@ -174,19 +178,19 @@ async def _write_partially(
 async def _write_all_or_nothing(
     sessions: Sessions, load: Load, chunks: Iterator[Chunk], report: Report, follow: _Follow
 ) -> None:
-    """One transaction, which is rolled back after the last row if one was rejected."""
+    """One transaction, which is rolled back after the last row if one was refused."""
     async with sessions() as session, session.begin() as transaction:
         await _act(session, load.actor)
         while chunk := await to_thread.run_sync(next, chunks, None):
             report.add(chunk.in_order(await write_rows(session, load, chunk.rows)))
             await follow.advance(chunk.size)
-        if report.counts[Outcome.REJECTED]:
+        if report.counts[Outcome.REFUSED]:
             await transaction.rollback()
         else:
             await _finish(session, load.import_id, OperationState.DONE, report)
-    if report.counts[Outcome.REJECTED]:
+    if report.counts[Outcome.REFUSED]:
         report.forget_written()
-        await _fail(sessions, load.import_id, report, RowsRejected())
+        await _fail(sessions, load.import_id, report, RowsRefused())
 
 
 async def _finish(

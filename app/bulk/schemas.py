@@ -34,7 +34,7 @@ class ImportSummary(RecordBody):
     unchanged_count: int
     rejected_count: int
     incomplete_count: int = Field(description="accepted rows that still lack something")
-    is_report_cut: bool = Field(description="the report holds the first 1,000 faults only")
+    is_report_cut: bool = Field(description="the report holds the first 1,000 of each outcome only")
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -55,7 +55,7 @@ class ImportSummary(RecordBody):
 
 
 class ReportEntry(BaseModel):
-    """One fault of one row; `row` is null where the whole file is at fault."""
+    """One fault of one row, or a note on it; `row` is null where the whole file is at fault."""
 
     row: int | None
     outcome: Outcome

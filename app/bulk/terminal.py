@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.bulk.demonstration_pool import load_demonstration
+from app.bulk.demonstration.pool import load_demonstration
 from app.bulk.operations import Upload, import_file
-from app.bulk.report import Outcome
+from app.bulk.report import Outcome, Report
 from app.bulk.running import Progress, silent
 from app.bulk.schemas import ImportBody, ReportEntry
 from app.progress.models import OperationState
@@ -30,9 +30,10 @@ class Ending(IntEnum):
 
 async def import_with_progress(sessions: Sessions, upload: Upload, console: Console) -> Ending:
     """Run the import and print its report; how it ended."""
+    report = Report()
     with _bar(f"导入 · importing {upload.filename}", console) as progress:
-        found = await import_file(sessions, upload, progress)
-    _print_outcome(found, console)
+        found = await import_file(sessions, upload, progress, report)
+    _print_outcome(found, report.noted["organization_entered"], console)
     if found.state is not OperationState.DONE:
         return Ending.NOTHING
     return Ending.IN_PART if found.rejected_count else Ending.WHOLE
@@ -61,13 +62,13 @@ def _bar(what: str, console: Console) -> Iterator[Progress]:
 
 
 TABLES = {
-    Outcome.REJECTED: "拒绝的行，未导入 · refused rows, not imported",
+    Outcome.REFUSED: "拒绝的行，未导入 · refused rows, not imported",
     Outcome.INCOMPLETE: "已导入、待补全的行 · imported rows that lack something",
     Outcome.NOTED: "导入时的说明 · notes on imported rows",
 }
 
 
-def _print_outcome(found: ImportBody, console: Console) -> None:
+def _print_outcome(found: ImportBody, entered_count: int, console: Console) -> None:
     is_done = found.state is OperationState.DONE
     for outcome, title in TABLES.items():
         if outcome is Outcome.INCOMPLETE and not is_done:
@@ -86,11 +87,12 @@ def _print_outcome(found: ImportBody, console: Console) -> None:
         f"{mark} 新增 {found.created_count} · 更新 {found.updated_count}"
         f" · 未变 {found.unchanged_count} · 拒绝 {found.rejected_count}"
         f" · 待补全 {found.incomplete_count}"
-        "  (created, updated, unchanged, rejected, incomplete)"
+        "  (created, updated, unchanged, refused, incomplete)"
     )
-    if entered := sum(entry.code == "organization_entered" for entry in found.report):
+    if entered_count:
         console.print(
-            f"[yellow]![/] 新登记企业 {entered} 家，待核验 · enterprises registered, to be verified"
+            f"[yellow]![/] 新登记企业 {entered_count} 家，待核验"
+            " · enterprises registered, to be verified"
         )
 
 

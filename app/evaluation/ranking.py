@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.bulk.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
-from app.bulk.importers.demands import UNSAID as UNSAID_OF_DEMANDS
-from app.bulk.importers.experts import NOT_COLUMNS as NOT_OF_EXPERTS
-from app.bulk.importers.experts import UNSAID as UNSAID_OF_EXPERTS
 from app.bulk.rows import DemandRow, ExpertRow
+from app.bulk.writing.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
+from app.bulk.writing.importers.demands import UNSAID as UNSAID_OF_DEMANDS
+from app.bulk.writing.importers.experts import NOT_COLUMNS as NOT_OF_EXPERTS
+from app.bulk.writing.importers.experts import UNSAID as UNSAID_OF_EXPERTS
 from app.demands.models import Demand
 from app.demands.schemas import DemandCreate
 from app.evaluation.cases import Cases, DemandCase, ExpertCase

@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.bulk.columns import template
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.columns import template
 from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run

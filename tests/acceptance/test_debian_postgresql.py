@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic_core import from_json
 
-from app.bulk.demonstration_pool import DATA
+from app.bulk.demonstration.pool import DATA
 from app.postgres.privileges import ENVIRONMENT, make_private, privileges, server_user
 from scripts.service import Service, free_port, signed_in
 from tests.acceptance.processes import (

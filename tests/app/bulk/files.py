@@ -107,7 +107,7 @@ async def imported(
 
 
 def counts(body: ImportBody) -> tuple[int, int, int, int]:
-    """created, updated, unchanged, rejected"""
+    """created, updated, unchanged, refused"""
     return body.created_count, body.updated_count, body.unchanged_count, body.rejected_count
 
 

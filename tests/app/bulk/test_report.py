@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from app.bulk.report import FORMULA_STARTS, Report, as_csv, rejected
+from app.bulk.report import FORMULA_STARTS, Report, as_csv, refused
 from app.interface.language import Text
 from app.interface.validation import FieldError
 
@@ -17,7 +17,7 @@ def fault(text: str) -> FieldError:
 @pytest.mark.parametrize("start", FORMULA_STARTS)
 def test_no_cell_is_a_formula(start: str) -> None:
     report = Report()
-    report.add([rejected(2, fault(f"{start}HYPERLINK(1)"))])
+    report.add([refused(2, fault(f"{start}HYPERLINK(1)"))])
     text = as_csv(report.entries, is_cut=False).decode("utf-8-sig")
     _, row = csv.reader(io.StringIO(text, newline=""))
     assert row[0] == "2"
@@ -26,11 +26,13 @@ def test_no_cell_is_a_formula(start: str) -> None:
 
 
 def test_it_says_when_it_is_cut() -> None:
-    assert "1000" in as_csv([], is_cut=True).decode("utf-8-sig").splitlines()[-1]
+    last = as_csv([], is_cut=True).decode("utf-8-sig").splitlines()[-1]
+    assert "每类仅列出前 1000 条" in last
+    assert "the first 1,000 of each kind" in last
 
 
-def test_a_fault_of_the_whole_file_is_no_rejected_row() -> None:
+def test_a_fault_of_the_whole_file_is_no_refused_row() -> None:
     report = Report()
-    report.add([rejected(None, fault("file"))])
+    report.add([refused(None, fault("file"))])
     assert not report.counts
     assert report.entries[0]["row"] is None

@@ -1,4 +1,4 @@
-"""What an import does to the pools: create, update, leave alone, reject, roll back."""
+"""What an import does to the pools: create, update, leave alone, refuse, roll back."""
 
 from typing import Any
 from uuid import UUID
@@ -165,7 +165,7 @@ async def test_a_record_under_review_or_removed_is_left_alone(
     assert codes(await imported(sessions, "experts", changed)) == [(1, "", "wrong_state")]
 
 
-async def test_an_ambiguous_key_rejects_the_row(sessions: Sessions, session: AsyncSession) -> None:
+async def test_an_ambiguous_key_is_refused(sessions: Sessions, session: AsyncSession) -> None:
     same = {"name": "林若溪", "organization": "某大学"}
     both = json_lines(same | {"external_id": "A"}, same | {"external_id": "B"})
     assert counts(await imported(sessions, "experts", both)) == (2, 0, 0, 0)
@@ -176,7 +176,7 @@ async def test_an_ambiguous_key_rejects_the_row(sessions: Sessions, session: Asy
     assert await count_of(session, Expert) == 3
 
 
-async def test_a_record_named_twice_in_a_file_is_rejected(sessions: Sessions) -> None:
+async def test_a_record_named_twice_in_a_file_is_refused(sessions: Sessions) -> None:
     rows = json_lines(expert(), expert(), {"name": "林若溪1", "organization": "某大学"})
     body = await imported(sessions, "experts", rows, mode=PARTIAL)
     assert counts(body) == (1, 0, 0, 2)
@@ -202,7 +202,7 @@ BAD_CODES = [
 ]
 
 
-async def test_every_rejected_row_is_reported(sessions: Sessions) -> None:
+async def test_every_refused_row_is_reported(sessions: Sessions) -> None:
     content = json_lines(*BAD_ROWS) + b"\n[1]\n" + json_lines(expert(8))
     body = await imported(sessions, "experts", content, mode=PARTIAL)
     assert counts(body) == (1, 0, 0, 7)
@@ -251,6 +251,20 @@ async def test_evidence_is_bounded_over_all_columns_and_files(
         assert codes(body) == refused
     assert await session.scalar(select(func.count()).select_from(Evidence)) == MAX_EVIDENCE
     assert await session.scalar(select(Expert.title)) == "院士"
+
+
+async def test_a_contact_from_before_addresses_were_checked_is_renewed(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    await imported(sessions, "experts", json_lines(expert()))
+    contact = (await session.scalars(select(ExpertContact))).one()
+    contact.email = "not-mail"
+    await session.commit()
+    row = json_lines(expert(phone="000-0009"))
+    body = await imported(sessions, "experts", row, is_overwriting=True)
+    assert (counts(body), codes(body)) == ((0, 1, 0, 0), [])
+    await session.refresh(contact)
+    assert (contact.phone, contact.email) == ("000-0009", "not-mail")
 
 
 async def test_the_report_is_bounded_and_says_so(sessions: Sessions) -> None:
@@ -380,6 +394,19 @@ async def test_an_unknown_enterprise_is_found_again_by_its_name(
     assert await count_of(session, Demand) == 2
 
 
+@pytest.mark.parametrize("filler", ["无", "/", "甲"])
+async def test_what_is_no_name_of_an_enterprise_is_its_rows_fault(
+    sessions: Sessions, session: AsyncSession, filler: str
+) -> None:
+    unnumbered = demand(1, organization=filler, unified_social_credit_code=None)
+    body = await imported(sessions, "demands", json_lines(unnumbered, demand(2)), mode=PARTIAL)
+    assert (counts(body), codes(body)) == (
+        (1, 0, 0, 1),
+        [(1, "organization", "string_too_short"), (2, "organization", "organization_entered")],
+    )
+    assert await count_of(session, Organization) == 1
+
+
 async def test_what_is_not_written_is_not_noted(sessions: Sessions, session: AsyncSession) -> None:
     rows = json_lines(demand(1), demand(2, keywords="锦纶"))
     body = await imported(sessions, "demands", rows)
@@ -507,7 +534,7 @@ async def test_staff_import_within_their_region(
 async def test_rows_that_mean_one_record_of_another_region_are_refused_and_no_more(
     sessions: Sessions, session: AsyncSession, people: People
 ) -> None:
-    """One by its number, one by its name: the second refusal must not fail the whole file."""
+    """One by its number, one by its name: the second one must not fail the whole file."""
     account = await people.account(Role.COORDINATOR, region_code=YIWU)
     open_to_all = json_lines(expert(1, region_code="440100"))
     await imported(sessions, "experts", open_to_all, is_admitting=True)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.demonstration_pool import load_demonstration
+from app.bulk.demonstration.pool import load_demonstration
 from app.bulk.kinds import ImportKind
 from app.encryption.keys import MARK
 from app.encryption.sealed import sealed_tables

@@ -10,7 +10,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
-from app.bulk.demonstration_pool import DATA, load_demonstration
+from app.bulk.demonstration.pool import DATA, load_demonstration
 from app.interface.examples import EXAMPLES_BY_SHAPE
 from tests.people import overwriting
 

@@ -9,13 +9,21 @@ from anyio.lowlevel import checkpoint
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk import repository, writing
-from app.bulk.importers import importer_of
-from app.bulk.importers.importer import AnyImporter, require_jurisdiction
+from app.bulk import repository
 from app.bulk.kinds import ImportKind
-from app.bulk.parsing import NumberedRow
-from app.bulk.report import Outcome, RowResult, rejected, rejected_by
+from app.bulk.reading.parsing import NumberedRow
+from app.bulk.report import (
+    UNFORESEEN,
+    Outcome,
+    RowResult,
+    refused,
+    refused_by,
+    refused_unforeseen,
+)
 from app.bulk.repository import History
+from app.bulk.writing import inserting
+from app.bulk.writing.importers import importer_of
+from app.bulk.writing.importers.importer import AnyImporter, require_jurisdiction
 from app.database import Record
 from app.interface.errors import Invalid, Problem, WrongState
 from app.interface.language import Text
@@ -61,7 +69,7 @@ class Load:
 async def write_rows(
     session: AsyncSession, load: Load, rows: Sequence[NumberedRow]
 ) -> list[RowResult]:
-    """Write rows in a savepoint; if the database refuses them, halve until it is one row's fault.
+    """Write rows in a savepoint; if that fails by what they hold, halve until it is one row.
 
     The session's transaction stays usable and holds the rows that were accepted.
     """
@@ -73,7 +81,10 @@ async def write_rows(
             return await _Chunk(session, load).write(rows)
     except REFUSED_BY_DATABASE:
         if len(rows) == 1:
-            return [rejected(rows[0].number, CONFLICT)]
+            return [refused(rows[0].number, CONFLICT)]
+    except UNFORESEEN as error:
+        if len(rows) == 1:
+            return [refused_unforeseen(rows[0].number, error)]
     half = len(rows) // 2
     first = await write_rows(session, load, rows[:half])
     return first + await write_rows(session, load, rows[half:])
@@ -86,7 +97,7 @@ class _Chunk:
     session: AsyncSession
     load: Load
     new: list[Record] = field(default_factory=list)
-    changes: list[writing.ChangeValues] = field(default_factory=list)
+    changes: list[inserting.ChangeValues] = field(default_factory=list)
     fingerprints: dict[UUID, bytes] = field(default_factory=dict)
 
     async def write(self, rows: Sequence[NumberedRow]) -> list[RowResult]:
@@ -108,9 +119,9 @@ class _Chunk:
 
     async def _store(self) -> None:
         await self.session.flush()
-        await writing.insert_records(self.session, self.new)
-        await writing.insert_changes(self.session, self.load.actor.account_id, self.changes)
-        await writing.remember(self.session, self.load.kind, self.fingerprints)
+        await inserting.insert_records(self.session, self.new)
+        await inserting.insert_changes(self.session, self.load.actor.account_id, self.changes)
+        await inserting.remember(self.session, self.load.kind, self.fingerprints)
 
     async def _row(
         self,
@@ -120,16 +131,16 @@ class _Chunk:
         histories: dict[UUID, History],
     ) -> RowResult:
         if len(records) > 1:
-            return rejected(numbered.number, AMBIGUOUS)
+            return refused(numbered.number, AMBIGUOUS)
         try:
             if not records:
                 return await self._create(importer, numbered)
             return await self._renew(importer, numbered, records[0], histories)
         except Problem as problem:
-            for record in records:  # what was set before the refusal must not be written
+            for record in records:  # what was set before it was refused must not be written
                 if record in self.session:  # an earlier row may have meant it, too
                     self.session.expunge(record)
-            return rejected_by(numbered.number, problem)
+            return refused_by(numbered.number, problem)
 
     async def _create(self, importer: AnyImporter, numbered: NumberedRow) -> RowResult:
         records = await importer.create(numbered.row)
@@ -139,12 +150,7 @@ class _Chunk:
         self.fingerprints[record.id] = numbered.row.fingerprint()
         faults = importer.faults(record)
         self._admit(importer, record, faults)
-        return RowResult(
-            row=numbered.number,
-            outcome=Outcome.CREATED,
-            faults=faults,
-            notes=[*numbered.notes, *importer.notes(record)],
-        )
+        return _accepted(numbered, Outcome.CREATED, faults, importer.notes(record))
 
     async def _renew(
         self,
@@ -156,7 +162,7 @@ class _Chunk:
         require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
         history, fingerprint = histories.get(record.id), numbered.row.fingerprint()
         if (history is None or history.is_edited_since) and not self.load.is_overwriting:
-            return rejected(numbered.number, EDITED)
+            return refused(numbered.number, EDITED)
         is_same = history is not None and history.fingerprint == fingerprint
         is_written = not is_same or (self.load.is_overwriting and _is_edited(history))
         if is_written:
@@ -165,12 +171,7 @@ class _Chunk:
         faults = importer.faults(record)
         is_admitted = self._admit(importer, record, faults)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
-        return RowResult(
-            row=numbered.number,
-            outcome=outcome,
-            faults=faults,
-            notes=[*numbered.notes, *importer.notes(record)],
-        )
+        return _accepted(numbered, outcome, faults, importer.notes(record))
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""
@@ -179,8 +180,8 @@ class _Chunk:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
         await importer.update(record, numbered.row)
         require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
-        if state == importer.pool and (refusals := _refusals(importer.faults(record))):
-            raise Invalid(errors=refusals)
+        if state == importer.pool and (barring := _barring(importer.faults(record))):
+            raise Invalid(errors=barring)
         self._happened(importer, "updated", record)
 
     def _admit(self, importer: AnyImporter, record: Record, faults: Sequence[FieldError]) -> bool:
@@ -189,7 +190,7 @@ class _Chunk:
         Staff who import vouch for their rows: a field that is missing is reported, no more.
         """
         is_ready = getattr(record, "state") in importer.admissible  # noqa: B009
-        if not (self.load.is_admitting and is_ready) or _refusals(faults):
+        if not (self.load.is_admitting and is_ready) or _barring(faults):
             return False
         importer.admit(record)
         self._happened(importer, str(importer.pool), record)
@@ -200,7 +201,22 @@ class _Chunk:
         self.changes.append((f"{importer.subject}.{verb}", record.id, data))
 
 
-def _refusals(faults: Sequence[FieldError]) -> list[FieldError]:
+def _accepted(
+    numbered: NumberedRow,
+    outcome: Outcome,
+    faults: Sequence[FieldError],
+    notes: Sequence[FieldError],
+) -> RowResult:
+    return RowResult(
+        row=numbered.number,
+        outcome=outcome,
+        faults=faults,
+        notes=[*numbered.notes, *notes],
+        column_notes=numbered.column_notes,
+    )
+
+
+def _barring(faults: Sequence[FieldError]) -> list[FieldError]:
     """What keeps a record out of the pool even if staff vouch for it: secrets, broken limits."""
     return [fault for fault in faults if fault.code != "missing"]
 

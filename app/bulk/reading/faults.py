@@ -1,14 +1,14 @@
-"""Why a row is refused, in the words of whoever filled in the file."""
+"""What is wrong with a row, in the words of whoever filled in the file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from app.bulk.cells import Shape, shape_of
-from app.bulk.formats import format_of
-from app.bulk.headings import CHINESE
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.cells import Shape, shape_of
+from app.bulk.sheets.formats import format_of
+from app.bulk.sheets.headings import CHINESE
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
 
@@ -21,7 +21,7 @@ PRIVATE = frozenset(
 PLAIN = frozenset({"missing", "extra_forbidden", "string_too_long", "too_long"})
 
 
-def refusals(kind: ImportKind, error: ValidationError) -> list[FieldError]:
+def faults_of(kind: ImportKind, error: ValidationError) -> list[FieldError]:
     """The row's faults, each with the bad value and what should stand there."""
     found: Sequence[Any] = error.errors()
     return [

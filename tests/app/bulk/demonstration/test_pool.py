@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account
-from app.bulk.demonstration_pool import DATA, KINDS, PASSWORD, load_demonstration
+from app.bulk.demonstration.pool import DATA, KINDS, PASSWORD, load_demonstration
 from app.bulk.models import Import
 from app.changes.models import Change
 from app.demands.models import Demand

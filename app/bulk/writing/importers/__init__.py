@@ -2,12 +2,12 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.importers.achievements import AchievementImporter
-from app.bulk.importers.demands import DemandImporter
-from app.bulk.importers.experts import ExpertImporter
-from app.bulk.importers.importer import AnyImporter
-from app.bulk.importers.organizations import OrganizationImporter
 from app.bulk.kinds import ImportKind
+from app.bulk.writing.importers.achievements import AchievementImporter
+from app.bulk.writing.importers.demands import DemandImporter
+from app.bulk.writing.importers.experts import ExpertImporter
+from app.bulk.writing.importers.importer import AnyImporter
+from app.bulk.writing.importers.organizations import OrganizationImporter
 from app.organizations.actors import Actor
 
 

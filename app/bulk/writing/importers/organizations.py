@@ -6,8 +6,8 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import require_jurisdiction
 from app.bulk.rows import OrganizationRow
+from app.bulk.writing.importers.importer import require_jurisdiction
 from app.database import Record
 from app.interface.validation import FieldError
 from app.organizations import access, operations

@@ -1,11 +1,11 @@
-"""What a cell should look like, in words, with an example: told beforehand and in refusals."""
+"""What a cell should look like, in words, with an example: told beforehand and with faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.bulk.cells import Shape, shape_of
 from app.bulk.kinds import ImportKind
-from app.bulk.labels import labels
+from app.bulk.sheets.cells import Shape, shape_of
+from app.bulk.sheets.labels import labels
 from app.interface.language import Text
 
 MAX_WORDS = 50  # more are a table of codes, which has routes of its own
@@ -64,13 +64,6 @@ BY_FIELD: Mapping[str, Format] = {
     "contact_email": EMAIL,
     "phone": PHONE,
     "contact_phone": PHONE,
-    "budget": Format(
-        Text(
-            "金额；不写单位按万元，也可写“50万元”“500000元”“0.5亿元”",
-            "an amount; without a unit in 10,000 yuan (万元), or as 50万元, 500000元, 0.5亿元",
-        ),
-        "50",
-    ),
     "currency": Format(Text("三位大写字母（ISO 4217）", "three capitals (ISO 4217)"), "CNY"),
     "elected_year": Format(Text("四位年份", "a year"), "2023"),
 }
@@ -81,6 +74,13 @@ BY_SHAPE: Mapping[Shape, Format] = {
     Shape.INT: Format(Text("整数", "a whole number"), "12"),
     Shape.DATE: Format(
         Text("日期，如 2026-03-01、2026/3/1、2026年3月1日", "a date, YYYY-MM-DD"), "2026-12-31"
+    ),
+    Shape.AMOUNT: Format(
+        Text(
+            "金额；不写单位按万元，也可写“50万元”“500000元”“0.5亿元”",
+            "an amount; without a unit in 10,000 yuan (万元), or as 50万元, 500000元, 0.5亿元",
+        ),
+        "50",
     ),
 }
 

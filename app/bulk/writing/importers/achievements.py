@@ -12,14 +12,14 @@ from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import AchievementCreate
 from app.achievements.workflow import EDITABLE, settle
 from app.bulk import repository
-from app.bulk.importers.importer import (
+from app.bulk.rows import AchievementRow, Key
+from app.bulk.writing.importers.importer import (
     in_columns,
     meant_by,
     organization_values,
     require_jurisdiction,
     require_no_secrets,
 )
-from app.bulk.rows import AchievementRow, Key
 from app.database import Record
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor

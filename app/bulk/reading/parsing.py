@@ -6,14 +6,14 @@ from itertools import islice
 
 from pydantic import ValidationError
 
-from app.bulk.amounts import Amount, amount, names_unit
-from app.bulk.cells import field_values, text_of
-from app.bulk.headings import CHINESE
 from app.bulk.kinds import ImportKind
-from app.bulk.reading import Table, TableRow
-from app.bulk.refusals import refusals
-from app.bulk.report import RowResult, rejected
+from app.bulk.reading.faults import faults_of
+from app.bulk.reading.tables import Table, TableRow
+from app.bulk.report import UNFORESEEN, RowResult, refused, refused_unforeseen
 from app.bulk.rows import ROWS, Key, Row
+from app.bulk.sheets.amounts import Amount, amount, names_unit
+from app.bulk.sheets.cells import Shape, field_values, shape_of, text_of
+from app.bulk.sheets.headings import CHINESE
 from app.interface.language import Text
 from app.interface.validation import FieldError
 
@@ -36,8 +36,8 @@ DOUBTFUL = Text(
 )
 
 
-def _note(code: str, text: Text, found: Amount) -> FieldError:
-    return FieldError(pointer="/budget", code=code, message=text.format(amount=found.text))
+def _note(field: str, code: str, text: Text, found: Amount) -> FieldError:
+    return FieldError(pointer=f"/{field}", code=code, message=text.format(amount=found.text))
 
 
 def _no_such_field(name: str) -> FieldError:
@@ -47,11 +47,15 @@ def _no_such_field(name: str) -> FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberedRow:
-    """`notes`: how the row was understood where it could have meant something else."""
+    """How the row was understood where it could have meant something else is in its notes.
+
+    column_notes: of these what holds for the whole column, to be told once.
+    """
 
     number: int
     row: Row
     notes: Sequence[FieldError] = ()
+    column_notes: Sequence[FieldError] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,49 +78,63 @@ class Parser:
         self._kind = kind
         self._schema = ROWS[kind]
         self._seen: dict[Key, int] = {}
-        self._has_told_unit = False
 
     def chunks(self, table: Table) -> Iterator[Chunk]:
         """All rows of the table, in order."""
         while found := list(islice(table.rows, CHUNK)):
-            parsed = [self._parsed(row, table) for row in found]
+            parsed = [self._parsed_or_refused(row, table) for row in found]
             yield Chunk(
                 size=len(found),
                 rows=[p for p in parsed if isinstance(p, NumberedRow)],
                 results=[p for p in parsed if isinstance(p, RowResult)],
             )
 
+    def _parsed_or_refused(self, row: TableRow, table: Table) -> NumberedRow | RowResult:
+        try:
+            return self._parsed(row, table)
+        except UNFORESEEN as error:
+            return refused_unforeseen(row.number, error)
+
     def _parsed(self, table_row: TableRow, table: Table) -> NumberedRow | RowResult:
         number, values = table_row.number, table_row.values
         if values is None:
-            return rejected(number, NOT_AN_OBJECT)
+            return refused(number, NOT_AN_OBJECT)
         # null states as little as an empty cell does
         stated = {name: value for name, value in values.items() if value is not None}
         if unknown := stated.keys() - CHINESE[self._kind].keys():
-            return rejected(number, *(_no_such_field(name) for name in sorted(unknown)))
+            return refused(number, *(_no_such_field(name) for name in sorted(unknown)))
         try:
             row = self._schema.model_validate(
                 field_values(self._kind, stated) if table.is_sheet else stated
             )
         except ValidationError as error:
-            return rejected(number, *refusals(self._kind, error))
+            return refused(number, *faults_of(self._kind, error))
         if fault := self._repetition(row, number):
-            return rejected(number, fault)
-        notes = self._notes(stated, table) if table.is_sheet else []
-        return NumberedRow(number=number, row=row, notes=notes)
+            return refused(number, fault)
+        bare = self._without_unit(stated) if table.is_sheet else {}
+        return NumberedRow(
+            number=number,
+            row=row,
+            notes=[
+                _note(field, "amount_doubtful", DOUBTFUL, found)
+                for field, found in bare.items()
+                if found.is_doubtful
+            ],
+            column_notes=[
+                _note(field, "unit_assumed", UNIT_ASSUMED, found)
+                for field, found in bare.items()
+                if not names_unit(table.headings[field])
+            ],
+        )
 
-    def _notes(self, cells: Mapping[str, object], table: Table) -> list[FieldError]:
-        """A budget without a unit: once for the column, and wherever it is hard to believe."""
-        found = amount(text_of(cells["budget"])) if "budget" in cells else None
-        if found is None or found.has_unit:
-            return []
-        notes = []
-        if found.is_doubtful:
-            notes.append(_note("amount_doubtful", DOUBTFUL, found))
-        if not self._has_told_unit and not names_unit(table.headings["budget"]):
-            self._has_told_unit = True
-            notes.append(_note("unit_assumed", UNIT_ASSUMED, found))
-        return notes
+    def _without_unit(self, cells: Mapping[str, object]) -> dict[str, Amount]:
+        """The fields whose amounts do not say in what they are."""
+        found = {
+            field: amount(text_of(cell))
+            for field, cell in cells.items()
+            if shape_of(self._kind, field) is Shape.AMOUNT
+        }
+        return {field: bare for field, bare in found.items() if bare and not bare.has_unit}
 
     def _repetition(self, row: Row, number: int) -> FieldError | None:
         identities = row.identities()

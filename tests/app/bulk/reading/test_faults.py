@@ -1,4 +1,4 @@
-"""A refusal names the file's own heading, the bad value, and what should stand there."""
+"""A fault is told with the file's own heading, the bad value, and what should stand there."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk.kinds import ImportKind, ImportMode
-from app.bulk.refusals import MAX_VALUE, refusals
+from app.bulk.reading.faults import MAX_VALUE, faults_of
 from app.bulk.rows import ROWS
 from app.experts.models import ExpertContact
 from app.interface.language import Text
@@ -20,7 +20,7 @@ from tests.people import YIWU, People
 def messages(kind: ImportKind, row: dict[str, Any]) -> list[Text]:
     with pytest.raises(ValidationError) as refused:
         ROWS[kind].model_validate(row)
-    return [fault.message for fault in refusals(kind, refused.value)]
+    return [fault.message for fault in faults_of(kind, refused.value)]
 
 
 @pytest.mark.parametrize(

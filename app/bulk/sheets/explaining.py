@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from app.bulk.columns import ColumnBody, columns
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.columns import ColumnBody, columns
 
 
 def explanation(kind: ImportKind) -> str:

@@ -6,21 +6,23 @@ from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk import repository, writing
-from app.bulk.importers.importer import meant_by, require_jurisdiction, require_no_secrets
+from app.bulk import repository
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import DemandRow, Key
+from app.bulk.writing import inserting
+from app.bulk.writing.importers.importer import meant_by, require_jurisdiction, require_no_secrets
 from app.database import Record
 from app.demands import access, operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
 from app.demands.workflow import EDITABLE, settle
-from app.interface.errors import Problem, invalid_field
+from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
-from app.interface.validation import FieldError
+from app.interface.validation import FieldError, field_errors
 from app.organizations import operations as organizations
 from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
@@ -136,19 +138,26 @@ class DemandImporter:
         """A new enterprise, which waits for its verification as one that registers does."""
         if not row.organization:
             raise invalid_field("/organization", "missing", "请填写机构", "Name the organization")
-        new = OrganizationCreate.model_validate(
-            {"name": row.organization}
-            | row.model_dump(include={"unified_social_credit_code", "region_code", "industry_code"})
-        )
+        new = _enterprise(row)
         organization = await organizations.add(
             self._session, self._actor, new, OrganizationState.REGISTERED
         )
         # Remembered, so that a later import of organizations may complete it.
-        await writing.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})
+        await inserting.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})
         self._by_name[organization.name] = organization
         if organization.unified_social_credit_code:
             self._by_code[organization.unified_social_credit_code] = organization
         return organization
+
+
+def _enterprise(row: DemandRow) -> OrganizationCreate:
+    """What the row says of its enterprise; raises Invalid for a name that is none, like 无 or /."""
+    also = row.model_dump(include={"unified_social_credit_code", "region_code", "industry_code"})
+    try:
+        return OrganizationCreate.model_validate({"name": row.organization} | also)
+    except ValidationError as error:  # of the name: all else was checked with the row
+        found = field_errors(error.errors())
+        raise Invalid(errors=[replace(fault, pointer="/organization") for fault in found]) from None
 
 
 def _another_owner() -> Problem:

@@ -5,12 +5,12 @@ import io
 
 import pytest
 
-from app.bulk.cells import Shape, field_values
-from app.bulk.columns import columns, template
-from app.bulk.explaining import explanation
-from app.bulk.headings import field_of
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
+from app.bulk.sheets.cells import Shape, field_values
+from app.bulk.sheets.columns import columns, template
+from app.bulk.sheets.explaining import explanation
+from app.bulk.sheets.headings import field_of
 from tests.people import People
 
 
@@ -56,6 +56,7 @@ def test_codes_money_and_mail_have_a_format() -> None:
         assert column.format_zh
         assert column.format_en
         assert column.example
+    assert by_field["budget"].shape is Shape.AMOUNT
     assert "万元" in by_field["budget"].format_zh
     assert by_field["problem"].format_zh == ""
 

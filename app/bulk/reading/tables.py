@@ -9,9 +9,9 @@ from itertools import chain
 
 from pydantic_core import from_json
 
-from app.bulk.headings import field_of, template_headings
 from app.bulk.kinds import ImportKind
-from app.bulk.workbooks import Cells, first_sheet, unreadable
+from app.bulk.reading.workbooks import Cells, first_sheet, unreadable
+from app.bulk.sheets.headings import field_of, template_headings
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.bulk.kinds import ImportKind
-from app.bulk.parsing import Parser
-from app.bulk.reading import open_table
+from app.bulk.reading.parsing import Parser
+from app.bulk.reading.tables import open_table
 from app.bulk.rows import DemandRow, ExpertRow
 from app.interface.errors import Invalid
 from tests.app.bulk.files import csv_file, expert, json_lines, with_part, workbook
@@ -162,7 +162,7 @@ def test_an_opendocument_sheet_is_refused() -> None:
 
 
 def refuses_or_reads(content: bytes, filename: str) -> None:
-    """No file ends in anything but rows, reported faults and a refusal."""
+    """No file ends in anything but rows, reported faults, or a file that is refused."""
     for kind in ImportKind:
         with suppress(Invalid):
             for chunk in Parser(kind).chunks(open_table(content, filename, kind)):

@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from app.bulk.headings import CHINESE, field_of
 from app.bulk.kinds import ImportKind
-from app.bulk.labels import labels
 from app.bulk.rows import ROWS
+from app.bulk.sheets.headings import CHINESE, field_of
+from app.bulk.sheets.labels import labels
 
 KINDS = list(ImportKind)
 

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.amounts import amount, names_unit
-from app.bulk.columns import template
-from app.bulk.kinds import ImportKind
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.sheets.amounts import amount, names_unit
+from app.bulk.sheets.columns import template
 from app.demands.models import Demand
 from app.scopes import Sessions
 from tests.app.bulk.files import codes, csv_file, imported
@@ -76,3 +76,18 @@ async def test_what_was_understood_is_told(sessions: Sessions, session: AsyncSes
     assert codes(await imported(sessions, "demands", refused, filename="a.csv")) == [
         (2, "budget", "decimal_parsing")
     ]
+
+
+async def test_the_unit_is_told_with_the_first_row_that_is_in(sessions: Sessions) -> None:
+    """Not with one that is refused only when it is to be written."""
+    file = csv_file(
+        ("需求名称", "企业名称", "是否涉密", "资金总额"),
+        *(
+            ("需求1", "某某厂", "是", 60),
+            ("需求2", "某某厂", "否", 70),
+            ("需求3", "某某厂", "", 80),
+        ),
+    )
+    body = await imported(sessions, "demands", file, filename="a.csv", mode=ImportMode.PARTIAL)
+    told = [(e.row, e.code) for e in body.report if e.field in ("is_confidential", "budget")]
+    assert told == [(2, "confidential"), (3, "unit_assumed")]

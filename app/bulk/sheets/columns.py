@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from app.bulk.cells import Shape, shape_of
-from app.bulk.formats import format_of, words
-from app.bulk.headings import CHINESE, template_headings
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
+from app.bulk.sheets.cells import Shape, shape_of
+from app.bulk.sheets.formats import format_of, words
+from app.bulk.sheets.headings import CHINESE, template_headings
 
 
 class ColumnBody(BaseModel):

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.importers.importer import (
+from app.bulk.rows import ExpertRow, Key
+from app.bulk.writing.importers.importer import (
     in_columns,
     meant_by,
     organization_values,
     require_jurisdiction,
 )
-from app.bulk.rows import ExpertRow, Key
 from app.database import Record
 from app.experts import access, contacts, operations
 from app.experts import repository as expert_repository
@@ -88,8 +88,8 @@ class ExpertImporter:
         await self._store_contact(record, row)
 
     def faults(self, record: Expert) -> Sequence[FieldError]:
-        refusals = [MATCHING_REFUSED] if record.is_matching_refused else []
-        return [*in_columns(missing_fields(record)), *refusals]
+        missing = in_columns(missing_fields(record))
+        return [*missing, MATCHING_REFUSED] if record.is_matching_refused else missing
 
     def notes(self, record: Expert) -> Sequence[FieldError]:
         return ()
@@ -126,7 +126,9 @@ class ExpertImporter:
             return
         contact = await expert_repository.find_contact(self._session, expert.id)
         known = {"phone": contact.phone, "email": contact.email} if contact else {}
-        await contacts.store(self._session, expert, ContactFields(**(known | stated)))
+        # Not checked again: what is stored from before addresses were checked stays as it is.
+        fields = ContactFields.model_construct(**(known | stated))
+        await contacts.store(self._session, expert, fields)
 
 
 def _require_room(expert: Expert) -> None:

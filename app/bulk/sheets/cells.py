@@ -3,14 +3,15 @@
 import re
 from collections.abc import Hashable
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import get_args, get_origin
 
-from app.bulk.amounts import amount
 from app.bulk.kinds import ImportKind
-from app.bulk.labels import labels
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
+from app.bulk.sheets.amounts import amount
+from app.bulk.sheets.labels import labels
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")
 BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
@@ -28,9 +29,10 @@ class Shape(StrEnum):
     BOOL = "bool"
     INT = "int"
     DATE = "date"
+    AMOUNT = "amount"
 
 
-SHAPES = {bool: Shape.BOOL, int: Shape.INT, date: Shape.DATE}
+SHAPES = {bool: Shape.BOOL, int: Shape.INT, date: Shape.DATE, Decimal: Shape.AMOUNT}
 
 
 def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object]:
@@ -40,9 +42,6 @@ def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object
 
 def _value(kind: ImportKind, field: str, cell: object) -> object:
     text = text_of(cell)
-    if field == "budget":
-        found = amount(text)
-        return found.text if found else text
     names = labels(kind).get(field, {})
     match shape_of(kind, field):
         case Shape.LIST:
@@ -55,6 +54,8 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
             return int(text) if WHOLE.fullmatch(text) else text
         case Shape.DATE:
             return _date(text)
+        case Shape.AMOUNT:
+            return found.text if (found := amount(text)) else text
         case _:
             return names.get(text, text)
 

@@ -22,7 +22,7 @@ from app.organizations.actors import SERVICE
 from app.organizations.schemas import MembershipCreate
 from app.scopes import Scope, Sessions, within
 
-DATA = Path(__file__).parent / "demonstration"
+DATA = Path(__file__).parent
 PASSWORD = "demo-shuangku"
 YIWU = "330782"
 EXPERT = "DEMO-E001"

@@ -1,0 +1,1 @@
+"""The fictional pool: its files, one a kind, and what loads them."""

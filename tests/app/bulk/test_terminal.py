@@ -1,0 +1,37 @@
+"""What an import at the terminal says of itself."""
+
+import io
+
+from rich.console import Console
+
+from app.bulk.kinds import ImportKind
+from app.bulk.operations import Upload
+from app.bulk.report import MAX_ENTRIES
+from app.bulk.terminal import import_with_progress
+from app.scopes import Sessions
+from tests.app.bulk.files import csv_file
+
+
+async def test_all_enterprises_that_it_registered_are_counted(sessions: Sessions) -> None:
+    """Also those whose notes found no room among the many on amounts."""
+    rows = [(f"需求{n}", "甲厂", 500_000) for n in range(MAX_ENTRIES)]
+    file = csv_file(("需求名称", "企业名称", "资金总额"), *rows, ("另一需求", "乙厂", 50))
+    screen = io.StringIO()
+    await import_with_progress(
+        sessions,
+        Upload(kind=ImportKind.DEMANDS, filename="a.csv", content=file),
+        Console(file=screen, width=200),
+    )
+    assert "新登记企业 2 家" in screen.getvalue()
+
+
+async def test_none_is_counted_of_a_file_that_was_not_written(sessions: Sessions) -> None:
+    file = csv_file(("需求名称", "企业名称"), ("某需求", "甲厂"), ("另一需求", "无"))
+    screen = io.StringIO()
+    await import_with_progress(
+        sessions,
+        Upload(kind=ImportKind.DEMANDS, filename="a.csv", content=file),
+        Console(file=screen, width=200),
+    )
+    assert "未写入" in screen.getvalue()
+    assert "新登记企业" not in screen.getvalue()
