@@ -8,6 +8,7 @@ from anyio import to_thread
 from psycopg import AsyncConnection
 from sqlalchemy import URL
 
+from app import private_files
 from app.clock import now
 from app.operators import OperatorError
 from app.postgres import programs
@@ -62,7 +63,7 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
         if keys:
             write_keys(target, keys)
         archives.write_manifest(target, manifest)
-        draft.replace(target)
+        private_files.move(draft, target)  # pg_dump has synced it
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from psycopg import AsyncConnection, AsyncCursor
 
+from app import private_files
 from app.clock import now
 from app.encryption.keys import KeyRing, NotKeys, split_keys
 from app.operators import OperatorError
 from app.settings import ENCRYPTION_KEYS, Settings
-from app.upkeep.archives import write_private
 
 
 class Refused(OperatorError):
@@ -95,7 +95,7 @@ def _ids_in(content: bytes) -> set[str]:
 
 def write_keys(dump: Path, keys: Mapping[str, bytes]) -> None:
     encoded = {name: base64.b64encode(content).decode() for name, content in keys.items()}
-    write_private(keys_path(dump), json.dumps(encoded, indent=1).encode())
+    private_files.write(keys_path(dump), json.dumps(encoded, indent=1).encode())
 
 
 def read_keys(dump: Path) -> dict[str, bytes]:
@@ -140,11 +140,12 @@ def keep_keys(keys: Mapping[Path, bytes]) -> list[str]:
     """
     written = []
     for file, content in keys.items():
-        if file.exists() and file.read_bytes() == content:
+        old = file.read_bytes() if file.exists() else None
+        if old == content:
             continue
-        if file.exists():
-            file.rename(file.with_name(f"{file.name}.replaced-{now():%Y%m%d%H%M%S}"))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_private(file, content)
+        if old is not None:
+            aside = file.with_name(f"{file.name}.replaced-{now():%Y%m%d%H%M%S}")
+            private_files.write_new(aside, old)
+        private_files.write(file, content)
         written.append(file.name)
     return written
