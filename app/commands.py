@@ -113,7 +113,7 @@ def migrate() -> None:
 async def _migrate() -> None:
     from app.processes.preparation import own_database
 
-    async with own_database(is_made=True):
+    async with own_database(may_make=True):
         console.print("[green]✓[/] 数据库已是最新结构 · the database is up to date")
 
 
@@ -128,7 +128,7 @@ async def _demo() -> None:
     from app.processes.preparation import own_database
     from app.scopes import create_sessions
 
-    async with own_database(is_made=True) as engine:
+    async with own_database(may_make=True) as engine:
         said = await load_with_progress(create_sessions(engine), console)
         console.print(f"[green]✓[/] {said}")
 

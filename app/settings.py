@@ -1,4 +1,4 @@
-"""One frozen Settings; the environment is read here and nowhere else."""
+"""One frozen Settings: what an operator sets is read here and nowhere else."""
 
 import secrets
 from datetime import timedelta

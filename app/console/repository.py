@@ -11,7 +11,7 @@ from sqlalchemy import (
     Select,
     String,
     cast,
-    false,
+    exists,
     func,
     literal,
     select,
@@ -37,7 +37,8 @@ from app.organizations.models import (
     Organization,
     OrganizationState,
 )
-from app.regions import COUNTRY, RegionColumn, in_jurisdiction
+from app.reference.models import Region
+from app.regions import COUNTRY, RegionColumn, all_in_jurisdiction, in_jurisdiction
 
 EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
 
@@ -137,10 +138,20 @@ def _password_resets(actor: Actor, level: Level) -> Select[Any]:
     )
     if level == "all":
         return statement
-    # What has no region waits for the administrators, who are the country's level.
-    own, regions = actor.jurisdiction or COUNTRY, regions_of(a.id, a.region_code)
-    is_own = regions.contains([own]) | (regions == [] if own == COUNTRY else false())
-    return statement.where(is_own)
+    regions = regions_of(a.id, a.region_code).label("regions")  # is dear: once an account
+    found = statement.add_columns(regions).cte("resets").prefix_with("MATERIALIZED")
+    *row, codes = found.c
+    return select(*row).where(_is_smallest(actor.jurisdiction, codes))
+
+
+def _is_smallest(jurisdiction: str | None, codes: ColumnElement[list[str]]) -> ColumnElement[bool]:
+    """Whether no smaller region covers all of the codes; what has none is the country's."""
+    below = exists().where(
+        Region.parent_code == jurisdiction,  # None: the provinces
+        func.all_within(codes, func.regexp_replace(Region.code, "(00)+$", "")),
+    )
+    is_covered = all_in_jurisdiction(codes, jurisdiction)
+    return (is_covered if jurisdiction else is_covered | (codes == [])) & ~below
 
 
 def _experts(actor: Actor, level: Level) -> Select[Any]:

@@ -1,9 +1,9 @@
 """Keys that were not given are made once and kept in files that only their owner reads."""
 
-import os
-import secrets
+from contextlib import suppress
 from pathlib import Path
 
+from app import private_files
 from app.encryption.keys import KeyRing, NotKeys, new_key, split_keys
 from app.operators import OperatorError
 
@@ -17,17 +17,9 @@ def kept(path: Path, new: str) -> str:
 
     Raises UnusableKeyFile for what is no ASCII.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     if not path.exists():
-        draft.touch(mode=0o600)
-        draft.write_text(new, encoding="ascii")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        with suppress(FileExistsError):
+            private_files.write_new(path, new.encode("ascii"))
     try:
         return path.read_text(encoding="ascii")
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from app.matches import presentation
 from app.matches.models import Match
 from app.organizations.actors import Actor
 from app.personal_data import repository
-from app.personal_data.holdings import HOLDINGS, Person
+from app.personal_data.holdings import HOLDINGS, Holding, Person
 from app.personal_data.schemas import PersonalData, Section
 from app.scopes import Scope, borrowed
 
@@ -45,15 +45,18 @@ async def _export(session: AsyncSession, person: Person, reader: Actor | None) -
     sections = []
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
-            rows, is_cut = await repository.rows_about(session, holding, person, reader)
             if holding.table is Match and reader is None:
-                rows = await _in_public_words(session, rows)
+                rows, is_cut = await _own_matches(session, holding, person)
+            else:
+                rows, is_cut = await repository.rows_about(session, holding, person, reader)
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)
 
 
-async def _in_public_words(session: AsyncSession, matches: Rows) -> Rows:
+async def _own_matches(
+    session: AsyncSession, holding: Holding, person: Person
+) -> tuple[Rows, bool]:
     """Why they ranked as they did, without words of what an enterprise keeps to itself."""
-    demands = await repository.demands_of_runs(session, {row["run_id"] for row in matches})
-    return [presentation.in_public_words(row, demands[row["run_id"]]) for row in matches]
+    found, is_cut = await repository.own_matches(session, holding, person)
+    return [presentation.in_public_words(row, demand) for row, demand in found], is_cut

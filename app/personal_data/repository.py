@@ -1,11 +1,11 @@
 """Every SELECT on what is held on a person, and the statements that forget it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, inspect, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, func, inspect, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import (
@@ -61,12 +61,33 @@ async def rows_about(
 
     reader: who asks for the person, and sees of it what they may see elsewhere.
     """
+    statement = _about(holding, person)
+    return await _rows(
+        session, holding, statement if reader is None else statement.where(holding.seen(reader))
+    )
+
+
+async def own_matches(
+    session: AsyncSession, holding: Holding, person: Person
+) -> tuple[list[tuple[dict[str, Any], Demand]], bool]:
+    """Like `rows_about`, each with what its run was for: retention may delete the run meanwhile."""
+    statement = _about(holding, person).add_columns(Demand).join(Match.run).join(MatchRun.demand)
+    rows, is_cut = await _rows(session, holding, statement)
+    demands = [row.pop(Demand.__name__) for row in rows]
+    return list(zip(rows, demands, strict=True)), is_cut
+
+
+def _about(holding: Holding, person: Person) -> Select[Any]:
     columns = [c for c in inspect(holding.table).columns if str(c) not in HIDDEN]
-    statement = select(*columns).where(holding.about(person))
-    if reader is not None:
-        statement = statement.where(holding.seen(reader))
     keys = inspect(holding.table).primary_key
-    found = await session.execute(statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1))
+    statement = select(*columns).where(holding.about(person))
+    return statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1)
+
+
+async def _rows(
+    session: AsyncSession, holding: Holding, statement: Select[Any]
+) -> tuple[list[dict[str, Any]], bool]:
+    found = await session.execute(statement)
     rows = [_opened(holding, dict(row)) for row in found.mappings()]
     return rows[:ROWS], len(rows) > ROWS
 
@@ -116,12 +137,6 @@ async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) ->
     statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
     statement = statement.order_by(Demand.id)
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
-
-
-async def demands_of_runs(session: AsyncSession, run_ids: Collection[UUID]) -> dict[UUID, Demand]:
-    """What each of the match runs was for."""
-    statement = select(MatchRun.id, Demand).join(MatchRun.demand).where(MatchRun.id.in_(run_ids))
-    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def removed_experts(

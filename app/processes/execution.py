@@ -78,8 +78,8 @@ def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
 
     from app import logs
     from app.interface.auditing import working
+    from app.processes.unknown_settings import unknown_settings
     from app.settings import Settings
-    from app.unknown_settings import unknown_settings
 
     logs.configure(Settings())
     for text in unknown_settings() if warns else ():

@@ -44,18 +44,18 @@ async def prepared(database: Database, settings: Settings) -> AsyncIterator[Asyn
 
 
 @asynccontextmanager
-async def own_database(*, is_made: bool = False) -> AsyncIterator[AsyncEngine]:
+async def own_database(*, may_make: bool = False) -> AsyncIterator[AsyncEngine]:
     """The database of a command's settings at its present schema, as the service.
 
-    is_made: make database and keys where there are none. Raises NothingThere otherwise: called
+    may_make: make database and keys where there are none. Raises NothingThere otherwise: called
     from another folder, a command would else make a second database, and work on that.
     """
     settings = Settings()
-    if not is_made:
+    if not may_make:
         require_database(settings)
         require_key_file(settings)
     async with database_server(settings) as database:
-        if not is_made:
+        if not may_make:
             await _require_schema(database, settings)
         async with prepared(database, settings) as engine:
             yield engine

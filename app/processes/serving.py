@@ -23,9 +23,9 @@ from app.postgres.server import Database, database_server
 from app.processes.preparation import prepared
 from app.processes.reloading import Running, enlisted
 from app.processes.supervision import STOP_SECONDS, Fleet
+from app.processes.unknown_settings import unknown_settings
 from app.scopes import Scope, create_sessions
 from app.settings import Settings, local_url
-from app.unknown_settings import unknown_settings
 
 logger = logging.getLogger(__name__)
 console = Console(stderr=True)

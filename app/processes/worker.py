@@ -10,10 +10,10 @@ from functools import partial
 from app.jobs import work
 from app.matches.index.tasks import MatchingWork
 from app.processes.process import Process, open_process
+from app.processes.unknown_settings import unknown_settings
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from app.settings import Settings
-from app.unknown_settings import unknown_settings
 
 logger = logging.getLogger(__name__)
 

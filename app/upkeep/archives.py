@@ -12,6 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import AsyncConnection, sql
 
+from app import private_files
+
 FORMAT = 1
 # What the text of a value looks like must not depend on who asks.
 FIXED = "; ".join(
@@ -52,7 +54,7 @@ def manifest_path(dump: Path) -> Path:
 
 
 def write_manifest(dump: Path, manifest: Manifest) -> None:
-    write_private(manifest_path(dump), json.dumps(asdict(manifest), indent=1).encode())
+    private_files.write(manifest_path(dump), json.dumps(asdict(manifest), indent=1).encode())
 
 
 def read_manifest(dump: Path) -> Manifest | None:
@@ -69,13 +71,6 @@ def read_manifest(dump: Path) -> Manifest | None:
     if manifest.format != FORMAT:
         raise ValueError(f"{path}: format {manifest.format}")
     return manifest
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_bytes(content)
 
 
 def digest(path: Path) -> str:

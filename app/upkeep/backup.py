@@ -8,6 +8,7 @@ from anyio import to_thread
 from psycopg import AsyncConnection
 from sqlalchemy import URL
 
+from app import private_files
 from app.clock import now
 from app.operators import OperatorError
 from app.postgres import programs
@@ -15,32 +16,33 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
 from app.upkeep import archives
 from app.upkeep.archives import Manifest
-from app.upkeep.keys import key_ids, missing_key_ids, write_keys
+from app.upkeep.keys import key_ids, write_keys
+from app.upkeep.missing_keys import missing_key_ids
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What an interrupted `restore --replace` set aside is no part of the service's data.
 SET_ASIDE = "replaced_*"
 
 
-class Refused(OperatorError):
+class BackupRefused(OperatorError):
     """Nothing was backed up."""
 
 
 def dump_path(target: Path) -> Path:
     """The file that is meant: the given NAME.dump, or a new one in the given folder, by the time.
 
-    A folder that is not there is made. Raises Refused when the file exists, or no folder can be.
+    A folder that is not there is made. Raises BackupRefused when the file exists, or none can be.
     """
     if target.suffix != ".dump":
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError:
-            raise Refused(f"{target} 不是目录", f"{target} is no folder") from None
+            raise BackupRefused(f"{target} 不是目录", f"{target} is no folder") from None
         target = target / f"shuangku-{now():%Y%m%d-%H%M%S}.dump"
     if target.exists():
-        raise Refused(f"{target} 已存在", f"{target} exists")
+        raise BackupRefused(f"{target} 已存在", f"{target} exists")
     if not target.parent.is_dir():
-        raise Refused(f"没有目录 {target.parent}", f"no folder {target.parent}")
+        raise BackupRefused(f"没有目录 {target.parent}", f"no folder {target.parent}")
     return target
 
 
@@ -50,7 +52,7 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
     url: of who owns the tables.
     keys: what to write into the file of the keys; without any there is none.
 
-    Raises Refused for keys that do not open all that is sealed.
+    Raises BackupRefused for keys that do not open all that is sealed.
     """
     draft, url = target.with_suffix(".part"), whole_view(url)
     draft.touch(mode=0o600)
@@ -62,7 +64,7 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
         if keys:
             write_keys(target, keys)
         archives.write_manifest(target, manifest)
-        draft.replace(target)
+        private_files.move(draft, target)  # pg_dump has synced it
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
@@ -73,7 +75,7 @@ async def _require_whole(connection: AsyncConnection, keys: Mapping[str, bytes])
     """Keys of another folder would only be missed when the backup is needed."""
     missing = ", ".join(sorted(await missing_key_ids(connection, key_ids(keys))))
     if missing:
-        raise Refused(
+        raise BackupRefused(
             f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
             f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
         )

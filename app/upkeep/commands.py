@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from app.processes.execution import run
+from app.processes.execution import console, run
 
 upkeep = typer.Typer()
 
@@ -26,7 +27,7 @@ def backup(
     """备份数据库 · Back up the database; the service may go on."""
     from app.upkeep import terminal
 
-    run(terminal.back_up(target, with_keys=with_keys))
+    run(terminal.back_up(target, with_keys=with_keys, console=console))
 
 
 @upkeep.command()
@@ -41,7 +42,11 @@ def restore(
     """恢复备份 · Restore a backup into an empty database; stop the service first."""
     from app.upkeep import terminal
 
-    run(terminal.restore(dump, with_keys=with_keys, replaces=replace, unverified=unverified))
+    run(
+        terminal.restore(
+            dump, with_keys=with_keys, replaces=replace, unverified=unverified, console=console
+        )
+    )
 
 
 @upkeep.command()
@@ -51,7 +56,7 @@ def doctor(
     """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
     from app.upkeep import terminal
 
-    run(terminal.examine(as_json=as_json), warns=False)
+    run(terminal.examine(as_json=as_json, console=Console()), warns=False)
 
 
 @upkeep.command(name="rotate-keys")
@@ -59,4 +64,4 @@ def rotate_keys() -> None:
     """更换加密密钥 · Put all sealed values under the first of the ENCRYPTION_KEYS."""
     from app.upkeep import terminal
 
-    run(terminal.rotate_keys())
+    run(terminal.rotate_keys(console))

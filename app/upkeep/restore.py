@@ -38,7 +38,7 @@ EMPTY_AGAIN = f"DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS {VIEWS} CASCAD
 OF_OWNER = re.compile(rf"\d+; \d+ \d+ POLICY \S+ \S+ {OWNER_POLICY} ")
 
 
-class Refused(OperatorError):
+class RestoreRefused(OperatorError):
     """Nothing was restored."""
 
 
@@ -50,11 +50,11 @@ async def restore(
     replaces: put it in the place of what is there, which is kept until all is verified.
     unverified: also a dump without its manifest, of which nobody knows whether it is whole.
 
-    Raises Refused, and then nothing has changed.
+    Raises RestoreRefused, and then nothing has changed.
     """
     manifest, url = await to_thread.run_sync(_checked, dump), whole_view(url)
     if manifest is None and not unverified:
-        raise Refused(
+        raise RestoreRefused(
             "没有清单，无法核对：用 --unverified 不经核对恢复",
             "there is no manifest to verify it by: --unverified restores it all the same",
         )
@@ -79,13 +79,13 @@ def _checked(dump: Path) -> Manifest | None:
     try:
         manifest = archives.read_manifest(dump)
     except (ValueError, json.JSONDecodeError) as error:
-        raise Refused(f"清单损坏：{error}", f"the manifest is damaged: {error}") from error
+        raise RestoreRefused(f"清单损坏：{error}", f"the manifest is damaged: {error}") from error
     if manifest is None:
         return None
     if archives.digest(dump) != manifest.sha256:
-        raise Refused(f"备份文件已损坏：{dump}", f"the backup is damaged: {dump}")
+        raise RestoreRefused(f"备份文件已损坏：{dump}", f"the backup is damaged: {dump}")
     if manifest.revision not in revisions():
-        raise Refused(
+        raise RestoreRefused(
             f"备份来自更新的版本（结构 {manifest.revision}）：请先升级本程序",
             f"the backup is of a later version (schema {manifest.revision}): update this program",
         )
@@ -101,7 +101,7 @@ async def _require_alone(connection: AsyncConnection) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
         others = await _count(connection, OTHERS)
     if others:
-        raise Refused(
+        raise RestoreRefused(
             f"还有 {others} 个连接在使用数据库：请先停止服务",
             f"{others} others are connected to the database: stop the service first",
         )
@@ -119,7 +119,7 @@ async def _room(connection: AsyncConnection, *, replaces: bool) -> AsyncIterator
             raise
         return
     if not replaces:
-        raise Refused(
+        raise RestoreRefused(
             "数据库不是空的：用 --replace 替换其中的数据",
             "the database is not empty: --replace puts the backup in the place of its data",
         )
@@ -186,7 +186,7 @@ async def _verify(
     wrong = sorted(name for name in found | expected if found.get(name) != expected.get(name))
     if wrong:
         names = ", ".join(wrong)
-        raise Refused(
+        raise RestoreRefused(
             f"恢复的数据与备份不符：{names}", f"restored other rows than backed up: {names}"
         )
 

@@ -254,7 +254,7 @@ async def test_a_worker_survives_the_loss_of_all_its_connections(
     address = conninfo(database)
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as other:
         ended = await other.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         assert len(await ended.fetchall()) >= 1

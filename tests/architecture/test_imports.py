@@ -150,10 +150,10 @@ def test_tests_are_not_imported() -> None:
 
 # PostgreSQL's own processes get an environment made for them; the encoder's threads are told
 # through theirs how to wait, and the metrics' library where to write. None is a setting.
-# `unknown_settings` looks for names that look like settings and are none.
+# `unknown_settings` reads the names of what is no setting.
 TOUCH_THE_ENVIRONMENT = (
     "app.settings",
-    "app.unknown_settings",
+    "app.processes.unknown_settings",
     "app.metrics.instruments",
     "app.postgres.privileges",
     "app.postgres.cluster",

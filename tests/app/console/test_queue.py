@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +13,7 @@ from app.experts.models import ExpertState
 from app.organizations.models import Membership, MembershipState, OrganizationState
 from tests.app.demands.forms import store as store_demand
 from tests.app.matches import scenes
-from tests.people import GUANGZHOU, JINHUA, YIWU, People
+from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG, People
 
 KINDS = {
     "verify_organization",
@@ -124,6 +125,51 @@ async def test_passwords_of_staff_wait_for_administrators_only(
     assert (await queue_of(await people.coordinator(YIWU)))["items"] == []
     (item,) = (await queue_of(await people.administrator()))["items"]
     assert item["record_id"] == str(colleague.id)
+
+
+HANGZHOU, HAINING = "330100", "330481"
+CHAOYANG, HAIDIAN, BEIJING = "110105", "110108", "110000"
+
+
+@pytest.mark.parametrize(
+    ("account_region", "organization_region", "own"),
+    [
+        (YIWU, None, YIWU),
+        (YIWU, YIWU, YIWU),
+        (YIWU, "330783", JINHUA),
+        (YIWU, JINHUA, JINHUA),
+        (YIWU, HAINING, ZHEJIANG),
+        (CHAOYANG, HAIDIAN, BEIJING),  # no level lies between
+        (YIWU, GUANGZHOU, None),
+        (None, None, None),
+    ],
+)
+async def test_a_password_waits_in_the_own_queue_of_the_smallest_region_that_covers_its_account(
+    people: People,
+    session: AsyncSession,
+    account_region: str | None,
+    organization_region: str | None,
+    own: str | None,
+) -> None:
+    """In one queue, and there is one: whoever sees it there may issue the code."""
+    member = await people.account(Role.ENTERPRISE, region_code=account_region)
+    if organization_region is not None:
+        organization = await people.organization(region_code=organization_region)
+        session.add(
+            Membership(
+                account_id=member.id,
+                organization_id=organization.id,
+                state=MembershipState.APPROVED,
+            )
+        )
+    session.add(PasswordReset(account_id=member.id))
+    await session.commit()
+    regions = (YIWU, JINHUA, HANGZHOU, ZHEJIANG, HAIDIAN, BEIJING, GUANGZHOU)
+    staff: dict[str | None, AsyncClient] = {None: await people.administrator()}
+    staff |= {region: await people.coordinator(region) for region in regions}
+    for region, reader in staff.items():
+        items = (await queue_of(reader, level="own"))["items"]
+        assert [item["record_id"] for item in items] == [str(member.id)] * (region == own), region
 
 
 async def test_the_queue_is_for_staff(people: People, client: AsyncClient) -> None:

@@ -3,13 +3,16 @@
 import json
 from uuid import uuid4
 
+import psycopg
+from fastapi import FastAPI
 from httpx import AsyncClient
-from sqlalchemy import select
+from sqlalchemy import URL, event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.changes import operations as changes
 from app.changes.models import Change
+from app.postgres.probe import conninfo
 from app.progress.models import Operation
 from tests.app.matches import scenes
 from tests.app.personal_data.scenes import WORDS, whole_person
@@ -91,6 +94,36 @@ async def test_staff_get_only_the_verdicts_that_they_may_read(
             assert len(sections[table]) == count, (name, table)
         assert ("外地意见" in answer.text) == (count == 2), name
         assert "本地意见" in answer.text, name
+
+
+async def test_a_run_that_retention_deletes_meanwhile_breaks_no_export(
+    people: People, session: AsyncSession, app: FastAPI, database: URL
+) -> None:
+    """Nobody was judged in it, so it may go at any time: here as soon as its matches are read."""
+    account = await people.account(Role.EXPERT)
+    await scenes.expert(session, "甲", scenes.DIRECTIONS["染整"], account_id=account.id)
+    demand = await scenes.demand(session, await people.organization())
+    [match] = (await scenes.match(await people.coordinator(), demand.id))["matches"]
+    person = await people.client(account)
+    engine = app.state.sessions.kw["bind"].sync_engine
+
+    def retain(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if "FROM matches" in statement:
+            with psycopg.connect(conninfo(database)) as other:
+                other.execute("SELECT set_config('shuangku.scope', 'service', false)")
+                other.execute("DELETE FROM matches")
+                other.execute("DELETE FROM match_runs")
+
+    event.listen(engine, "after_cursor_execute", retain)
+    try:
+        answer = await person.get("/me/personal-data")
+    finally:
+        event.remove(engine, "after_cursor_execute", retain)
+    assert answer.status_code == 200, answer.text
+    sections = {section["name"]: section["rows"] for section in answer.json()["sections"]}
+    assert [row["id"] for row in sections["matches"]] == [match["id"]]
+    sections = (await person.get("/me/personal-data")).json()["sections"]
+    assert "matches" not in {section["name"] for section in sections}
 
 
 async def test_who_has_little_gets_little(people: People) -> None:

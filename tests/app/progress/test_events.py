@@ -181,7 +181,7 @@ async def test_a_database_that_goes_away_ends_the_stream(
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute(f"{allow} false".encode())
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
             [database.database],
         )
         found = await asyncio.wait_for(listening, 10)

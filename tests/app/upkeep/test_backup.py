@@ -34,7 +34,7 @@ from app.settings import Settings
 from app.upkeep import archives
 from app.upkeep.backup import back_up, dump_path
 from app.upkeep.keys import keys_path, read_keys
-from app.upkeep.restore import Refused, restore
+from app.upkeep.restore import RestoreRefused, restore
 from tests.app.demands import forms
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
@@ -76,6 +76,19 @@ async def engine(empty: URL, own: Settings) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(empty, own)
     yield engine
     await engine.dispose()
+
+
+async def backed_up(database: URL, folder: Path) -> Path:
+    """A backup of the database as it is now."""
+    file = folder / "one.dump"
+    await back_up(database, file, keys={})
+    return file
+
+
+@pytest.fixture
+async def file(database: URL, tmp_path: Path) -> Path:
+    """A backup of the database as the test finds it."""
+    return await backed_up(database, tmp_path)
 
 
 def rows(url: URL) -> Rows:
@@ -180,8 +193,7 @@ async def test_a_restored_audit_log_is_the_one_that_was_sealed(
     administrator = await people.client(account)
     await administrator.get("/audit-seals")  # waits for its seal
     anchor = (await verify(app.state.sessions)).anchor
-    await back_up(database, tmp_path / "one.dump", keys={})
-    await restore(engine, empty, tmp_path / "one.dump")
+    await restore(engine, empty, await backed_up(database, tmp_path))
     async with another_process(own, empty) as restored:
         sessions = restored.state.sessions
         assert (await verify(sessions, anchor=anchor)).waiting == 1
@@ -212,8 +224,7 @@ async def test_positions_of_before_a_restore_are_worth_nothing(
     assert len(index) == 4
     position = await changes.position_now(session)
     await session.commit()
-    file = tmp_path / "one.dump"
-    await back_up(database, file, keys={})
+    file = await backed_up(database, tmp_path)
     await scenes.expert(session, "后来者", "锦纶染色；热黄变控制")
     await session.commit()
     assert len(await live.refresh() or ()) == 5
@@ -237,7 +248,7 @@ async def _without_the_queue(database: URL) -> None:
     """End what else is connected, as stopping the service does."""
     async with await AsyncConnection.connect(conninfo(database), autocommit=True) as connection:
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
@@ -256,20 +267,13 @@ async def test_a_copied_database_begins_a_new_epoch_by_itself(
     assert len(rows(database)["epochs"]) == 2
 
 
-async def backed_up(database: URL, folder: Path) -> Path:
-    file = folder / "one.dump"
-    await back_up(database, file, keys={})
-    return file
-
-
 async def test_only_into_an_empty_database_unless_told(
-    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+    file: Path, empty: URL, engine: AsyncEngine
 ) -> None:
-    file = await backed_up(database, tmp_path)
     with psycopg.connect(conninfo(empty), autocommit=True) as connection:
         connection.execute("CREATE TABLE notes (text text)")
         connection.execute("INSERT INTO notes VALUES ('ours')")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RestoreRefused) as refused:
         await restore(engine, empty, file)
     assert "--replace" in str(refused.value)
     assert rows(empty) == {"notes": [("(ours)",)]}
@@ -314,9 +318,8 @@ def _edit(file: Path, **changed: Any) -> None:
 )
 @pytest.mark.parametrize("replaces", [False, True])
 async def test_a_damaged_backup_changes_nothing(
-    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine, damage: Any, replaces: bool
+    file: Path, empty: URL, engine: AsyncEngine, damage: Any, replaces: bool
 ) -> None:
-    file = await backed_up(database, tmp_path)
     damage(file)
     if replaces:
         with psycopg.connect(conninfo(empty), autocommit=True) as connection:
@@ -327,21 +330,17 @@ async def test_a_damaged_backup_changes_nothing(
     assert rows(empty) == before
 
 
-async def test_not_while_others_are_connected(
-    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
-) -> None:
-    file = await backed_up(database, tmp_path)
-    with psycopg.connect(conninfo(empty)), pytest.raises(Refused) as refused:
+async def test_not_while_others_are_connected(file: Path, empty: URL, engine: AsyncEngine) -> None:
+    with psycopg.connect(conninfo(empty)), pytest.raises(RestoreRefused) as refused:
         await restore(engine, empty, file)
     assert "stop the service" in str(refused.value)
 
 
 async def test_without_its_manifest_a_dump_is_only_restored_unverified(
-    database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+    file: Path, database: URL, empty: URL, engine: AsyncEngine
 ) -> None:
-    file = await backed_up(database, tmp_path)
     archives.manifest_path(file).unlink()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RestoreRefused) as refused:
         await restore(engine, empty, file)
     assert "--unverified" in str(refused.value)
     assert rows(empty) == {}

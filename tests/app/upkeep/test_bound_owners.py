@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.upkeep import doctor
 from app.upkeep.backup import back_up
 from app.upkeep.findings import Finding, State
-from app.upkeep.restore import Refused, restore
+from app.upkeep.restore import RestoreRefused, restore
 from tests.app.postgres.logins import Cluster
 from tests.app.postgres.test_roles import ADDED, as_service
 from tests.app.upkeep.test_backup import miscount
@@ -71,7 +71,7 @@ async def test_lists_still_work_after_a_restore_that_failed(
     cluster.run(ADDED, inside=True)
     miscount(file)
     engine = create_engine(cluster.url(owner), settings)
-    with pytest.raises(Refused):
+    with pytest.raises(RestoreRefused):
         await restore(engine, cluster.url(owner), file, replaces=True)
     await engine.dispose()
     with psycopg.connect(conninfo(await service_url(cluster.url(owner)))) as connection:

@@ -24,8 +24,8 @@ from app.jobs import defer
 from app.migration import revisions
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
+from app.processes.unknown_settings import unknown_in_file
 from app.settings import EncoderKind, Settings
-from app.unknown_settings import unknown_settings
 from app.upkeep import database_checks, doctor, host_checks, service_checks
 from app.upkeep.findings import Finding, State
 from tests.app.matches import scenes
@@ -122,7 +122,7 @@ def test_python_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_setting_that_is_misspelt(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PROT=1\n")
-    found = host_checks.setting_names(unknown_settings({}, tmp_path))
+    found = host_checks.setting_names(list(unknown_in_file(tmp_path / ".env")))
     assert found.state is State.WARNING
     assert "PROT" in found.what.en
     assert host_checks.setting_names([]).state is State.GOOD

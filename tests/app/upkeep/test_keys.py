@@ -13,19 +13,22 @@ from app.encryption.keys import KeyRing, new_key
 from app.encryption.repository import note_key
 from app.postgres.probe import conninfo
 from app.settings import Settings
-from app.upkeep import backup
-from app.upkeep.backup import back_up
+from app.upkeep.backup import BackupRefused, back_up
 from app.upkeep.keys import (
-    Refused,
-    holders,
+    KeysRefused,
     keep_keys,
     key_ids,
     keys_in_force,
     keys_path,
     keys_to_keep,
+    write_keys,
+)
+from app.upkeep.missing_keys import (
+    RestoredWithoutKeys,
+    holders,
     missing_key_ids,
     own_key_ids,
-    write_keys,
+    require_keys,
 )
 
 
@@ -64,12 +67,12 @@ def test_keys_that_are_given_are_backed_up_in_their_stead(own: Settings) -> None
 def test_keys_that_are_none_are_no_backup(own: Settings) -> None:
     keep(own)
     own.encryption_keys_file.write_bytes(b"no key\xff")
-    with pytest.raises(Refused, match="encryption_keys is not right: encryption key 1"):
+    with pytest.raises(KeysRefused, match="encryption_keys is not right: encryption key 1"):
         key_ids(keys_in_force(own))
 
 
 def test_a_backup_with_keys_needs_some(own: Settings) -> None:
-    with pytest.raises(Refused, match="SECRET_KEY"):
+    with pytest.raises(KeysRefused, match="SECRET_KEY"):
         keys_in_force(own)
     assert not own.var_folder.exists(), "none is made by looking"
 
@@ -82,7 +85,7 @@ async def test_keys_that_do_not_open_what_is_sealed_are_refused(
     await note_key(session, KeyRing.of([key]).first)
     await session.commit()
     for stranger in (given(own, "given"), given(own, "given", new_key())):
-        with pytest.raises(backup.Refused, match="lacks keys that the database needs"):
+        with pytest.raises(BackupRefused, match="lacks keys that the database needs"):
             await back_up(database, file, keys=keys_in_force(stranger))
         assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
     made = await back_up(database, file, keys=keys_in_force(given(own, "given", new_key(), key)))
@@ -118,7 +121,7 @@ def test_no_key_is_kept_that_would_not_be_in_force(own: Settings, tmp_path: Path
         ("SECRET_KEY", given(own, "another")),
         ("ENCRYPTION_KEYS", given(own, "ours", new)),
     ):
-        with pytest.raises(Refused, match=f"{setting} is set and lacks the backup's"):
+        with pytest.raises(KeysRefused, match=f"{setting} is set and lacks the backup's"):
             keys_to_keep(file, differing)
 
 
@@ -140,6 +143,15 @@ async def test_the_files_that_hold_a_missing_key_are_found(
     write_keys(dump, {"encryption_keys": old.encode()})
     assert holders(missing, dump, own) == [aside, keys_path(dump)]
     assert holders({"a1b2c3d4"}, dump, own) == []
+    later = aside.with_name("encryption_keys.replaced-99990101000000")
+    for file in (later, own.encryption_keys_file):  # a setting may outdo what is kept
+        file.write_text(old)
+    files = [own.encryption_keys_file, later, aside, keys_path(dump)]
+    assert holders(missing, dump, own) == files
+    elsewhere = given(own, "given", new_key())
+    with pytest.raises(RestoredWithoutKeys, match=f"keys are missing.*\n  → 密钥在 {files[0]}, "):
+        await require_keys(database, dump, elsewhere)
+    await require_keys(database, dump, own)
 
 
 @pytest.mark.parametrize(
@@ -160,5 +172,5 @@ def test_a_file_of_keys_that_is_none(
     file = tmp_path / "x.dump"
     if content is not None:
         keys_path(file).write_text(content)
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(KeysRefused, match=said):
         keys_to_keep(file, own)

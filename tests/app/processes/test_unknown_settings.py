@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from app.processes.unknown_settings import (
+    unknown_in_environment,
+    unknown_in_file,
+    unknown_settings,
+)
 from app.settings import Settings
-from app.unknown_settings import unknown_settings
 
 
 @pytest.mark.parametrize(
@@ -18,18 +22,28 @@ from app.unknown_settings import unknown_settings
         ("LOGLEVEL", "LOG_LEVEL"),
     ],
 )
-def test_a_misspelt_name_of_the_environment(tmp_path: Path, name: str, meant: str) -> None:
-    [told] = unknown_settings({name: "hunter2"}, tmp_path)
+def test_a_misspelt_name_of_the_environment(name: str, meant: str) -> None:
+    [told] = unknown_in_environment([name])
     assert told.zh == f"环境变量：没有设置项 {name}，是否指 {meant}？"
     assert told.en == f"environment: no setting {name}; is {meant} meant?"
 
 
-def test_what_is_others_or_a_setting_is_let_alone(tmp_path: Path) -> None:
+def test_what_is_others_or_a_setting_is_let_alone() -> None:
     others = ("PATH", "HOME", "HOSTNAME", "LOGNAME", "PORTS", "POSTGRES_PASSWORD", "LANG", "PWD")
     known = [field.upper() for field in Settings.model_fields] + ["port", "Secret_Key"]
-    of_kubernetes = {"SHUANGKU_PORT": "tcp://10.0.0.1:80", "SHUANGKU_SERVICE_HOST": "10.0.0.1"}
-    assert unknown_settings(of_kubernetes, tmp_path) == []
-    assert unknown_settings(dict.fromkeys([*others, *known], "x"), tmp_path) == []
+    assert list(unknown_in_environment([*others, *known])) == []
+
+
+def test_both_places_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert unknown_settings() == []
+    monkeypatch.setenv("SECRETKEY", "hunter2")
+    (tmp_path / ".env").write_text("SECRET=hunter2\n")
+    told = [text.en for text in unknown_settings()]
+    assert told == [
+        "environment: no setting SECRETKEY; is SECRET_KEY meant?",
+        f"{tmp_path / '.env'}: no setting SECRET",
+    ]
 
 
 def test_every_unknown_name_of_the_file_is_told(tmp_path: Path) -> None:
@@ -43,9 +57,9 @@ def test_every_unknown_name_of_the_file_is_told(tmp_path: Path) -> None:
         "POSTGRES_PASSWORD",
     )
     file.write_text("# NOTE=1\n" + "".join(f"{name}=hunter2\n" for name in names))
-    told = [text.en for text in unknown_settings({}, tmp_path)]
+    told = [text.en for text in unknown_in_file(file)]
     assert [text.removeprefix(f"{file}: no setting ") for text in told] == [
-        "PROT; is PORT meant?",
+        "PROT",
         "VAR_FODLER; is VAR_FOLDER meant?",
         "SHUANGKU_HOST; is HOST meant?",
         "ELSE",
