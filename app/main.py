@@ -25,7 +25,7 @@ from app.interface.head import HeadMiddleware
 from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
 from app.interface.rate_limits import Limiter
-from app.interface.refusals import Refusals
+from app.interface.refusal_log import RefusalLog
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import job_probe, open_queue
 from app.matches.index.following import follow
@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.access_tokens.account_of,
         lambda secret: account_of_key(app.state.sessions, secret),
     )
-    app.state.refusals = Refusals()
+    app.state.refusal_log = RefusalLog()
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()
     app.include_router(start_page.router)
@@ -125,7 +125,7 @@ async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     async with (
         open_queue(process.url),
         app.state.limiter.sharing(process.url),
-        app.state.refusals.writing(process.sessions),
+        app.state.refusal_log.writing(process.sessions),
         open_providers(app.state.settings) as providers,
     ):
         app.state.providers = providers

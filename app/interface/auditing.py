@@ -2,7 +2,7 @@
 
 Whatever appends a change, and every request that writes or shows something sensitive, leaves an
 entry with its commit, so neither is there without the other. Refusals are recorded after their
-request has rolled back, see `app.interface.refusals`.
+request has rolled back, see `app.interface.refusal_log`.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ from app.interface.deprecation import deprecation_of
 from app.interface.errors import NotSignedIn, Problem, RateLimited, Unavailable, render
 from app.interface.pagination import Page
 from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
-from app.interface.refusals import Refusals
+from app.interface.refusal_log import RefusalLog
 from app.interface.schemas import Body, RecordBody, VersionedBody
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -168,8 +168,8 @@ async def _record(request: Request, trace: Trace, status: int) -> None:
         return
     trace.status, trace.code = status, problem.code if problem else None
     if trace.is_of_interest():
-        refusals: Refusals = request.app.state.refusals
-        await refusals.record(trace)
+        log: RefusalLog = request.app.state.refusal_log
+        await log.record(trace)
 
 
 def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.changes.models import Change
 from app.clock import now
-from app.interface import rate_limits, refusals
+from app.interface import rate_limits, refusal_log
 from app.interface.auditing import Trace
 from app.interface.models import AuditEntry
 from app.main import create_app, services
@@ -121,14 +121,14 @@ async def test_a_refusal_outlasts_a_slow_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its answer does not wait for long, and its entry says when it was."""
-    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(refusal_log, "ANSWER_SECONDS", 0.2)
     client = await people.expert()
     answers = [await client.get(f"/demands/{uuid4()}") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [404] * 3
     told_at = now()
     await asyncio.sleep(1)
     await held.rollback()
-    await app.state.refusals.drain()
+    await app.state.refusal_log.drain()
     entries = await entries_of(session, code="not_found")
     assert {e.request_id for e in entries} == {a.headers["x-request-id"] for a in answers}
     assert all(entry.happened_at < told_at for entry in entries)
@@ -142,8 +142,8 @@ async def test_nothing_is_refused_that_cannot_be_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where too many wait, nobody learns what they asked, and none of those that wait is lost."""
-    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(refusals, "MOST", 3)
+    monkeypatch.setattr(refusal_log, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(refusal_log, "MOST", 3)
     client = await people.expert()
     answers = [await client.get(f"/demands/{uuid4()}") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [404] * 3 + [503] * 2
@@ -152,7 +152,7 @@ async def test_nothing_is_refused_that_cannot_be_recorded(
     assert "ratelimit" in answers[-1].headers
     assert (await client.get("/me")).status_code == 200, "what is not refused goes on"
     await held.rollback()
-    await app.state.refusals.drain()
+    await app.state.refusal_log.drain()
     assert (await client.get(f"/demands/{uuid4()}")).status_code == 404
     assert len(await entries_of(session, code="not_found")) == 4
 
@@ -165,7 +165,7 @@ async def test_a_process_that_ends_writes_what_is_left(
     held: AsyncSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(refusal_log, "ANSWER_SECONDS", 0.1)
     ending = create_app(settings)
     token = ending.state.access_tokens.write((await people.account(Role.EXPERT)).id)
     transport = ASGITransport(app=ending)
@@ -204,8 +204,8 @@ class Deaf:
 async def test_a_commit_of_which_nobody_heard_is_one(
     app: FastAPI, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "AWAY_SECONDS", 0.05)
-    own, deaf = refusals.Refusals(), Deaf(app.state.sessions)
+    monkeypatch.setattr(refusal_log, "AWAY_SECONDS", 0.05)
+    own, deaf = refusal_log.RefusalLog(), Deaf(app.state.sessions)
     async with own.writing(cast(Sessions, deaf)):
         await own.record(Trace(action="GET /probes", status=404, code="not_found"))
     assert not deaf.has_heard

@@ -39,8 +39,8 @@ class _Refusal:
     is_written: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Refusals:
-    """Those of one process that are not in the audit log yet."""
+class RefusalLog:
+    """The way of one process into the audit log: a queue, and the task that writes from it."""
 
     def __init__(self) -> None:
         self._forget_all()
