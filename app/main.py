@@ -68,10 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         refresh_lifetime=settings.refresh_lifetime,
     )
     app.state.limiter = Limiter(settings)
-    app.state.callers = Callers(
-        app.state.access_tokens.account_of,
-        lambda secret: account_of_key(app.state.sessions, secret),
-    )
+    app.state.callers = Callers(app.state.access_tokens.account_of)
     app.state.refusal_log = RefusalLog()
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()
@@ -82,7 +79,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     failures.install(app)
     app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(BodyLimitMiddleware, settings=settings)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        settings=settings,
+        account_of_key=lambda secret: account_of_key(app.state.sessions, secret),
+    )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
