@@ -5,8 +5,7 @@ and whose account is tried, between the route's dependencies and its endpoint.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any, TypeVar
@@ -121,21 +120,6 @@ async def admit(request: Request, guard: Guard, count: int = 1) -> dict[str, str
     subject = callers.subject_of(request, guard.rate_class)
     standing = await limiter.take(guard.rate_class, subject, count)
     return {} if standing is None else standing.headers
-
-
-@asynccontextmanager
-async def in_turn(request: Request, guard: Guard) -> AsyncIterator[None]:
-    """Batches of one account come one after another, whichever process they ask.
-
-    Each holds a connection for long: all at once they would have those of everybody. Raises
-    RateLimited while another one is under way.
-    """
-    if guard.items_of is None:
-        yield
-        return
-    account_id: UUID = request.state.principal
-    async with _limiter_of(request).turn(RateClass.BATCHES, str(account_id)):
-        yield
 
 
 async def admit_items(request: Request, guard: Guard, values: Values) -> dict[str, str]:
