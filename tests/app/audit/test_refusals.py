@@ -20,11 +20,15 @@ from app.interface import rate_limits, refusal_log
 from app.interface.auditing import Trace
 from app.interface.models import AuditEntry
 from app.main import create_app, services
+from app.metrics.instruments import exposition
 from app.scopes import Sessions
 from app.settings import Settings
 from tests.app.audit.entries import entries_of, entry_of, owning
 from tests.app.experts.profiles import store
+from tests.app.metrics.samples import of, samples
 from tests.people import GUANGZHOU, YIWU, People
+
+LOST = "audit_entries_lost_total"
 
 
 def creation(**fields: Any) -> dict[str, Any]:
@@ -210,6 +214,60 @@ async def test_a_commit_of_which_nobody_heard_is_one(
         await own.record(Trace(action="GET /probes", status=404, code="not_found"))
     assert not deaf.has_heard
     assert (await entry_of(session, "GET /probes")).code == "not_found"
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"status": 99_999},
+        {"fields": {"\x00"}},
+        {"action": object()},
+        {"path_ids": ("no id",)},
+    ],
+    ids=["out of range", "no text", "no value", "no id"],
+)
+async def test_an_entry_that_is_refused_for_good_keeps_back_no_other(
+    app: FastAPI, session: AsyncSession, caplog: pytest.LogCaptureFixture, unfit: dict[str, Any]
+) -> None:
+    own, before = refusal_log.RefusalLog(), of(samples(exposition().decode()), LOST)
+    refused: dict[str, Any] = {"status": 404, "code": "not_found"}
+    traces = [Trace(action=f"GET /probes/{n}", **refused) for n in range(9)]
+    lost = Trace(**{"action": "GET /probes"} | refused | unfit)
+    async with own.writing(app.state.sessions):
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(own.record(each) for each in [*traces[:4], lost, *traces[4:]]))
+            await own.drain()
+            await own.record(Trace(action="GET /probes/9", **refused))
+    found = {entry.action for entry in await entries_of(session)}
+    assert found == {f"GET /probes/{n}" for n in range(10)}
+    assert f"entry {lost.id} is lost" in caplog.text
+    assert of(samples(exposition().decode()), LOST) == before + 1
+
+
+@dataclass(eq=False)
+class Faulty:
+    """Sessions of a program that has a fault."""
+
+    sessions: Sessions
+    has_failed: bool = False
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        if not self.has_failed:
+            self.has_failed = True
+            raise RuntimeError
+        async with self.sessions.begin() as session:
+            yield session
+
+
+async def test_no_error_ends_the_writing(app: FastAPI, session: AsyncSession) -> None:
+    own, faulty = refusal_log.RefusalLog(), Faulty(app.state.sessions)
+    async with own.writing(cast(Sessions, faulty)), asyncio.timeout(5):
+        traces = [Trace(action=f"GET /probes/{n}", status=404, code="x") for n in range(3)]
+        await asyncio.gather(*(own.record(each) for each in traces))
+        await own.drain()
+    assert faulty.has_failed
+    assert len(await entries_of(session, code="x")) == 3
 
 
 async def test_a_flood_that_the_limits_hold_off_fills_no_log(
