@@ -90,11 +90,12 @@ async def test_a_batch_that_was_undone_tells_what_refused_it(
 async def test_items_that_are_refused_alike_are_one_entry(
     people: People, session: AsyncSession
 ) -> None:
-    """It says which; else one request would write five hundred."""
+    """It says which and how many; else one request would write five hundred."""
     staff = await people.enterprise()
-    ids = [uuid4() for _ in range(498)]
+    ids = [uuid4() for _ in range(492)]
     items: list[Any] = [{"action": "submit", "id": str(i)} for i in ids]
-    items += [{"action": "dance"}, {"action": "create", "data": {"title": 7}}]
+    items += [{"action": "create", "data": {"title": n}} for n in range(7)]  # these have no id
+    items += [{"action": "dance"}]
     for body in ({"items": items}, {"items": items, "atomic": True}):
         await staff.post("/demands:batch", json=body)
     found = [e for e in await entries_of(session) if e.code != "batch_refused"]
@@ -107,6 +108,13 @@ async def test_items_that_are_refused_alike_are_one_entry(
             ("POST /demands:batch", 422, "invalid", ()),
         ]
     )
+    counts = {entry.action: entry.item_count for entry in refused}
+    assert counts == {
+        "POST /demands": 7,
+        "POST /demands/{demand_id}:submit": 492,
+        "POST /demands:batch": 1,
+    }
+    assert {entry.item_count for entry in await entries_of(session, code="batch_refused")} == {None}
 
 
 @pytest.fixture
