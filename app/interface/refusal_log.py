@@ -100,40 +100,41 @@ class RefusalLog:
                 self._queue.task_done()
 
     async def _insert(self, sessions: Sessions, rows: Sequence[_Row]) -> None:
-        """Have them in the log, as soon as the database answers; but for what it refuses for good.
-
-        One row that it refuses keeps back neither those beside it nor those that come after.
-        """
-        while True:
-            try:
-                await _insert_at_once(sessions, rows)
+        """Have them in the log as soon as the database answers, but for what it never takes."""
+        while (error := await _failure(sessions, rows)) is not None:
+            if _is_for_good(error):
+                await self._insert_apart(sessions, rows, error)
                 return
-            except Exception as error:  # whatever it is, the task goes on
-                if not _is_for_good(error):
-                    logger.warning("%s entries wait for the audit log: %s", len(rows), safe(error))
-                elif len(rows) > 1:
-                    break
-                else:
-                    entry_id = rows[0].columns["id"]
-                    logger.error("entry %s is lost to the audit log: %s", entry_id, safe(error))
-                    instruments().audit_entries_lost.labels(type(error).__name__).inc()
-                    return
+            logger.warning("%s entries wait for the audit log: %s", len(rows), safe(error))
             self._is_keeping_up = False
             await asyncio.sleep(AWAY_SECONDS)
-        for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+
+    async def _insert_apart(
+        self, sessions: Sessions, rows: Sequence[_Row], error: Exception
+    ) -> None:
+        """Halve them until the row stands alone that keeps back the others; that one is lost."""
+        if len(rows) == 1:
+            logger.error(
+                "entry %s is lost to the audit log: %s", rows[0].columns["id"], safe(error)
+            )
+            instruments().audit_entries_lost.labels(type(error).__name__).inc()
+            return
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
             await self._insert(sessions, half)
 
 
-async def _insert_at_once(sessions: Sessions, rows: Sequence[_Row]) -> None:
+async def _failure(sessions: Sessions, rows: Sequence[_Row]) -> Exception | None:
+    """Why they are not in the log; None when they are."""
     now = monotonic()
-    values = [{**row.columns, WAITED: now - row.since} for row in rows]
     try:
         async with sessions.begin() as session:
-            await session.execute(INSERT, values)
-    except IntegrityError as error:
-        # By a commit of which nobody heard: all of them or none.
-        if not isinstance(error.orig, UniqueViolation):
-            raise
+            await session.execute(INSERT, [{**r.columns, WAITED: now - r.since} for r in rows])
+    except Exception as error:  # whatever it is, the task goes on
+        if isinstance(getattr(error, "orig", None), UniqueViolation):
+            return None  # by a commit of which nobody heard: all of them or none
+        return error
+    return None
 
 
 def _is_for_good(error: Exception) -> bool:
