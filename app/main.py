@@ -25,7 +25,7 @@ from app.interface.head import HeadMiddleware
 from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
 from app.interface.rate_limits import Limiter
-from app.interface.refusals import Refusals
+from app.interface.refusal_log import RefusalLog
 from app.interface.request_id import RequestIdMiddleware
 from app.jobs import job_probe, open_queue
 from app.matches.index.following import follow
@@ -68,11 +68,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         refresh_lifetime=settings.refresh_lifetime,
     )
     app.state.limiter = Limiter(settings)
-    app.state.callers = Callers(
-        app.state.access_tokens.account_of,
-        lambda secret: account_of_key(app.state.sessions, secret),
-    )
-    app.state.refusals = Refusals()
+    app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.refusal_log = RefusalLog()
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()
     app.include_router(start_page.router)
@@ -82,7 +79,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     failures.install(app)
     app.add_middleware(DeadlineMiddleware, seconds=settings.request_seconds)
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(BodyLimitMiddleware, settings=settings)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        settings=settings,
+        account_of_key=lambda secret: account_of_key(app.state.sessions, secret),
+    )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -125,7 +126,7 @@ async def _shared(app: FastAPI, process: Process) -> AsyncIterator[None]:
     async with (
         open_queue(process.url),
         app.state.limiter.sharing(process.url),
-        app.state.refusals.writing(process.sessions),
+        app.state.refusal_log.writing(process.sessions),
         open_providers(app.state.settings) as providers,
     ):
         app.state.providers = providers

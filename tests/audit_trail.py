@@ -47,7 +47,7 @@ class AuditTrail:
 
         Of repeated refusals by the rate limits only some are told.
         """
-        await app.state.refusals.drain()
+        await app.state.refusal_log.drain()
         async with within(app.state.sessions, Scope.AUDIT)() as session:
             entries = (await session.scalars(select(AuditEntry))).all()
         found = Counter((e.request_id, e.status, e.action.endswith(BATCH)) for e in entries)

@@ -72,6 +72,10 @@ class AuditEntryBody(BaseModel):
     email_hash: str | None = Field(
         description="keyed; alike for attempts to sign in with one e-mail", examples=[None]
     )
+    item_count: int | None = Field(
+        description="how many items of a batch were refused alike; null for a whole request",
+        examples=[None],
+    )
 
     @classmethod
     def of(cls, entry: AuditEntry) -> Self:

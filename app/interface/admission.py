@@ -1,8 +1,11 @@
-"""Who is counted against which limit, before a route does anything."""
+"""Who is counted against which limit.
+
+The request itself before its route does anything; what only its values tell, the items of a batch
+and whose account is tried, between the route's dependencies and its endpoint.
+"""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any, TypeVar
@@ -66,46 +69,32 @@ class Callers:
     making more of them; a credential that was not let in yet counts for its address.
     """
 
-    def __init__(
-        self,
-        account_of_token: Callable[[str], UUID | None],
-        account_of_key: Callable[[str], Awaitable[UUID | None]],
-    ) -> None:
+    def __init__(self, account_of_token: Callable[[str], UUID | None]) -> None:
         self._account_of_token = account_of_token
-        self._account_of_key = account_of_key
         self._known: TTLCache[bytes, UUID] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
 
     def subject_of(self, request: Request, rate_class: RateClass) -> str:
-        account_id = None if rate_class in GUARDING else self._account_of(request)
+        account_id = None if rate_class in GUARDING else self.account_of(request)
         return str(account_id or address_of(request))
 
     def note(self, request: Request) -> None:
         """Remember whom the door let in with this credential."""
-        credential = request.headers.get("authorization")
         principal: UUID | None = getattr(request.state, "principal", None)
-        if credential is not None and principal is not None:
-            self._known[_digest(credential)] = principal
+        if principal is not None:
+            self.remember(request, principal)
+
+    def remember(self, request: Request, account_id: UUID) -> None:
+        """The request's credential is this account's."""
+        self._known[_digest(secret_of(request))] = account_id
 
     def forget(self, request: Request) -> None:
         """The door turned this credential away."""
-        self._known.pop(_digest(request.headers.get("authorization", "")), None)
+        self._known.pop(_digest(secret_of(request)), None)
 
-    async def know(self, request: Request) -> bool:
-        """Whether the credential is somebody's; the database is asked about a key new here."""
-        if self._account_of(request) is not None:
-            return True
-        credential = request.headers.get("authorization", "")
-        account_id = await self._account_of_key(_secret_of(credential))
-        if account_id is not None:
-            self._known[_digest(credential)] = account_id
-        return account_id is not None
-
-    def _account_of(self, request: Request) -> UUID | None:
-        credential = request.headers.get("authorization")
-        if credential is None:
-            return None
-        known = self._known.get(_digest(credential))
-        return known or self._account_of_token(_secret_of(credential))
+    def account_of(self, request: Request) -> UUID | None:
+        """Whose the credential is: a token says so, of a key it has to be remembered."""
+        secret = secret_of(request)
+        return self._known.get(_digest(secret)) or self._account_of_token(secret)
 
 
 def address_of(request: Request) -> str:
@@ -131,21 +120,6 @@ async def admit(request: Request, guard: Guard, count: int = 1) -> dict[str, str
     subject = callers.subject_of(request, guard.rate_class)
     standing = await limiter.take(guard.rate_class, subject, count)
     return {} if standing is None else standing.headers
-
-
-@asynccontextmanager
-async def in_turn(request: Request, guard: Guard) -> AsyncIterator[None]:
-    """Batches of one account come one after another, whichever process they ask.
-
-    Each holds a connection for long: all at once they would have those of everybody. Raises
-    RateLimited while another one is under way.
-    """
-    if guard.items_of is None:
-        yield
-        return
-    account_id: UUID = request.state.principal
-    async with _limiter_of(request).turn(RateClass.BATCHES, str(account_id)):
-        yield
 
 
 async def admit_items(request: Request, guard: Guard, values: Values) -> dict[str, str]:
@@ -178,10 +152,10 @@ def _callers_of(request: Request) -> Callers:
     return callers
 
 
-def _digest(credential: str) -> bytes:
-    """Of the credential however it is spelt, or every spelling would have a quota of its own."""
-    return hashlib.blake2b(_secret_of(credential).encode(), digest_size=16).digest()
+def secret_of(request: Request) -> str:
+    """The credential however its scheme is spelt, or every spelling would have its own quota."""
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
-def _secret_of(credential: str) -> str:
-    return credential.partition(" ")[2].strip()
+def _digest(secret: str) -> bytes:
+    return hashlib.blake2b(secret.encode(), digest_size=16).digest()

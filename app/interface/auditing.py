@@ -2,7 +2,7 @@
 
 Whatever appends a change, and every request that writes or shows something sensitive, leaves an
 entry with its commit, so neither is there without the other. Refusals are recorded after their
-request has rolled back, see `app.interface.refusals`.
+request has rolled back, see `app.interface.refusal_log`.
 """
 
 import hashlib
@@ -78,6 +78,7 @@ class Trace:
             "request_id": self.request_id,
             "network": self.network,
             "email_hash": self.email_hash,
+            "item_count": None,
         }
         alike: dict[Any, list[RefusedItem]] = defaultdict(list)
         for item in self.refused_items:
@@ -110,6 +111,7 @@ def _columns_of(items: Sequence[RefusedItem]) -> dict[str, Any]:
         "fields": sorted(names),
         "status": items[0].status,
         "code": items[0].code,
+        "item_count": len(items),
     }
 
 

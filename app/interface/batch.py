@@ -42,6 +42,7 @@ from app.interface.language import Text, language_of
 from app.interface.policies import RateClass
 from app.interface.preconditions import PRECONDITION, Precondition
 from app.interface.schemas import Body
+from app.interface.turns import take_turn
 from app.settings import SettingsDep
 
 BodyT = TypeVar("BodyT")
@@ -152,6 +153,7 @@ async def _until_done(run: "_Run", batch: Batch) -> Response:
                 raise
         await run.session.rollback()
         await asyncio.sleep(random.uniform(0, attempt * PAUSE_SECONDS))
+        await take_turn(run.request)
         if (kept := await idempotency.claim_again(run.request)) is not None:
             return kept
     return await run.answer(batch)

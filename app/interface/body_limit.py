@@ -6,6 +6,8 @@ the door has let its sender in, follows the number of its values rather than its
 """
 
 import logging
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -13,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.database import AWAY
-from app.interface.admission import Callers
+from app.interface.admission import Callers, secret_of
 from app.interface.errors import NotSignedIn, PayloadTooLarge, Problem, Unavailable, render
 from app.interface.language import Text
 from app.settings import Settings
@@ -28,11 +30,20 @@ BYTES_A_PART = 40  # of the limit; names and texts of real bodies are longer on 
 
 
 class BodyLimitMiddleware:
-    """Answers 413 as a problem; FastAPI's own limit answers in plain text."""
+    """Answers 413 as a problem; FastAPI's own limit answers in plain text.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    account_of_key: asks the database whose an API key is.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        account_of_key: Callable[[str], Awaitable[UUID | None]],
+    ) -> None:
         self.app = app
         self.settings = settings
+        self._account_of_key = account_of_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +63,7 @@ class BodyLimitMiddleware:
         async def require_known() -> None:
             nonlocal is_known
             if not is_known and max(length, received) > STRANGERS_BYTES:
-                if refusal := await _refusal_of(Request(scope)):
+                if refusal := await self._refusal_of(Request(scope)):
                     raise HTTPException(refusal.status) from refusal
                 is_known = True
 
@@ -78,22 +89,30 @@ class BodyLimitMiddleware:
         is_batch = scope["path"].endswith(BATCH)
         return self.settings.max_batch_bytes if is_batch else self.settings.max_json_bytes
 
+    async def _refusal_of(self, request: Request) -> Problem | None:
+        """Why the sender may not go on; None where the credential is somebody's.
 
-async def _refusal_of(request: Request) -> Problem | None:
-    """Why the sender may not go on; None where the credential is somebody's.
+        Asked for while the body is read, when the request has been counted already.
+        """
+        try:
+            if await self._is_known(request):
+                return None
+        except AWAY as error:
+            logger.warning("a credential cannot be looked up: %s", type(error).__name__)
+            return Unavailable()
+        if "authorization" in request.headers:  # which may have expired: its sender gets another
+            return NotSignedIn()
+        return _too_large(STRANGERS_BYTES)
 
-    Asked for while the body is read, when the request has been counted already.
-    """
-    callers: Callers = request.app.state.callers
-    try:
-        if await callers.know(request):
-            return None
-    except AWAY as error:
-        logger.warning("a credential cannot be looked up: %s", type(error).__name__)
-        return Unavailable()
-    if "authorization" in request.headers:  # which may have expired: its sender gets another
-        return NotSignedIn()
-    return _too_large(STRANGERS_BYTES)
+    async def _is_known(self, request: Request) -> bool:
+        """Whether the credential is somebody's; the database is asked about a key new here."""
+        callers: Callers = request.app.state.callers
+        if callers.account_of(request) is not None:
+            return True
+        account_id = await self._account_of_key(secret_of(request))
+        if account_id is not None:
+            callers.remember(request, account_id)
+        return account_id is not None
 
 
 def _is_upload(scope: Scope, headers: Headers) -> bool:

@@ -174,7 +174,7 @@ class RateLimited(TooManyRequests):
     title = Text("请求过于频繁", "Too many requests")
 
     def __init__(
-        self, seconds: int, headers: Mapping[str, str], *, is_repeated: bool = False
+        self, seconds: int, headers: Mapping[str, str] = {}, *, is_repeated: bool = False
     ) -> None:
         """`is_repeated`: the same caller was told so less than a minute ago."""
         self.is_repeated = is_repeated

@@ -1,7 +1,8 @@
 """A POST that comes twice is done once: `Idempotency-Key`, for a day, by account.
 
 The key is claimed in the transaction of the work, and the answer is kept in it too: of parallel
-requests the others wait for the first one's end, and a request that fails has never been.
+requests the others wait for the first one's end, and a request that fails has never been. Those of
+a batch, which may take long, are turned away before, see `turns`.
 """
 
 import hashlib

@@ -58,6 +58,9 @@ class AuditEntry(Base):
     request_id: Mapped[str | None]
     network: Mapped[str | None] = mapped_column(comment="the client's, never its whole address")
     email_hash: Mapped[bytes | None] = mapped_column(LargeBinary, comment="keyed; of a sign-in")
+    item_count: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="of a batch, refused alike; null for a request of its own"
+    )
 
 
 class UnsealedEntry(Base):

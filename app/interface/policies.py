@@ -13,7 +13,6 @@ class RateClass(StrEnum):
 
     READS = "reads"
     WRITES = "writes"
-    BATCHES = "batches"
     EXPENSIVE = "expensive"
     SIGN_IN = "sign-in"
     REFRESH = "refresh"
@@ -24,12 +23,7 @@ class RateClass(StrEnum):
 
 # What guards secrets counts exactly, and by address even where somebody is signed in: else one
 # guess could be made with every account that a stranger registers.
-GUARDING = frozenset(RateClass) - {
-    RateClass.READS,
-    RateClass.WRITES,
-    RateClass.BATCHES,
-    RateClass.EXPENSIVE,
-}
+GUARDING = frozenset(RateClass) - {RateClass.READS, RateClass.WRITES, RateClass.EXPENSIVE}
 
 # Who succeeds here knows the account's secret.
 PROVING = frozenset({RateClass.SIGN_IN})
@@ -67,8 +61,6 @@ class Policy:
 DEFAULTS: Mapping[RateClass, tuple[int, int]] = {
     RateClass.READS: (1200, 60),
     RateClass.WRITES: (300, 60),
-    # At once: each gives its share back as it ends, or after the window, should its process die.
-    RateClass.BATCHES: (1, 60),
     RateClass.EXPENSIVE: (60, 60),
     RateClass.SIGN_IN: (60, 300),
     RateClass.REFRESH: (120, 60),

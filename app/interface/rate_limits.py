@@ -9,7 +9,7 @@ import hashlib
 import logging
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.database import AWAY, open_engine
 from app.interface import counters
 from app.interface.counters import Charged
-from app.interface.errors import RETRY_SECONDS, RateLimited, Unavailable
+from app.interface.errors import RateLimited, Unavailable
 from app.interface.policies import Policy, RateClass, policies_of
 from app.settings import Settings
 
@@ -112,30 +112,6 @@ class Limiter:
             raise _refusal(policy, lease, count)
         lease.left -= count
         return _standing(lease, policy)
-
-    @asynccontextmanager
-    async def turn(self, name: RateClass, subject: str) -> AsyncIterator[None]:
-        """Have one of the subject's turns, as many as the quota, for as long as the block.
-
-        Raises RateLimited where they are all taken, and Unavailable without the database.
-        """
-        policy = self.policies.get(name)
-        if policy is None:
-            yield
-            return
-        key = self._subject(name, subject)
-        async with self._connection() as connection:
-            charged = await counters.take(connection, key, policy, wanted=1)
-        if not charged.requests:
-            lease = self._lease(key, policy)
-            lease.shut_until = monotonic() + RETRY_SECONDS
-            raise _refusal(policy, lease)
-        try:
-            yield
-        finally:
-            with suppress(Unavailable):  # then it comes back by itself
-                async with self._connection() as connection:
-                    await counters.give_back(connection, key, policy)
 
     async def take_by_email(self, name: RateClass, email: str, address: str) -> None:
         """Count one attempt on the account of an e-mail address, whether there is one or not.

@@ -26,7 +26,6 @@ from app.interface.admission import (
     admit_attempt,
     admit_items,
     guard_of,
-    in_turn,
     note_success,
 )
 from app.interface.auditing import Trace, network_of
@@ -34,8 +33,9 @@ from app.interface.deprecation import deprecation_of
 from app.interface.errors import NotSignedIn, Problem, RateLimited, Unavailable, render
 from app.interface.pagination import Page
 from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
-from app.interface.refusals import Refusals
+from app.interface.refusal_log import RefusalLog
 from app.interface.schemas import Body, RecordBody, VersionedBody
+from app.interface.turns import take_turn
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Any]
@@ -168,8 +168,8 @@ async def _record(request: Request, trace: Trace, status: int) -> None:
         return
     trace.status, trace.code = status, problem.code if problem else None
     if trace.is_of_interest():
-        refusals: Refusals = request.app.state.refusals
-        await refusals.record(trace)
+        log: RefusalLog = request.app.state.refusal_log
+        await log.record(trace)
 
 
 def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
@@ -182,13 +182,14 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
         request = _request.get()
         claim = request.state.claim
         _note_given(request, endpoint, values)
-        async with in_turn(request, guard):  # before the claim, where repetitions wait
-            if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
-                await idempotency.check_again(endpoint, values)
-                return kept
-            request.scope[SHARED_HEADERS] |= await admit_items(request, guard, values)
-            await admit_attempt(request, guard, values)
-            result = await endpoint(**values)
+        if guard.items_of is not None:
+            await take_turn(request)  # before the claim, where repetitions would wait
+        if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
+            await idempotency.check_again(endpoint, values)
+            return kept
+        request.scope[SHARED_HEADERS] |= await admit_items(request, guard, values)
+        await admit_attempt(request, guard, values)
+        result = await endpoint(**values)
         await note_success(request, guard, values)
         _note_shown(request.state.trace, endpoint, result)
         if isinstance(result, VersionedBody):

@@ -35,7 +35,10 @@ WAIT_BUCKETS = (0.001, 0.01, 0.05, 0.25, 1.0, 5.0, 10.0)
 
 
 class Instruments:
-    """Every metric that a process writes; labels have few values, none that a caller can make."""
+    """Every metric that a process writes; labels have few values, none that a caller can make.
+
+    Each has a label: one without would open its file at once, before `share` has said where.
+    """
 
     def __init__(self, registry: CollectorRegistry | None) -> None:
         self.registry = registry
@@ -62,6 +65,12 @@ class Instruments:
         self._measure_indexes(registry)
         self._measure_jobs(registry)
         self._measure_connections(registry)
+        self.audit_entries_lost = Counter(
+            "shuangku_audit_entries_lost",
+            "Entries that the database refused for good",
+            ["error"],
+            registry=registry,
+        )
         self.resident_bytes = _gauge(
             "process_resident_bytes", "Memory, with what is shared", registry, "role", "liveall"
         )

@@ -16,15 +16,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.changes.models import Change
 from app.clock import now
-from app.interface import rate_limits, refusals
+from app.interface import rate_limits, refusal_log
 from app.interface.auditing import Trace
 from app.interface.models import AuditEntry
 from app.main import create_app, services
+from app.metrics.instruments import exposition
 from app.scopes import Sessions
 from app.settings import Settings
 from tests.app.audit.entries import entries_of, entry_of, owning
 from tests.app.experts.profiles import store
+from tests.app.metrics.samples import of, samples
 from tests.people import GUANGZHOU, YIWU, People
+
+LOST = "audit_entries_lost_total"
 
 
 def creation(**fields: Any) -> dict[str, Any]:
@@ -86,11 +90,12 @@ async def test_a_batch_that_was_undone_tells_what_refused_it(
 async def test_items_that_are_refused_alike_are_one_entry(
     people: People, session: AsyncSession
 ) -> None:
-    """It says which; else one request would write five hundred."""
+    """It says which and how many; else one request would write five hundred."""
     staff = await people.enterprise()
-    ids = [uuid4() for _ in range(498)]
+    ids = [uuid4() for _ in range(492)]
     items: list[Any] = [{"action": "submit", "id": str(i)} for i in ids]
-    items += [{"action": "dance"}, {"action": "create", "data": {"title": 7}}]
+    items += [{"action": "create", "data": {"title": n}} for n in range(7)]  # these have no id
+    items += [{"action": "dance"}]
     for body in ({"items": items}, {"items": items, "atomic": True}):
         await staff.post("/demands:batch", json=body)
     found = [e for e in await entries_of(session) if e.code != "batch_refused"]
@@ -103,6 +108,13 @@ async def test_items_that_are_refused_alike_are_one_entry(
             ("POST /demands:batch", 422, "invalid", ()),
         ]
     )
+    counts = {entry.action: entry.item_count for entry in refused}
+    assert counts == {
+        "POST /demands": 7,
+        "POST /demands/{demand_id}:submit": 492,
+        "POST /demands:batch": 1,
+    }
+    assert {entry.item_count for entry in await entries_of(session, code="batch_refused")} == {None}
 
 
 @pytest.fixture
@@ -121,14 +133,14 @@ async def test_a_refusal_outlasts_a_slow_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its answer does not wait for long, and its entry says when it was."""
-    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(refusal_log, "ANSWER_SECONDS", 0.2)
     client = await people.expert()
     answers = [await client.get(f"/demands/{uuid4()}") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [404] * 3
     told_at = now()
     await asyncio.sleep(1)
     await held.rollback()
-    await app.state.refusals.drain()
+    await app.state.refusal_log.drain()
     entries = await entries_of(session, code="not_found")
     assert {e.request_id for e in entries} == {a.headers["x-request-id"] for a in answers}
     assert all(entry.happened_at < told_at for entry in entries)
@@ -142,8 +154,8 @@ async def test_nothing_is_refused_that_cannot_be_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where too many wait, nobody learns what they asked, and none of those that wait is lost."""
-    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(refusals, "MOST", 3)
+    monkeypatch.setattr(refusal_log, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(refusal_log, "MOST", 3)
     client = await people.expert()
     answers = [await client.get(f"/demands/{uuid4()}") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [404] * 3 + [503] * 2
@@ -152,7 +164,7 @@ async def test_nothing_is_refused_that_cannot_be_recorded(
     assert "ratelimit" in answers[-1].headers
     assert (await client.get("/me")).status_code == 200, "what is not refused goes on"
     await held.rollback()
-    await app.state.refusals.drain()
+    await app.state.refusal_log.drain()
     assert (await client.get(f"/demands/{uuid4()}")).status_code == 404
     assert len(await entries_of(session, code="not_found")) == 4
 
@@ -165,7 +177,7 @@ async def test_a_process_that_ends_writes_what_is_left(
     held: AsyncSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(refusals, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(refusal_log, "ANSWER_SECONDS", 0.1)
     ending = create_app(settings)
     token = ending.state.access_tokens.write((await people.account(Role.EXPERT)).id)
     transport = ASGITransport(app=ending)
@@ -204,12 +216,66 @@ class Deaf:
 async def test_a_commit_of_which_nobody_heard_is_one(
     app: FastAPI, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "AWAY_SECONDS", 0.05)
-    own, deaf = refusals.Refusals(), Deaf(app.state.sessions)
+    monkeypatch.setattr(refusal_log, "AWAY_SECONDS", 0.05)
+    own, deaf = refusal_log.RefusalLog(), Deaf(app.state.sessions)
     async with own.writing(cast(Sessions, deaf)):
         await own.record(Trace(action="GET /probes", status=404, code="not_found"))
     assert not deaf.has_heard
     assert (await entry_of(session, "GET /probes")).code == "not_found"
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"status": 99_999},
+        {"fields": {"\x00"}},
+        {"action": object()},
+        {"path_ids": ("no id",)},
+    ],
+    ids=["out of range", "no text", "no value", "no id"],
+)
+async def test_an_entry_that_is_refused_for_good_keeps_back_no_other(
+    app: FastAPI, session: AsyncSession, caplog: pytest.LogCaptureFixture, unfit: dict[str, Any]
+) -> None:
+    own, before = refusal_log.RefusalLog(), of(samples(exposition().decode()), LOST)
+    refused: dict[str, Any] = {"status": 404, "code": "not_found"}
+    traces = [Trace(action=f"GET /probes/{n}", **refused) for n in range(9)]
+    lost = Trace(**{"action": "GET /probes"} | refused | unfit)
+    async with own.writing(app.state.sessions):
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(own.record(each) for each in [*traces[:4], lost, *traces[4:]]))
+            await own.drain()
+            await own.record(Trace(action="GET /probes/9", **refused))
+    found = {entry.action for entry in await entries_of(session)}
+    assert found == {f"GET /probes/{n}" for n in range(10)}
+    assert f"entry {lost.id} is lost" in caplog.text
+    assert of(samples(exposition().decode()), LOST) == before + 1
+
+
+@dataclass(eq=False)
+class Faulty:
+    """Sessions of a program that has a fault."""
+
+    sessions: Sessions
+    has_failed: bool = False
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        if not self.has_failed:
+            self.has_failed = True
+            raise RuntimeError
+        async with self.sessions.begin() as session:
+            yield session
+
+
+async def test_no_error_ends_the_writing(app: FastAPI, session: AsyncSession) -> None:
+    own, faulty = refusal_log.RefusalLog(), Faulty(app.state.sessions)
+    async with own.writing(cast(Sessions, faulty)), asyncio.timeout(5):
+        traces = [Trace(action=f"GET /probes/{n}", status=404, code="x") for n in range(3)]
+        await asyncio.gather(*(own.record(each) for each in traces))
+        await own.drain()
+    assert faulty.has_failed
+    assert len(await entries_of(session, code="x")) == 3
 
 
 async def test_a_flood_that_the_limits_hold_off_fills_no_log(

@@ -2,24 +2,29 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, text
+from sqlalchemy import URL, Connection, create_engine, func, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from app.audit import chain, sealing
 from app.audit.models import AuditSeal
 from app.audit.verification import Fault, FaultKind, Verdict, verify
 from app.changes import operations as changes
+from app.database import open_engine
 from app.interface.models import AuditEntry, UnsealedEntry
+from app.scopes import create_sessions
 from app.scrubbing import message_of
+from app.settings import Settings
 from tests.app.audit.entries import entries_of, owning, seal, tamper, write
+from tests.architecture.test_migrations import migrate
 
 YEAR = timedelta(days=365)
 
@@ -36,6 +41,35 @@ async def verdict_of(app: FastAPI, anchor: str | None = None) -> Verdict:
 async def seals_of(session: AsyncSession) -> list[AuditSeal]:
     statement = select(AuditSeal).order_by(AuditSeal.number)
     return list(await session.scalars(statement.execution_options(populate_existing=True)))
+
+
+@pytest.fixture
+def before_counts(database: URL) -> Iterator[Connection]:
+    """The database before entries had an `item_count`."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        migrate(connection, "base")
+        migrate(connection, "0016")
+        yield connection
+    engine.dispose()
+
+
+async def test_what_was_sealed_before_a_column_came_still_holds(
+    before_counts: Connection, database: URL, settings: Settings
+) -> None:
+    entry = (
+        "INSERT INTO audit_entries (id, action, record_ids, fields, status)"
+        " VALUES (gen_random_uuid(), 'POST /demands', '{}', '{items}', 200) RETURNING *"
+    )
+    rows = [before_counts.execute(text(entry)).one()._asdict() for _ in range(3)]
+    assert "item_count" not in rows[0]
+    with Session(before_counts) as writing:
+        writing.add(chain.link(None, rows, None))
+        writing.commit()
+    migrate(before_counts, "head")
+    async with open_engine(database, settings) as engine:
+        verdict = await verify(create_sessions(engine))
+    assert (verdict.holds, verdict.entries) == (True, 3)
 
 
 async def test_an_empty_log_holds(app: FastAPI) -> None:
@@ -134,6 +168,12 @@ async def edit(app: FastAPI, session: AsyncSession) -> Fault:
     target = (await entries_of(session))[4].id
     await tamper(app, "UPDATE audit_entries SET account_id = :id WHERE id = :id", id=target)
     return Fault(kind=FaultKind.ENTRY_CHANGED, number=2, entry_id=target)
+
+
+async def edit_the_count(app: FastAPI, session: AsyncSession) -> Fault:
+    target = (await entries_of(session))[0].id
+    await tamper(app, "UPDATE audit_entries SET item_count = 1 WHERE id = :id", id=target)
+    return Fault(kind=FaultKind.ENTRY_CHANGED, number=1, entry_id=target)
 
 
 async def edit_the_moment(app: FastAPI, session: AsyncSession) -> Fault:
@@ -252,6 +292,7 @@ async def pretend_retention(app: FastAPI, session: AsyncSession) -> Fault:
     "tampering",
     [
         edit,
+        edit_the_count,
         edit_the_moment,
         edit_with_its_digest,
         edit_with_its_seal,

@@ -156,37 +156,6 @@ def unknown(count: int) -> dict[str, Any]:
     return {"items": [{"action": "submit", "id": str(uuid4())} for _ in range(count)]}
 
 
-async def test_batches_of_an_account_come_one_after_another(
-    start: Start, session: AsyncSession
-) -> None:
-    """Whichever process they ask: each would hold a connection for as long as it takes."""
-    apps = [await start("writes=1000/60") for _ in range(2)]
-    async with People(apps[0], session) as people:
-        account = await people.account(Role.ENTERPRISE)
-    token = apps[0].state.access_tokens.write(account.id)
-    async with caller(apps[0], token=token) as one, caller(apps[1], token=token) as other:
-        sent = [(one, other)[n % 2].post("/demands:batch", json=unknown(500)) for n in range(40)]
-        answers = await asyncio.gather(*sent)
-        found = Counter(answer.status_code for answer in answers)
-        assert found == {200: found[200], 429: 40 - found[200]}
-        assert 1 <= found[200] <= 3, "those that came when one had ended"
-        refused = next(answer for answer in answers if answer.status_code == 429)
-        assert (refused.json()["code"], refused.headers["retry-after"]) == ("rate_limited", "5")
-        for client in (one, other):
-            assert (await client.post("/demands:batch", json=unknown(1))).status_code == 200
-
-
-async def test_a_turn_comes_back_though_its_process_died(start: Start, people: People) -> None:
-    dying, app = await start("batches=1/2"), await start("batches=1/2")
-    account = await people.account(Role.ENTERPRISE)
-    token = app.state.access_tokens.write(account.id)
-    turn = dying.state.limiter.turn(RateClass.BATCHES, str(account.id))
-    async with caller(app, token=token) as client, turn:
-        assert (await client.post("/demands:batch", json=unknown(1))).status_code == 429
-        await asyncio.sleep(2.1)
-        assert (await client.post("/demands:batch", json=unknown(1))).status_code == 200
-
-
 async def test_a_batch_costs_a_write_for_ten_items(start: Start, people: People) -> None:
     app = await start("writes=100/36000")
     token = app.state.access_tokens.write((await people.account(Role.ENTERPRISE)).id)

@@ -3,24 +3,26 @@
 A request that was refused has rolled back, so one task of the process writes its entry, together
 with those that wait beside it. The answer waits for that, but not for long: where the database is
 slow or away, the entry follows when it can. Where too many wait, callers hear nothing of what they
-asked but that the service is unavailable.
+asked but that the service is unavailable. An entry that the database refuses for good, which would
+be a fault of ours, is told of in the process's log and counted.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from app.background import running
 from app.database import AWAY, AWAY_SECONDS
 from app.interface.auditing import INSERT, WAITED, Trace
 from app.interface.errors import Unavailable
+from app.metrics.instruments import instruments
 from app.scopes import Sessions
 from app.scrubbing import safe
 
@@ -32,15 +34,19 @@ ANSWER_SECONDS = 2.0  # that an answer waits for its entry
 LAST_SECONDS = 2.0  # in which a process that ends writes what is left
 
 
+class _Row(NamedTuple):
+    columns: Mapping[str, Any]
+    since: float
+
+
 @dataclass(eq=False, slots=True)
 class _Refusal:
-    rows: list[dict[str, Any]]
-    since: float = field(default_factory=monotonic)
+    rows: list[_Row]
     is_written: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Refusals:
-    """Those of one process that are not in the audit log yet."""
+class RefusalLog:
+    """The way of one process into the audit log: a queue, and the task that writes from it."""
 
     def __init__(self) -> None:
         self._forget_all()
@@ -69,7 +75,8 @@ class Refusals:
         if self._count >= MOST:
             logger.error("too many refusals wait for the audit log (request %s)", trace.request_id)
             raise Unavailable()
-        refusal = _Refusal(trace.rows())
+        now = monotonic()
+        refusal = _Refusal([_Row(columns, now) for columns in trace.rows()])
         self._count += 1
         self._queue.put_nowait(refusal)
         if self._is_keeping_up:
@@ -85,26 +92,56 @@ class Refusals:
             refusals = [await self._queue.get()]
             while len(refusals) < AT_ONCE and not self._queue.empty():
                 refusals.append(self._queue.get_nowait())
-            while not await self._insert(sessions, refusals):
-                self._is_keeping_up = False
-                await asyncio.sleep(AWAY_SECONDS)
+            await self._insert(sessions, [row for refusal in refusals for row in refusal.rows])
             self._is_keeping_up = True
             self._count -= len(refusals)
             for refusal in refusals:
                 refusal.is_written.set()
                 self._queue.task_done()
 
-    async def _insert(self, sessions: Sessions, refusals: Sequence[_Refusal]) -> bool:
-        """Whether they are in the log now."""
-        now = monotonic()
-        rows = [row | {WAITED: now - each.since} for each in refusals for row in each.rows]
-        try:
-            async with sessions.begin() as session:
-                await session.execute(INSERT, rows)
-        # Wider than AWAY: nothing that the library finds wrong may end the task.
-        except (*AWAY, SQLAlchemyError) as error:
-            if isinstance(getattr(error, "orig", None), UniqueViolation):
-                return True  # by a commit of which nobody heard: all of them or none
-            logger.warning("%s refusals wait for the audit log: %s", len(refusals), safe(error))
-            return False
-        return True
+    async def _insert(self, sessions: Sessions, rows: Sequence[_Row]) -> None:
+        """Have them in the log as soon as the database answers, but for what it never takes."""
+        while (error := await _failure(sessions, rows)) is not None:
+            if _is_for_good(error):
+                await self._insert_apart(sessions, rows, error)
+                return
+            logger.warning("%s entries wait for the audit log: %s", len(rows), safe(error))
+            self._is_keeping_up = False
+            await asyncio.sleep(AWAY_SECONDS)
+
+    async def _insert_apart(
+        self, sessions: Sessions, rows: Sequence[_Row], error: Exception
+    ) -> None:
+        """Halve them until the row stands alone that keeps back the others; that one is lost."""
+        if len(rows) == 1:
+            logger.error(
+                "entry %s is lost to the audit log: %s", rows[0].columns["id"], safe(error)
+            )
+            instruments().audit_entries_lost.labels(type(error).__name__).inc()
+            return
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
+            await self._insert(sessions, half)
+
+
+async def _failure(sessions: Sessions, rows: Sequence[_Row]) -> Exception | None:
+    """Why they are not in the log; None when they are."""
+    now = monotonic()
+    try:
+        async with sessions.begin() as session:
+            await session.execute(INSERT, [{**r.columns, WAITED: now - r.since} for r in rows])
+    except Exception as error:  # whatever it is, the task goes on
+        if isinstance(getattr(error, "orig", None), UniqueViolation):
+            return None  # by a commit of which nobody heard: all of them or none
+        return error
+    return None
+
+
+def _is_for_good(error: Exception) -> bool:
+    """Whether it is for what the entries say, and not for the state of the database.
+
+    While that is restored or migrated it may answer with any other error.
+    """
+    if isinstance(error, ProgrammingError):  # the driver's own: it cannot write such a value
+        return getattr(error.orig, "sqlstate", None) is None
+    return isinstance(error, (DataError, IntegrityError)) or not isinstance(error, AWAY)
