@@ -91,8 +91,9 @@ def text_key(text: str) -> str:
 
 
 def encoded_queries(encoder: Encoder, texts: Sequence[str]) -> dict[str, Floats]:
-    """Return the vectors of query texts by `text_key`."""
-    return dict(zip(map(text_key, texts), encoder.encode_queries(texts), strict=True))
+    """Return the vectors of query texts by `text_key`; each is encoded once."""
+    by_key = {text_key(text): text for text in texts}
+    return dict(zip(by_key, encoder.encode_queries(list(by_key.values())), strict=True))
 
 
 def unit(vectors: Floats) -> Floats:

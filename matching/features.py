@@ -17,6 +17,7 @@ from matching.kernels import count_runs
 from matching.text import term_keys
 
 PRIOR_QUERIES = 10
+FEWEST_QUERIES = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,17 +62,25 @@ def smooth_idf(document_frequencies: NDArray[np.int64], documents: int) -> Float
     return np.asarray(np.log((1 + documents) / (1 + document_frequencies)) + 1, dtype=np.float32)
 
 
-def damping(document_frequencies: NDArray[np.int64], documents: int) -> Floats:
-    """ln((m + 1) / (df + 1)) / ln((m + 1) / 2), at most 1: how telling a term of queries is.
+def damping(
+    document_frequencies: NDArray[np.int64], documents: int, offsets: NDArray[np.float64]
+) -> Floats:
+    """ln((m + 1) / (d + 1)) / ln((m + 1) / 2), at most 1: how telling a term of queries is.
 
     Smooth idf among queries (as `smooth_idf` among documents), divided by what a term of a single
-    query has: such a term keeps its weight, one of all of them (需求, 公司, 目标) loses most of it.
-    m is the number of queries and `PRIOR_QUERIES` beside them without any term, so that few queries
-    damp little. The form is ours; README, decision 57, has what it was measured against.
+    query has: a term of few queries keeps its weight, one of all of them (需求, 公司, 目标) loses
+    most of it. m is the number of queries and `PRIOR_QUERIES` beside them without any term, so that
+    few queries damp little. The form is ours; README, decision 57, has how it was measured.
+
+    d is the document frequency df on a coarse scale of the term's own, as queries are not for
+    everybody to read: the lower end of its step between powers of two, which `offsets` (from 0 to
+    below 1) shift, times √2. Below `FEWEST_QUERIES` there is no damping at all. So a weight tells
+    of no single query, and hardly whether one more holds a term.
     """
+    steps = np.exp2(np.floor(np.log2(document_frequencies) + offsets) - offsets)
     size = documents + PRIOR_QUERIES + 1
-    telling = np.log(size / (document_frequencies + 1)) / np.log(size / 2)
-    return np.asarray(np.minimum(telling, 1), dtype=np.float32)
+    telling = np.log(size / (np.sqrt(2) * steps + 1)) / np.log(size / 2)
+    return np.where(steps < FEWEST_QUERIES, 1, np.clip(telling, 0, 1)).astype(np.float32)
 
 
 def weigh(counts: Rows, idf: Floats) -> tuple[Rows, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import chain
 
 import numpy as np
@@ -32,10 +33,12 @@ def fit_model(
     vectors: VectorsByKey | None = None,
     queries: Sequence[Query] = (),
     query_vectors: VectorsByKey | None = None,
+    secret: bytes = b"",
 ) -> IndexModel:
     """Learn the statistics of a pool and of the queries that it is for.
 
-    What many of `queries` say is damped. With an encoder, `vectors` holds by `text_key` what is
+    What many of `queries` say is damped, in steps that only who knows `secret` (up to 64 bytes) can
+    tell. With an encoder, `vectors` holds by `text_key` what is
     known of the candidates' `texts_to_encode`, and `query_vectors` the same of `centring_queries`.
     Without one, a latent space is learned from the candidates. ValueError when the vectors do not
     fit.
@@ -43,7 +46,7 @@ def fit_model(
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
     frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
-    asked_keys, asked_damping = _damped([normalise(query.text) for query in queries])
+    asked_keys, asked_damping = _damped([normalise(query.text) for query in queries], secret)
     model = IndexModel(
         encoder=LATENT if encoder_name is None else encoder_name,
         documents=len(candidates),
@@ -125,12 +128,21 @@ def _latent_mean(model: IndexModel, texts: Sequence[str]) -> Floats:
     return mean_direction(model.project(model.weigh_queries([normalise(t) for t in texts])))
 
 
-def _damped(queries: Sequence[str]) -> tuple[Keys, Floats]:
-    """Return the terms that more than one normalised query holds, and how telling they are."""
+def _damped(queries: Sequence[str], secret: bytes) -> tuple[Keys, Floats]:
+    """Return the terms that many normalised queries hold, and how telling they are."""
     counts = count_terms(queries)
     frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
     shared = frequencies > 1
-    return counts.terms[shared], damping(frequencies[shared], len(queries))
+    terms = counts.terms[shared]
+    offsets = np.array([_offset(term, secret) for term in terms.tolist()], dtype=np.float64)
+    telling = damping(frequencies[shared], len(queries), offsets)
+    return terms[telling < 1], telling[telling < 1]
+
+
+def _offset(term: int, secret: bytes) -> float:
+    """A number from 0 to below 1, the same for this term as long as the secret is."""
+    digest = blake2b(term.to_bytes(8, "little"), key=secret, digest_size=6).digest()
+    return int.from_bytes(digest, "little") / 2**48
 
 
 def _latent_basis(

@@ -73,7 +73,7 @@ class MatchIndex:
             encoder_name=encoder.name,
             vectors=vectors,
             queries=queries,
-            query_vectors=encoded_queries(encoder, list(dict.fromkeys(asked))),
+            query_vectors=encoded_queries(encoder, asked),
         )
         return cls.build(model, pool, vectors)
 

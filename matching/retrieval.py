@@ -62,7 +62,7 @@ def read_query(
             raise ValueError(f"the index was made with {model.encoder}, not {encoder.name}")
         query_vectors = encoded_queries(encoder, texts)
     found = {} if query_vectors is None else query_vectors
-    whole, title = found.get(text_key(query.text)), found.get(text_key(query.title))
+    whole, title = (found.get(text_key(text)) for text in texts)
     if whole is None:
         return QueryFeatures(rows.keys, rows.values)
     vector = model.query_vector(whole)

@@ -8,6 +8,8 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
+LONGEST_QUERY = 1_000  # characters: some 600 tokens, more than the usual encoders read
+
 
 class Grade(StrEnum):
     """How well a document is attested: 自述, 有佐证 or 核验."""
@@ -67,9 +69,12 @@ class Query:
         return "\n".join(part for part in parts if part)
 
     @property
-    def texts_to_encode(self) -> tuple[str, ...]:
-        """The distinct texts whose vectors the query needs: all of it, and the title alone."""
-        return tuple(dict.fromkeys(text for text in (self.text, self.title) if text))
+    def texts_to_encode(self) -> tuple[str, str]:
+        """The texts whose vectors the query needs, up to what an encoder reads of them.
+
+        The first is all of it, the second the title alone.
+        """
+        return self.text[:LONGEST_QUERY], self.title[:LONGEST_QUERY]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,5 +60,6 @@ async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
         open_engine(url, settings, name="requests") as engine,
         open_engine(url, settings, size=len(Pool), name="indexes") as following,
     ):
-        matcher = create_matcher(settings, create_sessions(following, Scope.INDEX))
+        sessions = create_sessions(following, Scope.INDEX)
+        matcher = create_matcher(settings.with_secret_key(), sessions)
         yield Process(url=url, sessions=create_sessions(engine), matcher=matcher)

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matching.embeddings import encoded_queries
 from matching.features import count_terms
 from matching.index import MatchIndex
 from matching.postings import cosines, invert, join
 from matching.retrieval import read_query, top_rows
-from matching.types import Query
-from tests.matching.pools import experts
+from matching.types import LONGEST_QUERY, Query
+from tests.matching.pools import CharacterEncoder, experts
 
 INDEX = MatchIndex.fit(experts())
 
@@ -64,6 +65,15 @@ def test_what_every_demand_says_hardly_counts() -> None:
     weights = dict(zip(asked.keys.tolist(), asked.weights.tolist(), strict=True))
     common, own = (count_terms([text]).keys.tolist()[1] for text in ("研制", "耐火"))
     assert 0 < weights[common] < weights[own] / 2
+
+
+def test_an_encoder_gets_no_more_of_a_long_query_than_it_reads() -> None:
+    query = Query(title="耐" * 3_000, problem="火" * 50_000)
+    encoder = CharacterEncoder()
+    vectors = encoded_queries(encoder, query.texts_to_encode)
+    assert [len(text) for text in query.texts_to_encode] == [LONGEST_QUERY, LONGEST_QUERY]
+    model = MatchIndex.fit(experts(), encoder).model
+    assert read_query(query, model, vectors).vector is not None
 
 
 def test_the_title_counts_twice() -> None:

@@ -20,6 +20,10 @@ class EncoderUnavailable(Exception):
     """The encoder's endpoint did not answer, or not with vectors."""
 
 
+class EncoderBusy(EncoderUnavailable):
+    """It is well, but has more to do than is worth waiting for."""
+
+
 MAX_ANSWER_BYTES = 64 << 20
 
 

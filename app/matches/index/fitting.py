@@ -107,9 +107,12 @@ async def take_turn(session: AsyncSession, pool: Pool) -> None:
     )
 
 
-async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Fitted | None:
+async def fit(
+    session: AsyncSession, pool: Pool, encoder: Encoder | None, secret: bytes
+) -> Fitted | None:
     """Learn new statistics and put them in force; None while the pool is empty.
 
+    secret: what is counted over demands is told in steps that only its holders know.
     Raises EncoderUnavailable when the pool is encoded and its queries cannot be.
     """
     await take_turn(session, pool)
@@ -124,7 +127,7 @@ async def fit(session: AsyncSession, pool: Pool, encoder: Encoder | None) -> Fit
         encoded=sum(is_encoded(c, known) for c in candidates),
         queries=len(queries),
     )
-    model = await _fit_model(session, candidates, queries, size, encoder, known)
+    model = await _fit_model(session, candidates, queries, size, encoder, known, secret)
     stored = await _store(session, pool, model, size)
     index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
     return Fitted(version_id=stored.id, index=index, position=position)
@@ -167,9 +170,12 @@ async def _fit_model(
     size: PoolSize,
     encoder: Encoder | None,
     known: dict[str, vectors.Vector],
+    secret: bytes,
 ) -> IndexModel:
     if encoder is None or space_of(size, encoder) == LATENT:
-        return await to_thread.run_sync(lambda: fit_model(candidates, queries=queries))
+        return await to_thread.run_sync(
+            lambda: fit_model(candidates, queries=queries, secret=secret)
+        )
     # Nothing goes to an encoder that has not been there: it may ask for consent.
     told = [candidate for candidate in candidates if is_encoded(candidate, known)]
     texts = [t for query in centring_queries(queries, told) for t in query.texts_to_encode]
@@ -181,6 +187,7 @@ async def _fit_model(
             vectors=known,
             queries=queries,
             query_vectors=asked,
+            secret=secret,
         )
     )
 

@@ -31,7 +31,7 @@ from app.matches.index.snapshots import Origin, Stamp
 from app.matches.index.source import IndexSource, Standing
 from app.matches.models import Pool
 from app.scopes import Sessions
-from matching import MatchIndex
+from matching import Encoder, MatchIndex
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class LiveIndex:
     pool: Pool
     sessions: Sessions
     folder: Path
+    secret: bytes  # see `fitting.fit`
     _source: IndexSource = field(init=False)
     # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -60,7 +61,7 @@ class LiveIndex:
     _written_at: float = field(default=-LEAST_SECONDS, init=False)
 
     def __post_init__(self) -> None:
-        self._source = IndexSource(pool=self.pool, folder=self.folder)
+        self._source = IndexSource(pool=self.pool, folder=self.folder, secret=self.secret)
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -98,8 +99,14 @@ class LiveIndex:
         """The index as of the last refresh."""
         return self._standing.index
 
-    async def keep(self, fitted: Fitted) -> None:
-        """Save a version before its transaction ends: who hears of it finds the file."""
+    async def fit(self, session: AsyncSession, encoder: Encoder | None) -> Fitted | None:
+        """Put new statistics in force; their file is there before anybody hears of them."""
+        fitted = await fitting.fit(session, self.pool, encoder, self.secret)
+        if fitted is not None:
+            await self._keep(fitted)
+        return fitted
+
+    async def _keep(self, fitted: Fitted) -> None:
         standing, origin = self._standing, self._source.origin(fitted)
         is_of_this_life = standing.position.epoch == fitted.position.epoch
         await self._write(origin, fitted, standing.obeyed if is_of_this_life else 0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from math import inf
 from time import monotonic
 from typing import Annotated
@@ -13,7 +14,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.index import vectors
-from app.matches.index.encoders import EncoderUnavailable, create_encoder
+from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
 from app.metrics.instruments import instruments
@@ -148,6 +149,8 @@ class Matcher:
                 )
                 self.query_vectors.update(made)
                 known |= made
+            except EncoderBusy:
+                logger.info("a match goes without its query's vectors: the encoder is busy")
             except EncoderUnavailable as error:
                 self.silence.begin()
                 logger.warning("a match goes without its query's vectors: %s", error)
@@ -158,7 +161,11 @@ def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
     """The matcher of a process; `sessions` must not be those of its requests (see LiveIndex)."""
     encoder = create_encoder(settings)
     folder = settings.indexes_folder
-    indexes = {pool: LiveIndex(pool=pool, sessions=sessions, folder=folder) for pool in Pool}
+    key = settings.secret_key.get_secret_value().encode()
+    secret = blake2b(key, person=b"damping", digest_size=32).digest()
+    indexes = {
+        pool: LiveIndex(pool=pool, sessions=sessions, folder=folder, secret=secret) for pool in Pool
+    }
     seconds = settings.encoder_timeout_seconds
     return Matcher(
         indexes=indexes,

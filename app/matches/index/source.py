@@ -52,6 +52,7 @@ class IndexSource:
 
     pool: Pool
     folder: Path
+    secret: bytes
 
     async def loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
         """The saved index of the version in force, or one built by one process for all.
@@ -102,7 +103,7 @@ class IndexSource:
         year, position = today().year, await changes.position_now(session)
         fitted = await self.under_statistics_in_force(session, position)
         if fitted is None:
-            fitted = await fitting.fit(session, self.pool, None)
+            fitted = await fitting.fit(session, self.pool, None, self.secret)
         if fitted is None:
             return Standing(year=year, position=position, asked=obeyed, obeyed=obeyed)
         origin = self.origin(fitted)

@@ -129,9 +129,7 @@ async def rebuild_indexes(context: JobContext) -> None:
 async def _fit(work: MatchingWork, pool: Pool) -> None:
     """Its file is there before anybody hears of the version, so that nobody builds it again."""
     async with work.sessions.begin() as session:
-        fitted = await fitting.fit(session, pool, work.encoder)
-        if fitted is not None:
-            await work.indexes[pool].keep(fitted)
+        await work.indexes[pool].fit(session, work.encoder)
     await work.indexes[pool].save()
 
 

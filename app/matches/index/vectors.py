@@ -11,15 +11,17 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.matches.index.encoders import EncoderUnavailable
+from app.matches.index.encoders import EncoderBusy, EncoderUnavailable
 from app.matches.models import StoredVector
 from matching import Encoder, text_key
 
 Vector = NDArray[np.float32]
 KEYS_PER_QUERY = 5_000
 TEXTS_A_CALL = 32  # a second or two for a local encoder
-# An endpoint that hangs must not hold the threads in which matches are ranked.
+# An endpoint that hangs must not hold the threads in which matches are ranked. Who waits holds a
+# connection, of which there are few: the others go without a vector at once.
 ENCODING = CapacityLimiter(2)
+MOST_WAITING = 4
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +100,8 @@ async def _made(
     encoder: Encoder, texts: Sequence[str], *, is_query: bool, seconds: float
 ) -> list[Vector]:
     """The texts' vectors, made a few at a time: a thread cannot be stopped, only not be begun."""
+    if ENCODING.statistics().tasks_waiting >= MOST_WAITING:
+        raise EncoderBusy(f"{MOST_WAITING} others wait for the encoder")
     make = encoder.encode_queries if is_query else encoder.encode_documents
     try:
         with fail_after(seconds):

@@ -1,9 +1,11 @@
 """Vectors follow by job, from an endpoint that may be away or wrong; matching goes on."""
 
 import asyncio
+import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from numpy.typing import NDArray
 from pydantic import AnyHttpUrl, SecretStr
 from sqlalchemy import URL, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +25,8 @@ from app.changes import repository as changes
 from app.demands.models import DemandState
 from app.experts.consents import TEXT_VERSION
 from app.jobs import queue
-from app.matches.index.encoders import EncoderUnavailable, create_encoder
+from app.matches.index import vectors
+from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
 from app.matches.index.tasks import MatchingWork
 from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
@@ -275,6 +279,26 @@ async def test_an_endpoint_that_hangs_is_left_after_the_timeout(
     endpoint.fault = None
     await asyncio.sleep(TIMEOUT_SECONDS)
     assert (await scenes.match(staff, other.id))["encoder"] == NAME
+
+
+async def test_few_wait_for_an_encoder_that_is_busy() -> None:
+    """Each of them holds a connection meanwhile, of which there are few."""
+    gate = threading.Event()
+
+    class Slow(LocalEncoder):
+        def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            gate.wait()
+            return np.stack([_vector(text) for text in texts])
+
+    ask = partial(vectors._made, Slow(), ["锦纶"], is_query=True, seconds=60)
+    waiting = [asyncio.create_task(ask()) for _ in range(2 + vectors.MOST_WAITING)]
+    for _ in range(10):  # each of them runs until it waits
+        await asyncio.sleep(0)
+    assert vectors.ENCODING.statistics().tasks_waiting == vectors.MOST_WAITING
+    with pytest.raises(EncoderBusy):
+        await ask()
+    gate.set()
+    assert len(await asyncio.gather(*waiting)) == len(waiting)
 
 
 async def test_one_bad_vector_does_not_hold_up_the_others() -> None:

@@ -201,7 +201,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     (old,) = saved(own)
     await scenes.expert(session, "新人", "锦纶染色")
     async with within(app.state.sessions, Scope.INDEX).begin() as other:
-        await fitting.fit(other, Pool.EXPERTS, None)
+        await fitting.fit(other, Pool.EXPERTS, None, b"")
     meanwhile = await scenes.match(staff, demand.id)
     assert meanwhile["index_version"] == first["index_version"]  # no match waits for a new one
     assert "新人" in names(meanwhile)
@@ -409,9 +409,8 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
         work = MatchingWork(sessions=sessions, encoder=None, indexes=other.state.matcher.indexes)
         await scenes.expert(session, "新人", "锦纶染色")
         async with sessions.begin() as fitting_session:
-            fitted = await fitting.fit(fitting_session, Pool.EXPERTS, work.encoder)
+            fitted = await live_of(other).fit(fitting_session, work.encoder)
             assert fitted is not None
-            await live_of(other).keep(fitted)
             assert len(saved(own)) == 2  # who starts now still finds the version in force
         file = next(p for p in saved(own) if fitted.version_id.hex in p.name)
         written = file.stat().st_ino
@@ -450,9 +449,8 @@ async def test_nothing_of_before_a_restore_is_taken_for_what_is(
         await live.share()  # there is a newer file, which is not of this process's epoch
         assert live.current is before
         async with within(app.state.sessions, Scope.INDEX).begin() as fitting_session:
-            fitted = await fitting.fit(fitting_session, Pool.EXPERTS, None)
+            fitted = await live.fit(fitting_session, None)
             assert fitted is not None
-            await live.keep(fitted)
         written = next(p for p in saved(own) if p != path)
         assert json.loads(MatchIndex.load_with_note(written)[1])["obeyed"] == 0
         await live.refresh()
