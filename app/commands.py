@@ -256,6 +256,25 @@ async def _evaluate(cases: Path, config: str, against: str) -> None:
     typer.echo(await asyncio.to_thread(compared, cases, config, against, console))
 
 
+@cli.command(name="export-judgments")
+def export_judgments(folder: Path) -> None:
+    """导出评判 · Coordinators' verdicts with the pool, as files that `evaluate` reads."""
+    run(_export_judgments(folder))
+
+
+async def _export_judgments(folder: Path) -> None:
+    from app.evaluation.exporting import export
+    from app.processes.preparation import own_database
+    from app.scopes import Scope, create_sessions
+
+    async with own_database() as engine:
+        found = await export(create_sessions(engine, Scope.INDEX), folder)
+    console.print(
+        f"[green]✓[/] {found.judgments} 条评判 · judgments, {found.demands} 条需求 · demands,"
+        f" {found.experts} 位专家 · experts"
+    )
+
+
 def main() -> None:
     cli()
 

@@ -1,6 +1,7 @@
 """Experts, demands and graded judgments of a customer's own, in a folder of files.
 
-experts.jsonl     expert_id, and of title, organization, directions, achievements what is known
+experts.jsonl     expert_id, and of title, organization, directions, achievements (a text or a
+                  list of them) what is known
 demands.jsonl     demand_id, title, and description and field where they are known
 qrels.tsv         demand_id, expert_id, grade from 0 (no) to 3 (could lead), under a heading
 qrels_NAME.tsv    further judgments in the same form, kept apart under their name
@@ -15,7 +16,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.operators import OperatorError
 
-EXPERTS, DEMANDS = "experts.jsonl", "demands.jsonl"
+EXPERTS, DEMANDS, JUDGMENTS = "experts.jsonl", "demands.jsonl", "qrels.tsv"
+HEADING = "demand_id\texpert_id\tgrade"
 JUDGED = "judged"
 MAX_GRADE = 3
 FORM_TEXT_LIMIT, LINE_LIMIT = 500, 300  # characters of the form's fields
@@ -30,7 +32,7 @@ class ExpertCase(BaseModel):
     organization: str = ""
     title: str = ""
     directions: str = ""
-    achievements: str = ""
+    achievements: str | list[str] = ""
 
     def as_row(self) -> dict[str, Any]:
         """A row for the import; cases may be anonymous, so the id stands for a name."""
@@ -42,8 +44,13 @@ class ExpertCase(BaseModel):
             "title": self.title,
             "research_directions": [part for part in parts if 0 < len(part) <= LINE_LIMIT],
             "introduction": "；".join(part for part in parts if len(part) > LINE_LIMIT),
-            "achievements": [self.achievements] if self.achievements else [],
+            "achievements": [text for text in self._achievements if text],
         }
+
+    @property
+    def _achievements(self) -> list[str]:
+        told = self.achievements
+        return [told] if isinstance(told, str) else told
 
 
 class DemandCase(BaseModel):
@@ -90,6 +97,12 @@ def read_cases(folder: Path) -> Cases:
     return Cases(
         experts=list(experts.values()), demands=list(demands.values()), judgments=judgments
     )
+
+
+def judgment_lines(grades: Mapping[tuple[str, str], int]) -> str:
+    """The content of a file of judgments; grades by demand and expert."""
+    rows = (f"{demand}\t{expert}\t{grade}\n" for (demand, expert), grade in grades.items())
+    return f"{HEADING}\n{''.join(rows)}"
 
 
 def _name(path: Path) -> str:
