@@ -11,11 +11,11 @@ from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import is_own
-from app.matches import presentation
-from app.matches.models import Match
+from app.matches import own_reasons
+from app.matches.models import Judgment, Match
 from app.organizations.actors import Actor
 from app.personal_data import repository
-from app.personal_data.holdings import HOLDINGS, Person
+from app.personal_data.holdings import HOLDINGS, Holding, Person
 from app.personal_data.schemas import PersonalData, Section
 from app.scopes import Scope, borrowed
 
@@ -46,14 +46,25 @@ async def _export(session: AsyncSession, person: Person, reader: Actor | None) -
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
             rows, is_cut = await repository.rows_about(session, holding, person, reader)
-            if holding.table is Match and reader is None:
-                rows = await _in_public_words(session, rows)
+            if reader is None and person.expert_id is not None:
+                rows = await _as_candidates_see(session, holding, person.expert_id, rows)
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)
 
 
-async def _in_public_words(session: AsyncSession, matches: Rows) -> Rows:
-    """Why they ranked as they did, without words of what an enterprise keeps to itself."""
-    demands = await repository.demands_of_runs(session, {row["run_id"] for row in matches})
-    return [presentation.in_public_words(row, demands[row["run_id"]]) for row in matches]
+async def _as_candidates_see(
+    session: AsyncSession, holding: Holding, expert_id: UUID, rows: Rows
+) -> Rows:
+    """Where they stood and why, without telling what an enterprise keeps to itself."""
+    if holding.table is Judgment:
+        return [row | {"score": own_reasons.rounded(row["score"]), "features": {}} for row in rows]
+    if holding.table is not Match:
+        return rows
+    [expert] = await expert_repository.find_many(session, [expert_id])
+    documents = own_reasons.own_documents(expert)
+    demands = await repository.demands_of_runs(session, {row["run_id"] for row in rows})
+    return [
+        own_reasons.for_candidate(row, demands[row["run_id"]], documents) | {"features": {}}
+        for row in rows
+    ]
