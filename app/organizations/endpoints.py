@@ -95,7 +95,7 @@ async def reject_organization(
 async def create_membership(
     session: SessionDep, actor: CurrentActor, data: MembershipCreate
 ) -> MembershipBody:
-    """申请加入机构 · Ask to act for an organization; staff may name another account."""
+    """申请加入机构 · Ask to act for an organization, also again; staff may name another account."""
     return memberships.show(actor, await memberships.create(session, actor, data))
 
 
