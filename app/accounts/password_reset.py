@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import api_keys, repository
+from app.accounts import api_keys, operations, repository
 from app.accounts.models import Account, PasswordReset
 from app.accounts.schemas import PasswordResetCode, PasswordResetUse
 from app.accounts.secrets import digest, new_secret
@@ -56,9 +56,18 @@ async def use(session: AsyncSession, data: PasswordResetUse) -> None:
         or reset.used_at is not None
         or reset.expires_at is None
         or reset.expires_at <= now()
+        or not await _is_still_theirs_to_give(session, reset)
     ):
         raise invalid_field("/code", "bad_code", "重置码无效或已过期", "The code is not valid")
     await set_password(
         session, reset.account, data.new_password.get_secret_value(), reset.account_id
     )
     await api_keys.revoke_all(session, reset.account_id, reset.account_id)
+
+
+async def _is_still_theirs_to_give(session: AsyncSession, reset: PasswordReset) -> bool:
+    """Whether who issued the code could issue it now: both sides may have moved since."""
+    issuer = await repository.find_issuer(session, reset)
+    if issuer is None or not issuer.is_active:
+        return False
+    return await operations.manages(session, issuer, reset.account)

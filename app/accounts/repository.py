@@ -241,6 +241,14 @@ async def find_password_reset(session: AsyncSession, code_hash: bytes) -> Passwo
     )
 
 
+async def find_issuer(session: AsyncSession, reset: PasswordReset) -> Account | None:
+    """Who issued the code, whoever asks."""
+    if reset.issued_by_id is None:
+        return None
+    async with borrowed(session, Scope.LOOKUP, str(reset.issued_by_id)):
+        return await find(session, reset.issued_by_id)
+
+
 def _awaits_reset() -> ColumnElement[bool]:
     """Whether the account has asked for a code and has none yet."""
     return exists().where(
