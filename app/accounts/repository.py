@@ -241,14 +241,6 @@ async def find_password_reset(session: AsyncSession, code_hash: bytes) -> Passwo
     )
 
 
-async def find_issuer(session: AsyncSession, reset: PasswordReset) -> Account | None:
-    """Who issued the code, whoever asks."""
-    if reset.issued_by_id is None:
-        return None
-    async with borrowed(session, Scope.LOOKUP, str(reset.issued_by_id)):
-        return await find(session, reset.issued_by_id)
-
-
 def _awaits_reset() -> ColumnElement[bool]:
     """Whether the account has asked for a code and has none yet."""
     return exists().where(
@@ -343,6 +335,12 @@ async def find_own_identity(
     session: AsyncSession, account_id: UUID, identity_id: UUID
 ) -> Identity | None:
     return await session.scalar(listed_identities(account_id).where(Identity.id == identity_id))
+
+
+async def delete_identities(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """All that are linked to the account; tells which."""
+    statement = delete(Identity).where(Identity.account_id == account_id).returning(Identity.id)
+    return (await session.scalars(statement.execution_options(synchronize_session=False))).all()
 
 
 async def count_identities(session: AsyncSession, account_id: UUID) -> int:
