@@ -333,6 +333,7 @@ async def create_api_key(
 
 
 @router.get("/api-keys")
+@sensitive()
 async def list_api_keys(
     pages: PagesDep, account: CurrentAccount, query: Annotated[ApiKeyQuery, Query()]
 ) -> Page[ApiKeyBody]:

@@ -100,6 +100,7 @@ async def create_membership(
 
 
 @router.get("/memberships")
+@sensitive()
 async def list_memberships(
     pages: PagesDep, actor: CurrentActor, query: Annotated[MembershipQuery, Query()]
 ) -> Page[MembershipBody]:
@@ -108,6 +109,7 @@ async def list_memberships(
 
 
 @router.get("/memberships/{membership_id:uuid}")
+@sensitive()
 async def read_membership(
     session: SessionDep, actor: CurrentActor, membership_id: UUID
 ) -> MembershipBody:
