@@ -36,9 +36,7 @@ class Wording:
 
 def read_wording(text: str, model: IndexModel) -> Wording:
     """Take a query apart for `shared_terms`."""
-    lower = fold(text).lower()
-    pairs = sorted(set(_pairs(lower)))
-    words = sorted({word_key(m.group()) for m in WORD.finditer(lower) if not _is_number(m.group())})
+    lower, pairs, words = _parts_of(text)
     pair_keys = [ord(pair[0]) << 21 | ord(pair[1]) for pair in pairs]
     idf = model.idf_of(np.array(pair_keys + words, dtype=np.uint64)).tolist()
     common = max(ALWAYS_RARE, COMMON_SHARE * model.documents)
@@ -47,8 +45,36 @@ def read_wording(text: str, model: IndexModel) -> Wording:
         pairs=dict(zip(pairs, idf, strict=False)),
         words=dict(zip(words, idf[len(pairs) :], strict=True)),
         common=1 + log((1 + model.documents) / (1 + common)),
-        known_characters=re.compile(f"[{re.escape(''.join(pairs))}]{{2,}}" if pairs else "(?!)"),
+        known_characters=_characters_of(pairs),
     )
+
+
+def plain_wording(text: str) -> Wording:
+    """Take a query apart without statistics: all weigh the same, and nothing is too common.
+
+    >>> shared_terms(plain_wording("锦纶袜黄变, dyeing"), "锦纶的 Dyeing")
+    {'锦纶': 1.0, 'Dyeing': 1.0}
+    """
+    lower, pairs, words = _parts_of(text)
+    return Wording(
+        text=lower,
+        pairs=dict.fromkeys(pairs, 1.0),
+        words=dict.fromkeys(words, 1.0),
+        common=0.0,
+        known_characters=_characters_of(pairs),
+    )
+
+
+def _parts_of(text: str) -> tuple[str, list[str], list[int]]:
+    """The folded text in lower case, its pairs of Chinese characters, and its words but numbers."""
+    lower = fold(text).lower()
+    words = {word_key(m.group()) for m in WORD.finditer(lower) if not _is_number(m.group())}
+    return lower, sorted(set(_pairs(lower))), sorted(words)
+
+
+def _characters_of(pairs: Iterable[str]) -> re.Pattern[str]:
+    characters = "".join(pairs)
+    return re.compile(f"[{re.escape(characters)}]{{2,}}" if characters else "(?!)")
 
 
 def shared_terms(wording: Wording, text: str) -> dict[str, float]:

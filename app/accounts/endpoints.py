@@ -148,7 +148,10 @@ async def request_password_reset(session: SessionDep, data: PasswordResetRequest
 @unkept
 @limited(RateClass.PASSWORD_RESET)
 async def reset_password(session: SessionDep, data: PasswordResetUse) -> None:
-    """重置密码 · Set a new password with a one-time code from the staff; API keys end, too."""
+    """重置密码 · Set a new password with a one-time code from the staff.
+
+    Sign-ins, API keys and linked identities end: link yours again. The second factor stays.
+    """
     await password_reset.use(session, data)
 
 
@@ -330,6 +333,7 @@ async def create_api_key(
 
 
 @router.get("/api-keys")
+@sensitive()
 async def list_api_keys(
     pages: PagesDep, account: CurrentAccount, query: Annotated[ApiKeyQuery, Query()]
 ) -> Page[ApiKeyBody]:

@@ -92,7 +92,11 @@ async def link(
     provider, who = await flows.end(clients, data, account.id)
     if await repository.find_identity(session, who.issuer, who.subject):
         raise Conflict(Text("该身份已关联账号", "This identity is linked already"))
+    valid_from = account.tokens_valid_from
     await repository.lock(session, account.id)  # two at once would both count nine
+    await session.refresh(account)
+    if account.tokens_valid_from != valid_from:  # a reset beside it has unlinked all
+        raise NotSignedIn(ENDED)
     if await repository.count_identities(session, account.id) >= MAX_IDENTITIES:
         raise Conflict(Text("最多关联 10 个身份", "Ten identities at most"))
     return show(clients, await _link(session, account, provider, who))
@@ -119,9 +123,19 @@ async def unlink(session: AsyncSession, account: Account, identity_id: UUID) -> 
     if not account.has_password and await repository.count_identities(session, account.id) == 1:
         raise Conflict(Text("这是唯一的登录方式", "This is the only way to sign in"))
     await session.delete(identity)
-    data = {"identity_id": str(identity.id)}
+    await _tell_unlinked(session, account.id, identity.id)
+
+
+async def unlink_all(session: AsyncSession, account_id: UUID) -> None:
+    """No identity signs in any more: who knew the old password may have linked one."""
+    for identity_id in await repository.delete_identities(session, account_id):
+        await _tell_unlinked(session, account_id, identity_id)
+
+
+async def _tell_unlinked(session: AsyncSession, account_id: UUID, identity_id: UUID) -> None:
+    data = {"identity_id": str(identity_id)}
     await changes.append(
-        session, "account.identity_unlinked", account.id, actor_id=account.id, data=data
+        session, "account.identity_unlinked", account_id, actor_id=account_id, data=data
     )
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import api_keys, repository
+from app.accounts import api_keys, identities, operations, repository
 from app.accounts.models import Account, PasswordReset
 from app.accounts.schemas import PasswordResetCode, PasswordResetUse
 from app.accounts.secrets import digest, new_secret
@@ -16,7 +16,7 @@ from app.accounts.sign_in import set_password
 from app.changes import operations as changes
 from app.clock import now
 from app.interface.errors import invalid_field
-from app.scopes import Scope, open_scope
+from app.scopes import Scope, borrowed, open_scope
 
 
 async def request(session: AsyncSession, email: str) -> None:
@@ -48,7 +48,10 @@ async def issue(
 
 
 async def use(session: AsyncSession, data: PasswordResetUse) -> None:
-    """Set the new password; every sign-in, code and key of the account ends."""
+    """Set the new password; every sign-in, code, key and linked identity of the account ends.
+
+    Its second factor stays.
+    """
     await repository.enter_by_secret(session, digest(data.code))
     reset = await repository.find_password_reset(session, digest(data.code))
     if (
@@ -56,9 +59,22 @@ async def use(session: AsyncSession, data: PasswordResetUse) -> None:
         or reset.used_at is not None
         or reset.expires_at is None
         or reset.expires_at <= now()
+        or not await _is_still_theirs_to_give(session, reset)
     ):
         raise invalid_field("/code", "bad_code", "重置码无效或已过期", "The code is not valid")
     await set_password(
         session, reset.account, data.new_password.get_secret_value(), reset.account_id
     )
     await api_keys.revoke_all(session, reset.account_id, reset.account_id)
+    await identities.unlink_all(session, reset.account_id)
+
+
+async def _is_still_theirs_to_give(session: AsyncSession, reset: PasswordReset) -> bool:
+    """Whether who issued the code could issue it now: both sides may have moved since."""
+    if reset.issued_by_id is None:
+        return False
+    async with borrowed(session, Scope.LOOKUP, str(reset.issued_by_id)):
+        issuer = await repository.find(session, reset.issued_by_id)
+    if issuer is None or not issuer.is_active:
+        return False
+    return await operations.manages(session, issuer, reset.account)

@@ -337,6 +337,12 @@ async def find_own_identity(
     return await session.scalar(listed_identities(account_id).where(Identity.id == identity_id))
 
 
+async def delete_identities(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """All that are linked to the account; tells which."""
+    statement = delete(Identity).where(Identity.account_id == account_id).returning(Identity.id)
+    return (await session.scalars(statement.execution_options(synchronize_session=False))).all()
+
+
 async def count_identities(session: AsyncSession, account_id: UUID) -> int:
     statement = select(func.count()).select_from(Identity)
     return await session.scalar(statement.where(Identity.account_id == account_id)) or 0

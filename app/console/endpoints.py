@@ -7,6 +7,7 @@ from fastapi import Path, Query, status
 from app.console import operations
 from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
 from app.database import SessionDep
+from app.interface.auditing import sensitive
 from app.interface.routing import conventional_router
 from app.organizations.actors import AdministratorActor, StaffActor
 from app.progress.accepting import AcceptedDep
@@ -18,6 +19,7 @@ JobId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.get("/queue")
+@sensitive()
 async def read_queue(
     session: SessionDep, actor: StaffActor, query: Annotated[QueueQuery, Query()]
 ) -> Queue:

@@ -1,14 +1,13 @@
 """A ranking as people read it: document ids become titles, candidates become records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from app.demands.models import Demand
-from app.matches.index.documents import public_text_of_demand
 from app.matches.models import Match, MatchRun
+from app.matches.own_reasons import PROFILE_TITLE
 from app.matches.schemas import (
     ExclusionBody,
     ExpertMatch,
@@ -19,9 +18,6 @@ from app.matches.schemas import (
 )
 from matching import Match as Ranked
 from matching import Ranking
-from matching.terms import terms_in
-
-PROFILE_TITLE = "专家简介"
 
 
 def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -76,20 +72,6 @@ def show_new(
 def stored_reasons(match: Match) -> dict[str, Any]:
     """Rank, score and reasons of a stored match, as `explained` made them."""
     return {name: getattr(match, name) for name in Explained.model_fields}
-
-
-def in_public_words(reasons: Mapping[str, Any], demand: Demand) -> dict[str, Any]:
-    """The reasons for whoever reads no more of the demand than its public text."""
-
-    def public(terms: Iterable[str]) -> list[str]:
-        return terms_in(terms, public_text_of_demand(demand))
-
-    return {
-        **reasons,
-        "terms": public(reasons["terms"]),
-        "evidence": [item | {"terms": public(item["terms"])} for item in reasons["evidence"]],
-        "uncovered_keywords": public(reasons["uncovered_keywords"]),
-    }
 
 
 def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:

@@ -3,6 +3,7 @@
 (个人信息保护法 art. 24: on request the decision is explained, and may be refused as automatic.)
 """
 
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.interface.errors import Conflict, Forbidden, NotFound
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
-from app.matches import presentation, repository
+from app.matches import own_reasons, presentation, repository
 from app.matches.access import (
     is_candidate,
     may_answer_review,
@@ -26,6 +27,7 @@ from app.matches.access import (
     readable_reviews,
 )
 from app.matches.models import Match, MatchReview, ReviewState, Verdict
+from app.matches.own_reasons import OwnDocument
 from app.matches.schemas import (
     OwnMatch,
     OwnMatchQuery,
@@ -55,7 +57,7 @@ async def list_own_matches(
         repository.listed_of_expert(expert_id),
         query=query,
         columns={"created_at": Match.created_at},
-        show=partial(_show_own, actor),
+        show=partial(_show_own, actor, own_reasons.own_documents(expert)),
     )
 
 
@@ -129,10 +131,10 @@ def _show(actor: Actor, review: MatchReview) -> ReviewBody:
     )
 
 
-def _show_own(actor: Actor, match: Match) -> OwnMatch:
+def _show_own(actor: Actor, documents: Sequence[OwnDocument], match: Match) -> OwnMatch:
     reasons = presentation.stored_reasons(match)
     return OwnMatch(
-        **presentation.in_public_words(reasons, match.run.demand),
+        **own_reasons.for_candidate(reasons, match.run.demand, documents),
         id=match.id,
         created_at=match.created_at,
         demand=PublicDemand.of(match.run.demand, allowed_actions=[]),

@@ -71,7 +71,7 @@ class MatchedEvidence(TypedDict):
     kind: DocumentKind
     title: Annotated[str, Field(examples=["超细旦锦纶针织物染色牢度提升"])]
     grade: DocumentGrade
-    score: float
+    score: Annotated[float, Field(description="0 in an expert's own matches: not told")]
     terms: Annotated[list[str], Field(examples=[["锦纶", "染色"]])]
 
 
@@ -205,8 +205,15 @@ class JudgmentQuery(PageQuery):
 
 
 class OwnMatch(Explained):
-    """Where an expert stood for a demand, and why, as the expert may know it."""
+    """Where an expert stood for a demand, and why, as the expert may know it.
 
+    Contributions are told by space. Evidence and terms are those of the demand's public text.
+    """
+
+    score: float = Field(
+        examples=[1.3],
+        description="to one decimal, as contributions are: each may be 0.05 off in their sum",
+    )
     id: UUID
     created_at: datetime
     demand: PublicDemand

@@ -8,7 +8,12 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository
-from app.accounts.dependencies import AdministratorAccount, CurrentAccount, StaffAccount
+from app.accounts.dependencies import (
+    AdministratorAccount,
+    CurrentAccount,
+    SignedInAccount,
+    StaffAccount,
+)
 from app.accounts.models import STAFF, Account, Role
 from app.database import SessionDep
 from app.regions import covers
@@ -57,6 +62,10 @@ async def get_actor(session: SessionDep, account: CurrentAccount) -> Actor:
 CurrentActor = Annotated[Actor, Depends(get_actor)]
 
 
+async def get_signed_in_actor(session: SessionDep, account: SignedInAccount) -> Actor:
+    return actor_of(session, account)
+
+
 async def get_staff_actor(session: SessionDep, account: StaffAccount) -> Actor:
     return actor_of(session, account)
 
@@ -65,6 +74,7 @@ async def get_administrating_actor(session: SessionDep, account: AdministratorAc
     return actor_of(session, account)
 
 
+SignedInActor = Annotated[Actor, Depends(get_signed_in_actor)]
 StaffActor = Annotated[Actor, Depends(get_staff_actor)]
 AdministratorActor = Annotated[Actor, Depends(get_administrating_actor)]
 

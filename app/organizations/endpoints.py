@@ -95,11 +95,12 @@ async def reject_organization(
 async def create_membership(
     session: SessionDep, actor: CurrentActor, data: MembershipCreate
 ) -> MembershipBody:
-    """申请加入机构 · Ask to act for an organization; staff may name another account."""
+    """申请加入机构 · Ask to act for an organization, also again; staff may name another account."""
     return memberships.show(actor, await memberships.create(session, actor, data))
 
 
 @router.get("/memberships")
+@sensitive()
 async def list_memberships(
     pages: PagesDep, actor: CurrentActor, query: Annotated[MembershipQuery, Query()]
 ) -> Page[MembershipBody]:
@@ -108,6 +109,7 @@ async def list_memberships(
 
 
 @router.get("/memberships/{membership_id:uuid}")
+@sensitive()
 async def read_membership(
     session: SessionDep, actor: CurrentActor, membership_id: UUID
 ) -> MembershipBody:

@@ -40,10 +40,11 @@ from app.organizations.schemas import (
     Registration,
 )
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS, settle_membership
-from app.scopes import Scope, open_scope
+from app.scopes import Scope, borrowed, open_scope
 from app.transitions import next_state, possible_verbs
 
 MAX_REQUESTED = 5  # requests of one account that wait for an answer
+EXISTS = Text("该成员关系已存在", "This membership exists already")
 
 
 async def register(session: AsyncSession, data: Registration) -> Registered:
@@ -67,7 +68,7 @@ async def register(session: AsyncSession, data: Registration) -> Registered:
 
 
 async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) -> Membership:
-    """Ask for oneself, or, as staff of the region, name an account."""
+    """Ask for oneself, also again, or, as staff of the region, name an account."""
     account_id = data.account_id or actor.account_id
     if account_id is None or not may_ask_for(actor, account_id):
         raise Forbidden(Text("只能为自己申请", "You may ask only for yourself"))
@@ -87,10 +88,13 @@ async def create(session: AsyncSession, actor: Actor, data: MembershipCreate) ->
                 "只有企业和专家账号可以加入机构", "Only enterprises and experts join organizations"
             )
         )
-    if await repository.find_membership_of(session, account_id, organization.id):
-        raise Conflict(Text("该成员关系已存在", "This membership exists already"))
+    known = await repository.find_membership_of(session, account_id, organization.id)
+    if known and known.state is not MembershipState.REVOKED:
+        raise Conflict(EXISTS)
     if account_id == actor.account_id:
         await _require_few_wishes(session, account_id)
+    if known:
+        return await _reopen(session, actor, known.id)
     membership = await _request(session, account_id, organization, actor.account_id)
     return await get(session, actor, membership.id)
 
@@ -168,6 +172,16 @@ async def _require_few_wishes(session: AsyncSession, account_id: UUID) -> None:
                 "{count} requests of yours wait for an answer; wait, or revoke one",
             ).format(count=MAX_REQUESTED)
         )
+
+
+async def _reopen(session: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    """Ask again for what was revoked."""
+    membership = await get_managed(session, actor, membership_id)
+    if membership.state is not MembershipState.REVOKED:  # somebody else was first
+        raise Conflict(EXISTS)
+    async with borrowed(session, Scope.SERVICE):  # on its own, the account may only leave
+        await _enter(session, membership, MembershipState.REQUESTED, actor.account_id)
+    return membership
 
 
 async def _request(

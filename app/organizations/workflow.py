@@ -16,9 +16,11 @@ TRANSITIONS = {
     ),
 }
 
+# What is revoked begins anew by a request: only whoever it is about may want it back, or staff who
+# manage their account, since a membership adds to who does.
 MEMBERSHIP_TRANSITIONS = {
     "approve": Transition(
-        sources=frozenset({MembershipState.REQUESTED, MembershipState.REVOKED}),
+        sources=frozenset({MembershipState.REQUESTED}),
         target=MembershipState.APPROVED,
         parties=frozenset({Party.STAFF}),
     ),

@@ -11,7 +11,7 @@ from app.interface.auditing import sensitive
 from app.interface.idempotency import unkept
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.organizations.actors import CurrentActor
+from app.organizations.actors import SignedInActor
 from app.personal_data import erasure, operations
 from app.personal_data.schemas import OwnErasure, PersonalData
 
@@ -38,13 +38,13 @@ async def erase_me(session: SessionDep, account: SignedInAccount, data: OwnErasu
 @sensitive()
 @limited(RateClass.EXPENSIVE)
 async def export_expert_data(
-    session: SessionDep, actor: CurrentActor, expert_id: UUID
+    session: SessionDep, actor: SignedInActor, expert_id: UUID
 ) -> PersonalData:
     """导出专家个人信息 · All that is held on an expert, for them; for staff, what these may see."""
     return await operations.export_expert(session, actor, expert_id)
 
 
 @router.post("/experts/{expert_id:uuid}:erase", status_code=status.HTTP_204_NO_CONTENT)
-async def erase_expert(session: SessionDep, actor: CurrentActor, expert_id: UUID) -> None:
+async def erase_expert(session: SessionDep, actor: SignedInActor, expert_id: UUID) -> None:
     """删除专家个人信息 · Erase a profile for good, by the expert or the staff they ask."""
     await erasure.erase_expert(session, actor, expert_id)

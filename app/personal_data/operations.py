@@ -11,8 +11,8 @@ from app.clock import now
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import is_own
-from app.matches import presentation
-from app.matches.models import Match
+from app.matches import own_reasons
+from app.matches.models import Judgment, Match
 from app.organizations.actors import Actor
 from app.personal_data import repository
 from app.personal_data.holdings import HOLDINGS, Holding, Person
@@ -43,20 +43,30 @@ async def export_expert(session: AsyncSession, actor: Actor, expert_id: UUID) ->
 
 async def _export(session: AsyncSession, person: Person, reader: Actor | None) -> PersonalData:
     sections = []
+    candidate_id = person.expert_id if reader is None else None
     async with borrowed(session, Scope.SERVICE):  # also what others wrote about the person
         for holding in HOLDINGS:
-            if holding.table is Match and reader is None:
-                rows, is_cut = await _own_matches(session, holding, person)
+            if holding.table is Match and candidate_id is not None:
+                rows, is_cut = await _own_matches(session, holding, person, candidate_id)
             else:
                 rows, is_cut = await repository.rows_about(session, holding, person, reader)
+            if holding.table is Judgment and candidate_id is not None:
+                rows = [_own_judgment(row) for row in rows]
             if rows:
                 sections.append(Section(name=holding.name, rows=rows, is_cut=is_cut))
     return PersonalData(exported_at=now(), sections=sections)
 
 
 async def _own_matches(
-    session: AsyncSession, holding: Holding, person: Person
+    session: AsyncSession, holding: Holding, person: Person, expert_id: UUID
 ) -> tuple[Rows, bool]:
-    """Why they ranked as they did, without words of what an enterprise keeps to itself."""
+    """Where they stood and why, without telling what an enterprise keeps to itself."""
     found, is_cut = await repository.own_matches(session, holding, person)
-    return [presentation.in_public_words(row, demand) for row, demand in found], is_cut
+    [expert] = await expert_repository.find_many(session, [expert_id])
+    documents = own_reasons.own_documents(expert)
+    rows = [own_reasons.for_candidate(row, demand, documents) for row, demand in found]
+    return [row | {"features": {}} for row in rows], is_cut
+
+
+def _own_judgment(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"score": own_reasons.rounded(row["score"]), "features": {}}

@@ -29,6 +29,7 @@ SENSITIVE = frozenset(
     {
         "GET /accounts",
         "GET /accounts/{account_id}",
+        "GET /api-keys",
         "GET /audit-entries",
         "GET /audit-entries/{entry_id}",
         "GET /audit-log",
@@ -45,9 +46,12 @@ SENSITIVE = frozenset(
         "GET /me/identities",
         "GET /me/personal-data",
         "GET /me/second-factor",
+        "GET /memberships",
+        "GET /memberships/{membership_id}",
         "GET /organizations",
         "GET /organizations/{organization_id}",
         "GET /organizations/{organization_id}/contact-readings",
+        "GET /queue",
     }
 )
 

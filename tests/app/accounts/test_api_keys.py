@@ -12,6 +12,7 @@ from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import digest, hash_password
 from app.changes.models import Change
 from app.clock import now
+from tests.app.experts.profiles import store
 from tests.people import PASSWORD, YIWU, People, new_key
 
 
@@ -85,6 +86,23 @@ async def test_no_key_opens_a_second_way_in(people: People, client: AsyncClient)
     made = await client.post("/accounts", json=body, headers=headers)
     issued = await client.post(f"/accounts/{own_id}:issue-password-reset", headers=headers)
     assert (made.status_code, issued.status_code) == (403, 403)
+
+
+async def test_no_key_exports_or_erases_a_person(
+    people: People, client: AsyncClient, session: AsyncSession
+) -> None:
+    """Neither by the person's key nor by the staff's: what is erased never comes back."""
+    account = await people.account(Role.EXPERT)
+    expert = await store(session, name="甲", account_id=account.id)
+    path = f"/experts/{expert.id}"
+    for owner in (await people.client(account), await people.administrator()):
+        headers = bearing(await new_key(owner))
+        for method, what in (("POST", f"{path}:erase"), ("GET", f"{path}/personal-data")):
+            answer = await client.request(method, what, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), what
+        assert (await client.get(path, headers=headers)).json()["name"] == "甲"
+        assert (await owner.get(f"{path}/personal-data")).status_code == 200
+    assert (await owner.post(f"{path}:erase")).status_code == 204
 
 
 async def test_revoked_key(owner: AsyncClient, client: AsyncClient) -> None:

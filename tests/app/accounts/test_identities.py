@@ -17,6 +17,7 @@ from app.accounts.identities import MAX_IDENTITIES
 from app.accounts.models import Account, Identity, Role
 from app.accounts.providers import ProviderClients, open_providers
 from app.accounts.secrets import hash_password
+from app.accounts.sign_in import end_sign_ins
 from app.changes.models import Change
 from app.clock import now
 from app.settings import Settings
@@ -423,6 +424,54 @@ async def test_identities_are_listed_and_unlinked(
     await session.commit()
     assert (await owner.delete(path)).status_code == 204
     assert refusal(await sign_in(client, provider)) == UNKNOWN
+
+
+async def test_a_reset_unlinks_what_a_thief_of_the_password_linked(
+    client: AsyncClient,
+    provider: ProviderProcess,
+    linked: Account,
+    people: People,
+    session: AsyncSession,
+) -> None:
+    assert (await sign_in(client, provider)).status_code == 200
+    administrator = await people.administrator()
+    other = await people.client(await _without_password(people, session))
+    provider.become(sub="somebody else")
+    assert (await link(other, provider)).status_code == 201
+    issued = await administrator.post(f"/accounts/{linked.id}:issue-password-reset")
+    body = {"code": issued.json()["code"], "new_password": PASSWORD}
+    assert (await client.post("/auth:reset-password", json=body)).status_code == 204
+    assert (await sign_in(client, provider)).status_code == 200, "others keep theirs"
+    provider.become(sub="person-1")
+    assert refusal(await sign_in(client, provider)) == UNKNOWN
+    told = select(Change.subject_id).where(Change.kind == "account.identity_unlinked")
+    assert (await session.scalars(told)).all() == [linked.id]
+    tokens = (
+        await client.post("/auth:sign-in", json={"email": linked.email, "password": PASSWORD})
+    ).json()
+    client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    assert (await client.get("/me/identities")).json()["items"] == []
+    assert (await link(client, provider, PASSWORD)).status_code == 201
+
+
+async def test_nothing_is_linked_beside_a_reset(
+    clients: ProviderClients,
+    provider: ProviderProcess,
+    people: People,
+    person: Account,
+    session: AsyncSession,
+) -> None:
+    """It would have been read too early to be unlinked."""
+    owner = await people.client(person)
+    begun = (await owner.post("/me/identities:start", json=START)).json()
+    body = await provider.visit(begun["authorization_url"]) | {"flow": begun["flow"]}
+    await end_sign_ins(session, person)
+    await session.flush()  # as a reset does, which holds the account
+    linking = asyncio.create_task(owner.post("/me/identities", json=body))
+    await asyncio.wait([linking], timeout=0.5)
+    await session.commit()
+    assert (await linking).status_code == 401
+    assert await session.scalar(select(func.count()).select_from(Identity)) == 0
 
 
 async def test_two_at_once_leave_a_way_in(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Account, PasswordReset, Role
 from app.accounts.secrets import hash_password
 from app.clock import now
+from tests.app.experts.profiles import store
 from tests.people import GUANGZHOU, YIWU, People
 
 PASSWORD, OLD_PASSWORD = "a-brand-new-horse", "a-well-worn-horse"
@@ -133,6 +134,41 @@ async def test_code_expires(
     await session.execute(update(PasswordReset).values(expires_at=now() - timedelta(seconds=1)))
     await session.commit()
     assert await use(client, code) == 422
+
+
+@pytest.mark.parametrize("lost_by", ["shut", "moved", "owner's region", "organization", "profile"])
+async def test_a_code_ends_with_the_right_to_give_it(
+    client: AsyncClient, people: People, account: Account, session: AsyncSession, lost_by: str
+) -> None:
+    """Who issued one and has it still would become somebody whom they manage no more."""
+    issuer = await people.account(Role.COORDINATOR, region_code=YIWU)
+    code = await issue(await people.client(issuer), account)
+    administrator = await people.administrator()
+    if lost_by == "shut":
+        answer = await administrator.patch(f"/accounts/{issuer.id}", json={"is_active": False})
+    elif lost_by == "moved":
+        answer = await administrator.patch(
+            f"/accounts/{issuer.id}", json={"region_code": GUANGZHOU}
+        )
+    elif lost_by == "owner's region":
+        answer = await administrator.patch(
+            f"/accounts/{account.id}", json={"region_code": GUANGZHOU}
+        )
+    elif lost_by == "organization":
+        await people.join(account, await people.organization(region_code=GUANGZHOU))
+        answer = await administrator.get("/me")
+    else:
+        await store(session, region_code=GUANGZHOU, account_id=account.id)
+        answer = await administrator.get("/me")
+    assert answer.status_code == 200, answer.text
+    body = {"code": code, "new_password": PASSWORD}
+    refused = await client.post("/auth:reset-password", json=body)
+    unknown = await client.post("/auth:reset-password", json=body | {"code": "x" * 43})
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == unknown.json()["errors"]
+    sign_in = {"email": account.email, "password": PASSWORD}
+    assert (await client.post("/auth:sign-in", json=sign_in)).status_code == 401
+    assert await use(client, await issue(administrator, account)) == 204
 
 
 async def test_guessed_codes(client: AsyncClient, account: Account) -> None:

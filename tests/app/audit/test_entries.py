@@ -27,7 +27,7 @@ from tests.app.audit.entries import entries_of, entry_of, seal, write
 from tests.app.bulk.files import expert, json_lines
 from tests.app.demands.forms import COMPLETE, enter
 from tests.app.experts.profiles import path_of, store
-from tests.people import People
+from tests.people import YIWU, People
 
 PASSWORD = "correct-horse-42"
 
@@ -92,9 +92,34 @@ async def test_contacts_are_recorded_where_they_are_shown(
 async def test_other_reads_leave_nothing(people: People, session: AsyncSession) -> None:
     staff = await people.coordinator()
     record = await store(session)
-    for path in ("/experts", path_of(record), "/me", "/queue", "/regions"):
+    for path in ("/experts", path_of(record), "/me", "/operations", "/regions"):
         assert (await staff.get(path)).status_code == 200, path
     assert await entries_of(session) == []
+
+
+async def test_who_was_shown_accounts_and_their_ways_in_is_recorded(
+    people: People, client: AsyncClient, session: AsyncSession
+) -> None:
+    """Names in memberships, one's keys, and who awaits a reset code: by whom, and whose."""
+    account = await people.account(Role.ENTERPRISE, region_code=YIWU)
+    own, organization = await people.client(account), await people.organization()
+    asked = await own.post("/memberships", json={"organization_id": str(organization.id)})
+    membership = UUID(asked.json()["id"])
+    await client.post("/auth:request-password-reset", json={"email": account.email})
+    reader = await people.account(Role.COORDINATOR, region_code=YIWU)
+    staff = await people.client(reader)
+    for path in ("/memberships", f"/memberships/{membership}", "/queue"):
+        assert (await staff.get(path)).status_code == 200, path
+    assert (await own.get("/api-keys")).status_code == 200
+    for action, who, whose in (
+        ("GET /memberships", reader, {membership}),
+        ("GET /memberships/{membership_id}", reader, {membership}),
+        ("GET /queue", reader, {membership, account.id}),
+        ("GET /api-keys", account, set[UUID]()),  # the caller's own
+    ):
+        entry = await entry_of(session, action)
+        assert (entry.account_id, entry.status) == (who.id, 200), action
+        assert set(entry.record_ids) == whose, action
 
 
 async def test_probing_is_recorded(people: People, session: AsyncSession) -> None:

@@ -33,11 +33,50 @@ async def test_approval_gives_rights_and_revocation_takes_them_at_once(people: P
     assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 200
     assert await draft_status(own, organization) == 201
     revoked = await staff.post(f"/memberships/{membership}:revoke")
-    assert revoked.json()["allowed_actions"] == ["approve"]
+    assert revoked.json()["allowed_actions"] == []
     assert await draft_status(own, organization) == 403
     assert (await own.post(f"/memberships/{membership}:approve")).status_code == 403
+    assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 409
+    assert await ask(own, organization) == membership
+    assert await draft_status(own, organization) == 403
     assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 200
     assert await draft_status(own, organization) == 201
+
+
+async def test_who_has_left_is_asked_back_only_by_who_manages_them(people: People) -> None:
+    """Approving a request that was withdrawn would draw the account to the staff."""
+    organization, staff = await people.organization(), await people.coordinator(YIWU)
+    for region_code, expected in ((None, 422), (GUANGZHOU, 422), (YIWU, 201)):
+        account = await people.account(Role.ENTERPRISE, region_code=region_code)
+        own = await people.client(account)
+        membership = await ask(own, organization)
+        assert (await own.post(f"/memberships/{membership}:revoke")).status_code == 200
+        taken = {
+            "atomic": False,
+            "items": [{"action": "approve", "id": membership}],
+        }
+        [item] = (await staff.post("/memberships:batch", json=taken)).json()["results"]
+        assert item["status"] == 409, item
+        assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 409
+        named = {"organization_id": str(organization.id), "account_id": str(account.id)}
+        answer = await staff.post("/memberships", json=named)
+        assert answer.status_code == expected, region_code
+        shown = (await own.get(f"/memberships/{membership}")).json()
+        assert shown["state"] == ("requested" if expected == 201 else "revoked")
+
+
+async def test_one_asks_again_once_and_as_a_new_wish(people: People) -> None:
+    organization = await people.organization()
+    own = await people.client(await people.account(Role.ENTERPRISE))
+    membership = await ask(own, organization)
+    await own.post(f"/memberships/{membership}:revoke")
+    body = {"organization_id": str(organization.id)}
+    answers = await asyncio.gather(*(own.post("/memberships", json=body) for _ in range(3)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    await own.post(f"/memberships/{membership}:revoke")
+    for _ in range(5):
+        await ask(own, await people.organization())
+    assert (await own.post("/memberships", json=body)).status_code == 409
 
 
 async def test_member_leaves_but_nobody_throws_a_colleague_out(people: People) -> None:
