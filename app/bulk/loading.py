@@ -16,6 +16,7 @@ from app.bulk.kinds import ImportKind
 from app.bulk.parsing import NumberedRow
 from app.bulk.report import Outcome, RowResult, rejected, rejected_by
 from app.bulk.repository import History
+from app.bulk.rows import Row
 from app.database import Record
 from app.interface.errors import Invalid, Problem, WrongState
 from app.interface.language import Text
@@ -44,6 +45,10 @@ CONFLICT = FieldError(
     pointer="",
     code="conflict",
     message=Text("与现有数据冲突（唯一字段已被占用）", "A unique value is taken already"),
+)
+REGION_ASSUMED = Text(
+    "未填写地区，按您的管辖地区 {region} 登记（其余各行相同）",
+    "No region is stated: your own, {region}, was taken, and so on",
 )
 
 
@@ -132,7 +137,8 @@ class _Chunk:
             return rejected_by(numbered.number, problem)
 
     async def _create(self, importer: AnyImporter, numbered: NumberedRow) -> RowResult:
-        records = await importer.create(numbered.row)
+        row, placement = self._placed(importer, numbered.row)
+        records = await importer.create(row)
         self.new += records
         record = records[0]
         self._happened(importer, "created", record)
@@ -143,8 +149,18 @@ class _Chunk:
             row=numbered.number,
             outcome=Outcome.CREATED,
             faults=faults,
-            notes=[*numbered.notes, *importer.notes(record)],
+            notes=[*numbered.notes, *placement, *importer.notes(record)],
         )
+
+    def _placed(self, importer: AnyImporter, row: Row) -> tuple[Row, list[FieldError]]:
+        """The row of a new record, with a region if its sender has one; see `Actor.region_for`."""
+        stated = importer.region_of(row)
+        region = self.load.actor.region_for(stated)
+        if stated or region is None:
+            return row, []
+        message = REGION_ASSUMED.format(region=region)
+        note = FieldError(pointer="/region_code", code="region_assumed", message=message)
+        return row.model_copy(update={"region_code": region}), [note]
 
     async def _renew(
         self,

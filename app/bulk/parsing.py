@@ -74,7 +74,6 @@ class Parser:
         self._kind = kind
         self._schema = ROWS[kind]
         self._seen: dict[Key, int] = {}
-        self._has_told_unit = False
 
     def chunks(self, table: Table) -> Iterator[Chunk]:
         """All rows of the table, in order."""
@@ -106,15 +105,14 @@ class Parser:
         return NumberedRow(number=number, row=row, notes=notes)
 
     def _notes(self, cells: Mapping[str, object], table: Table) -> list[FieldError]:
-        """A budget without a unit: once for the column, and wherever it is hard to believe."""
+        """A budget without a unit in a column without one, and wherever it is hard to believe."""
         found = amount(text_of(cells["budget"])) if "budget" in cells else None
         if found is None or found.has_unit:
             return []
         notes = []
         if found.is_doubtful:
             notes.append(_note("amount_doubtful", DOUBTFUL, found))
-        if not self._has_told_unit and not names_unit(table.headings["budget"]):
-            self._has_told_unit = True
+        if not names_unit(table.headings["budget"]):
             notes.append(_note("unit_assumed", UNIT_ASSUMED, found))
         return notes
 

@@ -13,6 +13,8 @@ from app.interface.validation import FieldError
 
 MAX_ENTRIES = 1_000
 MAX_FIELD = 200  # characters
+# Notes that hold for every row alike.
+TOLD_ONCE = frozenset({"unit_assumed", "region_assumed"})
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
@@ -64,6 +66,7 @@ class Report:
     entries: list[JsonObject] = field(default_factory=list)
     is_cut: bool = False
     _kept: Counter[Outcome] = field(default_factory=Counter)
+    _told: set[str] = field(default_factory=set)
 
     def add(self, results: Iterable[RowResult]) -> None:
         for result in results:
@@ -76,7 +79,9 @@ class Report:
             for fault in result.faults:
                 self._keep(result.row, outcome, fault)
             for note in result.notes:
-                self._keep(result.row, Outcome.NOTED, note)
+                if note.code not in self._told:
+                    self._keep(result.row, Outcome.NOTED, note)
+                self._told |= {note.code} & TOLD_ONCE
 
     def forget_written(self) -> None:
         """Nothing was kept: what would have been written was not."""

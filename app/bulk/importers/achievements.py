@@ -62,6 +62,9 @@ class AchievementImporter:
     def is_visible(self, record: Achievement) -> bool:
         return access.may_read(self._actor, record)
 
+    def region_of(self, row: AchievementRow) -> str | None:
+        return row.region_code
+
     async def create(self, row: AchievementRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)

@@ -70,6 +70,10 @@ class DemandImporter:
     def is_visible(self, record: Demand) -> bool:
         return access.may_read(self._actor, record)
 
+    def region_of(self, row: DemandRow) -> str | None:
+        known = self._known(row)
+        return row.region_code or (known.region_code if known else None)
+
     async def create(self, row: DemandRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)

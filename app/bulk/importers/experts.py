@@ -66,6 +66,9 @@ class ExpertImporter:
     def is_visible(self, record: Expert) -> bool:
         return access.may_read(self._actor, record)
 
+    def region_of(self, row: ExpertRow) -> str | None:
+        return row.region_code
+
     async def create(self, row: ExpertRow) -> list[Record]:
         require_jurisdiction(self._actor, row.region_code)
         expert = Expert(state=ExpertState.DRAFT, **(UNSAID | self._values(row)))

@@ -36,6 +36,10 @@ class Importer(Protocol[RowT_contra, RecordT]):
         """Whether the actor may know of the record; one of which they may not is no row's."""
         ...
 
+    def region_of(self, row: RowT_contra) -> str | None:
+        """The region that the row, or what it belongs to, states for a new record."""
+        ...
+
     async def create(self, row: RowT_contra) -> list[Record]:
         """The new record, then what belongs to it; raises Problem for a row that is refused."""
         ...

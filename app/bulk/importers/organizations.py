@@ -40,6 +40,9 @@ class OrganizationImporter:
     def is_visible(self, record: Organization) -> bool:
         return access.may_read(self._actor, record)
 
+    def region_of(self, row: OrganizationRow) -> str | None:
+        return row.region_code
+
     async def create(self, row: OrganizationRow) -> list[Record]:
         """Staff vouch for what they import."""
         require_jurisdiction(self._actor, row.region_code)
