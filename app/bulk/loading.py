@@ -29,8 +29,8 @@ AMBIGUOUS = FieldError(
     pointer="",
     code="ambiguous",
     message=Text(
-        "有多条记录与该行相符，请填写外部编号",
-        "Several records fit this row; give an external id",
+        "有多条记录与该行相符，请填写外部编号（机构请填统一社会信用代码）",
+        "Several records fit this row; give an external id, or an organization's credit code",
     ),
 )
 EDITED = FieldError(
@@ -171,7 +171,7 @@ class _Chunk:
     ) -> RowResult:
         require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
         history, fingerprint = histories.get(record.id), numbered.row.fingerprint()
-        if (history is None or history.is_edited_since) and not self.load.is_overwriting:
+        if self._is_somebodys(importer, record, history) and not self.load.is_overwriting:
             return rejected(numbered.number, EDITED)
         is_same = history is not None and history.fingerprint == fingerprint
         is_written = not is_same or (self.load.is_overwriting and _is_edited(history))
@@ -187,6 +187,12 @@ class _Chunk:
             faults=faults,
             notes=[*numbered.notes, *importer.notes(record)],
         )
+
+    def _is_somebodys(self, importer: AnyImporter, record: Record, history: History | None) -> bool:
+        """Whether somebody's work would be lost; a mere registration is nobody's yet."""
+        if history is not None:
+            return history.is_edited_since
+        return getattr(record, "state") not in importer.unconfirmed  # noqa: B009
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""

@@ -38,6 +38,7 @@ class AchievementImporter:
     admissible: ClassVar[frozenset[str]] = frozenset(
         {AchievementState.REGISTERED, AchievementState.REVIEWED}
     )
+    unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session

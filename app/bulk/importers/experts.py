@@ -44,6 +44,7 @@ class ExpertImporter:
     pool: ClassVar[str | None] = ExpertState.IN_POOL
     editable: ClassVar[frozenset[str]] = EDITABLE
     admissible: ClassVar[frozenset[str]] = frozenset({ExpertState.DRAFT})
+    unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session

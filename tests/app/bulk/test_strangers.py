@@ -7,7 +7,15 @@ import pytest
 from httpx import AsyncClient
 
 from app.scopes import Sessions
-from tests.app.bulk.files import demand, expert, json_lines, run
+from tests.app.bulk.files import (
+    CREDIT_CODE,
+    demand,
+    expert,
+    json_lines,
+    organization,
+    run,
+)
+from tests.app.organizations.test_registration import credit_code, registration
 from tests.people import GUANGZHOU, YIWU, People
 
 
@@ -23,7 +31,9 @@ async def handed_in(
 
 
 def told(body: dict[str, Any]) -> list[tuple[int, str]]:
-    return [(entry["row"], entry["code"]) for entry in body["report"]]
+    """Of all rows, but for what they lack."""
+    found = [entry for entry in body["report"] if entry["outcome"] != "incomplete"]
+    return [(entry["row"], entry["code"]) for entry in found]
 
 
 async def listed(client: AsyncClient, kind: str) -> list[dict[str, Any]]:
@@ -79,7 +89,7 @@ async def test_a_known_enterprise_gives_its_demand_its_region(
     staff = await people.coordinator("330000")
     await people.organization("义乌某针织厂", region_code=YIWU)
     body = await handed_in(sessions, staff, "demands", demand(region_code=None))
-    assert (1, "region_assumed") not in told(body)
+    assert told(body) == []
     assert [found["region_code"] for found in await listed(staff, "demands")] == [YIWU]
 
 
@@ -88,7 +98,7 @@ async def test_an_administrators_file_may_leave_the_region_out(
 ) -> None:
     administrator = await people.administrator()
     body = await handed_in(sessions, administrator, "experts", expert(region_code=None))
-    assert [code for _, code in told(body)] == ["missing"]
+    assert told(body) == []
     assert [found["region_code"] for found in await listed(administrator, "experts")] == [None]
 
 
@@ -110,3 +120,134 @@ async def test_what_a_coordinator_enters_without_a_region_is_of_their_own(
         assert (answer.status_code, answer.json()["region_code"]) == (201, region)
         read = await other.get(f"/{kind}/{answer.json()['id']}")
         assert read.status_code == (404 if region else 200)
+
+
+URUMQI = "650100"
+
+
+async def registered(anybody: AsyncClient, **organization: Any) -> str:
+    """The id of an organization that a stranger registers."""
+    given = {"unified_social_credit_code": CREDIT_CODE, "region_code": YIWU, **organization}
+    email = f"{given['unified_social_credit_code']}@test.invalid".lower()
+    answer = await anybody.post("/organizations:register", json=registration(email, **given))
+    assert answer.status_code == 201, answer.text
+    organization_id: str = answer.json()["organization_id"]
+    return organization_id
+
+
+async def organizations(client: AsyncClient) -> dict[str, tuple[Any, ...]]:
+    """Of each the code, the state and the region, by its id."""
+    return {
+        found["id"]: (found["unified_social_credit_code"], found["state"], found["region_code"])
+        for found in await listed(client, "organizations")
+    }
+
+
+async def test_a_registration_under_a_known_name_is_nobodys_row(
+    sessions: Sessions, people: People, client: AsyncClient
+) -> None:
+    """Before the first file it was captured by it, after it every file failed as ambiguous."""
+    staff = await people.coordinator()
+    row = {"name": "某大学", "kind": "university", "region_code": YIWU}
+    vouching = {"admit": "true", "overwrite": "true"}
+    first = await registered(client, name="某大学")
+    body = await handed_in(sessions, staff, "organizations", row)
+    assert (body["state"], body["created_count"], told(body)) == ("done", 1, [])
+    second = await registered(
+        client, name="某大学", unified_social_credit_code=credit_code(1), contact_name="某"
+    )
+    for is_rejected in (False, True):
+        if is_rejected:
+            for stranger in (first, second):
+                path = f"/organizations/{stranger}:reject"
+                assert (await staff.post(path, json={"reason": "冒名"})).status_code == 200
+        for form in ({}, vouching):
+            body = await handed_in(sessions, staff, "organizations", row, **form)
+            assert (body["state"], body["rejected_count"], told(body)) == ("done", 0, [])
+        found = await organizations(staff)
+        state = "rejected" if is_rejected else "registered"
+        assert found.pop(first) == (CREDIT_CODE, state, YIWU)
+        assert found.pop(second) == (credit_code(1), state, YIWU)
+        assert list(found.values()) == [(None, "verified", YIWU)]
+
+
+@pytest.mark.parametrize("held", ["elsewhere", "rejected"])
+async def test_a_registration_that_holds_a_code_holds_no_file_up(
+    sessions: Sessions, people: People, client: AsyncClient, held: str
+) -> None:
+    """The enterprise is entered without the code, which is unique, until staff free it."""
+    staff, administrator = await people.coordinator(), await people.administrator()
+    stranger = await registered(
+        client, name="他厂", region_code=URUMQI if held == "elsewhere" else YIWU
+    )
+    if held == "rejected":
+        await staff.post(f"/organizations/{stranger}:reject", json={"reason": "冒名"})
+    before = (await organizations(administrator))[stranger]
+    rows = [demand(n, region_code=None) for n in (1, 2)]
+    body = await handed_in(sessions, staff, "demands", *rows)
+    assert (body["state"], body["created_count"]) == ("done", 2)
+    assert [code for _, code in told(body) if code != "region_assumed"] == [
+        *("organization_entered", "credit_code_held"),
+    ]
+    changed = [row | {"budget": "60"} for row in rows]
+    body = await handed_in(sessions, staff, "demands", *changed)
+    assert (body["state"], body["updated_count"], told(body)) == ("done", 2, [])
+    for found in await listed(staff, "demands"):
+        assert (found["organization_name"], found["region_code"]) == ("义乌某针织厂", YIWU)
+    row = organization(name="义乌某针织厂", unified_social_credit_code=CREDIT_CODE)
+    new = organization(name="他厂", unified_social_credit_code=credit_code(1))
+    body = await handed_in(sessions, staff, "organizations", row, new, admit="true")
+    assert (body["state"], told(body)) == ("done", [(1, "credit_code_held")])
+    assert (body["created_count"], body["updated_count"]) == (1, 1)
+    every = await organizations(administrator)
+    assert every.pop(stranger) == before
+    assert sorted(every.values(), key=str) == [
+        (credit_code(1), "verified", YIWU),
+        (None, "verified", YIWU),
+    ]
+    [ours] = [one for one, values in every.items() if values[0] is None]
+    code = {"unified_social_credit_code": None}
+    freed = await administrator.patch(f"/organizations/{stranger}", json=code)
+    given = await staff.patch(
+        f"/organizations/{ours}", json={"unified_social_credit_code": CREDIT_CODE}
+    )
+    assert (freed.status_code, given.status_code) == (200, 200)
+    body = await handed_in(sessions, staff, "demands", *changed)
+    assert (body["unchanged_count"], told(body)) == (2, [])
+
+
+async def test_a_registration_of_ones_own_region_is_met_by_its_code_alone(
+    sessions: Sessions, people: People, client: AsyncClient
+) -> None:
+    """A file need not overwrite to put right what nobody confirmed; its people stay outside."""
+    staff = await people.coordinator()
+    stranger = await registered(client, name="他厂")
+    row = organization(name="义乌某针织厂", unified_social_credit_code=CREDIT_CODE)
+    for form, state in (({}, "registered"), ({"admit": "true"}, "verified")):
+        body = await handed_in(sessions, staff, "organizations", row, **form)
+        assert (body["state"], body["updated_count"]) == ("done", 1)
+        assert told(body) == ([] if form else [(1, "registration_met")])
+        assert await organizations(staff) == {stranger: (CREDIT_CODE, state, YIWU)}
+    shown = (await staff.get(f"/organizations/{stranger}")).json()
+    assert shown["name"] == "义乌某针织厂"
+    [membership] = await listed(staff, "memberships")
+    assert membership["state"] == "requested"
+    await staff.patch(f"/organizations/{stranger}", json={"introduction": "针织"})
+    changed = row | {"introduction": "袜业"}
+    body = await handed_in(sessions, staff, "organizations", changed)
+    assert told(body) == [(1, "edited_since_import")]
+
+
+async def test_a_registration_decides_nothing_of_its_demands(
+    sessions: Sessions, people: People, client: AsyncClient
+) -> None:
+    """Neither their region, nor, once it is rejected, whether their file goes on."""
+    staff = await people.coordinator("330000")
+    stranger = await registered(client, name="他厂")
+    row = demand(region_code=None)
+    await handed_in(sessions, staff, "demands", row)
+    [found] = await listed(staff, "demands")
+    assert (found["organization_id"], found["region_code"]) == (stranger, "330000")
+    await staff.post(f"/organizations/{stranger}:reject", json={"reason": "冒名"})
+    body = await handed_in(sessions, staff, "demands", row | {"budget": "60"})
+    assert (body["state"], body["updated_count"], told(body)) == ("done", 1, [])
