@@ -131,9 +131,9 @@ class DemandImporter:
         return by_key.get(("title", row.title, str(organization.id)), []) if organization else []
 
     async def _know(self, found: Sequence[Organization]) -> None:
-        """Keep what the rows may mean: of several of one name the last, if staff vouch for it."""
+        """Keep what the rows may mean: of a name what staff vouch for, of the region first."""
         self._vouched_for = await repository.vouched_for(self._session, found)
-        for organization in found:
+        for organization in sorted(found, key=lambda o: self._actor.manages_region(o.region_code)):
             is_possible = may_be_meant(self._actor, organization)
             code = organization.unified_social_credit_code
             if is_possible and organization.id in self._vouched_for:

@@ -251,3 +251,35 @@ async def test_a_registration_decides_nothing_of_its_demands(
     await staff.post(f"/organizations/{stranger}:reject", json={"reason": "冒名"})
     body = await handed_in(sessions, staff, "demands", row | {"budget": "60"})
     assert (body["state"], body["updated_count"], told(body)) == ("done", 1, [])
+
+
+@pytest.mark.parametrize("kind", ["demands", "organizations"])
+async def test_a_name_tells_of_no_enterprise_that_is_hidden(
+    sessions: Sessions, people: People, kind: str
+) -> None:
+    """What a file of another region brought is answered as a name that nobody has."""
+    staff, other = await people.coordinator(YIWU), await people.coordinator(GUANGZHOU)
+    secret = demand(organization="秘密企业", external_id=None, unified_social_credit_code=None)
+    assert (await handed_in(sessions, staff, "demands", secret))["created_count"] == 1
+    assert await listed(other, "organizations") == []
+    rows = {
+        "demands": [
+            secret | {"organization": name, "region_code": GUANGZHOU}
+            for name in ("秘密企业", "无人企业")
+        ],
+        "organizations": [
+            organization(name=name, region_code=GUANGZHOU) for name in ("秘密企业", "无人企业")
+        ],
+    }
+    body = await handed_in(sessions, other, kind, *rows[kind])
+    assert (body["state"], body["created_count"]) == ("done", 2)
+    of_first, of_second = ({code for row, code in told(body) if row == n} for n in (1, 2))
+    assert of_first == of_second
+    found = await listed(other, "organizations")
+    assert {one["region_code"] for one in found} == {GUANGZHOU}
+    mine = [one for one in await listed(staff, "organizations") if one["region_code"] == YIWU]
+    assert [one["name"] for one in mine] == ["秘密企业"]
+    again = secret | {"budget": "60"}
+    assert (await handed_in(sessions, staff, "demands", again))["updated_count"] == 1
+    completed = organization(name="秘密企业")
+    assert (await handed_in(sessions, staff, "organizations", completed))["updated_count"] == 1
