@@ -51,7 +51,8 @@ async def create(session: AsyncSession, actor: Actor, data: AchievementCreate) -
     if data.external_id and await repository.is_taken(session, data.external_id):
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     achievement = Achievement(state=AchievementState.REGISTERED)
-    await apply(session, actor, achievement, data.model_dump())
+    values = data.model_dump() | {"region_code": actor.region_for(data.region_code)}
+    await apply(session, actor, achievement, values)
     if not parties_of(actor, achievement):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
     index_text(achievement)

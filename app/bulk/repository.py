@@ -81,46 +81,50 @@ async def last_change_id(session: AsyncSession) -> int:
 
 
 async def organizations_meant(
-    session: AsyncSession, codes: Sequence[str], names: Sequence[str]
+    session: AsyncSession, codes: Collection[str], names: Collection[str]
 ) -> Sequence[Organization]:
-    """Those of one of the credit codes or names, locked."""
-    return await _locked(
-        session,
-        select(Organization).where(
-            or_(
-                Organization.unified_social_credit_code.in_(codes),
-                Organization.name.in_(names),
-            )
-        ),
-    )
+    """Those that hold one of the credit codes, and those of a name that staff vouch for, locked."""
+    return await _locked(session, select(Organization).where(_holds(codes) | _is_called(names)))
 
 
 async def owning_organizations(
-    session: AsyncSession, names: Collection[str], codes: Collection[str]
-) -> tuple[dict[str, Organization], dict[str, Organization]]:
-    """By name and by credit code; of several of one name the oldest, verified ones first.
-
-    A name alone finds only organizations that are verified, or that an import brought: anybody
-    may register under any name.
-    """
+    session: AsyncSession, codes: Collection[str], names: Collection[str]
+) -> Sequence[Organization]:
+    """The same, not locked; of several of one name the best comes last, a verified, old one."""
     is_verified = Organization.state == OrganizationState.VERIFIED
+    found = await session.scalars(
+        select(Organization)
+        .where(_holds(codes) | _is_called(names))
+        .order_by(is_verified, Organization.created_at.desc())
+    )
+    return found.all()
+
+
+async def vouched_for(session: AsyncSession, organizations: Sequence[Organization]) -> set[UUID]:
+    """The ids of those that staff vouch for."""
+    ids = [organization.id for organization in organizations]
+    found = await session.scalars(
+        select(Organization.id).where(Organization.id.in_(ids), _is_vouched_for())
+    )
+    return set(found)
+
+
+def _holds(codes: Collection[str]) -> ColumnElement[bool]:
+    return Organization.unified_social_credit_code.in_(codes)
+
+
+def _is_called(names: Collection[str]) -> ColumnElement[bool]:
+    """A name alone means nobody who only registered: anybody may, under any name."""
+    return Organization.name.in_(names) & _is_vouched_for()
+
+
+def _is_vouched_for() -> ColumnElement[bool]:
+    """Verified, or brought by a file and not rejected since."""
     came_by_import = exists().where(
         ImportedRow.kind == ImportKind.ORGANIZATIONS, ImportedRow.record_id == Organization.id
     )
-    found = await session.scalars(
-        select(Organization)
-        .where(
-            or_(
-                Organization.name.in_(names) & or_(is_verified, came_by_import),
-                Organization.unified_social_credit_code.in_(codes),
-            ),
-            Organization.state != OrganizationState.REJECTED,
-        )
-        .order_by(is_verified, Organization.created_at.desc())
-    )
-    rows = found.all()
-    by_code = {r.unified_social_credit_code: r for r in rows if r.unified_social_credit_code}
-    return {r.name: r for r in rows}, by_code
+    is_rejected = Organization.state == OrganizationState.REJECTED
+    return or_(Organization.state == OrganizationState.VERIFIED, came_by_import & ~is_rejected)
 
 
 async def verified_organizations(

@@ -60,7 +60,7 @@ async def create(session: AsyncSession, actor: Actor, data: DemandCreate) -> Dem
         organization=organization,
         state=DemandState.DRAFT,
     )
-    demand.region_code = demand.region_code or organization.region_code
+    demand.region_code = actor.region_for(demand.region_code or organization.region_code)
     demand.industry_code = demand.industry_code or organization.industry_code
     if not may_manage(actor, demand):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))

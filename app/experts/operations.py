@@ -85,6 +85,7 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
         raise Conflict(Text("该外部编号已存在", "This external id is taken"))
     expert.external_id = data.external_id
     values = data.model_dump(exclude={"evidence", "external_id"})
+    values["region_code"] = actor.region_for(data.region_code)
     await apply(session, actor, expert, values)
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):

@@ -39,6 +39,13 @@ class Actor:
     def acts_for(self, organization_id: UUID | None) -> bool:
         return organization_id in self.organization_ids
 
+    def region_for(self, region_code: str | None) -> str | None:
+        """The region of what the actor enters: for staff their own, where none is stated.
+
+        What has none is open to the staff of every region; an administrator may mean that.
+        """
+        return region_code or (self.jurisdiction if self.is_staff else None)
+
     @property
     def jurisdiction(self) -> str | None:
         """The region that bounds this actor; an administrator's is the whole country."""

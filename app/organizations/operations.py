@@ -53,7 +53,8 @@ async def create(session: AsyncSession, actor: Actor, data: OrganizationCreate) 
     """Staff enter an organization that they vouch for."""
     if not actor.manages_region(data.region_code):
         raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
-    return await add(session, actor, data, OrganizationState.VERIFIED)
+    placed = data.model_copy(update={"region_code": actor.region_for(data.region_code)})
+    return await add(session, actor, placed, OrganizationState.VERIFIED)
 
 
 async def add(

@@ -1,7 +1,7 @@
 """A chunk of valid rows into the database: decide, set, and write all at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import psycopg
@@ -21,6 +21,7 @@ from app.bulk.report import (
     refused_unforeseen,
 )
 from app.bulk.repository import History
+from app.bulk.rows import Row
 from app.bulk.writing import inserting
 from app.bulk.writing.importers import importer_of
 from app.bulk.writing.importers.importer import AnyImporter, require_jurisdiction
@@ -36,8 +37,8 @@ AMBIGUOUS = FieldError(
     pointer="",
     code="ambiguous",
     message=Text(
-        "有多条记录与该行相符，请填写外部编号",
-        "Several records fit this row; give an external id",
+        "有多条记录与该行相符，请填写外部编号（机构请填统一社会信用代码）",
+        "Several records fit this row; give an external id, or an organization's credit code",
     ),
 )
 EDITED = FieldError(
@@ -52,6 +53,10 @@ CONFLICT = FieldError(
     pointer="",
     code="conflict",
     message=Text("与现有数据冲突（唯一字段已被占用）", "A unique value is taken already"),
+)
+REGION_ASSUMED = Text(
+    "未填写地区，按您的管辖地区 {region} 登记（其余各行相同）",
+    "No region is stated: your own, {region}, was taken, and so on",
 )
 
 
@@ -143,14 +148,26 @@ class _Chunk:
             return refused_by(numbered.number, problem)
 
     async def _create(self, importer: AnyImporter, numbered: NumberedRow) -> RowResult:
-        records = await importer.create(numbered.row)
+        row, placement = self._placed(importer, numbered.row)
+        records = await importer.create(row)
         self.new += records
         record = records[0]
         self._happened(importer, "created", record)
         self.fingerprints[record.id] = numbered.row.fingerprint()
         faults = importer.faults(record)
         self._admit(importer, record, faults)
-        return _accepted(numbered, Outcome.CREATED, faults, importer.notes(record))
+        accepted = _accepted(numbered, Outcome.CREATED, faults, importer.notes(record))
+        return replace(accepted, column_notes=[*accepted.column_notes, *placement])
+
+    def _placed(self, importer: AnyImporter, row: Row) -> tuple[Row, list[FieldError]]:
+        """The row of a new record, with a region if its sender has one; see `Actor.region_for`."""
+        stated = importer.region_of(row)
+        region = self.load.actor.region_for(stated)
+        if stated or region is None:
+            return row, []
+        message = REGION_ASSUMED.format(region=region)
+        note = FieldError(pointer="/region_code", code="region_assumed", message=message)
+        return row.model_copy(update={"region_code": region}), [note]
 
     async def _renew(
         self,
@@ -161,7 +178,7 @@ class _Chunk:
     ) -> RowResult:
         require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
         history, fingerprint = histories.get(record.id), numbered.row.fingerprint()
-        if (history is None or history.is_edited_since) and not self.load.is_overwriting:
+        if self._is_somebodys(importer, record, history) and not self.load.is_overwriting:
             return refused(numbered.number, EDITED)
         is_same = history is not None and history.fingerprint == fingerprint
         is_written = not is_same or (self.load.is_overwriting and _is_edited(history))
@@ -172,6 +189,12 @@ class _Chunk:
         is_admitted = self._admit(importer, record, faults)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
         return _accepted(numbered, outcome, faults, importer.notes(record))
+
+    def _is_somebodys(self, importer: AnyImporter, record: Record, history: History | None) -> bool:
+        """Whether somebody's work would be lost; a mere registration is nobody's yet."""
+        if history is not None:
+            return history.is_edited_since
+        return getattr(record, "state") not in importer.unconfirmed  # noqa: B009
 
     async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""

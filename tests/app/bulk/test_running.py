@@ -523,7 +523,7 @@ async def test_staff_import_within_their_region(
     found = await session.execute(
         select(Expert.external_id, Expert.region_code).order_by(Expert.external_id)
     )
-    assert [tuple(row) for row in found] == [("E1", "440100"), ("E3", YIWU), ("E4", None)]
+    assert [tuple(row) for row in found] == [("E1", "440100"), ("E3", YIWU), ("E4", YIWU)]
     moved = json_lines(expert(3, region_code="440100"))
     assert await run_as(sessions, account.id, moved) is OperationState.DONE
     assert (
@@ -554,7 +554,7 @@ async def test_a_row_tells_of_no_record_that_is_hidden(
     named = {"name": "林若溪", "organization": "某大学"}
     hidden = [named | {"external_id": f"G{n}", "region_code": "440100"} for n in range(count)]
     assert counts(await imported(sessions, "experts", json_lines(*hidden)))[0] == count
-    rows = json_lines(named, {"name": "无人", "organization": "某大学"})
+    rows = json_lines(*(named | {"name": n, "region_code": YIWU} for n in ("林若溪", "无人")))
     assert await run_as(sessions, account.id, rows) is OperationState.DONE
     report = await session.scalar(select(Import.report).where(Import.account_id == account.id))
     told = [(entry["row"], entry["code"]) for entry in report or []]

@@ -77,7 +77,7 @@ async def test_wrong_state_says_what_would_be_right(people: People) -> None:
 
 
 async def test_submit_lists_every_missing_field(people: People) -> None:
-    staff = await people.coordinator()
+    staff = await people.administrator()
     expert = (await staff.post("/experts", json={"name": "某人", "kind": "academician"})).json()
     missing = {
         "organization_name",
@@ -100,7 +100,7 @@ async def test_submit_lists_every_missing_field(people: People) -> None:
 
 
 async def test_experts_abroad_need_no_region(people: People) -> None:
-    staff = await people.coordinator()
+    staff = await people.administrator()
     abroad = await enter(staff, region_code=None, country="DE", kind="overseas_talent")
     assert abroad["missing"] == []
     assert (await enter(staff, region_code=None, country="CN"))["missing"] == ["region_code"]

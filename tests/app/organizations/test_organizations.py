@@ -132,7 +132,13 @@ async def test_staff_enter_organizations_of_their_region(
     answer = await staff.post("/organizations", json=body)
     assert answer.status_code == status
     if status == 201:
-        assert answer.json()["state"] == "verified"
+        assert (answer.json()["state"], answer.json()["region_code"]) == ("verified", YIWU)
+
+
+async def test_an_administrator_may_enter_an_organization_of_no_region(people: People) -> None:
+    administrator = await people.administrator()
+    answer = await administrator.post("/organizations", json={"name": "中国科学技术协会"})
+    assert (answer.status_code, answer.json()["region_code"]) == (201, None)
 
 
 async def test_null_clears_or_is_refused(people: People) -> None:

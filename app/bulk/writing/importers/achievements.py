@@ -38,6 +38,7 @@ class AchievementImporter:
     admissible: ClassVar[frozenset[str]] = frozenset(
         {AchievementState.REGISTERED, AchievementState.REVIEWED}
     )
+    unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
@@ -61,6 +62,9 @@ class AchievementImporter:
 
     def is_visible(self, record: Achievement) -> bool:
         return access.may_read(self._actor, record)
+
+    def region_of(self, row: AchievementRow) -> str | None:
+        return row.region_code
 
     async def create(self, row: AchievementRow) -> list[Record]:
         require_no_secrets(row.is_confidential)

@@ -13,7 +13,13 @@ from app.bulk import repository
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import DemandRow, Key
 from app.bulk.writing import inserting
-from app.bulk.writing.importers.importer import meant_by, require_jurisdiction, require_no_secrets
+from app.bulk.writing.importers.importer import (
+    code_withheld,
+    may_be_meant,
+    meant_by,
+    require_jurisdiction,
+    require_no_secrets,
+)
 from app.database import Record
 from app.demands import access, operations
 from app.demands.completeness import faults
@@ -43,20 +49,21 @@ class DemandImporter:
     pool: ClassVar[str | None] = DemandState.PUBLISHED
     editable: ClassVar[frozenset[str]] = EDITABLE | {DemandState.PUBLISHED}
     admissible: ClassVar[frozenset[str]] = EDITABLE
+    unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
         self._actor = actor
         self._by_name: dict[str, Organization] = {}
         self._by_code: dict[str, Organization] = {}
-        self._entered_with: set[UUID] = set()  # demands that brought their enterprise
+        self._vouched_for: set[UUID] = set()
+        self._held_codes: set[str] = set()
+        self._entered: dict[UUID, list[FieldError]] = {}  # by the demand that brought them
 
     async def meant(self, rows: Sequence[DemandRow]) -> list[Sequence[Demand]]:
         names = {row.organization for row in rows}
         codes = {code for row in rows if (code := row.unified_social_credit_code)}
-        self._by_name, self._by_code = await repository.owning_organizations(
-            self._session, names, codes
-        )
+        await self._know(await repository.owning_organizations(self._session, codes, names))
         found = await repository.demands_meant(
             self._session,
             [row.external_id for row in rows if row.external_id],
@@ -72,11 +79,16 @@ class DemandImporter:
     def is_visible(self, record: Demand) -> bool:
         return access.may_read(self._actor, record)
 
+    def region_of(self, row: DemandRow) -> str | None:
+        known = self._known(row)
+        is_vouched_for = known is not None and known.id in self._vouched_for
+        return row.region_code or (known.region_code if known and is_vouched_for else None)
+
     async def create(self, row: DemandRow) -> list[Record]:
         require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)
         known = self._known(row)
-        organization = known or await self._entered(row)
+        organization = known or await self._enter(row)
         require_jurisdiction(self._actor, organization.region_code)
         demand = Demand(
             state=DemandState.DRAFT,
@@ -85,7 +97,7 @@ class DemandImporter:
             **(UNSAID | row.stated(DemandCreate, without=NOT_COLUMNS)),
         )
         if known is None:
-            self._entered_with.add(demand.id)
+            self._entered[demand.id] = self._notes_of(row)
         operations.index_text(demand)
         demand.region_code = demand.region_code or organization.region_code
         demand.industry_code = demand.industry_code or organization.industry_code
@@ -93,9 +105,7 @@ class DemandImporter:
 
     async def update(self, record: Demand, row: DemandRow) -> None:
         require_no_secrets(row.is_confidential)
-        organization = self._known(row)
-        states_owner = bool(row.organization or row.unified_social_credit_code)
-        if states_owner and (organization is None or organization.id != record.organization_id):
+        if not _may_be_owned_by(record.organization, row):
             raise _another_owner()
         for name, value in row.stated(DemandCreate, without=NOT_COLUMNS).items():
             setattr(record, name, value)
@@ -111,10 +121,7 @@ class DemandImporter:
 
     def notes(self, record: Demand) -> Sequence[FieldError]:
         """An enterprise that was not there: the file may have misspelt a known one."""
-        if record.id not in self._entered_with:
-            return ()
-        message = ENTERED.format(name=record.organization.name)
-        return [FieldError(pointer="/organization", code="organization_entered", message=message)]
+        return self._entered.get(record.id, [])
 
     def admit(self, record: Demand) -> None:
         settle(record, DemandState.PUBLISHED)
@@ -125,6 +132,19 @@ class DemandImporter:
         organization = self._known(row)
         return by_key.get(("title", row.title, str(organization.id)), []) if organization else []
 
+    async def _know(self, found: Sequence[Organization]) -> None:
+        """Keep what the rows may mean: of a name what staff vouch for, of the region first."""
+        self._vouched_for = await repository.vouched_for(self._session, found)
+        for organization in sorted(found, key=lambda o: self._actor.manages_region(o.region_code)):
+            is_possible = may_be_meant(self._actor, organization)
+            code = organization.unified_social_credit_code
+            if is_possible and organization.id in self._vouched_for:
+                self._by_name[organization.name] = organization
+            if is_possible and code:
+                self._by_code[code] = organization
+            elif code:
+                self._held_codes.add(code)
+
     def _known(self, row: DemandRow) -> Organization | None:
         """By credit code; else by name, unless both have codes, which then differ."""
         if code := row.unified_social_credit_code:
@@ -134,25 +154,49 @@ class DemandImporter:
             return named if named and not named.unified_social_credit_code else None
         return self._by_name.get(row.organization)
 
-    async def _entered(self, row: DemandRow) -> Organization:
+    async def _enter(self, row: DemandRow) -> Organization:
         """A new enterprise, which waits for its verification as one that registers does."""
         if not row.organization:
             raise invalid_field("/organization", "missing", "请填写机构", "Name the organization")
-        new = _enterprise(row)
+        new = _enterprise(row, has_code=not self._is_code_held(row))
         organization = await organizations.add(
             self._session, self._actor, new, OrganizationState.REGISTERED
         )
         # Remembered, so that a later import of organizations may complete it.
         await inserting.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})
+        self._vouched_for.add(organization.id)
         self._by_name[organization.name] = organization
         if organization.unified_social_credit_code:
             self._by_code[organization.unified_social_credit_code] = organization
         return organization
 
+    def _is_code_held(self, row: DemandRow) -> bool:
+        """Whether a registration that the file may not mean has the row's code, which is unique."""
+        return row.unified_social_credit_code in self._held_codes
 
-def _enterprise(row: DemandRow) -> OrganizationCreate:
-    """What the row says of its enterprise; raises Invalid for a name that is none, like 无 or /."""
-    also = row.model_dump(include={"unified_social_credit_code", "region_code", "industry_code"})
+    def _notes_of(self, row: DemandRow) -> list[FieldError]:
+        message = ENTERED.format(name=row.organization)
+        note = FieldError(pointer="/organization", code="organization_entered", message=message)
+        return [note, code_withheld()] if self._is_code_held(row) else [note]
+
+
+def _may_be_owned_by(owner: Organization, row: DemandRow) -> bool:
+    """By credit code where both have one, else by name; a row need not name the owner."""
+    code, its_code = row.unified_social_credit_code, owner.unified_social_credit_code
+    if code and its_code:
+        return code == its_code
+    return row.organization == owner.name or not (row.organization or code)
+
+
+def _enterprise(row: DemandRow, *, has_code: bool) -> OrganizationCreate:
+    """What the row says of its enterprise, with its credit code unless somebody else holds that.
+
+    Raises Invalid for a name that is none, like 无 or /.
+    """
+    wanted = {"region_code", "industry_code"} | (
+        {"unified_social_credit_code"} if has_code else set()
+    )
+    also = row.model_dump(include=wanted)
     try:
         return OrganizationCreate.model_validate({"name": row.organization} | also)
     except ValidationError as error:  # of the name: all else was checked with the row

@@ -44,6 +44,7 @@ class ExpertImporter:
     pool: ClassVar[str | None] = ExpertState.IN_POOL
     editable: ClassVar[frozenset[str]] = EDITABLE
     admissible: ClassVar[frozenset[str]] = frozenset({ExpertState.DRAFT})
+    unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
@@ -65,6 +66,9 @@ class ExpertImporter:
 
     def is_visible(self, record: Expert) -> bool:
         return access.may_read(self._actor, record)
+
+    def region_of(self, row: ExpertRow) -> str | None:
+        return row.region_code
 
     async def create(self, row: ExpertRow) -> list[Record]:
         require_jurisdiction(self._actor, row.region_code)

@@ -9,8 +9,9 @@ from app.database import Record
 from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError
+from app.organizations import access
 from app.organizations.actors import Actor
-from app.organizations.models import Organization
+from app.organizations.models import Organization, OrganizationState
 
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
 RecordT = TypeVar("RecordT", bound=Record)
@@ -27,6 +28,7 @@ class Importer(Protocol[RowT_contra, RecordT]):
     pool: ClassVar[str | None]  # the state that an admitted record has
     editable: ClassVar[frozenset[str]]  # the states in which an import may write
     admissible: ClassVar[frozenset[str]]  # the states from which a record may be admitted
+    unconfirmed: ClassVar[frozenset[str]]  # those in which what no file brought is replaced
 
     async def meant(self, rows: Sequence[RowT_contra]) -> list[Sequence[RecordT]]:
         """For each row the stored records that it may mean, locked."""
@@ -34,6 +36,10 @@ class Importer(Protocol[RowT_contra, RecordT]):
 
     def is_visible(self, record: RecordT) -> bool:
         """Whether the actor may know of the record; one of which they may not is no row's."""
+        ...
+
+    def region_of(self, row: RowT_contra) -> str | None:
+        """The region that the row, or what it belongs to, states for a new record."""
         ...
 
     async def create(self, row: RowT_contra) -> list[Record]:
@@ -56,6 +62,13 @@ class Importer(Protocol[RowT_contra, RecordT]):
         """Put a record without faults into the pool."""
         ...
 
+
+CODE_HELD = Text(
+    "该统一社会信用代码被一条未经核验的注册占用，机构已不带代码登记；"
+    "请其所在地区工作人员或管理员核验该注册，或清除其代码，再补填",
+    "A registration that nobody verified holds this credit code, so the organization was entered"
+    " without it; staff of the registration's region verify it, or clear its code",
+)
 
 AnyImporter = Importer[Any, Any]
 
@@ -88,6 +101,19 @@ def organization_values(
         "organization_name": row.organization,
         "organization_id": organization.id if organization else None,
     }
+
+
+def may_be_meant(actor: Actor, organization: Organization) -> bool:
+    """Nobody's file means a rejected organization, nor one that its sender may not read."""
+    is_rejected = organization.state is OrganizationState.REJECTED
+    return not is_rejected and access.may_read(actor, organization)
+
+
+def code_withheld() -> FieldError:
+    """What is noted of an organization that a file enters under a code that another one holds."""
+    return FieldError(
+        pointer="/unified_social_credit_code", code="credit_code_held", message=CODE_HELD
+    )
 
 
 def in_columns(faults: Sequence[FieldError]) -> list[FieldError]:

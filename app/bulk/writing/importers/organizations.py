@@ -1,21 +1,32 @@
 """Organizations in bulk: known by their credit code, or by name where one side has none."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
 from app.bulk.rows import OrganizationRow
-from app.bulk.writing.importers.importer import require_jurisdiction
+from app.bulk.writing.importers.importer import (
+    code_withheld,
+    may_be_meant,
+    require_jurisdiction,
+)
 from app.database import Record
+from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.organizations import access, operations
+from app.organizations import operations
 from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
 from app.organizations.workflow import settle
 
+MET = Text(
+    "该代码的企业此前已自行注册、尚未核验，已按本行更新；本行未写的内容（如联系人）仍为注册时所填，请核对",
+    "Its enterprise had registered itself and was not verified: it now says what the row states;"
+    " check the rest, such as its contacts",
+)
 UNSAID = OrganizationCreate(name="--").model_dump()
 
 
@@ -26,49 +37,80 @@ class OrganizationImporter:
     editable: ClassVar[frozenset[str]] = frozenset(OrganizationState)
     # Rejected ones are not: that was somebody's decision.
     admissible: ClassVar[frozenset[str]] = frozenset({OrganizationState.REGISTERED})
+    unconfirmed: ClassVar[frozenset[str]] = frozenset({OrganizationState.REGISTERED})
 
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
         self._actor = actor
+        self._vouched_for: set[UUID] = set()
+        self._held_codes: set[str] = set()  # by registrations that no row of this file means
+        self._notes: dict[UUID, FieldError] = {}
 
     async def meant(self, rows: Sequence[OrganizationRow]) -> list[Sequence[Organization]]:
         codes = [code for row in rows if (code := row.unified_social_credit_code)]
         names = [row.name for row in rows]
         found = await repository.organizations_meant(self._session, codes, names)
-        return [_meant(row, found) for row in rows]
+        self._vouched_for = await repository.vouched_for(self._session, found)
+        possible = [o for o in found if self.is_visible(o)]
+        met = {o.unified_social_credit_code for o in possible}
+        self._held_codes = {
+            code for o in found if (code := o.unified_social_credit_code) and code not in met
+        }
+        return [self._meant(row, possible) for row in rows]
 
     def is_visible(self, record: Organization) -> bool:
-        return access.may_read(self._actor, record)
+        return may_be_meant(self._actor, record)
+
+    def region_of(self, row: OrganizationRow) -> str | None:
+        return row.region_code
 
     async def create(self, row: OrganizationRow) -> list[Record]:
         """Staff vouch for what they import."""
         require_jurisdiction(self._actor, row.region_code)
-        values = UNSAID | row.stated(OrganizationCreate)
-        organization = Organization(state=OrganizationState.VERIFIED, **values)
-        operations.index_text(organization)
+        organization = Organization(state=OrganizationState.VERIFIED, **UNSAID)
+        self._set(organization, row.stated(OrganizationCreate))
         return [organization]
 
     async def update(self, record: Organization, row: OrganizationRow) -> None:
         stated = row.stated(OrganizationCreate)
         await operations.require_placeable(self._session, self._actor, record, stated)
-        for name, value in stated.items():
-            setattr(record, name, value)
-        operations.index_text(record)
+        if record.id not in self._vouched_for:
+            self._notes[record.id] = FieldError(
+                pointer="/unified_social_credit_code", code="registration_met", message=MET
+            )
+        self._set(record, stated)
 
     def faults(self, record: Organization) -> Sequence[FieldError]:
         return ()
 
     def notes(self, record: Organization) -> Sequence[FieldError]:
-        return ()
+        note = self._notes.get(record.id)
+        return [note] if note else []
 
     def admit(self, record: Organization) -> None:
         """An enterprise that came with a demand, or registered itself, is vouched for."""
         settle(record, OrganizationState.VERIFIED)
 
+    def _meant(
+        self, row: OrganizationRow, possible: Sequence[Organization]
+    ) -> Sequence[Organization]:
+        """By code; else by name, where not both have codes, which then are different bodies.
 
-def _meant(row: OrganizationRow, found: Sequence[Organization]) -> Sequence[Organization]:
-    """By code; else by name, where not both have codes, which then are different bodies."""
-    code = row.unified_social_credit_code
-    by_code = [o for o in found if code and o.unified_social_credit_code == code]
-    named = [o for o in found if o.name == row.name]
-    return by_code or [o for o in named if not (code and o.unified_social_credit_code)]
+        Of several of one name those of the sender's region.
+        """
+        code = row.unified_social_credit_code
+        by_code = [o for o in possible if code and o.unified_social_credit_code == code]
+        named = [o for o in possible if o.name == row.name and o.id in self._vouched_for]
+        named = [o for o in named if not (code and o.unified_social_credit_code)]
+        ours = [o for o in named if self._actor.manages_region(o.region_code)]
+        return by_code or ours or named
+
+    def _set(self, record: Organization, stated: Mapping[str, Any]) -> None:
+        """What the row states, but for a code that is not to be had."""
+        values = dict(stated)
+        if values.get("unified_social_credit_code") in self._held_codes:
+            del values["unified_social_credit_code"]
+            self._notes[record.id] = code_withheld()
+        for name, value in values.items():
+            setattr(record, name, value)
+        operations.index_text(record)
