@@ -93,7 +93,7 @@ async def update(
     allowed = editable_states(parties_of(actor, achievement))
     if achievement.state not in allowed:
         raise WrongState(verb="update", state=achievement.state, allowed=sorted(allowed))
-    wanted = data.changes()
+    wanted = actor.placing(data.changes())
     await apply(session, actor, achievement, wanted)
     if not parties_of(actor, achievement):
         raise Forbidden(

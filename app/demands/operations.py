@@ -115,7 +115,7 @@ async def update(
     demand = await get_managed(session, actor, demand_id)
     if demand.state not in EDITABLE:
         raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
-    wanted = data.changes()
+    wanted = actor.placing(data.changes())
     for name, value in wanted.items():
         setattr(demand, name, value)
     if not may_manage(actor, demand):

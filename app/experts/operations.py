@@ -161,7 +161,7 @@ async def update(
 ) -> Expert:
     """Change what the body names."""
     expert = await get_editable(session, actor, expert_id)
-    wanted = data.model_dump(exclude_unset=True)
+    wanted = actor.placing(data.model_dump(exclude_unset=True))
     _require_unlocked(actor, expert, wanted)
     await apply(session, actor, expert, wanted)
     if not parties_of(actor, expert):

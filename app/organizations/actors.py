@@ -1,7 +1,8 @@
 """The caller as the rules see them: role, region, and the organizations they act for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends
@@ -45,6 +46,12 @@ class Actor:
         What has none is open to the staff of every region; an administrator may mean that.
         """
         return region_code or (self.jurisdiction if self.is_staff else None)
+
+    def placing(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The changes of a record; one that takes its region away gives it that of `region_for`."""
+        if "region_code" not in changes:
+            return dict(changes)
+        return {**changes, "region_code": self.region_for(changes["region_code"])}
 
     @property
     def jurisdiction(self) -> str | None:

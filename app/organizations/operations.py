@@ -125,7 +125,7 @@ async def update(
 ) -> Organization:
     """Change what the body names; the identity of a verified one only by staff of its region."""
     organization = await get_managed(session, actor, organization_id)
-    wanted = data.changes()
+    wanted = actor.placing(data.changes())
     _require_unlocked(actor, organization, wanted)
     await require_placeable(session, actor, organization, wanted)
     if "unified_social_credit_code" in wanted:

@@ -118,8 +118,10 @@ async def test_what_a_coordinator_enters_without_a_region_is_of_their_own(
     for client, region in ((staff, YIWU), (administrator, None)):
         answer = await client.post(f"/{kind}", json=bodies[kind])
         assert (answer.status_code, answer.json()["region_code"]) == (201, region)
-        read = await other.get(f"/{kind}/{answer.json()['id']}")
-        assert read.status_code == (404 if region else 200)
+        path = f"/{kind}/{answer.json()['id']}"
+        assert (await other.get(path)).status_code == (404 if region else 200)
+        cleared = await client.patch(path, json={"region_code": None})
+        assert (cleared.status_code, cleared.json()["region_code"]) == (200, region)
 
 
 URUMQI = "650100"

@@ -135,6 +135,13 @@ async def test_staff_enter_organizations_of_their_region(
         assert (answer.json()["state"], answer.json()["region_code"]) == ("verified", YIWU)
 
 
+async def test_staff_do_not_open_an_organization_to_every_region(people: People) -> None:
+    staff = await people.coordinator(YIWU)
+    organization = await people.organization(region_code=YIWU)
+    answer = await staff.patch(f"/organizations/{organization.id}", json={"region_code": None})
+    assert (answer.status_code, answer.json()["region_code"]) == (200, YIWU)
+
+
 async def test_an_administrator_may_enter_an_organization_of_no_region(people: People) -> None:
     administrator = await people.administrator()
     answer = await administrator.post("/organizations", json={"name": "中国科学技术协会"})
