@@ -28,6 +28,14 @@ NOW = """
            ) AS epoch
 """
 # One statement has one snapshot, so what it calls running and what it shows agree.
+ALL = text(
+    f"""
+    SELECT snapshot.oldest, snapshot.epoch, change.transaction_id::text::bigint, change.id
+    FROM ({NOW}) AS snapshot
+    LEFT JOIN changes AS change
+        ON change.transaction_id >= pg_snapshot_xmin(pg_current_snapshot())
+    """
+)
 SINCE = text(
     f"""
     SELECT snapshot.oldest, snapshot.epoch, found.*
@@ -75,8 +83,16 @@ class Position:
 async def position_now(session: AsyncSession) -> Position:
     """The position of a follower that is about to read the tables themselves, in full.
 
-    Take it before reading: what commits meanwhile is then read again as a change.
+    Take it before reading: what commits meanwhile is then read again as a change. What is committed
+    already counts as read, also while an older transaction goes on for long.
     """
+    found = (await session.execute(ALL)).all()
+    seen = frozenset((int(row.transaction_id), row.id) for row in found if row.id is not None)
+    return Position(epoch=found[0].epoch, oldest=int(found[0].oldest), seen=seen)
+
+
+async def present(session: AsyncSession) -> Position:
+    """Where the record stands now, for who compares and reads nothing."""
     found = (await session.execute(text(NOW))).one()
     return Position(epoch=found.epoch, oldest=found.oldest)
 

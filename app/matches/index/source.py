@@ -71,13 +71,13 @@ class IndexSource:
         version_id = await fitting.newest_id(session, self.pool)
         if version_id is None:
             return None
-        epoch = (await changes.position_now(session)).epoch
+        epoch = (await changes.present(session)).epoch
         origin = Origin(epoch=epoch, pool=self.pool, version_id=version_id, year=today().year)
         return await self.saved(session, origin, obeying)
 
     async def saved(self, session: AsyncSession, origin: Origin, obeying: int) -> Standing | None:
         """The saved index, if it stands in this database's past."""
-        now = await changes.position_now(session)
+        now = await changes.present(session)
         if origin.epoch != now.epoch:
             return None
         found = await to_thread.run_sync(snapshots.load, self.folder, origin)

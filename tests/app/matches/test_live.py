@@ -401,10 +401,14 @@ async def test_without_a_disk_to_write_to_it_matches_all_the_same(
 async def test_a_version_is_saved_before_anybody_hears_of_it(
     session: AsyncSession, app: FastAPI, own: Settings, service_database: URL
 ) -> None:
-    await scenes.pool(session)
     live = live_of(app)
-    await live.refresh()
-    async with another_process(own, service_database) as other:
+    async with (
+        another_process(own, service_database) as other,
+        within(app.state.sessions, Scope.INDEX).begin() as long,
+    ):
+        await changes.own_transaction(long)  # from before all that is told below
+        await scenes.pool(session)
+        await live.refresh()
         sessions = within(other.state.sessions, Scope.INDEX)
         work = MatchingWork(sessions=sessions, encoder=None, indexes=other.state.matcher.indexes)
         await scenes.expert(session, "新人", "锦纶染色")
