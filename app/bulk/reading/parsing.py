@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.bulk.kinds import ImportKind
 from app.bulk.reading.faults import faults_of
 from app.bulk.reading.tables import Table, TableRow
-from app.bulk.report import UNFORESEEN, RowResult, refused, refused_unforeseen
+from app.bulk.report import UNFORESEEN, Outcome, RowResult, refused, refused_unforeseen
 from app.bulk.rows import ROWS, Key, Row
 from app.bulk.sheets.amounts import Amount, amount, names_unit
 from app.bulk.sheets.cells import Shape, field_values, shape_of, text_of
@@ -25,7 +25,11 @@ NOT_AN_OBJECT = FieldError(
     message=Text("该行不是 JSON 对象", "The line is no JSON object"),
 )
 
-
+TOTAL_SKIPPED = FieldError(
+    pointer="",
+    code="total_skipped",
+    message=Text("合计行，未导入", "A row of totals, not imported"),
+)
 UNIT_ASSUMED = Text(
     "该列未写单位，按万元理解：{amount} 即 {amount} 万元（其余各行相同）",
     "The column names no unit: {amount} was read as {amount} times 10,000 yuan, and so on",
@@ -60,7 +64,7 @@ class NumberedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Up to 200 rows of a file: those that are valid, and the results of those that are not."""
+    """Up to 200 rows of a file: those that are valid, and the results of the others."""
 
     size: int
     rows: list[NumberedRow]
@@ -99,6 +103,8 @@ class Parser:
         number, values = table_row.number, table_row.values
         if values is None:
             return refused(number, NOT_AN_OBJECT)
+        if table_row.is_total:
+            return RowResult(row=number, outcome=Outcome.NOTED, notes=[TOTAL_SKIPPED])
         # null states as little as an empty cell does
         stated = {name: value for name, value in values.items() if value is not None}
         if unknown := stated.keys() - CHINESE[self._kind].keys():
