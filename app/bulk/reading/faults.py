@@ -9,6 +9,7 @@ from app.bulk.kinds import ImportKind
 from app.bulk.sheets.cells import Shape, shape_of
 from app.bulk.sheets.formats import format_of
 from app.bulk.sheets.headings import CHINESE
+from app.bulk.sheets.names import nearest
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
 
@@ -40,6 +41,9 @@ def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> 
         zh, en = told
     elif told.zh:
         zh, en = f"{zh}（{told.zh}）", f"{en} ({told.en})"
+    if near := nearest(field, str(item["input"])):
+        named = "、".join(f"{code} {name}" for code, name in near)
+        zh, en = f"{zh}；相近的有：{named}", f"{en}; near it: {named}"
     if value := _value(kind, field, item["input"]):
         zh, en = f"“{value}”：{zh}", f"“{value}”: {en}"
     return FieldError(pointer=fault.pointer, code=fault.code, message=Text(zh, en))

@@ -12,6 +12,7 @@ from app.bulk.kinds import ImportKind
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
 from app.bulk.sheets.amounts import amount
 from app.bulk.sheets.labels import labels
+from app.bulk.sheets.names import TABLES, code_named, plain
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")
 BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
@@ -42,12 +43,9 @@ def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object
 
 def _value(kind: ImportKind, field: str, cell: object) -> object:
     text = text_of(cell)
-    names = labels(kind).get(field, {})
     match shape_of(kind, field):
         case Shape.LIST:
-            between = BETWEEN_TITLES if field in EVIDENCE_COLUMNS else BETWEEN_WORDS
-            parts = [part.strip() for part in between.split(text)]
-            return [names.get(part, part) for part in parts if part]
+            return [_coded(kind, field, part) for part in _parts(kind, field, text)]
         case Shape.BOOL:
             return _truth(text)
         case Shape.INT:
@@ -57,7 +55,27 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
         case Shape.AMOUNT:
             return found.text if (found := amount(text)) else text
         case _:
-            return names.get(text, text)
+            return _coded(kind, field, text)
+
+
+def _parts(kind: ImportKind, field: str, text: str) -> list[str]:
+    """A name that itself has an enumeration comma stays whole."""
+    parts: list[str] = []
+    for part in map(str.strip, BETWEEN_TITLES.split(text)):
+        is_whole = field in EVIDENCE_COLUMNS or _code(kind, field, part) is not None
+        parts += [part] if is_whole else map(str.strip, BETWEEN_WORDS.split(part))
+    return [part for part in parts if part]
+
+
+def _coded(kind: ImportKind, field: str, text: str) -> str:
+    """The code that a name stands for; what is no such name, or that of several, is left."""
+    is_coded = field in TABLES or field in labels(kind)
+    return _code(kind, field, text) or (plain(text) if is_coded else text)
+
+
+def _code(kind: ImportKind, field: str, text: str) -> str | None:
+    names = labels(kind).get(field, {})
+    return names.get(plain(text)) or code_named(field, text)
 
 
 def text_of(cell: object) -> str:
@@ -89,10 +107,12 @@ def shape_of(kind: ImportKind, field: str) -> Shape:
     annotation = ROWS[kind].model_fields[field].annotation
     if get_origin(annotation) is list:
         return Shape.LIST
-    return next((shape for kind, shape in SHAPES.items() if kind in _parts(annotation)), Shape.TEXT)
+    return next(
+        (shape for kind, shape in SHAPES.items() if kind in _types_in(annotation)), Shape.TEXT
+    )
 
 
-def _parts(annotation: object) -> set[object]:
+def _types_in(annotation: object) -> set[object]:
     """The types inside of `Annotated[date, …] | None`."""
     inner = [arg for arg in get_args(annotation) if isinstance(arg, Hashable)]
-    return {annotation}.union(*map(_parts, inner)) if inner else {annotation}
+    return {annotation}.union(*map(_types_in, inner)) if inner else {annotation}
