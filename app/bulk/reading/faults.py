@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.amounts import is_range
 from app.bulk.sheets.cells import Shape, shape_of
 from app.bulk.sheets.formats import format_of
 from app.bulk.sheets.headings import CHINESE
@@ -20,6 +21,10 @@ PRIVATE = frozenset(
 )
 # These say all there is to say.
 PLAIN = frozenset({"missing", "extra_forbidden", "string_too_long", "too_long"})
+RANGE = Text(
+    "是一个范围，请只填一个金额，如上限“80万元”",
+    "This is a range; give one amount, such as its upper end, 80万元",
+)
 
 
 def faults_of(kind: ImportKind, error: ValidationError) -> list[FieldError]:
@@ -37,7 +42,9 @@ def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> 
         return fault
     zh, en = fault.message
     told = format_of(kind, field).text
-    if told.zh and fault.code == "enum":
+    if shape_of(kind, field) is Shape.AMOUNT and is_range(str(item["input"])):
+        zh, en = RANGE
+    elif told.zh and fault.code == "enum":
         zh, en = told
     elif told.zh:
         zh, en = f"{zh}（{told.zh}）", f"{en} ({told.en})"

@@ -1,6 +1,7 @@
 """A sheet's cells as the values that a row's fields take: lists split, words and dates read."""
 
 import re
+from calendar import monthrange
 from collections.abc import Hashable
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import get_args, get_origin
 
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
-from app.bulk.sheets.amounts import amount
+from app.bulk.sheets.amounts import amount, is_open
 from app.bulk.sheets.labels import labels
 from app.bulk.sheets.names import TABLES, code_named, plain
 
@@ -19,7 +20,10 @@ BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration
 TRUE_WORDS = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
 FALSE_WORDS = frozenset({"否", "无", "n", "no", "false", "0", "×"})
 WHOLE = re.compile(r"-?\d{1,18}")
+MONTH = re.compile(r"(\d{4})\s*[-/年]\s*(\d{1,2})\s*月?")
 DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
+# A month ends these periods on its last day.
+LAST_DAYS = frozenset({"period_until_on"})
 
 
 class Shape(StrEnum):
@@ -38,7 +42,16 @@ SHAPES = {bool: Shape.BOOL, int: Shape.INT, date: Shape.DATE, Decimal: Shape.AMO
 
 def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object]:
     """What the row states, in the form that its schema checks."""
-    return {field: _value(kind, field, cell) for field, cell in cells.items()}
+    return {
+        field: _value(kind, field, cell)
+        for field, cell in cells.items()
+        if not is_left_open(kind, field, cell)
+    }
+
+
+def is_left_open(kind: ImportKind, field: str, cell: object) -> bool:
+    """Whether the cell says that its amount is to be agreed upon."""
+    return shape_of(kind, field) is Shape.AMOUNT and is_open(text_of(cell))
 
 
 def _value(kind: ImportKind, field: str, cell: object) -> object:
@@ -51,7 +64,7 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
         case Shape.INT:
             return int(text) if WHOLE.fullmatch(text) else text
         case Shape.DATE:
-            return _date(text)
+            return completed(field, text) or _date(text)
         case Shape.AMOUNT:
             return found.text if (found := amount(text)) else text
         case _:
@@ -99,6 +112,22 @@ def _date(text: str) -> str:
     """2026/3/1, 2026.3.1 and 2026年3月1日 as 2026-03-01."""
     found = DATE.fullmatch(text)
     return "{}-{:0>2}-{:0>2}".format(*found.groups()) if found else text
+
+
+def completed(field: str, text: str) -> str | None:
+    """The day that a month means, of a field that begins or ends a period: its first or last.
+
+    None for what is no such month. 2027.1 is none: a spreadsheet writes 2027.10 so, too.
+
+    >>> completed("period_until_on", "2027年2月"), completed("period_from_on", "2027-2")
+    ('2027-02-28', '2027-02-01')
+    """
+    found = MONTH.fullmatch(text)
+    year, month = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= month <= 12:
+        return None
+    day = monthrange(year, month)[1] if field in LAST_DAYS else 1
+    return f"{year:04}-{month:02}-{day:02}"
 
 
 @cache

@@ -82,12 +82,18 @@ BY_SHAPE: Mapping[Shape, Format] = {
     Shape.BOOL: Format(Text("是 或 否", "是 or 否 (yes or no)"), "否"),
     Shape.INT: Format(Text("整数", "a whole number"), "12"),
     Shape.DATE: Format(
-        Text("日期，如 2026-03-01、2026/3/1、2026年3月1日", "a date, YYYY-MM-DD"), "2026-12-31"
+        Text(
+            "日期，如 2026-03-01、2026/3/1、2026年3月1日；"
+            "只写年月（2026年3月）时，开始按首日、结束按末日",
+            "a date, YYYY-MM-DD; of a month alone the first day, or the last where a period ends",
+        ),
+        "2026-12-31",
     ),
     Shape.AMOUNT: Format(
         Text(
-            "金额；不写单位按万元，也可写“50万元”“500000元”“0.5亿元”",
-            "an amount; without a unit in 10,000 yuan (万元), or as 50万元, 500000元, 0.5亿元",
+            "金额；不写单位按万元，也可写“50万元”“500000元”“0.5亿元”；面议则留空",
+            "an amount; without a unit in 10,000 yuan (万元), or as 50万元, 500000元, 0.5亿元;"
+            " empty where it is open (面议)",
         ),
         "50",
     ),

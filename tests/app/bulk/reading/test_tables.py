@@ -86,6 +86,27 @@ def test_dates_of_a_sheet(cell: str) -> None:
     assert str(row.budget) == "50.5"
 
 
+@pytest.mark.parametrize("cell", ["2028年2月", "2028-02", "2028/2"])
+def test_a_month_begins_and_ends_a_period(cell: str) -> None:
+    content = csv_file(("需求名称", "需求开始日期", "需求结束日期"), ("甲", cell, cell))
+    [chunk] = Parser(ImportKind.DEMANDS).chunks(open_table(content, "a.csv", ImportKind.DEMANDS))
+    [numbered] = chunk.rows
+    assert isinstance(numbered.row, DemandRow)
+    assert numbered.row.period_from_on == datetime.date(2028, 2, 1)
+    assert numbered.row.period_until_on == datetime.date(2028, 2, 29)
+    assert [(note.pointer, note.message.zh) for note in numbered.notes] == [
+        ("/period_from_on", f"“{cell}”按 2028-02-01 导入"),
+        ("/period_until_on", f"“{cell}”按 2028-02-29 导入"),
+    ]
+
+
+@pytest.mark.parametrize("cell", ["2027.1", "2027年13月", "0000-01", "2027年"])
+def test_what_may_be_another_month_is_refused(cell: str) -> None:
+    content = csv_file(("需求名称", "需求结束日期"), ("甲", cell))
+    [chunk] = Parser(ImportKind.DEMANDS).chunks(open_table(content, "a.csv", ImportKind.DEMANDS))
+    assert [result.row for result in chunk.results] == [2]
+
+
 def test_a_date_cell_of_a_workbook() -> None:
     content = io.BytesIO()
     with xlsxwriter.Workbook(content) as book:
