@@ -1,5 +1,6 @@
 """Tables in files: .xlsx, .csv and JSON Lines, read row by row with the numbers people see."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from pydantic_core import from_json
 
 from app.bulk.kinds import ImportKind
 from app.bulk.reading.workbooks import Cells, Sheet, sheets, unreadable
+from app.bulk.rows import ROWS
 from app.bulk.sheets.headings import field_of, is_unread, template_headings
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
@@ -21,6 +23,7 @@ MAX_ROWS = 200_000
 MAX_COLUMNS = 52
 HEADING_ROWS = 10  # filled ones from the top, among which the headings are looked for
 SURE = 3
+DELIMITERS = ",\t;；，"  # whichever parts the headings
 TOTALS = frozenset({"合计", "总计", "共计", "小计"})
 
 
@@ -68,7 +71,8 @@ def open_table(content: bytes, filename: str, kind: ImportKind) -> Table:
         case Format.XLSX:
             return _table(sheets(content), kind)
         case Format.CSV:
-            return _table([_csv_sheet(_decoded(content))], kind)
+            text = _decoded(content)
+            return _table((_csv_sheet(text, delimiter) for delimiter in DELIMITERS), kind)
         case Format.JSON_LINES:
             return _json_lines(_decoded(content))
 
@@ -89,7 +93,9 @@ def _format_of(content: bytes, filename: str) -> Format:
 
 
 def _decoded(content: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
+    """UTF-16, which spreadsheets call Unicode text, is known by its mark."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "gb18030"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
@@ -117,9 +123,7 @@ def _json_object(line: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def _csv_sheet(text: str) -> Sheet:
-    heading = text.lstrip().partition("\n")[0]
-    delimiter = "\t" if "\t" in heading and "," not in heading else ","
+def _csv_sheet(text: str, delimiter: str) -> Sheet:
     rows = partial(_csv_rows, text, delimiter)
     return Sheet(height=lambda: sum(1 for _ in rows()), rows=rows)
 
@@ -237,6 +241,14 @@ def _columns(headings: Cells, kind: ImportKind) -> list[str | None]:
         _heading_fault("repeated_heading", "列名重复：{name}", "Repeated heading: {name}", h)
         for n, (h, found) in enumerate(zip(headings, columns, strict=True))
         if found is not None and found in columns[:n]
+    ]
+    called = template_headings(kind)
+    faults += [
+        _heading_fault(
+            "missing_column", "缺少必填的列：{name}", "Missing column: {name}", called[f]
+        )
+        for f, info in ROWS[kind].model_fields.items()
+        if info.is_required() and f not in columns
     ]
     if faults:
         raise Invalid(errors=faults)

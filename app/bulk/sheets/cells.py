@@ -13,7 +13,7 @@ from app.bulk.kinds import ImportKind
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
 from app.bulk.sheets.amounts import amount, is_open
 from app.bulk.sheets.labels import labels
-from app.bulk.sheets.names import TABLES, code_named, plain
+from app.bulk.sheets.names import CODES, TABLES, code_named, narrow, plain
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")
 BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
@@ -82,6 +82,8 @@ def _parts(kind: ImportKind, field: str, text: str) -> list[str]:
 
 def _coded(kind: ImportKind, field: str, text: str) -> str:
     """The code that a name stands for; what is no such name, or that of several, is left."""
+    if field in CODES:
+        return narrow(text)
     is_coded = field in TABLES or field in labels(kind)
     return _code(kind, field, text) or (plain(text) if is_coded else text)
 

@@ -15,6 +15,8 @@ TABLES: Mapping[str, str] = {
     "disciplines": "disciplines",
     "country": "countries",
 }
+# Of these there are too many for a table.
+CODES = frozenset({"unified_social_credit_code", "orcid", "currency"})
 IGNORED = re.compile(r"[\s\-/·>]")
 LONGEST = 50  # characters of a name of which the near ones are looked for
 NEAREST = 3
@@ -22,7 +24,12 @@ NEAREST = 3
 
 def plain(text: str) -> str:
     """The same for full-width forms and for paths with or without marks between their parts."""
-    return IGNORED.sub("", unicodedata.normalize("NFKC", text))
+    return IGNORED.sub("", narrow(text))
+
+
+def narrow(text: str) -> str:
+    """A code whose letters and digits were typed full-width, as Chinese input has them."""
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 def code_named(field: str, text: str) -> str | None:
