@@ -22,6 +22,7 @@ from app.interface.validation import FieldError
 MAX_ROWS = 200_000
 MAX_COLUMNS = 52
 HEADING_ROWS = 10  # filled ones from the top, among which the headings are looked for
+SEARCHED_ROWS = 1_000  # blank ones included: millions of them may cost a few bytes each
 SURE = 3
 DELIMITERS = ",\t;；，"  # whichever parts the headings
 TOTALS = frozenset({"合计", "总计", "共计", "小计"})
@@ -184,7 +185,8 @@ def _best(candidates: Iterable[Sheet], kind: ImportKind) -> tuple[Sheet, _Line]:
 
 
 def _heading_line(sheet: Sheet, kind: ImportKind) -> _Line | None:
-    numbered = (_Line(number=n, cells=cells) for n, cells in enumerate(sheet.rows(), start=1))
+    searched = enumerate(islice(sheet.rows(), SEARCHED_ROWS), start=1)
+    numbered = (_Line(number=n, cells=cells) for n, cells in searched)
     filled = (line for line in numbered if any(map(_is_filled, line.cells)))
     top = islice(filled, HEADING_ROWS)
     return max(top, key=lambda line: _likeness(line.cells, kind), default=None)

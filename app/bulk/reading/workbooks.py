@@ -21,7 +21,8 @@ from app.interface.errors import Problem, invalid_field
 
 MAX_UNPACKED = 200 * 1024 * 1024  # bytes
 MAX_PARTS = 2_000
-MAX_SHEETS = 10  # as many are looked at; each may be laid out as a grid of its own
+MAX_SHEETS = 10  # as many are looked at
+MAX_CELLS = 1_000_000  # of sheets that were looked at in vain: each is laid out as a grid
 PART = re.compile(r"(\[Content_Types\]\.xml|_rels/\.rels|xl/.+\.(xml|rels))")
 # Cells in column BA or beyond, or in row 210,000 or beyond.
 FAR_CELL = re.compile(
@@ -64,10 +65,14 @@ def sheets(content: bytes) -> Iterator[Sheet]:
         names = workbook.sheet_names
     if not names:
         raise unreadable()
+    cell_count = 0
     for name in names[:MAX_SHEETS]:
         with _parsing():
             sheet = workbook.get_sheet_by_name(name)
         yield _sheet(sheet)
+        cell_count += sheet.height * sheet.width
+        if cell_count > MAX_CELLS:
+            return
 
 
 def _sheet(sheet: CalamineSheet) -> Sheet:

@@ -100,6 +100,21 @@ def test_a_heading_beyond_the_tenth_row_is_not_looked_for() -> None:
         open_table(csv_file(*rows), "a.csv", ImportKind.EXPERTS)
 
 
+def test_nothing_is_looked_for_behind_a_sheet_that_is_large() -> None:
+    """Ten sheets with a cell in each of two far corners took ten seconds and 1.4 GB."""
+    wide = [("x",)] + [()] * 20_000 + [("",) * 50 + ("x",)]
+    behind = book(wide, [("姓名", "单位"), ("林若溪", "某大学")])
+    with pytest.raises(Invalid) as refused:
+        open_table(behind, "a.xlsx", ImportKind.EXPERTS)
+    assert "unknown_heading" in {error.code for error in refused.value.errors}
+
+
+def test_blank_lines_without_end_are_not_searched() -> None:
+    with pytest.raises(Invalid) as refused:
+        open_table(b"\n" * 1_001 + b"name\nA\n", "a.csv", ImportKind.EXPERTS)
+    assert [error.code for error in refused.value.errors] == ["empty_file"]
+
+
 async def test_it_is_written_and_told(sessions: Sessions) -> None:
     body = await imported(sessions, "demands", csv_file(*ROWS), filename="a.csv")
     assert counts(body) == (2, 0, 0, 0)
