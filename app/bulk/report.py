@@ -49,12 +49,14 @@ COUNTED = tuple(outcome for outcome in Outcome if outcome is not Outcome.NOTED)
 class RowResult:
     """One row's fate; the faults of an accepted row are what it still lacks.
 
+    is_in_pool: the accepted row's record is published, or found, for all that it lacks.
     notes: what was done or understood that whoever wrote the row may not have meant.
     column_notes: the same of a whole column, told with the first row that is accepted.
     """
 
     row: int | None
     outcome: Outcome
+    is_in_pool: bool = False
     faults: Sequence[FieldError] = ()
     notes: Sequence[FieldError] = ()
     column_notes: Sequence[FieldError] = ()
@@ -101,24 +103,28 @@ class Report:
                 outcome = Outcome.INCOMPLETE
                 self.counts[outcome] += 1
             for fault in result.faults:
-                self._keep(result.row, outcome, fault)
+                self._keep(result, outcome, fault)
             for note in [*result.notes, *self._untold(result.column_notes)]:
                 self.noted[note.code] += 1
-                self._keep(result.row, Outcome.NOTED, note)
+                self._keep(result, Outcome.NOTED, note)
 
     def forget_written(self) -> None:
         """Nothing was kept: what would have been written was not."""
         for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
             del self.counts[outcome]
         self.noted.clear()
-        self.entries = [entry for entry in self.entries if entry["outcome"] != Outcome.NOTED]
+        self.entries = [
+            entry | {"is_in_pool": False}
+            for entry in self.entries
+            if entry["outcome"] != Outcome.NOTED
+        ]
 
     def _untold(self, column_notes: Iterable[FieldError]) -> list[FieldError]:
         untold = [note for note in column_notes if (note.pointer, note.code) not in self._told]
         self._told |= {(note.pointer, note.code) for note in untold}
         return untold
 
-    def _keep(self, row: int | None, outcome: Outcome, fault: FieldError) -> None:
+    def _keep(self, result: RowResult, outcome: Outcome, fault: FieldError) -> None:
         if self._kept[outcome] >= MAX_ENTRIES:
             self.is_cut = True
             return
@@ -126,8 +132,9 @@ class Report:
         name = fault.pointer.removeprefix("/")
         self.entries.append(
             {
-                "row": row,
+                "row": result.row,
                 "outcome": outcome.value,
+                "is_in_pool": result.is_in_pool,
                 "field": _storable(name),
                 "heading": _storable(self.headings.get(name.partition("/")[0], "")),
                 "code": fault.code,
@@ -150,6 +157,7 @@ COLUMNS = {
     "message_zh": "说明",
     "message_en": "message",
     "heading": "列名 heading",
+    "is_in_pool": "已公开或入库 in pool",
 }
 CUT = f"每类仅列出前 {MAX_ENTRIES} 条 · only the first {MAX_ENTRIES:,} of each kind are listed"
 
@@ -168,5 +176,5 @@ def as_csv(entries: Iterable[JsonObject], *, is_cut: bool) -> bytes:
 
 def spreadsheet_cell(value: object) -> str:
     """A spreadsheet would run a cell that begins like a formula."""
-    text = "" if value is None else str(value)
+    text = "" if value in (None, False) else "是" if value is True else str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -14,7 +14,7 @@ from app.bulk.kinds import ImportMode
 from app.bulk.models import Import
 from app.bulk.reading.parsing import Chunk, Parser
 from app.bulk.reading.tables import open_table
-from app.bulk.report import COUNTED, Outcome, Report, refused_by
+from app.bulk.report import COUNTED, Outcome, Report, RowResult, refused_by
 from app.bulk.writing.loading import Load, write_rows
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
@@ -131,6 +131,7 @@ async def _act(session: AsyncSession, actor: Actor) -> None:
 async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress) -> None:
     table = await to_thread.run_sync(open_table, work.content, work.filename, work.load.kind)
     report.headings = table.headings
+    report.add([RowResult(row=None, outcome=Outcome.NOTED, notes=table.notes)])
     follow = _Follow(table.row_count, tell)
     chunks = Parser(work.load.kind).chunks(table)
     is_partial = work.mode is ImportMode.PARTIAL

@@ -59,6 +59,10 @@ class ReportEntry(BaseModel):
 
     row: int | None
     outcome: Outcome
+    is_in_pool: bool = Field(
+        default=False,
+        description="the row's record is published, or found, whatever it still lacks",
+    )
     field: str
     heading: str = Field(default="", description="what the file calls the column; empty: as field")
     code: str

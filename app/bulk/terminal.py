@@ -1,5 +1,6 @@
 """An import as people see it in the terminal: a bar while it runs, then what became of the rows."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.bulk.demonstration.pool import load_demonstration
+from app.bulk.kinds import ImportKind
 from app.bulk.operations import Upload, import_file
 from app.bulk.report import Outcome, Report
 from app.bulk.running import Progress, silent
@@ -61,23 +63,42 @@ def _bar(what: str, console: Console) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+PUBLISHED = "已公开，仍缺的内容 · published, still lacking"
+IN_POOL = "已入库，仍缺的内容 · in the pool, still lacking"
+LACKING = "已导入、待补全的行 · imported rows that lack something"
 TABLES = {
     Outcome.REFUSED: "拒绝的行，未导入 · refused rows, not imported",
-    Outcome.INCOMPLETE: "已导入、待补全的行 · imported rows that lack something",
+    Outcome.INCOMPLETE: LACKING,
     Outcome.NOTED: "导入时的说明 · notes on imported rows",
 }
 
 
-def _print_outcome(found: ImportBody, entered_count: int, console: Console) -> None:
-    is_done = found.state is OperationState.DONE
-    for outcome, title in TABLES.items():
-        if outcome is Outcome.INCOMPLETE and not is_done:
-            title = "待补全的行，未导入 · rows that lack something, not imported"
-        entries = [entry for entry in found.report if entry.outcome is outcome]
-        if entries:
-            console.print(_table(title, entries[:SHOWN_FAULTS]))
+def _title(found: ImportBody, entry: ReportEntry) -> str:
+    """The table in which an entry is told."""
+    if entry.outcome is not Outcome.INCOMPLETE:
+        return TABLES[entry.outcome]
+    if entry.is_in_pool:
+        return PUBLISHED if found.kind is ImportKind.DEMANDS else IN_POOL
+    if found.state is not OperationState.DONE:
+        return "待补全的行，未导入 · rows that lack something, not imported"
+    return LACKING
+
+
+def _print_entries(found: ImportBody, console: Console) -> None:
+    by_title: dict[str, list[ReportEntry]] = defaultdict(list)
+    for outcome in TABLES:
+        for entry in found.report:
+            if entry.outcome is outcome:
+                by_title[_title(found, entry)].append(entry)
+    for title, entries in by_title.items():
+        console.print(_table(title, entries[:SHOWN_FAULTS]))
         if len(entries) > SHOWN_FAULTS:
             console.print(f"… 仅显示前 {SHOWN_FAULTS} 条 · the first {SHOWN_FAULTS} only")
+
+
+def _print_outcome(found: ImportBody, entered_count: int, console: Console) -> None:
+    is_done = found.state is OperationState.DONE
+    _print_entries(found, console)
     mark = "[red]✗ 未写入 · not written[/]"
     if is_done and found.rejected_count:
         mark = "[yellow]! 部分写入 · written in part[/]"
@@ -86,7 +107,7 @@ def _print_outcome(found: ImportBody, entered_count: int, console: Console) -> N
     console.print(
         f"{mark} 新增 {found.created_count} · 更新 {found.updated_count}"
         f" · 未变 {found.unchanged_count} · 拒绝 {found.rejected_count}"
-        f" · 待补全 {found.incomplete_count}"
+        f" · 仍缺内容 {found.incomplete_count}"
         "  (created, updated, unchanged, refused, incomplete)"
     )
     if entered_count:

@@ -173,7 +173,7 @@ def test_an_import_in_part_is_neither_a_success_nor_a_failure(
     assert run(settings, "migrate").returncode == 0
     file = tmp_path / "需求.csv"
     heading = "需求名称,企业名称,资金总额(万元),关键词"
-    rows = ("浅色黄变控制,部分写入的厂,80,锦纶", "抗菌袜,部分写入的厂,面议,锦纶")
+    rows = ("浅色黄变控制,部分写入的厂,80,锦纶", "抗菌袜,部分写入的厂,很多,锦纶")
     file.write_text("\n".join([heading, *rows]), encoding="utf-8")
     own = settings | {"COLUMNS": "250"}
     nothing = run(own, "import", "demands", str(file))
@@ -183,7 +183,7 @@ def test_an_import_in_part_is_neither_a_success_nor_a_failure(
     part = run(own, "import", "demands", str(file), "--partial")
     assert part.returncode == 3
     assert (
-        "! 部分写入 · written in part 新增 1 · 更新 0 · 未变 0 · 拒绝 1 · 待补全 1" in part.stderr
+        "! 部分写入 · written in part 新增 1 · 更新 0 · 未变 0 · 拒绝 1 · 仍缺内容 1" in part.stderr
     )
     refused, _, rest = part.stderr.partition("imported rows that lack something")
     lacking, _, noted = rest.partition("notes on imported rows")

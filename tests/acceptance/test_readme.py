@@ -33,7 +33,7 @@ def test_ones_own_data_are_loaded_as_it_says(tmp_path: Path) -> None:
     assert found, "the section has commands"
     *commands, last = [line.split()[1:] for line in found[1].splitlines()]
     assert last == ["serve"]
-    settings = environment(tmp_path / "var")
+    settings = environment(tmp_path / "var") | {"COLUMNS": "100"}
     ends = []
     for command in commands:
         password = ["--password", "a-long-password"] if command[0].startswith("create") else []
@@ -43,6 +43,9 @@ def test_ones_own_data_are_loaded_as_it_says(tmp_path: Path) -> None:
         ends.append(done.stderr)
     assert ["新增 2" in ends[2], "新增 1" in ends[3], "新增 1" in ends[4]] == [True] * 3
     assert "待核验" not in ends[4]
+    shown = re.search(r"prints, as published and still lacking:\n\n((?:    [^\n]*\n)+)", section)
+    assert shown, "the section shows what an import prints"
+    assert shown[1].split() == ends[4].split()
 
 
 def words(text: str) -> list[str]:

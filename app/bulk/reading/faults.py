@@ -1,14 +1,17 @@
 """What is wrong with a row, in the words of whoever filled in the file."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.amounts import is_range
 from app.bulk.sheets.cells import Shape, shape_of
 from app.bulk.sheets.formats import format_of
 from app.bulk.sheets.headings import CHINESE
+from app.bulk.sheets.names import nearest
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
 
@@ -19,6 +22,16 @@ PRIVATE = frozenset(
 )
 # These say all there is to say.
 PLAIN = frozenset({"missing", "extra_forbidden", "string_too_long", "too_long"})
+# A spreadsheet keeps 15 digits of a number, and shows fewer.
+ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+|\d{15}0{3}")
+AS_TEXT = Text(
+    "表格软件已把它当作数字舍去末几位，请将该列设为文本后重新填写",
+    "a spreadsheet has rounded it as a number: format the column as text and enter it anew",
+)
+RANGE = Text(
+    "是一个范围，请只填一个金额，如上限“80万元”",
+    "This is a range; give one amount, such as its upper end, 80万元",
+)
 
 
 def faults_of(kind: ImportKind, error: ValidationError) -> list[FieldError]:
@@ -36,10 +49,17 @@ def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> 
         return fault
     zh, en = fault.message
     told = format_of(kind, field).text
-    if told.zh and fault.code == "enum":
+    if shape_of(kind, field) is Shape.AMOUNT and is_range(str(item["input"])):
+        zh, en = RANGE
+    elif told.zh and fault.code == "enum":
         zh, en = told
     elif told.zh:
         zh, en = f"{zh}（{told.zh}）", f"{en} ({told.en})"
+    if field == "unified_social_credit_code" and ROUNDED.fullmatch(str(item["input"])):
+        zh, en = f"{zh}；{AS_TEXT.zh}", f"{en}; {AS_TEXT.en}"
+    if near := nearest(field, str(item["input"])):
+        named = "、".join(f"{code} {name}" for code, name in near)
+        zh, en = f"{zh}；相近的有：{named}", f"{en}; near it: {named}"
     if value := _value(kind, field, item["input"]):
         zh, en = f"“{value}”：{zh}", f"“{value}”: {en}"
     return FieldError(pointer=fault.pointer, code=fault.code, message=Text(zh, en))

@@ -9,10 +9,17 @@ from pydantic import ValidationError
 from app.bulk.kinds import ImportKind
 from app.bulk.reading.faults import faults_of
 from app.bulk.reading.tables import Table, TableRow
-from app.bulk.report import UNFORESEEN, RowResult, refused, refused_unforeseen
+from app.bulk.report import UNFORESEEN, Outcome, RowResult, refused, refused_unforeseen
 from app.bulk.rows import ROWS, Key, Row
 from app.bulk.sheets.amounts import Amount, amount, names_unit
-from app.bulk.sheets.cells import Shape, field_values, shape_of, text_of
+from app.bulk.sheets.cells import (
+    Shape,
+    completed,
+    field_values,
+    is_left_open,
+    shape_of,
+    text_of,
+)
 from app.bulk.sheets.headings import CHINESE
 from app.interface.language import Text
 from app.interface.validation import FieldError
@@ -25,7 +32,11 @@ NOT_AN_OBJECT = FieldError(
     message=Text("该行不是 JSON 对象", "The line is no JSON object"),
 )
 
-
+TOTAL_SKIPPED = FieldError(
+    pointer="",
+    code="total_skipped",
+    message=Text("合计行，未导入", "A row of totals, not imported"),
+)
 UNIT_ASSUMED = Text(
     "该列未写单位，按万元理解：{amount} 即 {amount} 万元（其余各行相同）",
     "The column names no unit: {amount} was read as {amount} times 10,000 yuan, and so on",
@@ -34,10 +45,12 @@ DOUBTFUL = Text(
     "{amount} 理解为 {amount} 万元；如以元计，请写“{amount}元”",
     "{amount} was read as {amount} times 10,000 yuan; write {amount}元 if it is yuan",
 )
+AMOUNT_OPEN = Text("“{cell}”：金额留空", "{cell}: the amount is left empty")
+MONTH_COMPLETED = Text("“{cell}”按 {day} 导入", "{cell} was read as {day}")
 
 
-def _note(field: str, code: str, text: Text, found: Amount) -> FieldError:
-    return FieldError(pointer=f"/{field}", code=code, message=text.format(amount=found.text))
+def _note(field: str, code: str, text: Text, **values: str) -> FieldError:
+    return FieldError(pointer=f"/{field}", code=code, message=text.format(**values))
 
 
 def _no_such_field(name: str) -> FieldError:
@@ -60,7 +73,7 @@ class NumberedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Up to 200 rows of a file: those that are valid, and the results of those that are not."""
+    """Up to 200 rows of a file: those that are valid, and the results of the others."""
 
     size: int
     rows: list[NumberedRow]
@@ -99,6 +112,8 @@ class Parser:
         number, values = table_row.number, table_row.values
         if values is None:
             return refused(number, NOT_AN_OBJECT)
+        if table_row.is_total:
+            return RowResult(row=number, outcome=Outcome.NOTED, notes=[TOTAL_SKIPPED])
         # null states as little as an empty cell does
         stated = {name: value for name, value in values.items() if value is not None}
         if unknown := stated.keys() - CHINESE[self._kind].keys():
@@ -112,20 +127,33 @@ class Parser:
         if fault := self._repetition(row, number):
             return refused(number, fault)
         bare = self._without_unit(stated) if table.is_sheet else {}
+        others = self._understood(stated) if table.is_sheet else []
         return NumberedRow(
             number=number,
             row=row,
-            notes=[
-                _note(field, "amount_doubtful", DOUBTFUL, found)
+            notes=others
+            + [
+                _note(field, "amount_doubtful", DOUBTFUL, amount=found.text)
                 for field, found in bare.items()
                 if found.is_doubtful
             ],
             column_notes=[
-                _note(field, "unit_assumed", UNIT_ASSUMED, found)
+                _note(field, "unit_assumed", UNIT_ASSUMED, amount=found.text)
                 for field, found in bare.items()
                 if not names_unit(table.headings[field])
             ],
         )
+
+    def _understood(self, cells: Mapping[str, object]) -> list[FieldError]:
+        """Amounts that are left open, and months in the place of days."""
+        found = []
+        for field, cell in cells.items():
+            text = text_of(cell)
+            if is_left_open(self._kind, field, cell):
+                found.append(_note(field, "amount_open", AMOUNT_OPEN, cell=text))
+            elif shape_of(self._kind, field) is Shape.DATE and (day := completed(field, text)):
+                found.append(_note(field, "month_completed", MONTH_COMPLETED, cell=text, day=day))
+        return found
 
     def _without_unit(self, cells: Mapping[str, object]) -> dict[str, Amount]:
         """The fields whose amounts do not say in what they are."""

@@ -11,7 +11,9 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
 
@@ -19,6 +21,8 @@ from app.interface.errors import Problem, invalid_field
 
 MAX_UNPACKED = 200 * 1024 * 1024  # bytes
 MAX_PARTS = 2_000
+MAX_SHEETS = 10  # as many are looked at
+MAX_CELLS = 1_000_000  # of sheets that were looked at in vain: each is laid out as a grid
 PART = re.compile(r"(\[Content_Types\]\.xml|_rels/\.rels|xl/.+\.(xml|rels))")
 # Cells in column BA or beyond, or in row 210,000 or beyond.
 FAR_CELL = re.compile(
@@ -43,20 +47,43 @@ def unreadable() -> Problem:
     )
 
 
-def first_sheet(content: bytes) -> tuple[int, Iterator[Cells]]:
-    """The height of the workbook's first sheet, and its rows from the top.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """`rows` reads from the top, each time anew; `height` counts blank rows, too."""
+
+    height: Callable[[], int]
+    rows: Callable[[], Iterator[Cells]]
+
+
+def sheets(content: bytes) -> Iterator[Sheet]:
+    """The workbook's first sheets, each of which is parsed only when it is asked for.
 
     Raises Invalid for what is no workbook, or is too large.
     """
-    sheet = _opened(_checked(content))
+    with _parsing():
+        workbook: CalamineWorkbook = load_workbook(io.BytesIO(_checked(content)))
+        names = workbook.sheet_names
+    if not names:
+        raise unreadable()
+    cell_count = 0
+    for name in names[:MAX_SHEETS]:
+        with _parsing():
+            sheet = workbook.get_sheet_by_name(name)
+        yield _sheet(sheet)
+        cell_count += sheet.height * sheet.width
+        if cell_count > MAX_CELLS:
+            return
+
+
+def _sheet(sheet: CalamineSheet) -> Sheet:
     last_row, _ = sheet.end or (-1, -1)  # from 0
-    return last_row + 1, sheet.iter_rows()
+    return Sheet(height=lambda: last_row + 1, rows=lambda: iter(sheet.iter_rows()))
 
 
-def _opened(content: bytes) -> CalamineSheet:
+@contextmanager
+def _parsing() -> Iterator[None]:
     try:
-        workbook: CalamineWorkbook = load_workbook(io.BytesIO(content))
-        return workbook.get_sheet_by_index(0)
+        yield
     except (CalamineError, IndexError, ValueError):
         raise unreadable() from None
     except BaseException as error:

@@ -17,6 +17,9 @@ IN_WAN = {
     "元": Decimal("0.0001"),
     "圆": Decimal("0.0001"),
 }
+# Nothing is stated: the sum is to be agreed upon.
+OPEN = frozenset({"面议", "另议", "待定", "待议", "协商", "协商确定", "双方协商"})
+RANGE = re.compile(r"[^\d]{0,5}\d[\d,，.]*\s*[万亿千]?[元圆]?\s*(?:[-－–—~～至到]|--)\s*\d.*")
 UNIT = re.compile(r"\(万元?\)")
 # More 万元 than that, a hundred million yuan, were probably meant as yuan.
 DOUBTFUL = Decimal(10_000)
@@ -46,6 +49,20 @@ def amount(text: str) -> Amount | None:
     number, unit = found.groups()
     value = Decimal(re.sub("[,，]", "", number)) * IN_WAN.get(unit or "万元", Decimal(1))
     return Amount(f"{value.normalize() + 0:f}", has_unit=unit is not None)
+
+
+def is_open(text: str) -> bool:
+    """Whether the amount is left to be agreed upon, which states as little as an empty cell."""
+    return text.strip() in OPEN
+
+
+def is_range(text: str) -> bool:
+    """Two amounts, of which a field holds one.
+
+    >>> is_range("50-80万"), is_range("50万元至80万元"), is_range("-5")
+    (True, True, False)
+    """
+    return RANGE.fullmatch(text.strip()) is not None
 
 
 def names_unit(heading: str) -> bool:

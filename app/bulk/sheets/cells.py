@@ -1,6 +1,7 @@
 """A sheet's cells as the values that a row's fields take: lists split, words and dates read."""
 
 import re
+from calendar import monthrange
 from collections.abc import Hashable
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,15 +11,19 @@ from typing import get_args, get_origin
 
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import EVIDENCE_COLUMNS, ROWS
-from app.bulk.sheets.amounts import amount
+from app.bulk.sheets.amounts import amount, is_open
 from app.bulk.sheets.labels import labels
+from app.bulk.sheets.names import CODES, TABLES, code_named, narrow, plain
 
 BETWEEN_WORDS = re.compile(r"[;；、\n]")
 BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
 TRUE_WORDS = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
 FALSE_WORDS = frozenset({"否", "无", "n", "no", "false", "0", "×"})
 WHOLE = re.compile(r"-?\d{1,18}")
+MONTH = re.compile(r"(\d{4})\s*[-/年]\s*(\d{1,2})\s*月?")
 DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
+# A month ends these periods on its last day.
+LAST_DAYS = frozenset({"period_until_on"})
 
 
 class Shape(StrEnum):
@@ -37,27 +42,55 @@ SHAPES = {bool: Shape.BOOL, int: Shape.INT, date: Shape.DATE, Decimal: Shape.AMO
 
 def field_values(kind: ImportKind, cells: dict[str, object]) -> dict[str, object]:
     """What the row states, in the form that its schema checks."""
-    return {field: _value(kind, field, cell) for field, cell in cells.items()}
+    return {
+        field: _value(kind, field, cell)
+        for field, cell in cells.items()
+        if not is_left_open(kind, field, cell)
+    }
+
+
+def is_left_open(kind: ImportKind, field: str, cell: object) -> bool:
+    """Whether the cell says that its amount is to be agreed upon."""
+    return shape_of(kind, field) is Shape.AMOUNT and is_open(text_of(cell))
 
 
 def _value(kind: ImportKind, field: str, cell: object) -> object:
     text = text_of(cell)
-    names = labels(kind).get(field, {})
     match shape_of(kind, field):
         case Shape.LIST:
-            between = BETWEEN_TITLES if field in EVIDENCE_COLUMNS else BETWEEN_WORDS
-            parts = [part.strip() for part in between.split(text)]
-            return [names.get(part, part) for part in parts if part]
+            return [_coded(kind, field, part) for part in _parts(kind, field, text)]
         case Shape.BOOL:
             return _truth(text)
         case Shape.INT:
             return int(text) if WHOLE.fullmatch(text) else text
         case Shape.DATE:
-            return _date(text)
+            return completed(field, text) or _date(text)
         case Shape.AMOUNT:
             return found.text if (found := amount(text)) else text
         case _:
-            return names.get(text, text)
+            return _coded(kind, field, text)
+
+
+def _parts(kind: ImportKind, field: str, text: str) -> list[str]:
+    """A name that itself has an enumeration comma stays whole."""
+    parts: list[str] = []
+    for part in map(str.strip, BETWEEN_TITLES.split(text)):
+        is_whole = field in EVIDENCE_COLUMNS or _code(kind, field, part) is not None
+        parts += [part] if is_whole else map(str.strip, BETWEEN_WORDS.split(part))
+    return [part for part in parts if part]
+
+
+def _coded(kind: ImportKind, field: str, text: str) -> str:
+    """The code that a name stands for; what is no such name, or that of several, is left."""
+    if field in CODES:
+        return narrow(text)
+    is_coded = field in TABLES or field in labels(kind)
+    return _code(kind, field, text) or (plain(text) if is_coded else text)
+
+
+def _code(kind: ImportKind, field: str, text: str) -> str | None:
+    names = labels(kind).get(field, {})
+    return names.get(plain(text)) or code_named(field, text)
 
 
 def text_of(cell: object) -> str:
@@ -83,16 +116,34 @@ def _date(text: str) -> str:
     return "{}-{:0>2}-{:0>2}".format(*found.groups()) if found else text
 
 
+def completed(field: str, text: str) -> str | None:
+    """The day that a month means, of a field that begins or ends a period: its first or last.
+
+    None for what is no such month. 2027.1 is none: a spreadsheet writes 2027.10 so, too.
+
+    >>> completed("period_until_on", "2027年2月"), completed("period_from_on", "2027-2")
+    ('2027-02-28', '2027-02-01')
+    """
+    found = MONTH.fullmatch(text)
+    year, month = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= month <= 12:
+        return None
+    day = monthrange(year, month)[1] if field in LAST_DAYS else 1
+    return f"{year:04}-{month:02}-{day:02}"
+
+
 @cache
 def shape_of(kind: ImportKind, field: str) -> Shape:
     """How a cell of the field is read."""
     annotation = ROWS[kind].model_fields[field].annotation
     if get_origin(annotation) is list:
         return Shape.LIST
-    return next((shape for kind, shape in SHAPES.items() if kind in _parts(annotation)), Shape.TEXT)
+    return next(
+        (shape for kind, shape in SHAPES.items() if kind in _types_in(annotation)), Shape.TEXT
+    )
 
 
-def _parts(annotation: object) -> set[object]:
+def _types_in(annotation: object) -> set[object]:
     """The types inside of `Annotated[date, …] | None`."""
     inner = [arg for arg in get_args(annotation) if isinstance(arg, Hashable)]
-    return {annotation}.union(*map(_parts, inner)) if inner else {annotation}
+    return {annotation}.union(*map(_types_in, inner)) if inner else {annotation}

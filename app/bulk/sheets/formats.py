@@ -21,19 +21,25 @@ class Format:
 
 FREE = Format(Text("", ""), "")
 REGION = Format(
-    Text("6 位行政区划代码（GB/T 2260）", "6 digits, a code of GB/T 2260 (GET /regions)"), "330782"
+    Text(
+        "6 位行政区划代码（GB/T 2260），或全称，如 义乌市、浙江省义乌市",
+        "6 digits, a code of GB/T 2260 (GET /regions), or in spreadsheets its Chinese name",
+    ),
+    "330782",
 )
 INDUSTRY = Format(
     Text(
-        "国民经济行业代码（GB/T 4754）：门类字母，或 2–3 位数字",
-        "a code of GB/T 4754: a letter, or 2 to 3 digits (GET /industries)",
+        "国民经济行业代码（GB/T 4754）：门类字母，或 2–3 位数字；也可填名称，如 纺织业",
+        "a code of GB/T 4754: a letter, or 2 to 3 digits (GET /industries), or in spreadsheets"
+        " its Chinese name",
     ),
     "17",
 )
 DISCIPLINE = Format(
     Text(
-        "学科代码（GB/T 13745）：3、5 或 7 位数字",
-        "a code of GB/T 13745: 3, 5 or 7 digits (GET /disciplines)",
+        "学科代码（GB/T 13745）：3、5 或 7 位数字；也可填名称，如 纺织科学技术",
+        "a code of GB/T 13745: 3, 5 or 7 digits (GET /disciplines), or in spreadsheets its"
+        " Chinese name",
     ),
     "540",
 )
@@ -55,7 +61,10 @@ BY_FIELD: Mapping[str, Format] = {
     "country": Format(
         Text("中文国名，或两位大写字母（ISO 3166-1）", "two capitals (ISO 3166-1)"), "中国"
     ),
-    "languages": Format(Text("两位小写字母（ISO 639-1）", "two small letters (ISO 639-1)"), "zh"),
+    "languages": Format(
+        Text("语种名，如 中文、英语，或两位小写字母（ISO 639-1）", "two small letters (ISO 639-1)"),
+        "中文",
+    ),
     "orcid": Format(
         Text("16 位，四位一组，末位为校验位", "16 characters in groups of four"),
         "0000-0002-1825-0097",
@@ -73,12 +82,18 @@ BY_SHAPE: Mapping[Shape, Format] = {
     Shape.BOOL: Format(Text("是 或 否", "是 or 否 (yes or no)"), "否"),
     Shape.INT: Format(Text("整数", "a whole number"), "12"),
     Shape.DATE: Format(
-        Text("日期，如 2026-03-01、2026/3/1、2026年3月1日", "a date, YYYY-MM-DD"), "2026-12-31"
+        Text(
+            "日期，如 2026-03-01、2026/3/1、2026年3月1日；"
+            "只写年月（2026年3月）时，开始按首日、结束按末日",
+            "a date, YYYY-MM-DD; of a month alone the first day, or the last where a period ends",
+        ),
+        "2026-12-31",
     ),
     Shape.AMOUNT: Format(
         Text(
-            "金额；不写单位按万元，也可写“50万元”“500000元”“0.5亿元”",
-            "an amount; without a unit in 10,000 yuan (万元), or as 50万元, 500000元, 0.5亿元",
+            "金额；不写单位按万元，也可写“50万元”“500000元”“0.5亿元”；面议则留空",
+            "an amount; without a unit in 10,000 yuan (万元), or as 50万元, 500000元, 0.5亿元;"
+            " empty where it is open (面议)",
         ),
         "50",
     ),

@@ -104,6 +104,9 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
     },
 }
 
+# What people number and annotate their lists with; it says nothing of the record.
+UNREAD = frozenset({"序号", "备注"})
+
 
 def template_headings(kind: ImportKind) -> dict[str, str]:
     """What templates call the column of each field."""
@@ -112,8 +115,17 @@ def template_headings(kind: ImportKind) -> dict[str, str]:
 
 def field_of(kind: ImportKind, heading: str) -> str | None:
     """The field that a column holds; a mark such as * or （必填） beside its name is allowed."""
-    plain = heading.replace("（", "(").replace("）", ")").replace("(必填)", "").strip(" *\n\t")
+    plain = _plain(heading)
     for field, chinese in CHINESE[kind].items():
         if plain.lower() == field or plain in chinese:
             return field
     return None
+
+
+def is_unread(heading: str) -> bool:
+    """Whether the column is left out, though people need it."""
+    return _plain(heading) in UNREAD
+
+
+def _plain(heading: str) -> str:
+    return heading.replace("（", "(").replace("）", ")").replace("(必填)", "").strip(" *\n\t")

@@ -1,4 +1,4 @@
-"""Chinese names of enum values, as spreadsheets hold them."""
+"""Chinese names of enum values and of short tables, as spreadsheets hold them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -48,8 +48,17 @@ SERVICE_MODES = {
 }
 COOPERATION_MODES = {
     "独立": "independent",
+    "自主研发": "independent",
+    "独立研发": "independent",
+    "独立开发": "independent",
     "委托": "commissioned",
+    "委托开发": "commissioned",
+    "委托研发": "commissioned",
     "合作": "cooperative",
+    "合作开发": "cooperative",
+    "合作研发": "cooperative",
+    "联合研发": "cooperative",
+    "联合开发": "cooperative",
     "其他": "other",
 }
 ACTIVITY_TYPES = {
@@ -107,20 +116,56 @@ TRANSFER_MODES = {
     "合作": "cooperation",
     "服务": "service",
 }
+# Next to the names of the table.
+TECHNOLOGY_FIELDS = {
+    "新材料": "new_materials",
+    "生物医药": "biotechnology_pharmaceuticals",
+    "生物与新医药": "biotechnology_pharmaceuticals",
+    "新能源": "new_energy_efficiency",
+    "新能源与节能": "new_energy_efficiency",
+    "农业": "modern_agriculture",
+    "高技术服务": "high_tech_services",
+}
+LANGUAGES = {
+    "中文": "zh",
+    "汉语": "zh",
+    "普通话": "zh",
+    "英语": "en",
+    "英文": "en",
+    "日语": "ja",
+    "日文": "ja",
+    "德语": "de",
+    "德文": "de",
+    "法语": "fr",
+    "法文": "fr",
+    "俄语": "ru",
+    "俄文": "ru",
+    "韩语": "ko",
+    "西班牙语": "es",
+    "葡萄牙语": "pt",
+    "意大利语": "it",
+    "阿拉伯语": "ar",
+    "荷兰语": "nl",
+    "瑞典语": "sv",
+    "波兰语": "pl",
+    "土耳其语": "tr",
+    "越南语": "vi",
+    "泰语": "th",
+    "印地语": "hi",
+}
 
 
 @cache
 def labels(kind: ImportKind) -> Mapping[str, Mapping[str, str]]:
     """Field → Chinese value → code."""
-    fields = {row["name"]: row["code"] for row in rows("technology_fields")}
-    countries = {row["name"]: row["code"] for row in rows("countries")}
+    fields = {row["name"]: row["code"] for row in rows("technology_fields")} | TECHNOLOGY_FIELDS
     return {
         ImportKind.ORGANIZATIONS: {"kind": ORGANIZATION_KINDS, "attribute": ATTRIBUTES},
         ImportKind.EXPERTS: {
             "kind": EXPERT_KINDS,
             "technology_fields": fields,
             "service_modes": SERVICE_MODES,
-            "country": countries,
+            "languages": LANGUAGES,
         },
         ImportKind.DEMANDS: {
             "cooperation_mode": COOPERATION_MODES,

@@ -154,9 +154,8 @@ class _Chunk:
         record = records[0]
         self._happened(importer, "created", record)
         self.fingerprints[record.id] = numbered.row.fingerprint()
-        faults = importer.faults(record)
-        self._admit(importer, record, faults)
-        accepted = _accepted(numbered, Outcome.CREATED, faults, importer.notes(record))
+        self._admit(importer, record)
+        accepted = _accepted(importer, numbered, record, Outcome.CREATED)
         return replace(accepted, column_notes=[*accepted.column_notes, *placement])
 
     def _placed(self, importer: AnyImporter, row: Row) -> tuple[Row, list[FieldError]]:
@@ -185,10 +184,9 @@ class _Chunk:
         if is_written:
             await self._update(importer, numbered, record)
             self.fingerprints[record.id] = fingerprint
-        faults = importer.faults(record)
-        is_admitted = self._admit(importer, record, faults)
+        is_admitted = self._admit(importer, record)
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
-        return _accepted(numbered, outcome, faults, importer.notes(record))
+        return _accepted(importer, numbered, record, outcome)
 
     def _is_somebodys(self, importer: AnyImporter, record: Record, history: History | None) -> bool:
         """Whether somebody's work would be lost; a mere registration is nobody's yet."""
@@ -207,13 +205,13 @@ class _Chunk:
             raise Invalid(errors=barring)
         self._happened(importer, "updated", record)
 
-    def _admit(self, importer: AnyImporter, record: Record, faults: Sequence[FieldError]) -> bool:
+    def _admit(self, importer: AnyImporter, record: Record) -> bool:
         """Put the record into the pool, if that is asked for and nothing speaks against it.
 
         Staff who import vouch for their rows: a field that is missing is reported, no more.
         """
         is_ready = getattr(record, "state") in importer.admissible  # noqa: B009
-        if not (self.load.is_admitting and is_ready) or _barring(faults):
+        if not (self.load.is_admitting and is_ready) or _barring(importer.faults(record)):
             return False
         importer.admit(record)
         self._happened(importer, str(importer.pool), record)
@@ -225,16 +223,14 @@ class _Chunk:
 
 
 def _accepted(
-    numbered: NumberedRow,
-    outcome: Outcome,
-    faults: Sequence[FieldError],
-    notes: Sequence[FieldError],
+    importer: AnyImporter, numbered: NumberedRow, record: Record, outcome: Outcome
 ) -> RowResult:
     return RowResult(
         row=numbered.number,
         outcome=outcome,
-        faults=faults,
-        notes=[*numbered.notes, *notes],
+        is_in_pool=getattr(record, "state") == importer.pool,  # noqa: B009
+        faults=importer.faults(record),
+        notes=[*numbered.notes, *importer.notes(record)],
         column_notes=numbered.column_notes,
     )
 

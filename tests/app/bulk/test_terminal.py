@@ -35,3 +35,33 @@ async def test_none_is_counted_of_a_file_that_was_not_written(sessions: Sessions
     )
     assert "未写入" in screen.getvalue()
     assert "新登记企业" not in screen.getvalue()
+
+
+async def test_what_is_published_is_not_told_as_waiting(sessions: Sessions) -> None:
+    """--admit publishes what still lacks something; what breaks a limit stays a draft."""
+    heads = ("需求名称", "企业名称", "主要问题")
+    file = csv_file(heads, ("某需求", "甲厂", "短"), ("另一需求", "甲厂", "长" * 501))
+    for is_admitting in (True, False):
+        screen = io.StringIO()
+        upload = Upload(
+            kind=ImportKind.DEMANDS,
+            filename="a.csv",
+            content=file,
+            is_admitting=is_admitting,
+            is_overwriting=True,
+        )
+        await import_with_progress(sessions, upload, Console(file=screen, width=200))
+        published, _, waiting = screen.getvalue().partition("待补全的行")
+        assert "已公开，仍缺的内容 · published, still lacking" in published
+        assert "请选择所在地区" in published
+        assert "超过" not in published
+        assert waiting.count("请选择所在地区") == 1
+
+
+async def test_none_is_said_to_be_published_that_was_rolled_back(sessions: Sessions) -> None:
+    file = csv_file(("需求名称", "企业名称"), ("某需求", "甲厂"), ("另一需求", "无"))
+    screen = io.StringIO()
+    upload = Upload(kind=ImportKind.DEMANDS, filename="a.csv", content=file, is_admitting=True)
+    await import_with_progress(sessions, upload, Console(file=screen, width=200))
+    assert "待补全的行，未导入" in screen.getvalue()
+    assert "已公开" not in screen.getvalue()

@@ -13,7 +13,7 @@ from app.bulk.rows import ROWS
 from app.experts.models import ExpertContact
 from app.interface.language import Text
 from app.scopes import Sessions
-from tests.app.bulk.files import csv_file, demand, expert, imported, organization
+from tests.app.bulk.files import csv_file, demand, expert, imported, organization, workbook
 from tests.people import YIWU, People
 
 
@@ -48,6 +48,18 @@ def test_the_value_and_what_should_stand_there(kind: str, row: dict[str, Any], s
     [(zh, en)] = messages(ImportKind(kind), row)
     assert said in zh
     assert en != zh
+
+
+@pytest.mark.parametrize("cell", ["9.13308E+17", "913307820000000000", 9.13307820000000e17])
+async def test_a_credit_code_that_a_spreadsheet_rounded(sessions: Sessions, cell: object) -> None:
+    rows = (("机构名称", "统一社会信用代码"), ("某某厂", cell))
+    body = await imported(sessions, "organizations", workbook(*rows), filename="a.xlsx")
+    [entry] = body.report
+    assert "请将该列设为文本" in entry.message_zh
+    [(zh, _)] = messages(
+        ImportKind.ORGANIZATIONS, organization(unified_social_credit_code="913307")
+    )
+    assert "设为文本" not in zh
 
 
 def test_what_is_private_or_long_is_not_repeated() -> None:
@@ -91,6 +103,3 @@ async def test_columns_are_called_what_the_file_calls_them(sessions: Sessions) -
         (3, "industry_code", "所属行业"),
         (4, "name", "单位名称"),
     ]
-    no_name = csv_file(("机构类型",), ("企业",))
-    [entry] = (await imported(sessions, "organizations", no_name, filename="a.csv")).report
-    assert (entry.heading, entry.code) == ("机构全称", "missing")

@@ -67,6 +67,40 @@ def test_a_sheet_says_the_same_in_every_format(content: bytes, filename: str) ->
     assert [item.title for item in row.publications] == ["甲、乙", "丙", "丁"]
 
 
+@pytest.mark.parametrize("delimiter", list(",\t;；，"))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_a_csv_is_read_however_it_was_saved(delimiter: str, encoding: str) -> None:
+    lines = [("姓名", "所在单位", "职称"), ("林若溪", "某大学", "教授")]
+    content = "\r\n".join(delimiter.join(line) for line in lines).encode(encoding)
+    [(number, row)] = parsed(content, "a.csv")
+    assert number == 2
+    assert (row.name, row.organization, row.title) == ("林若溪", "某大学", "教授")
+
+
+def test_utf_16_of_either_order_by_its_mark() -> None:
+    for encoding, mark in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
+        content = mark + "姓名\t单位\r\n林若溪\t某大学\r\n".encode(encoding)
+        [(_, row)] = parsed(content, "a.txt")
+        assert row.name == "林若溪"
+        assert fault(content[:-1]) == ["unreadable_file"]
+
+
+def test_a_required_column_that_is_missing_is_named_once() -> None:
+    content = csv_file(("单位", "职称"), *[("某大学", "教授")] * 3)
+    with pytest.raises(Invalid) as refused:
+        open_table(content, "a.csv", ImportKind.EXPERTS)
+    assert [(error.code, error.message.zh) for error in refused.value.errors] == [
+        ("missing_column", "缺少必填的列：姓名")
+    ]
+
+
+def test_a_full_width_code_is_read() -> None:
+    code = "９１３３０７８２ＭＡ２ＤＥＭ０１３Ｇ"
+    content = csv_file(("企业名称", "统一社会信用代码"), ("某厂", code))
+    [(_, row)] = parsed(content, "a.csv", ImportKind.ORGANIZATIONS)
+    assert row.unified_social_credit_code == "91330782MA2DEM013G"
+
+
 def test_english_headings_and_chinese_values() -> None:
     rows = (("name", "专家类型", "技术领域", "国家"), ("A", "院士", "新材料及应用", "德国"))
     [(_, row)] = parsed(csv_file(*rows), "a.csv")
@@ -84,6 +118,27 @@ def test_dates_of_a_sheet(cell: str) -> None:
     assert isinstance(row, DemandRow)
     assert row.period_until_on == datetime.date(2027, 3, 1)
     assert str(row.budget) == "50.5"
+
+
+@pytest.mark.parametrize("cell", ["2028年2月", "2028-02", "2028/2"])
+def test_a_month_begins_and_ends_a_period(cell: str) -> None:
+    content = csv_file(("需求名称", "需求开始日期", "需求结束日期"), ("甲", cell, cell))
+    [chunk] = Parser(ImportKind.DEMANDS).chunks(open_table(content, "a.csv", ImportKind.DEMANDS))
+    [numbered] = chunk.rows
+    assert isinstance(numbered.row, DemandRow)
+    assert numbered.row.period_from_on == datetime.date(2028, 2, 1)
+    assert numbered.row.period_until_on == datetime.date(2028, 2, 29)
+    assert [(note.pointer, note.message.zh) for note in numbered.notes] == [
+        ("/period_from_on", f"“{cell}”按 2028-02-01 导入"),
+        ("/period_until_on", f"“{cell}”按 2028-02-29 导入"),
+    ]
+
+
+@pytest.mark.parametrize("cell", ["2027.1", "2027年13月", "0000-01", "2027年"])
+def test_what_may_be_another_month_is_refused(cell: str) -> None:
+    content = csv_file(("需求名称", "需求结束日期"), ("甲", cell))
+    [chunk] = Parser(ImportKind.DEMANDS).chunks(open_table(content, "a.csv", ImportKind.DEMANDS))
+    assert [result.row for result in chunk.results] == [2]
 
 
 def test_a_date_cell_of_a_workbook() -> None:

@@ -5,7 +5,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk.kinds import ImportKind, ImportMode
-from app.bulk.sheets.amounts import amount, names_unit
+from app.bulk.report import Outcome
+from app.bulk.sheets.amounts import amount, is_range, names_unit
 from app.bulk.sheets.columns import template
 from app.demands.models import Demand
 from app.scopes import Sessions
@@ -38,6 +39,30 @@ def test_what_is_an_amount(text: str, wan: str) -> None:
 )
 def test_what_is_none(text: str) -> None:
     assert amount(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["50-80万", "50～80万元", "50万元至80万元", "50.5—80", "约50-80万", "￥50 到 80"]
+)
+def test_what_is_a_range(text: str) -> None:
+    assert is_range(text)
+
+
+@pytest.mark.parametrize("text", ["-5", "50万", "2027", "面议", "-", "5万美元", ""])
+def test_what_is_no_range(text: str) -> None:
+    assert not is_range(text)
+
+
+async def test_an_open_amount_is_left_empty_and_a_range_refused(
+    sessions: Sessions, session: AsyncSession
+) -> None:
+    rows = [("需求1", "某某厂", "面议"), ("需求2", "某某厂", "50-80万")]
+    file = csv_file(("需求名称", "企业名称", "资金总额（万元）"), *rows)
+    body = await imported(sessions, "demands", file, filename="a.csv", mode=ImportMode.PARTIAL)
+    told = {(e.row, e.outcome, e.code): e.message_zh for e in body.report if e.field == "budget"}
+    assert told[2, Outcome.NOTED, "amount_open"] == "“面议”：金额留空"
+    assert told[3, Outcome.REFUSED, "decimal_parsing"].startswith("“50-80万”：是一个范围")
+    assert (await session.scalars(select(Demand.budget))).all() == [None]
 
 
 def test_a_number_without_end_is_none() -> None:
