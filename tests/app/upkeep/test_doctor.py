@@ -241,15 +241,17 @@ def test_an_old_server() -> None:
     assert database_checks.version_of(14, "UTF8").state is State.BAD
 
 
-async def test_another_encoding(own: Settings, server: EmbeddedServer) -> None:
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_another_encoding(own: Settings, server: EmbeddedServer, encoding: str) -> None:
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS latin")
         connection.execute(
-            "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0"
-            " LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
+            f"CREATE DATABASE latin ENCODING '{encoding}' TEMPLATE template0"
+            " LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'".encode()
         )
     found = await examined(changed(own, database_url=address(server.url.set(database="latin"))))
     assert found["version"].state is State.BAD
+    assert found["version"].what.en == f"the database's encoding is {encoding}"
     assert found["schema"].state is State.BAD, "it is empty"
     assert "worker" not in found, "what needs the tables is left out"
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
