@@ -59,8 +59,9 @@ def _require_writable(folder: Path) -> None:
         return
     command = f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(folder))}"
     raise BackupRefused(
-        f"当前用户无权写入 {folder}：运行 {command}，或备份到别的目录",
-        f"this user may not write {folder}: run {command}, or back up into another folder",
+        f"当前用户无权写入 {folder}：若为 sudo 备份所留，运行 {command}；否则备份到别的目录",
+        f"this user may not write {folder}: if a backup with sudo has left it, run {command},"
+        " else back up into another folder",
     )
 
 
