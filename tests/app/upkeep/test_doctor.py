@@ -315,7 +315,14 @@ async def test_an_index_that_was_not_finished(own: Settings, database: URL) -> N
 # The service
 
 
-async def test_no_worker_or_a_silent_one(own: Settings, session: AsyncSession) -> None:
+async def test_no_worker_of_a_service_that_is_stopped(own: Settings, session: AsyncSession) -> None:
+    assert (await examined(own))["worker"].state is State.WARNING
+    await beat(session, ago=600)
+    assert (await examined(own))["worker"].state is State.WARNING
+
+
+async def test_no_worker_or_a_silent_one(own: Settings, session: AsyncSession, alive: int) -> None:
+    own = changed(own, port=alive)
     assert (await examined(own))["worker"].state is State.BAD
     await beat(session, ago=600)
     found = (await examined(own))["worker"]
