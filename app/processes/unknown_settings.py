@@ -46,7 +46,14 @@ def _meant(name: str) -> str | None:
     """The setting whose name it nearly is."""
     bare = name.upper().removeprefix(PREFIX)
     known = [field.upper() for field in Settings.model_fields]
-    return next(iter(difflib.get_close_matches(bare, known, n=1, cutoff=NEARLY)), None)
+    near = difflib.get_close_matches(bare, known, n=1, cutoff=NEARLY)
+    return next(iter([*near, *(name for name in known if _is_swapped(bare, name))]), None)
+
+
+def _is_swapped(bare: str, name: str) -> bool:
+    """Whether two neighbouring letters have changed places: PROT for PORT."""
+    swaps = (name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(len(name) - 1))
+    return bare != name and bare in swaps
 
 
 def _told(where_zh: str, where_en: str, name: str, meant: str | None) -> Text:

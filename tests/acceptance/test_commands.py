@@ -320,3 +320,14 @@ def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) 
         broken = run(settings, "audit", "verify")
         assert broken.returncode == 1
         assert f"an entry is missing (outside the seals, from entry {gone} on)" in broken.stderr
+
+
+def test_a_bad_setting_is_named_as_it_is_written(tmp_path: Path) -> None:
+    done = run(environment(tmp_path, PORT="abc"), "doctor")
+    assert done.returncode == 1
+    assert "✗ PORT=abc: 应为整数" in done.stderr
+    assert "环境变量 · environment" in done.stderr
+    done = run(environment(tmp_path, ENCRYPTION_KEYS="hunter2"), "migrate")
+    assert done.returncode == 1
+    assert "ENCRYPTION_KEYS: " in done.stderr
+    assert "hunter2" not in done.stderr
