@@ -331,3 +331,20 @@ def test_a_bad_setting_is_named_as_it_is_written(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "ENCRYPTION_KEYS: " in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_kinds_are_named_in_chinese_too_and_usage_errors_are_in_both(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    for chinese, english in (("专家", "experts"), ("机构", "organizations"), ("需求", "demands")):
+        template = run(settings, "import-template", chinese)
+        assert template.returncode == 0, template.stderr
+        assert template.stdout == run(settings, "import-template", english).stdout
+    for arguments, said in (
+        (("import", "人才", "x.csv"), "没有种类 人才"),
+        (("import", "专家", "x.csv"), "没有文件 x.csv"),
+        (("evaluate", "nowhere"), "没有目录 nowhere"),
+        (("restore", "x.dump"), "没有文件 x.dump"),
+    ):
+        done = run(settings, *arguments)
+        assert done.returncode == 2
+        assert said in done.stderr
