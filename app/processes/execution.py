@@ -130,9 +130,9 @@ def _fault(error: ErrorDetails) -> str:
 
 def _setting_fault(error: ErrorDetails) -> str:
     """As `_fault`, with the setting as it is written, and where; never a secret's value."""
-    from dotenv import dotenv_values
     from pydantic import SecretStr
 
+    from app.processes.unknown_settings import place_of
     from app.settings import Settings
 
     name, *rest = [str(part) for part in error["loc"]] or [""]
@@ -142,10 +142,8 @@ def _setting_fault(error: ErrorDetails) -> str:
     if isinstance(kind, type) and kind is not SecretStr and not rest:
         shown += f"={error['input']}"
     told = _fault({**error, "loc": (shown, *rest)})
-    is_given = any(name.upper() == key.upper() for key in os.environ)
-    in_file = any(name.upper() == key.upper() for key in dotenv_values(".env", interpolate=False))
-    where = "环境变量 · environment" if is_given or not in_file else os.path.abspath(".env")
-    return f"{told} ({where})"
+    place = place_of(name)
+    return f"{told} ({place.zh if place.zh == place.en else place.in_both})"
 
 
 def fail(message: str) -> NoReturn:
