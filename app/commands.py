@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.bulk.kinds import ImportKind, ImportMode
+from app.processes.arguments import file_there, folder_there
 from app.processes.execution import commanded, console, leaving_at_once, run
 from app.upkeep.commands import upkeep
 
@@ -22,6 +23,26 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="双库 Shuangku：专家与企业技术需求的匹配服务 · experts matched to technical demands",
 )
+KINDS = {
+    "机构": ImportKind.ORGANIZATIONS,
+    "专家": ImportKind.EXPERTS,
+    "需求": ImportKind.DEMANDS,
+    "成果": ImportKind.ACHIEVEMENTS,
+} | {kind.value: kind for kind in ImportKind}
+
+
+def kind_of(name: str) -> ImportKind:
+    """The kind of this name, in Chinese or English; raises BadParameter."""
+    if (kind := KINDS.get(name)) is None:
+        known = "、".join(KINDS)
+        raise typer.BadParameter(f"没有种类 {name}，可选 · no kind {name}, one of: {known}")
+    return kind
+
+
+Kind = Annotated[
+    ImportKind, typer.Argument(parser=kind_of, metavar="KIND", help="机构、专家、需求、成果")
+]
+
 audit = typer.Typer(no_args_is_help=True, help="审计 · the audit log")
 cli.add_typer(audit, name="audit")
 cli.add_typer(upkeep)
@@ -135,8 +156,8 @@ async def _demo() -> None:
 
 @cli.command(name="import")
 def import_file(
-    kind: ImportKind,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="xlsx, csv, jsonl")],
+    kind: Kind,
+    file: Annotated[Path, typer.Argument(callback=file_there, help="xlsx, csv, jsonl")],
     partial: Annotated[
         bool, typer.Option("--partial", help="写入合格的行 · keep the valid rows")
     ] = False,
@@ -166,7 +187,7 @@ def import_file(
 
 @cli.command()
 def import_template(
-    kind: ImportKind,
+    kind: Kind,
     explain: Annotated[
         bool, typer.Option("--explain", help="每列怎样填写 · how to fill in each column")
     ] = False,
@@ -242,7 +263,7 @@ async def _verify(anchor: str | None) -> None:
 
 @cli.command()
 def evaluate(
-    cases: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="experts.jsonl …")],
+    cases: Annotated[Path, typer.Argument(callback=folder_there, help="experts.jsonl …")],
     config: Annotated[str, typer.Option(help='"encoder=none lexical=3 …"')] = "default",
     against: Annotated[str, typer.Option(help="比较对象 · compare with")] = "bigrams",
 ) -> None:

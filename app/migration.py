@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -22,8 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
 from app.changes.epochs import settle
+from app.interface.language import Text
 from app.operators import OperatorError
 from app.postgres.errors import RoleError
+from app.postgres.probe import conninfo
 
 FOLDER = Path(migrations.__file__).parent
 VERSIONS = (FOLDER / "versions",)
@@ -36,6 +39,7 @@ OWNED_BY_ANOTHER = text(
     " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
     " AND NOT pg_has_role(tableowner, 'USAGE')"
 )
+UTF8 = "UTF8"
 BLOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detected
 PATIENCE_SECONDS = 300.0
 PAUSE_SECONDS = 2.0
@@ -51,6 +55,22 @@ class StillBlocked(OperatorError):
             "the schema could not be changed: some transaction keeps a table locked."
             " End it (see pg_stat_activity) and try again",
         )
+
+
+class WrongEncoding(OperatorError):
+    """The database cannot hold Chinese, or says nothing of what its bytes mean."""
+
+    def __init__(self, encoding: str) -> None:
+        what, remedy = wrong_encoding(encoding)
+        super().__init__(f"{what.zh}。{remedy.zh}", f"{what.en}: {remedy.en}")
+
+
+def wrong_encoding(encoding: str) -> tuple[Text, Text]:
+    """What is wrong with an encoding other than UTF8, and what to do."""
+    return (
+        Text(f"数据库编码为 {encoding}", f"the database's encoding is {encoding}"),
+        Text("新建数据库：ENCODING 'UTF8' TEMPLATE template0", "make one with ENCODING 'UTF8'"),
+    )
 
 
 @cache
@@ -86,9 +106,10 @@ async def upgrade(
 ) -> None:
     """Run what is missing; processes that come together wait for one another.
 
-    Raises StillBlocked when a table stays locked for longer than `patience` seconds, and RoleError
-    when something is missing and the login does not own the tables.
+    Raises StillBlocked when a table stays locked for longer than `patience` seconds, WrongEncoding,
+    and RoleError when something is missing and the login does not own the tables.
     """
+    await require_encoding(engine)
     async with engine.connect() as connection:
         owner = await connection.scalar(OWNED_BY_ANOTHER)
         if owner is not None:
@@ -115,6 +136,24 @@ async def _upgrade_patiently(
                 raise StillBlocked() from error
         await connection.rollback()
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+def encoding_of(connection: psycopg.AsyncConnection) -> str:
+    """The encoding of the connection's database, as it is called there."""
+    return connection.info.parameter_status("server_encoding") or ""
+
+
+async def require_encoding(engine: AsyncEngine) -> None:
+    """Raises WrongEncoding for a database whose texts are not UTF-8.
+
+    Asked without SQLAlchemy, which stumbles over SQL_ASCII as soon as it connects: psycopg hands
+    out bytes there.
+    """
+    address = conninfo(engine.url)
+    async with await psycopg.AsyncConnection.connect(address, connect_timeout=5) as connection:
+        encoding = encoding_of(connection)
+    if encoding != UTF8:
+        raise WrongEncoding(encoding)
 
 
 @contextlib.asynccontextmanager

@@ -5,14 +5,11 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated
 
 from fastapi import Depends, Request
 from pydantic import (
     AnyHttpUrl,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     field_validator,
@@ -23,7 +20,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.encryption.key_files import kept, kept_ring
 from app.encryption.keys import KeyRing, NotKeys, split_keys
-from app.interface.policies import policies_of
+from app.interface.policies import NotPolicies, policies_of
+from app.interface.sign_in_providers import SignInProvider
 
 # The files under var_folder that keep the keys which were not given.
 SECRET_KEY, ENCRYPTION_KEYS = "secret_key", "encryption_keys"
@@ -52,33 +50,6 @@ class LogFormat(StrEnum):
     AUTO = "auto"
     JSON = "json"
     TEXT = "text"
-
-
-class SignInProvider(BaseModel):
-    """An OpenID Connect provider that people may sign in with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[a-z0-9-]{1,50}$", description="what clients call it")
-    label: str = Field(min_length=1, description="what people read on the button")
-    issuer: str = Field(pattern=r"^https?://\S+$", max_length=300)
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr = Field(default=SecretStr(""), description="empty: a public client")
-    scopes: str = Field(default="openid email profile", pattern=r"^(.* )?openid( .*)?$")
-    redirect_uris: tuple[str, ...] = Field(
-        min_length=1, description="where clients may have the provider send people back to"
-    )
-    new_accounts: Literal["enterprise", "expert"] | None = Field(
-        default=None, description="the role of an account made for somebody unknown; null: none is"
-    )
-
-    @model_validator(mode="after")
-    def require_tls(self) -> "SignInProvider":
-        """Whoever can change what an issuer says can be anybody; loopback alone is near enough."""
-        address = urlsplit(self.issuer)
-        if address.scheme != "https" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("an issuer should be https")
-        return self
 
 
 class Settings(BaseSettings):
@@ -205,6 +176,11 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("log_level", "log_format", "metrics", "encoder", mode="before")
+    @classmethod
+    def in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
     @field_validator("encryption_keys", mode="before")
     @classmethod
     def split_keys(cls, value: object) -> object:
@@ -214,13 +190,21 @@ class Settings(BaseSettings):
     @classmethod
     def require_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
-            ip_network(part)
+            try:
+                ip_network(part)
+            except ValueError:
+                raise _refused(
+                    f"{part} 不是 IP 地址或网段", f"{part} is no address and no network"
+                ) from None
         return value
 
     @field_validator("rate_limits")
     @classmethod
     def require_policies(cls, value: str) -> str:
-        policies_of(value)
+        try:
+            policies_of(value)
+        except NotPolicies as fault:
+            raise _refused(fault.text.zh, fault.text.en) from None
         return value
 
     @field_validator("encryption_keys")
@@ -230,27 +214,35 @@ class Settings(BaseSettings):
             if keys:
                 KeyRing.of([key.get_secret_value() for key in keys])
         except NotKeys as fault:
-            text = {"text": (fault.text.zh, fault.text.en)}
-            raise PydanticCustomError("bad_encryption_key", "no key", text) from None
+            raise _refused(fault.text.zh, fault.text.en) from None
         return keys
 
     @model_validator(mode="after")
     def require_different_providers(self) -> "Settings":
         for names in ([p.name for p in self.sign_in_providers], self.issuers):
             if len(set(names)) < len(names):
-                raise ValueError("SIGN_IN_PROVIDERS names one provider twice")
+                raise _refused(
+                    "SIGN_IN_PROVIDERS 中同一提供方出现两次",
+                    "SIGN_IN_PROVIDERS names one provider twice",
+                )
         return self
 
     @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
-            raise ValueError("ENCODER=remote needs ENCODER_URL and ENCODER_MODEL")
+            raise _refused(
+                "ENCODER=remote 需要 ENCODER_URL 和 ENCODER_MODEL",
+                "ENCODER=remote needs ENCODER_URL and ENCODER_MODEL",
+            )
         return self
 
     @model_validator(mode="after")
     def require_metrics_token(self) -> "Settings":
         if self.metrics is MetricsAccess.TOKEN and len(self.metrics_token.get_secret_value()) < 16:
-            raise ValueError("METRICS=token needs METRICS_TOKEN of at least 16 characters")
+            raise _refused(
+                "METRICS=token 需要至少 16 个字符的 METRICS_TOKEN",
+                "METRICS=token needs METRICS_TOKEN of at least 16 characters",
+            )
         return self
 
     @property
@@ -327,6 +319,10 @@ class Settings(BaseSettings):
         """
         given = [key.get_secret_value() for key in self.encryption_keys]
         return KeyRing.of(given) if given else kept_ring(self.encryption_keys_file)
+
+
+def _refused(zh: str, en: str) -> PydanticCustomError:
+    return PydanticCustomError("bad_setting", "{en}", {"en": en, "text": (zh, en)})
 
 
 def local_url(host: str, port: int) -> str:

@@ -18,7 +18,7 @@ from app.clock import now
 from app.encryption.keys import MARK, CannotOpen
 from app.encryption.sealed import ring
 from app.interface.errors import Invalid, invalid_field
-from app.settings import SignInProvider
+from app.interface.sign_in_providers import SignInProvider
 
 LIFETIME = timedelta(minutes=10)
 PLACE = "sign-in flow"

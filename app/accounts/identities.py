@@ -33,8 +33,8 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
 from app.interface.schemas import ShortText
+from app.interface.sign_in_providers import SignInProvider
 from app.scopes import Scope, open_scope
-from app.settings import SignInProvider
 
 NO_PASSWORD = ""
 MAX_IDENTITIES = 10

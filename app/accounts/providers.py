@@ -26,7 +26,8 @@ from joserfc.jwk import JWKRegistry, KeySet
 
 from app.interface.errors import NotSignedIn, Unavailable
 from app.interface.language import Text
-from app.settings import Settings, SignInProvider
+from app.interface.sign_in_providers import SignInProvider
+from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.interface.language import Text
+
 OFF = "off"
 ALL = "all"
 
@@ -27,6 +29,14 @@ GUARDING = frozenset(RateClass) - {RateClass.READS, RateClass.WRITES, RateClass.
 
 # Who succeeds here knows the account's secret.
 PROVING = frozenset({RateClass.SIGN_IN})
+
+
+class NotPolicies(ValueError):
+    """A text that says no rate limits; `text` says what is wrong with it."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.text = Text(zh, en)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,7 @@ DEFAULTS: Mapping[RateClass, tuple[int, int]] = {
 def policies_of(text: str) -> dict[RateClass, Policy]:
     """The policies under a setting like `reads=6000/60,sign-in=100/300`; none when it is `off`.
 
-    `all=…` stands for every class. Raises ValueError for what cannot be read.
+    `all=…` stands for every class. Raises NotPolicies for what cannot be read.
     """
     if text.strip() == OFF:
         return {}
@@ -87,12 +97,18 @@ def policies_of(text: str) -> dict[RateClass, Policy]:
 
 def _class(name: str) -> RateClass:
     if name not in list(RateClass):
-        raise ValueError(f"no rate limit is called {name!r}; there are {', '.join(RateClass)}")
+        raise NotPolicies(
+            f"没有名为 {name} 的限流类别，可选：{', '.join(RateClass)}",
+            f"no rate limit is called {name}; there are {', '.join(RateClass)}",
+        )
     return RateClass(name)
 
 
 def _rate(part: str, rate: str) -> tuple[int, int]:
     quota, _, window = rate.partition("/")
     if not (quota.isdecimal() and window.isdecimal() and int(quota) and int(window)):
-        raise ValueError(f"a rate limit is written name=requests/seconds, not {part!r}")
+        raise NotPolicies(
+            f"应写作 名称=次数/秒数，如 reads=6000/60，而不是 {part}",
+            f"a rate limit is written name=requests/seconds, as reads=6000/60, not {part}",
+        )
     return int(quota), int(window)

@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from app.postgres.probe import conninfo
 from app.scrubbing import PERSONAL, WITHHELD
 
 SYSTEM = Path("/usr/lib/postgresql")
+# terse: what follows an error's first line quotes values.
+PSQL = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse")
+# What pg_restore writes before the first object of a script.
+HEAD = (b"--", b"\n", b"\\", b"BEGIN;", b"SET ", b"SELECT pg_catalog.set_config(")
+SETTING = re.compile(rb"SET (\w+) = ")
+CHUNK = 1 << 16
 
 
 class ProgramFailed(OperatorError):
@@ -69,8 +76,8 @@ async def run(program: Path, *arguments: str, url: URL | None = None) -> None:
     with _address(url) as address:
         process = await asyncio.create_subprocess_exec(
             *(str(program), *address, *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=DEVNULL,
+            stderr=PIPE,
         )
         try:
             _, said = await process.communicate()
@@ -78,7 +85,81 @@ async def run(program: Path, *arguments: str, url: URL | None = None) -> None:
             process.terminate()
             await process.wait()
             raise
-    if process.returncode != 0:
+    _require_success(program, process.returncode, said)
+
+
+async def run_script(
+    writer: Sequence[str | Path], psql: Path, *, url: URL, settings: Collection[str]
+) -> None:
+    """Run what `writer` writes with psql, without the SETs at its head that the server lacks.
+
+    A later pg_restore sets what a server of an earlier version does not know. The script is never
+    on a disk. Whether it is one transaction is the writer's: who breaks off writes no COMMIT.
+
+    settings: the names of those that the server has.
+
+    Raises ProgramFailed.
+    """
+    with (
+        _address(url) as address,
+        tempfile.TemporaryFile() as of_writer,
+        tempfile.TemporaryFile() as of_psql,
+    ):
+        writing = await asyncio.create_subprocess_exec(
+            *writer, stdin=DEVNULL, stdout=PIPE, stderr=of_writer
+        )
+        running = await asyncio.create_subprocess_exec(
+            *(str(psql), *address, *PSQL), stdin=PIPE, stdout=DEVNULL, stderr=of_psql
+        )
+        try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # psql has given up, and says why
+                await _pour(writing, running, settings)
+        finally:
+            await _end(writing, running)
+        for program, process, said in (
+            (psql, running, of_psql),  # where psql fails the writer has nobody to write to
+            (Path(writer[0]), writing, of_writer),
+        ):
+            said.seek(0)
+            _require_success(program, process.returncode, said.read())
+
+
+async def _pour(writing: Process, running: Process, settings: Collection[str]) -> None:
+    assert writing.stdout is not None
+    assert running.stdin is not None
+    is_head = True
+    while part := await (writing.stdout.readline() if is_head else writing.stdout.read(CHUNK)):
+        is_head = is_head and part.startswith(HEAD)
+        if not (is_head and is_unknown(part, settings)):
+            running.stdin.write(part)
+            await running.stdin.drain()
+
+
+async def _end(writing: Process, running: Process) -> None:
+    """Let psql end, and the writer, of which nobody may want the rest.
+
+    asyncio waits for a process until all is read that it wrote.
+    """
+    assert writing.stdout is not None
+    assert running.stdin is not None
+    if not writing.stdout.at_eof():
+        with suppress(ProcessLookupError):
+            writing.terminate()
+    running.stdin.close()  # without a COMMIT, if that did not come
+    while await writing.stdout.read(CHUNK):
+        pass
+    await writing.wait()
+    await running.wait()
+
+
+def is_unknown(line: bytes, settings: Collection[str]) -> bool:
+    """Whether the line sets something that is none of these settings."""
+    found = SETTING.match(line)
+    return found is not None and found[1].decode() not in settings
+
+
+def _require_success(program: Path, code: int | None, said: bytes) -> None:
+    if code != 0:
         reason = _reason(said.decode(errors="replace"), program.name)
         raise ProgramFailed(f"{program.name} 失败", f"{program.name} failed", reason)
 
@@ -101,5 +182,7 @@ def _address(url: URL | None) -> Iterator[tuple[str, ...]]:
 
 
 def _reason(said: str, name: str) -> str:
-    errors = [line for line in said.splitlines() if "error:" in line] or said.splitlines()[-1:]
+    errors = [line for line in said.splitlines() if "error:" in line.lower()] or said.splitlines()[
+        -1:
+    ]
     return PERSONAL.sub(WITHHELD, errors[0].removeprefix(f"{name}: ")) if errors else "?"

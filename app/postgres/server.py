@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 from anyio import to_thread
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.background import running
 from app.postgres import embedded
@@ -24,10 +25,14 @@ LOOK_SECONDS = 1.0
 
 
 def driver_url(database_url: str) -> URL:
-    """Accept postgres:// and postgresql:// alike; the driver is always psycopg 3."""
-    return make_url(database_url.replace("postgres://", "postgresql://", 1)).set(
-        drivername="postgresql+psycopg"
-    )
+    """Accept postgres:// and postgresql:// alike; the driver is always psycopg 3.
+
+    Raises ArgumentError for what is no address, or another kind of database's.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() not in ("postgres", "postgresql"):
+        raise ArgumentError("not PostgreSQL")
+    return url.set(drivername="postgresql+psycopg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

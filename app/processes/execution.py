@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
@@ -74,6 +74,7 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bo
 
 
 def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
+    from pydantic import ValidationError
     from uvicorn.loops.auto import auto_loop_factory
 
     from app import logs
@@ -81,7 +82,11 @@ def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
     from app.processes.unknown_settings import unknown_settings
     from app.settings import Settings
 
-    logs.configure(Settings())
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        fail("；".join(_setting_fault(e) for e in error.errors()))
+    logs.configure(settings)
     for text in unknown_settings() if warns else ():
         warning = escape(text.in_both)
         console.print(f"[yellow]![/] {warning}", highlight=False, soft_wrap=True)
@@ -123,6 +128,24 @@ def _fault(error: ErrorDetails) -> str:
     return f"{fault.pointer}: {fault.message.in_both}".removeprefix(": ")
 
 
-def fail(message: str) -> None:
+def _setting_fault(error: ErrorDetails) -> str:
+    """As `_fault`, with the setting as it is written, and where; never a secret's value."""
+    from pydantic import SecretStr
+
+    from app.processes.unknown_settings import place_of
+    from app.settings import Settings
+
+    name, *rest = [str(part) for part in error["loc"]] or [""]
+    if not name:
+        return _fault(error)
+    kind, shown = Settings.model_fields[name].annotation, name.upper()
+    if isinstance(kind, type) and kind is not SecretStr and not rest:
+        shown += f"={error['input']}"
+    told = _fault({**error, "loc": (shown, *rest)})
+    place = place_of(name)
+    return f"{told} ({place.zh if place.zh == place.en else place.in_both})"
+
+
+def fail(message: str) -> NoReturn:
     console.print(f"[red]✗[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(1)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.database import open_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
-from app.migration import has_schema, upgrade
+from app.migration import has_schema, require_encoding, upgrade
 from app.operators import OperatorError
 from app.postgres import embedded
 from app.postgres.server import Database, database_server
@@ -83,6 +83,7 @@ def require_key_file(settings: Settings) -> None:
 
 async def _require_schema(database: Database, settings: Settings) -> None:
     async with open_engine(database.owner, settings) as owner:
+        await require_encoding(owner)
         if not await has_schema(owner):
             raise NothingThere(
                 "数据库是空的（DATABASE_URL）", "the database is empty (DATABASE_URL)"

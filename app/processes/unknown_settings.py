@@ -17,6 +17,7 @@ from app.settings import Settings
 PREFIX = "SHUANGKU_"  # settings have none, which not everybody expects
 # Those of compose.yaml, which reads the same file.
 OF_OTHERS = frozenset({"POSTGRES_PASSWORD"})
+IN_ENVIRONMENT = ("环境变量", "environment")
 NEARLY = 0.9  # a slip of the pen; others' PORTS is no PORT
 
 
@@ -25,10 +26,17 @@ def unknown_settings() -> list[Text]:
     return [*unknown_in_environment(os.environ), *unknown_in_file(Path.cwd() / ".env")]
 
 
+def place_of(name: str) -> Text:
+    """Where a setting is given: the environment comes before `.env`."""
+    file = Path.cwd() / ".env"
+    is_given = name.lower() in map(str.lower, os.environ)
+    return Text(*IN_ENVIRONMENT) if is_given or not file.is_file() else Text(str(file), str(file))
+
+
 def unknown_in_environment(names: Iterable[str]) -> Iterator[Text]:
     for name in sorted(filter(_is_unknown, names)):
         if meant := _meant(name):
-            yield _told("环境变量", "environment", name, meant)
+            yield _told(*IN_ENVIRONMENT, name, meant)
 
 
 def unknown_in_file(file: Path) -> Iterator[Text]:
@@ -46,7 +54,14 @@ def _meant(name: str) -> str | None:
     """The setting whose name it nearly is."""
     bare = name.upper().removeprefix(PREFIX)
     known = [field.upper() for field in Settings.model_fields]
-    return next(iter(difflib.get_close_matches(bare, known, n=1, cutoff=NEARLY)), None)
+    near = difflib.get_close_matches(bare, known, n=1, cutoff=NEARLY)
+    return next(iter([*near, *(name for name in known if _is_swapped(bare, name))]), None)
+
+
+def _is_swapped(bare: str, name: str) -> bool:
+    """Whether two neighbouring letters have changed places: PROT for PORT."""
+    swaps = (name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(len(name) - 1))
+    return bare != name and bare in swaps
 
 
 def _told(where_zh: str, where_en: str, name: str, meant: str | None) -> Text:

@@ -1,7 +1,7 @@
 """A backup's files: the dump, beside it what was in it, and the keys only when asked for.
 
-`NAME.dump` is pg_dump's custom format, so that `pg_restore` alone can read it. `NAME.json` is the
-manifest against which a restore verifies. `NAME.keys` is for another place, see `keys`.
+`NAME.dump` is pg_dump's custom format, so that `pg_restore` alone can read it. The manifest
+`NAME.dump.json` is what a restore verifies by. `NAME.keys` is for another place, see `keys`.
 """
 
 import hashlib
@@ -50,7 +50,14 @@ class Manifest:
 
 
 def manifest_path(dump: Path) -> Path:
-    return dump.with_suffix(".json")
+    """Named after the whole of it, so that one rule ignores, copies or drops both."""
+    return dump.with_name(f"{dump.name}.json")
+
+
+def _found_manifest(dump: Path) -> Path | None:
+    """The manifest beside the dump; NAME.json is how it was called before."""
+    places = (manifest_path(dump), dump.with_suffix(".json"))
+    return next((path for path in places if path.exists()), None)
 
 
 def write_manifest(dump: Path, manifest: Manifest) -> None:
@@ -59,8 +66,8 @@ def write_manifest(dump: Path, manifest: Manifest) -> None:
 
 def read_manifest(dump: Path) -> Manifest | None:
     """None without one; ValueError when it is damaged or of a format that is not known."""
-    path = manifest_path(dump)
-    if not path.exists():
+    path = _found_manifest(dump)
+    if path is None:
         return None
     try:
         found = json.loads(path.read_bytes())

@@ -1,5 +1,7 @@
 """`shuangku backup`: one consistent moment of the database, beside a running service."""
 
+import os
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -31,19 +33,36 @@ class BackupRefused(OperatorError):
 def dump_path(target: Path) -> Path:
     """The file that is meant: the given NAME.dump, or a new one in the given folder, by the time.
 
-    A folder that is not there is made. Raises BackupRefused when the file exists, or none can be.
+    A folder that is not there is made. Raises BackupRefused when the file exists, or none can be
+    written.
     """
     if target.suffix != ".dump":
         try:
             target.mkdir(parents=True, exist_ok=True)
+        except PermissionError:
+            _require_writable(next(p for p in target.absolute().parents if p.exists()))
+            raise
         except OSError:
             raise BackupRefused(f"{target} 不是目录", f"{target} is no folder") from None
         target = target / f"shuangku-{now():%Y%m%d-%H%M%S}.dump"
-    if target.exists():
-        raise BackupRefused(f"{target} 已存在", f"{target} exists")
     if not target.parent.is_dir():
         raise BackupRefused(f"没有目录 {target.parent}", f"no folder {target.parent}")
+    _require_writable(target.parent.absolute())
+    if target.exists():
+        raise BackupRefused(f"{target} 已存在", f"{target} exists")
     return target
+
+
+def _require_writable(folder: Path) -> None:
+    """A backup that was once made with sudo leaves a folder that is root's."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    command = f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(folder))}"
+    raise BackupRefused(
+        f"当前用户无权写入 {folder}：若为 sudo 备份所留，运行 {command}；否则备份到别的目录",
+        f"this user may not write {folder}: if a backup with sudo has left it, run {command},"
+        " else back up into another folder",
+    )
 
 
 async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manifest:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from app.processes.arguments import file_there
 from app.processes.execution import console, run
 
 upkeep = typer.Typer()
@@ -32,7 +33,7 @@ def backup(
 
 @upkeep.command()
 def restore(
-    dump: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NAME.dump")],
+    dump: Annotated[Path, typer.Argument(callback=file_there, help="NAME.dump")],
     replace: Annotated[
         bool, typer.Option("--replace", help="替换已有数据 · in the place of what is there")
     ] = False,

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 
 from app.health import present_revisions
 from app.interface.language import Text
-from app.migration import is_behind, revisions
+from app.migration import UTF8, encoding_of, is_behind, revisions, wrong_encoding
 from app.postgres.roles import APPEND_ONLY, READ_ONLY
 from app.upkeep.findings import Finding, bad, good, warning
 
@@ -18,14 +18,12 @@ CONNECTIONS_WARNING = 0.8
 
 ABOUT = """
     SELECT current_setting('server_version_num')::int / 10000,
-           pg_encoding_to_char(encoding),
            has_schema_privilege('public', 'CREATE') AND has_schema_privilege('public', 'USAGE'),
            rolsuper OR rolbypassrls,
            pg_is_in_recovery(),
            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
            current_setting('max_connections')::int
-    FROM pg_database, pg_roles
-    WHERE datname = current_database() AND rolname = current_user
+    FROM pg_roles WHERE rolname = current_user
 """
 # Of a login that does not own the tables less is asked: what the service may do (postgres.roles).
 RIGHTS = """
@@ -61,8 +59,8 @@ INVALID = """
 async def examine(connection: AsyncConnection, *, is_embedded: bool) -> AsyncIterator[Finding]:
     """Everything that the server knows of itself."""
     [about] = await _rows(connection, ABOUT)
-    version, encoding, may_create, is_mighty, is_standby, used, limit = about
-    yield version_of(version, encoding)
+    version, may_create, is_mighty, is_standby, used, limit = about
+    yield version_of(version, encoding_of(connection))
     yield await rights(connection, may_create=may_create, is_standby=is_standby)
     if not is_embedded:  # the embedded server is nobody else's
         yield powers(is_mighty=is_mighty)
@@ -78,12 +76,8 @@ def version_of(version: int, encoding: str) -> Finding:
             Text(f"PostgreSQL {version} 太旧", f"PostgreSQL {version} is too old"),
             Text(f"升级到 PostgreSQL {OLDEST} 或更新", f"use PostgreSQL {OLDEST} or later"),
         )
-    if encoding != "UTF8":
-        return bad(
-            "version",
-            Text(f"数据库编码为 {encoding}", f"the database's encoding is {encoding}"),
-            Text("新建数据库：ENCODING 'UTF8' TEMPLATE template0", "make one with ENCODING 'UTF8'"),
-        )
+    if encoding != UTF8:
+        return bad("version", *wrong_encoding(encoding))
     return good("version", f"PostgreSQL {version}，UTF-8", f"PostgreSQL {version}, UTF-8")
 
 

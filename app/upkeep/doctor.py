@@ -74,7 +74,8 @@ async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[F
                 yield last
             if last is not None and last.check == "schema" and last.state is State.BAD:
                 return  # what follows needs the tables
-            async for finding in service_checks.examine_jobs(connection):
+            is_served = await to_thread.run_sync(host_checks.answers, settings.host, settings.port)
+            async for finding in service_checks.examine_jobs(connection, is_served=is_served):
                 yield finding
             yield await database_checks.row_security(connection)
             async for finding in _examine_records(await database.service_url(), settings):

@@ -204,7 +204,7 @@ def port(host: str, number: int) -> Finding:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        if _answers(host, number):
+        if answers(host, number):
             return good("port", f"服务正在运行：{number}", f"the service runs: {number}")
         return bad(
             "port",
@@ -217,7 +217,8 @@ def port(host: str, number: int) -> Finding:
     return good("port", f"端口 {number} 空闲", f"port {number} is free")
 
 
-def _answers(host: str, number: int) -> bool:
+def answers(host: str, number: int) -> bool:
+    """Whether a service runs there."""
     try:
         answer = httpx.get(f"{local_url(host, number)}/livez", timeout=3, trust_env=False)
         return bool(answer.json() == {"status": "ok"})

@@ -1,5 +1,6 @@
 """Which keys the sealed values of a database need and nobody has in force, and where they are."""
 
+import shlex
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,21 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import whole_view
 from app.settings import ENCRYPTION_KEYS, Settings
 from app.upkeep.keys import KeysRefused, key_ids, keys_path, read_keys
+
+WITH_KEYS = Text(
+    "密钥在 {file}：运行 shuangku restore {dump} --replace --with-keys",
+    "they are in {file}: run shuangku restore {dump} --replace --with-keys",
+)
+TO_ADD = Text(
+    "密钥在 {files}：并入 {kept}（每行一个）或 ENCRYPTION_KEYS（.keys 中的为 base64 编码）",
+    "they are in {files}: add them to {kept}, one a line, or to ENCRYPTION_KEYS (those of a .keys"
+    " are in base64)",
+)
+TO_FIND = Text(
+    "请到备份的 .keys、{kept}.replaced-… 或原主机上找回，并入 {kept} 或 ENCRYPTION_KEYS",
+    "look for them in the backup's .keys, in {kept}.replaced-… and on the old host, and add"
+    " them to {kept} or ENCRYPTION_KEYS",
+)
 
 
 class RestoredWithoutKeys(OperatorError):
@@ -63,7 +79,7 @@ async def require_keys(url: URL, dump: Path, settings: Settings) -> None:
     async with await AsyncConnection.connect(conninfo(whole_view(url))) as connection:
         missing = await missing_key_ids(connection, own_key_ids(settings))
     if missing:
-        ids, where = ", ".join(sorted(missing)), _where(holders(missing, dump, settings), settings)
+        ids, where = ", ".join(sorted(missing)), _where(missing, dump, settings)
         raise RestoredWithoutKeys(
             f"数据已恢复，但缺少密钥 {ids}：联系方式等已加密的内容无法读取，服务不会启动",
             "the data are restored, but keys are missing: what is sealed cannot be read, and no"
@@ -72,18 +88,9 @@ async def require_keys(url: URL, dump: Path, settings: Settings) -> None:
         )
 
 
-def _where(found: Collection[Path], settings: Settings) -> Text:
-    text = (
-        Text(
-            "密钥在 {files}：并入 {kept}（每行一个）或 ENCRYPTION_KEYS",
-            "they are in {files}: add them to {kept}, one a line, or to ENCRYPTION_KEYS",
-        )
-        if found
-        else Text(
-            "请到备份的 .keys、{kept}.replaced-… 或原主机上找回，并入 {kept} 或 ENCRYPTION_KEYS",
-            "look for them in the backup's .keys, in {kept}.replaced-… and on the old host, and add"
-            " them to {kept} or ENCRYPTION_KEYS",
-        )
-    )
+def _where(missing: Collection[str], dump: Path, settings: Settings) -> Text:
+    beside, found = keys_path(dump).absolute(), holders(missing, dump, settings)
+    if beside in found and not settings.encryption_keys:  # a setting would outdo them
+        return WITH_KEYS.format(file=beside, dump=shlex.quote(str(dump)))
     kept = settings.encryption_keys_file.absolute()
-    return text.format(files=", ".join(map(str, found)), kept=kept)
+    return (TO_ADD if found else TO_FIND).format(files=", ".join(map(str, found)), kept=kept)

@@ -159,6 +159,9 @@ async def _fill(
     version = connection.info.server_version // 10_000
     needed = max(version, manifest.server_version if manifest else version)
     program = await to_thread.run_sync(lambda: programs.find("pg_restore", server_version=needed))
+    psql = await to_thread.run_sync(lambda: programs.find("psql", server_version=needed))
+    found = await connection.execute("SELECT name FROM pg_settings")
+    known = {name for (name,) in await found.fetchall()}
     options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
     with tempfile.NamedTemporaryFile("r+", prefix="shuangku-contents-") as contents:
         await programs.run(program, "--list", f"--file={contents.name}", str(dump))
@@ -167,8 +170,9 @@ async def _fill(
         contents.truncate()
         contents.writelines(wanted)
         contents.flush()
-        listed = (f"--use-list={contents.name}", f"--exclude-schema={VIEWS}")
-        await programs.run(program, *options, *listed, str(dump), url=url)
+        listed = (f"--use-list={contents.name}", f"--exclude-schema={VIEWS}", "--file=-")
+        writer = (program, *options, *listed, dump)
+        await programs.run_script(writer, psql, url=url, settings=known)
     if manifest is not None:
         async with connection.transaction():
             await _verify(connection, manifest, has_same_server=version == manifest.server_version)

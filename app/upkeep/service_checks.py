@@ -30,16 +30,17 @@ HEARTBEAT = """
 """
 
 
-async def examine_jobs(connection: AsyncConnection) -> AsyncIterator[Finding]:
+async def examine_jobs(connection: AsyncConnection, *, is_served: bool) -> AsyncIterator[Finding]:
     row = await (await connection.execute(HEARTBEAT)).fetchone()
-    yield worker(row[0] if row else None)
+    yield worker(row[0] if row else None, is_served=is_served)
     jobs = await waiting_jobs(connection)
     yield failed_jobs({task: count for task, state, count, _ in jobs if state == "failed"})
     waits = {task: float(waited) for task, _, _, waited in jobs if waited is not None}
     yield oldest_job(waits)
 
 
-def worker(silent_for: float | None) -> Finding:
+def worker(silent_for: float | None, *, is_served: bool) -> Finding:
+    """is_served: whether a service runs here; one that was stopped has no worker, either."""
     if silent_for is not None and silent_for < STALLED_SECONDS:
         return good("worker", "后台任务进程在工作", "a worker is alive")
     what = Text("没有后台任务进程", "no worker is alive")
@@ -49,7 +50,7 @@ def worker(silent_for: float | None) -> Finding:
             f"后台任务进程 {minutes} 分钟没有消息", f"no word of a worker for {minutes} min"
         )
     remedy = Text("运行 shuangku serve 或 shuangku worker", "run shuangku serve or shuangku worker")
-    return bad("worker", what, remedy)
+    return (bad if is_served else warning)("worker", what, remedy)
 
 
 def failed_jobs(counts: dict[str, int]) -> Finding:

@@ -320,3 +320,31 @@ def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) 
         broken = run(settings, "audit", "verify")
         assert broken.returncode == 1
         assert f"an entry is missing (outside the seals, from entry {gone} on)" in broken.stderr
+
+
+def test_a_bad_setting_is_named_as_it_is_written(tmp_path: Path) -> None:
+    done = run(environment(tmp_path, PORT="abc"), "doctor")
+    assert done.returncode == 1
+    assert "✗ PORT=abc: 应为整数" in done.stderr
+    assert "环境变量 · environment" in done.stderr
+    done = run(environment(tmp_path, ENCRYPTION_KEYS="hunter2"), "migrate")
+    assert done.returncode == 1
+    assert "ENCRYPTION_KEYS: " in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_kinds_are_named_in_chinese_too_and_usage_errors_are_in_both(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    for chinese, english in (("专家", "experts"), ("机构", "organizations"), ("需求", "demands")):
+        template = run(settings, "import-template", chinese)
+        assert template.returncode == 0, template.stderr
+        assert template.stdout == run(settings, "import-template", english).stdout
+    for arguments, said in (
+        (("import", "人才", "x.csv"), "没有种类 人才"),
+        (("import", "专家", "x.csv"), "没有文件 x.csv"),
+        (("evaluate", "nowhere"), "没有目录 nowhere"),
+        (("restore", "x.dump"), "没有文件 x.dump"),
+    ):
+        done = run(settings, *arguments)
+        assert done.returncode == 2
+        assert said in done.stderr

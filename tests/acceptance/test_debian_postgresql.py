@@ -73,6 +73,28 @@ def _url(port: int, database: str) -> str:
     return f"postgresql://postgres@127.0.0.1:{port}/{database}"
 
 
+def test_a_backup_of_the_embedded_server_is_restored_there(
+    debian_url: str, database_url: str, tmp_path: Path
+) -> None:
+    """The way to a server of one's own, which is of an earlier version as often as not."""
+    embedded = environment(tmp_path, DATABASE_URL=database_url)
+    for command in (["migrate"], ["create-administrator", EMAIL, "--password", PASSWORD]):
+        assert run(embedded, *command).returncode == 0
+    dump = tmp_path / "moved.dump"
+    done = run(embedded, "backup", str(dump))
+    assert done.returncode == 0, done.stderr
+
+    with psycopg.connect(debian_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE moved")
+    moved = debian_url.removesuffix("shuangku") + "moved"
+    done = run(environment(tmp_path, DATABASE_URL=moved), "restore", str(dump))
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(moved) as connection:
+        assert connection.execute("SELECT email FROM accounts").fetchall() == [(EMAIL,)]
+    again = run(environment(tmp_path, DATABASE_URL=moved), "restore", str(dump), "--replace")
+    assert again.returncode == 0, again.stderr
+
+
 @pytest.fixture(scope="module")
 def administrator(debian_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("debian")

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import migration
 from app.database import create_engine
-from app.migration import VERSIONS, StillBlocked, revisions, upgrade
+from app.migration import VERSIONS, StillBlocked, WrongEncoding, revisions, upgrade
+from app.postgres.embedded import EmbeddedServer
 from app.settings import Settings
 
 HEAD = """
@@ -193,3 +194,22 @@ async def test_values_are_required_of_a_table_in_use(
         await reader.execute("UPDATE regions SET parent_code = NULL WHERE code = '330782'")
     left = "SELECT count(*) FROM pg_constraint WHERE conname = 'ck_regions_parent_code_not_null'"
     assert await one(reader, left) == 0
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+async def test_a_database_of_another_encoding_is_refused_first(
+    server: EmbeddedServer, settings: Settings, encoding: str
+) -> None:
+    """As initdb makes it where no locale is set; SQLAlchemy stumbles over SQL_ASCII at once."""
+    name = f"encoded_{encoding.lower()}"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0"
+            " LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'".encode()
+        )
+        engine = create_engine(server.url.set(database=name), settings)
+        with pytest.raises(WrongEncoding, match=f"数据库编码为 {encoding}.*TEMPLATE template0"):
+            await upgrade(engine)
+        await engine.dispose()
+        connection.execute(f"DROP DATABASE {name}".encode())

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy.exc import ArgumentError
 
 from app.encryption.key_files import UnusableKeyFile
 from app.encryption.keys import KeyRing
-from app.settings import EncoderKind, Settings, local_url
+from app.interface.validation import field_errors
+from app.postgres.server import driver_url
+from app.settings import EncoderKind, LogLevel, Settings, local_url
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -156,3 +159,32 @@ def test_where_this_machine_finds_what_listens() -> None:
     assert local_url("::", 80) == "http://[::1]:80"
     assert local_url("fe80::1", 80) == "http://[fe80::1]:80"
     assert local_url("example.cn", 80) == "http://example.cn:80"
+
+
+def test_words_are_read_in_any_case() -> None:
+    assert _settings(log_level="INFO").log_level is LogLevel.INFO
+    assert _settings(encoder="None").encoder is EncoderKind.NONE
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("rate_limits", "dreams=1/1", "没有名为 dreams 的限流类别"),
+        ("rate_limits", "reads=many", "应写作 名称=次数/秒数"),
+        ("forwarded_allow_ips", "proxy.test", "proxy.test 不是 IP 地址或网段"),
+    ],
+)
+def test_what_is_refused_is_said_in_chinese_too(name: str, value: str, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        _settings(**{name: value})
+    [fault] = field_errors([{**e, "loc": ("query", *e["loc"])} for e in refused.value.errors()])
+    assert said in fault.message.zh
+    assert "Value error" not in fault.message.in_both
+
+
+def test_another_kind_of_database_is_no_postgresql() -> None:
+    for address in ("mysql://host/pool", "sqlite:///pool"):
+        with pytest.raises(ArgumentError):
+            driver_url(address)
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        assert driver_url(f"{scheme}://host/pool").drivername == "postgresql+psycopg"

@@ -13,7 +13,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.accounts.providers import ProviderClients, open_providers
-from app.settings import Settings, SignInProvider
+from app.interface.sign_in_providers import SignInProvider
+from app.settings import Settings
 from tests.app.accounts.identity_provider import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI
 
 PROJECT = Path(__file__).resolve().parents[3]

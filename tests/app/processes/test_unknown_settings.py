@@ -20,6 +20,9 @@ from app.settings import Settings
         ("SHUANGKU_PORT", "PORT"),
         ("SHUANGKU_SECRET_KEY", "SECRET_KEY"),
         ("LOGLEVEL", "LOG_LEVEL"),
+        ("PROT", "PORT"),
+        ("HSOT", "HOST"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
     ],
 )
 def test_a_misspelt_name_of_the_environment(name: str, meant: str) -> None:
@@ -59,7 +62,7 @@ def test_every_unknown_name_of_the_file_is_told(tmp_path: Path) -> None:
     file.write_text("# NOTE=1\n" + "".join(f"{name}=hunter2\n" for name in names))
     told = [text.en for text in unknown_in_file(file)]
     assert [text.removeprefix(f"{file}: no setting ") for text in told] == [
-        "PROT",
+        "PROT; is PORT meant?",
         "VAR_FODLER; is VAR_FOLDER meant?",
         "SHUANGKU_HOST; is HOST meant?",
         "ELSE",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +33,7 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import SERVICE_ROLE
 from app.settings import Settings
 from app.upkeep import archives
-from app.upkeep.backup import back_up, dump_path
+from app.upkeep.backup import BackupRefused, back_up, dump_path
 from app.upkeep.keys import keys_path, read_keys
 from app.upkeep.restore import RestoreRefused, restore
 from tests.app.demands import forms
@@ -383,3 +384,25 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
         with pytest.raises(OperatorError):
             dump_path(target)
+
+
+def test_a_folder_of_another_user_is_told_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `sudo shuangku backup` leaves it; the system is made to say so: root may write all."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BackupRefused) as refused:
+        dump_path(tmp_path)
+    for said in (refused.value.text.zh, refused.value.text.en):
+        assert f"sudo chown -R {os.getuid()}:{os.getgid()} {tmp_path}" in said
+
+
+async def test_the_manifest_is_ignored_with_its_dump_and_found_by_its_former_name(
+    file: Path, empty: URL, engine: AsyncEngine
+) -> None:
+    path = archives.manifest_path(file)
+    assert path.name == "one.dump.json"
+    ignored = (Path(__file__).parents[3] / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert any(path.match(pattern) for pattern in ignored)
+    path.rename(file.with_suffix(".json"))
+    assert await restore(engine, empty, file) is not None

@@ -241,15 +241,17 @@ def test_an_old_server() -> None:
     assert database_checks.version_of(14, "UTF8").state is State.BAD
 
 
-async def test_another_encoding(own: Settings, server: EmbeddedServer) -> None:
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_another_encoding(own: Settings, server: EmbeddedServer, encoding: str) -> None:
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS latin")
         connection.execute(
-            "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0"
-            " LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
+            f"CREATE DATABASE latin ENCODING '{encoding}' TEMPLATE template0"
+            " LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'".encode()
         )
     found = await examined(changed(own, database_url=address(server.url.set(database="latin"))))
     assert found["version"].state is State.BAD
+    assert found["version"].what.en == f"the database's encoding is {encoding}"
     assert found["schema"].state is State.BAD, "it is empty"
     assert "worker" not in found, "what needs the tables is left out"
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
@@ -313,7 +315,14 @@ async def test_an_index_that_was_not_finished(own: Settings, database: URL) -> N
 # The service
 
 
-async def test_no_worker_or_a_silent_one(own: Settings, session: AsyncSession) -> None:
+async def test_no_worker_of_a_service_that_is_stopped(own: Settings, session: AsyncSession) -> None:
+    assert (await examined(own))["worker"].state is State.WARNING
+    await beat(session, ago=600)
+    assert (await examined(own))["worker"].state is State.WARNING
+
+
+async def test_no_worker_or_a_silent_one(own: Settings, session: AsyncSession, alive: int) -> None:
+    own = changed(own, port=alive)
     assert (await examined(own))["worker"].state is State.BAD
     await beat(session, ago=600)
     found = (await examined(own))["worker"]
