@@ -32,16 +32,17 @@ def fit_model(
     encoder_name: str | None = None,
     vectors: VectorsByKey | None = None,
     queries: Sequence[Query] = (),
+    centring: Sequence[Query] | None = None,
     query_vectors: VectorsByKey | None = None,
     secret: bytes = b"",
 ) -> IndexModel:
     """Learn the statistics of a pool and of the queries that it is for.
 
     What many of `queries` say is damped, in steps that only who knows `secret` (up to 64 bytes) can
-    tell. With an encoder, `vectors` holds by `text_key` what is
-    known of the candidates' `texts_to_encode`, and `query_vectors` the same of `centring_queries`.
-    Without one, a latent space is learned from the candidates. ValueError when the vectors do not
-    fit.
+    tell. The means of `centring`, by default of `centring_queries`, centre the dense space. With an
+    encoder, `vectors` holds by `text_key` what is known of the candidates' `texts_to_encode`, and
+    `query_vectors` the same of `centring`. Without one, a latent space is learned from the
+    candidates. ValueError when the vectors do not fit.
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
@@ -55,15 +56,19 @@ def fit_model(
         asked_keys=asked_keys,
         asked_damping=asked_damping,
     )
-    centring = centring_queries(queries, candidates)
-    texts, titles = [query.text for query in centring], [query.title for query in centring]
+    if centring is None:
+        centring = centring_queries(queries, candidates)
     if encoder_name is None:
         weighed, _ = weigh(counts, model.idf)
         model = _with_latent_space(model, weighed, frequencies, readings)
         return replace(
-            model, query_mean=_latent_mean(model, texts), title_mean=_latent_mean(model, titles)
+            model,
+            query_mean=_latent_mean(model, [query.text for query in centring]),
+            title_mean=_latent_mean(model, [query.title for query in centring]),
         )
     asked = {} if query_vectors is None else query_vectors
+    texts = [query.texts_to_encode[0] for query in centring]
+    titles = [query.texts_to_encode[1] for query in centring]
     dimensions = _dimensions(texts, asked)
     model = _with_encoded_space(model, readings, {} if vectors is None else vectors, dimensions)
     return replace(

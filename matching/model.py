@@ -39,7 +39,7 @@ class IndexModel:
     latent space, if that is it.
     """
 
-    FORMAT: ClassVar[int] = 2  # of what is serialised, and of the terms it counts
+    FORMAT: ClassVar[int] = 3  # of what is serialised, and of the terms it counts
 
     encoder: str
     documents: int

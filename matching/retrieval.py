@@ -53,21 +53,33 @@ def read_query(
     space the query has none. ValueError when the encoder is not the model's.
     """
     rows = model.weigh_queries([normalise(f"{query.title}\n{query.text}")])
-    texts = query.texts_to_encode
-    if model.is_latent:
-        projected = model.project(model.weigh_queries([normalise(text) for text in texts]))
-        query_vectors = dict(zip(map(text_key, texts), projected, strict=True))
-    elif query_vectors is None and encoder is not None:
-        if encoder.name != model.encoder:
-            raise ValueError(f"the index was made with {model.encoder}, not {encoder.name}")
-        query_vectors = encoded_queries(encoder, texts)
-    found = {} if query_vectors is None else query_vectors
-    whole, title = (found.get(text_key(text)) for text in texts)
+    whole, title = _raw_vectors(query, model, query_vectors, encoder)
     if whole is None:
         return QueryFeatures(rows.keys, rows.values)
     vector = model.query_vector(whole)
     focus = vector if title is None else unit(vector + model.title_vector(title))
     return QueryFeatures(rows.keys, rows.values, vector, focus)
+
+
+def _raw_vectors(
+    query: Query,
+    model: IndexModel,
+    query_vectors: VectorsByKey | None,
+    encoder: Encoder | None,
+) -> tuple[Floats | None, Floats | None]:
+    """The vectors of the whole query and of its title, as far as they can be had."""
+    if model.is_latent:
+        whole, title = model.project(
+            model.weigh_queries([normalise(query.text), normalise(query.title)])
+        )
+        return whole, title
+    texts = query.texts_to_encode
+    if query_vectors is None and encoder is not None:
+        if encoder.name != model.encoder:
+            raise ValueError(f"the index was made with {model.encoder}, not {encoder.name}")
+        query_vectors = encoded_queries(encoder, texts)
+    found = {} if query_vectors is None else query_vectors
+    return found.get(text_key(texts[0])), found.get(text_key(texts[1]))
 
 
 def score_pool(features: QueryFeatures, index: MatchIndex) -> PoolScores:

@@ -64,8 +64,8 @@ class Query:
 
     @property
     def text(self) -> str:
-        """Title, problem, indicators and keywords as one text."""
-        parts = (self.title, self.problem, self.indicators, " ".join(self.keywords))
+        """Title, keywords, problem and indicators as one text: what is told first counts most."""
+        parts = (self.title, " ".join(self.keywords), self.problem, self.indicators)
         return "\n".join(part for part in parts if part)
 
     @property

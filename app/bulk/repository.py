@@ -129,14 +129,14 @@ def _is_vouched_for() -> ColumnElement[bool]:
 
 async def verified_organizations(
     session: AsyncSession, names: Collection[str]
-) -> dict[str, Organization]:
-    """By name; the oldest of several of one name."""
+) -> Sequence[Organization]:
+    """All of the names, the newest first."""
     found = await session.scalars(
         select(Organization)
         .where(Organization.name.in_(names), Organization.state == OrganizationState.VERIFIED)
         .order_by(Organization.created_at.desc())
     )
-    return {organization.name: organization for organization in found}
+    return found.all()
 
 
 async def experts_meant(

@@ -1,5 +1,6 @@
 """Coordinators' verdicts as graded judgments, in the files that `shuangku evaluate` reads."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,12 @@ from app.matches.models import Judgment, Pool, Verdict
 from app.operators import OperatorError
 from app.reference.codes import names
 from app.scopes import Sessions
+from app.scrubbing import WITHHELD
 
 # A rejection tells of circumstances, not of the fit: what was said before it stands.
 GRADES = {Verdict.UNSUITABLE: 0, Verdict.SUITABLE: 2, Verdict.RECOMMENDED: 3}
 AT_ONCE = 1_000
+CONTACT = re.compile(r"[^\s<>；，]+@[^\s<>；，]+|\d[\d -]{6,}\d")
 
 
 class NotExported(OperatorError):
@@ -92,9 +95,14 @@ def _expert_case(expert: Expert) -> ExpertCase:
         expert_id=str(expert.id),
         organization=expert.organization_name,
         title=expert.title,
-        directions="；".join(part for part in directions if part),
-        achievements=[item.title for item in expert.evidence],
+        directions=_without_person("；".join(part for part in directions if part), expert.name),
+        achievements=[_without_person(item.title, expert.name) for item in expert.evidence],
     )
+
+
+def _without_person(text: str, name: str) -> str:
+    """What people write of themselves may begin with their name and end with their telephone."""
+    return CONTACT.sub(WITHHELD, text.replace(name, WITHHELD))
 
 
 def _demand_case(demand: Demand) -> DemandCase:

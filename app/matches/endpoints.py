@@ -173,6 +173,7 @@ async def list_matching_achievements(
 
 
 @router.get("/experts/{expert_id:uuid}/matches")
+@limited(RateClass.EXPENSIVE)
 async def list_own_matches(
     pages: PagesDep,
     actor: CurrentActor,

@@ -17,6 +17,8 @@ from matching.text import fold
 
 PROFILE_TITLE = "专家简介"
 DECIMALS = 1
+# Characters that are looked through for each match of a page, of one document and of all.
+LONGEST_DOCUMENT, MOST_TEXT = 2_000, 50_000
 SHOWN_EVIDENCE, SHOWN_TERMS = 3, 8
 
 
@@ -32,10 +34,12 @@ class OwnDocument:
 def own_documents(expert: Expert) -> list[OwnDocument]:
     """What speaks for the expert as the profile is now; it needs the evidence."""
     titles = {str(expert.id): PROFILE_TITLE, **{str(e.id): e.title for e in expert.evidence}}
-    return [
-        OwnDocument(document=one, title=titles[one.document_id], text=fold(one.text))
-        for one in candidate_of_expert(expert, engagements=0).documents
-    ]
+    found, left = [], MOST_TEXT
+    for one in candidate_of_expert(expert, engagements=0).documents:
+        text = fold(one.text)[: min(LONGEST_DOCUMENT, left)]
+        left -= len(text)
+        found.append(OwnDocument(document=one, title=titles[one.document_id], text=text))
+    return found
 
 
 def for_candidate(

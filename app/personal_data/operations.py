@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account
@@ -64,7 +65,9 @@ async def _own_matches(
     found, is_cut = await repository.own_matches(session, holding, person)
     [expert] = await expert_repository.find_many(session, [expert_id])
     documents = own_reasons.own_documents(expert)
-    rows = [own_reasons.for_candidate(row, demand, documents) for row, demand in found]
+    rows = await to_thread.run_sync(
+        lambda: [own_reasons.for_candidate(row, demand, documents) for row, demand in found]
+    )
     return [row | {"features": {}} for row in rows], is_cut
 
 

@@ -75,6 +75,7 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bo
 
 def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
     from uvicorn.loops.auto import auto_loop_factory
 
     from app import logs
@@ -86,6 +87,8 @@ def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
         settings = Settings()
     except ValidationError as error:
         fail("；".join(_setting_fault(e) for e in error.errors()))
+    except SettingsError as error:  # names the setting, and holds no value
+        fail(f"不是 JSON · not JSON: {error}")
     logs.configure(settings)
     for text in unknown_settings() if warns else ():
         warning = escape(text.in_both)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matching.embeddings import encoded_queries
-from matching.fitting import fit_model
+from matching.embeddings import encoded_queries, text_key
+from matching.fitting import centring_queries, fit_model, mean_direction
 from matching.index import encode
 from matching.model import IndexModel
 from matching.text import term_keys
@@ -65,6 +65,23 @@ def test_query_vectors_are_centred_by_queries() -> None:
     assert np.allclose(vectors[0], -vectors[1], atol=0.3)
     with pytest.raises(ValueError, match=r"\(3,\)"):
         model.query_vector(np.ones(3, dtype=np.float32))
+
+
+def test_long_queries_centre_as_far_as_an_encoder_reads() -> None:
+    queries = [Query(title="耐" * 3_000, problem="火" * 9_000), Query(title="茶叶")]
+    texts = [text for query in queries for text in query.texts_to_encode]
+    vectors = encoded_queries(ENCODER, texts)
+    model = fit_model(experts(), encoder_name=ENCODER.name, queries=queries, query_vectors=vectors)
+    told = [vectors[text_key(query.texts_to_encode[0])] for query in queries]
+    assert np.allclose(model.query_mean, mean_direction(np.array(told)))
+
+
+def test_others_than_the_first_statements_may_centre() -> None:
+    """Where those of the first may not go to the encoder."""
+    last = centring_queries([], experts()[-1:])
+    vectors = encoded_queries(ENCODER, last[0].texts_to_encode)
+    model = fit_model(experts(), encoder_name=ENCODER.name, centring=last, query_vectors=vectors)
+    assert np.any(model.query_mean)
 
 
 def test_vectors_must_fit() -> None:

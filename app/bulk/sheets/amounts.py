@@ -19,6 +19,7 @@ IN_WAN = {
 }
 # Nothing is stated: the sum is to be agreed upon.
 OPEN = frozenset({"面议", "另议", "待定", "待议", "协商", "协商确定", "双方协商"})
+LONGEST_RANGE = 60  # characters: looking for one takes their square
 RANGE = re.compile(r"[^\d]{0,5}\d[\d,，.]*\s*[万亿千]?[元圆]?\s*(?:[-－–—~～至到]|--)\s*\d.*")
 UNIT = re.compile(r"\(万元?\)")
 # More 万元 than that, a hundred million yuan, were probably meant as yuan.
@@ -62,7 +63,7 @@ def is_range(text: str) -> bool:
     >>> is_range("50-80万"), is_range("50万元至80万元"), is_range("-5")
     (True, True, False)
     """
-    return RANGE.fullmatch(text.strip()) is not None
+    return len(text) <= LONGEST_RANGE and RANGE.fullmatch(text.strip()) is not None
 
 
 def names_unit(heading: str) -> bool:

@@ -178,7 +178,8 @@ async def _fit_model(
         )
     # Nothing goes to an encoder that has not been there: it may ask for consent.
     told = [candidate for candidate in candidates if is_encoded(candidate, known)]
-    texts = [t for query in centring_queries(queries, told) for t in query.texts_to_encode]
+    centring = centring_queries(queries, told)
+    texts = [text for query in centring for text in query.texts_to_encode]
     asked = await vectors.encode(session, encoder, texts, is_query=True)
     return await to_thread.run_sync(
         lambda: fit_model(
@@ -186,6 +187,7 @@ async def _fit_model(
             encoder_name=encoder.name,
             vectors=known,
             queries=queries,
+            centring=centring,
             query_vectors=asked,
             secret=secret,
         )

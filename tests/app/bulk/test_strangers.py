@@ -285,3 +285,29 @@ async def test_a_name_tells_of_no_enterprise_that_is_hidden(
     assert (await handed_in(sessions, staff, "demands", again))["updated_count"] == 1
     completed = organization(name="秘密企业")
     assert (await handed_in(sessions, staff, "organizations", completed))["updated_count"] == 1
+
+
+async def test_an_employer_is_that_of_the_senders_region(
+    sessions: Sessions, people: People
+) -> None:
+    """Of several verified ones of a name; else the one there is, wherever it lies."""
+    elsewhere = await people.organization("某研究院", region_code=GUANGZHOU)
+    staff = await people.coordinator(YIWU)
+    await handed_in(sessions, staff, "experts", expert(organization="某研究院"))
+    [found] = await listed(staff, "experts")
+    assert found["organization_id"] == str(elsewhere.id)
+    ours = await people.organization("某研究院", region_code=YIWU)
+    await handed_in(sessions, staff, "experts", expert(name="第二位", organization="某研究院"))
+    owners = {e["name"]: e["organization_id"] for e in await listed(staff, "experts")}
+    assert owners["第二位"] == str(ours.id)
+
+
+async def test_a_row_with_a_code_means_no_namesake_of_another_region(
+    sessions: Sessions, people: People
+) -> None:
+    administrator, staff = await people.administrator(), await people.coordinator(YIWU)
+    await administrator.post("/organizations", json={"name": "同名公司", "region_code": GUANGZHOU})
+    row = {"name": "同名公司", "region_code": YIWU, "unified_social_credit_code": CREDIT_CODE}
+    body = await handed_in(sessions, staff, "organizations", row)
+    assert body["rejected_count"] == 0
+    assert {"同名公司"} == {o["name"] for o in await listed(staff, "organizations")}

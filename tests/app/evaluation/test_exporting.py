@@ -22,7 +22,8 @@ async def test_verdicts_are_read_again_as_judgments(
     app: FastAPI, people: People, session: AsyncSession, tmp_path: Path
 ) -> None:
     pool = await scenes.pool(session)
-    named = await scenes.expert(session, NAME, "锦纶整理")
+    introduction = f"{NAME}，长期从事染整，电话 0579-85550100，xie@test.invalid"
+    named = await scenes.expert(session, NAME, "锦纶整理", introduction=introduction)
     demand = await scenes.demand(session, await people.organization())
     other = await scenes.demand(session, await people.organization(), title="无人评判的需求")
     staff = await people.coordinator()
@@ -54,7 +55,8 @@ async def test_verdicts_are_read_again_as_judgments(
         }
     }
     written = "".join((tmp_path / "new" / name).read_text() for name in (EXPERTS, DEMANDS))
-    assert NAME not in written
+    assert "长期从事染整" in written
+    assert not any(personal in written for personal in (NAME, "85550100", "xie@"))
     assert other.title not in written
     assert demand.problem in written
     assert (tmp_path / "new" / JUDGMENTS).stat().st_mode & 0o077 == 0

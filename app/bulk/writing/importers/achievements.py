@@ -14,6 +14,7 @@ from app.achievements.workflow import EDITABLE, settle
 from app.bulk import repository
 from app.bulk.rows import AchievementRow, Key
 from app.bulk.writing.importers.importer import (
+    by_name,
     in_columns,
     meant_by,
     organization_values,
@@ -47,7 +48,8 @@ class AchievementImporter:
 
     async def meant(self, rows: Sequence[AchievementRow]) -> list[Sequence[Achievement]]:
         names = {row.organization for row in rows}
-        self._organizations = await repository.verified_organizations(self._session, names)
+        verified = await repository.verified_organizations(self._session, names)
+        self._organizations = by_name(self._actor, verified)
         found = await repository.achievements_meant(
             self._session,
             [row.external_id for row in rows if row.external_id],

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bulk import repository
 from app.bulk.rows import ExpertRow, Key
 from app.bulk.writing.importers.importer import (
+    by_name,
     in_columns,
     meant_by,
     organization_values,
@@ -53,7 +54,8 @@ class ExpertImporter:
 
     async def meant(self, rows: Sequence[ExpertRow]) -> list[Sequence[Expert]]:
         employers = {row.organization for row in rows}
-        self._organizations = await repository.verified_organizations(self._session, employers)
+        verified = await repository.verified_organizations(self._session, employers)
+        self._organizations = by_name(self._actor, verified)
         external_ids = [row.external_id for row in rows if row.external_id]
         names = [row.name for row in rows if not row.external_id]
         found = await repository.experts_meant(self._session, external_ids, names)

@@ -103,6 +103,12 @@ def organization_values(
     }
 
 
+def by_name(actor: Actor, organizations: Sequence[Organization]) -> dict[str, Organization]:
+    """What a name means: of several the actor's region's first, then the last of the sequence."""
+    ours_last = sorted(organizations, key=lambda o: actor.manages_region(o.region_code))
+    return {organization.name: organization for organization in ours_last}
+
+
 def may_be_meant(actor: Actor, organization: Organization) -> bool:
     """Nobody's file means a rejected organization, nor one that its sender may not read."""
     is_rejected = organization.state is OrganizationState.REJECTED

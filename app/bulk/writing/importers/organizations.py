@@ -96,14 +96,15 @@ class OrganizationImporter:
     ) -> Sequence[Organization]:
         """By code; else by name, where not both have codes, which then are different bodies.
 
-        Of several of one name those of the sender's region.
+        Of several of one name those of the sender's region; with a code of its own a row means no
+        namesake of another region.
         """
         code = row.unified_social_credit_code
         by_code = [o for o in possible if code and o.unified_social_credit_code == code]
         named = [o for o in possible if o.name == row.name and o.id in self._vouched_for]
         named = [o for o in named if not (code and o.unified_social_credit_code)]
         ours = [o for o in named if self._actor.manages_region(o.region_code)]
-        return by_code or ours or named
+        return by_code or ours or ([] if code else named)
 
     def _set(self, record: Organization, stated: Mapping[str, Any]) -> None:
         """What the row states, but for a code that is not to be had."""

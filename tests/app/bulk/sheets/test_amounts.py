@@ -116,3 +116,8 @@ async def test_the_unit_is_told_with_the_first_row_that_is_in(sessions: Sessions
     body = await imported(sessions, "demands", file, filename="a.csv", mode=ImportMode.PARTIAL)
     told = [(e.row, e.code) for e in body.report if e.field in ("is_confidential", "budget")]
     assert told == [(2, "confidential"), (3, "unit_assumed")]
+
+
+def test_a_long_cell_is_no_range() -> None:
+    """Nor does it take the square of its length to find out."""
+    assert not is_range("1" + " " * 200_000 + "x")
