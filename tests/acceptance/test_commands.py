@@ -236,7 +236,7 @@ def typed_at_a_terminal(
         ({"DATABASE_URL": "postgresql://nowhere.invalid/shuangku"}, "nowhere.invalid"),
         ({"DATABASE_URL": "postgresql://127.0.0.1:1/shuangku"}, "port 1 failed"),
         ({"DATABASE_URL": "not an address"}, "DATABASE_URL 无法识别"),
-        ({"PORT": "eight thousand"}, "port: 应为整数 · Should be a whole number"),
+        ({"PORT": "eight thousand"}, "PORT=eight thousand: 应为整数 · Should be a whole number"),
     ],
 )
 def test_what_cannot_work_is_one_clear_line(

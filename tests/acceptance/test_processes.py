@@ -187,7 +187,7 @@ def test_told_to_stop_it_finishes_what_has_begun(service: Running, headers: dict
     assert "等后台任务结束" in service.output
     lines = service.logged()  # all that they all have written, but for a last word for people
     others = [line for line in service.output.splitlines() if not line.startswith("{")]
-    assert all(line.startswith("✗ threads:") for line in others), others
+    assert all(line.startswith("✗ THREADS=none:") for line in others), others
     assert all({"event", "level", "logger", "timestamp"} <= line.keys() for line in lines)
     assert {"app.processes.serving", "app.interface.observation"} <= {
         line["logger"] for line in lines

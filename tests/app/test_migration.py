@@ -38,6 +38,11 @@ def downgrade() -> None:
 ADD_COLUMN = 'op.execute("ALTER TABLE organizations ADD COLUMN probe integer")'
 BUILD_INDEX = 'online.create_index("ix_probe", "regions", ["name"])'
 BUILD_UNIQUE = 'online.create_index("ix_probe", "regions", ["level"], unique=True)'
+# Of this database: the tests beside have locks in theirs.
+ADVISORY_LOCKS = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE locktype = 'advisory' AND datname = current_database()
+"""
 INDEX_STATE = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_probe')"
 
 
@@ -179,7 +184,7 @@ async def test_processes_that_start_together_build_an_index_once(
     for engine in engines:
         await engine.dispose()
     assert await one(reader, INDEX_STATE) is True
-    assert await one(reader, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    assert await one(reader, ADVISORY_LOCKS) == 0
 
 
 async def test_values_are_required_of_a_table_in_use(
