@@ -99,19 +99,17 @@ async def test_a_repetition_does_not_wait_for_its_batch(
     """It would hold a connection; and the batches of others come meanwhile."""
     account = await people.account(Role.COORDINATOR, region_code=YIWU)
     other = await people.coordinator()
-    expert, key = await profiles.store(session), "k1"
+    item, key = retitled(await profiles.store(session)), "k1"
     async with caller(app, account) as client:
         await session.execute(text(WORK))
-        first = asyncio.create_task(batch(client, retitled(expert), key=key))
+        first = asyncio.create_task(batch(client, item, key=key))
         await until_one_waits(session)
-        repeated = await asyncio.gather(
-            *(batch(client, retitled(expert), key=key) for _ in range(30))
-        )
+        repeated = await asyncio.gather(*(batch(client, item, key=key) for _ in range(30)))
         assert {answer.status_code for answer in repeated} == {429}
         assert (await batch(other)).status_code == 200
         assert not first.done()
         await session.rollback()
-        done, again = await first, await batch(client, retitled(expert), key=key)
+        done, again = await first, await batch(client, item, key=key)
         assert (done.status_code, again.content) == (200, done.content)
         assert again.headers["idempotent-replayed"] == "true"
 
