@@ -90,8 +90,8 @@ class Report:
     counts: Counter[Outcome] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
     entries: list[JsonObject] = field(default_factory=list)
-    is_cut: bool = False
     _kept: Counter[Outcome] = field(default_factory=Counter)
+    _cut: set[Outcome] = field(default_factory=set)
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, results: Iterable[RowResult]) -> None:
@@ -113,11 +113,18 @@ class Report:
         for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
             del self.counts[outcome]
         self.noted.clear()
+        self._cut.discard(Outcome.NOTED)
+        # What is noted of the file as a whole, which is no row's, holds all the same.
         self.entries = [
             entry | {"is_in_pool": False}
             for entry in self.entries
-            if entry["outcome"] != Outcome.NOTED
+            if entry["outcome"] != Outcome.NOTED or entry["row"] is None
         ]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more was found than is listed."""
+        return bool(self._cut)
 
     def _untold(self, column_notes: Iterable[FieldError]) -> list[FieldError]:
         untold = [note for note in column_notes if (note.pointer, note.code) not in self._told]
@@ -126,7 +133,7 @@ class Report:
 
     def _keep(self, result: RowResult, outcome: Outcome, fault: FieldError) -> None:
         if self._kept[outcome] >= MAX_ENTRIES:
-            self.is_cut = True
+            self._cut.add(outcome)
             return
         self._kept[outcome] += 1
         name = fault.pointer.removeprefix("/")

@@ -108,9 +108,14 @@ async def run_script(
         writing = await asyncio.create_subprocess_exec(
             *writer, stdin=DEVNULL, stdout=PIPE, stderr=of_writer
         )
-        running = await asyncio.create_subprocess_exec(
-            *(str(psql), *address, *PSQL), stdin=PIPE, stdout=DEVNULL, stderr=of_psql
-        )
+        try:
+            running = await asyncio.create_subprocess_exec(
+                *(str(psql), *address, *PSQL), stdin=PIPE, stdout=DEVNULL, stderr=of_psql
+            )
+        except BaseException:  # or the writer would stay, before a pipe that nobody reads
+            writing.kill()
+            await writing.communicate()
+            raise
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # psql has given up, and says why
                 await _pour(writing, running, settings)

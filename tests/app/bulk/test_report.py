@@ -5,7 +5,15 @@ import io
 
 import pytest
 
-from app.bulk.report import FORMULA_STARTS, Report, as_csv, refused
+from app.bulk.report import (
+    FORMULA_STARTS,
+    MAX_ENTRIES,
+    Outcome,
+    Report,
+    RowResult,
+    as_csv,
+    refused,
+)
 from app.interface.language import Text
 from app.interface.validation import FieldError
 
@@ -36,3 +44,15 @@ def test_a_fault_of_the_whole_file_is_no_refused_row() -> None:
     report.add([refused(None, fault("file"))])
     assert not report.counts
     assert report.entries[0]["row"] is None
+
+
+def test_what_is_said_of_the_whole_file_holds_though_nothing_was_written() -> None:
+    report = Report()
+    note = FieldError(pointer="/title", code="noted", message=Text("注", "noted"))
+    report.add([RowResult(row=None, outcome=Outcome.NOTED, notes=[note])])
+    rows = range(1, MAX_ENTRIES + 2)
+    report.add([RowResult(row=n, outcome=Outcome.CREATED, notes=[note]) for n in rows])
+    assert report.is_cut
+    report.forget_written()
+    assert [entry["row"] for entry in report.entries] == [None]
+    assert not report.is_cut
