@@ -1,6 +1,6 @@
 """What repositories of several domains ask in the same way."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,6 +12,13 @@ from sqlalchemy.orm.interfaces import ORMOption
 from app.database import Base, Record
 
 RecordT = TypeVar("RecordT", bound=Record)
+LOADED_AT_ONCE = 1_000
+
+
+def batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    """The ids a thousand at a time, for who reads a whole pool."""
+    for start in range(0, len(ids), LOADED_AT_ONCE):
+        yield ids[start : start + LOADED_AT_ONCE]
 
 
 async def find(

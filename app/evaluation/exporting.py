@@ -1,7 +1,7 @@
 """Coordinators' verdicts as graded judgments, in the files that `shuangku evaluate` reads."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -19,13 +19,13 @@ from app.matches import repository as matches
 from app.matches.index.documents import query_of_demand
 from app.matches.models import Judgment, Pool, Verdict
 from app.operators import OperatorError
+from app.queries import batches
 from app.reference.codes import names
 from app.scopes import Sessions
 from app.scrubbing import WITHHELD
 
 # A rejection tells of circumstances, not of the fit: what was said before it stands.
 GRADES = {Verdict.UNSUITABLE: 0, Verdict.SUITABLE: 2, Verdict.RECOMMENDED: 3}
-AT_ONCE = 1_000
 CONTACT = re.compile(r"[^\s<>；，]+@[^\s<>；，]+|\d[\d -]{6,}\d")
 
 
@@ -63,7 +63,7 @@ async def export(sessions: Sessions, folder: Path) -> Exported:
 
 async def _experts(session: AsyncSession) -> list[ExpertCase]:
     found: list[ExpertCase] = []
-    for ids in _batches(await matches.member_ids(session, Pool.EXPERTS)):
+    for ids in batches(await matches.member_ids(session, Pool.EXPERTS)):
         by_id = {expert.id: expert for expert in await experts.find_many(session, ids)}
         found += [_expert_case(by_id[expert_id]) for expert_id in ids if expert_id in by_id]
         session.expunge_all()
@@ -72,7 +72,7 @@ async def _experts(session: AsyncSession) -> list[ExpertCase]:
 
 async def _demands(session: AsyncSession, demand_ids: Sequence[str]) -> list[DemandCase]:
     found: list[DemandCase] = []
-    for ids in _batches([UUID(demand_id) for demand_id in demand_ids]):
+    for ids in batches([UUID(demand_id) for demand_id in demand_ids]):
         found += [_demand_case(demand) for demand in await demands.find_many(session, ids)]
         session.expunge_all()
     return sorted(found, key=lambda case: case.demand_id)
@@ -118,8 +118,3 @@ def _demand_case(demand: Demand) -> DemandCase:
 
 def _json_lines(cases: Iterable[BaseModel]) -> str:
     return "".join(f"{case.model_dump_json()}\n" for case in cases)
-
-
-def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    for start in range(0, len(ids), AT_ONCE):
-        yield ids[start : start + AT_ONCE]

@@ -1,6 +1,6 @@
 """The three pools as the index reads them: whose records, in which states, as which candidates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +21,7 @@ from app.matches.index.documents import (
     query_of_demand,
 )
 from app.matches.models import Pool
+from app.queries import batches
 from matching import Candidate, Query
 
 # The first word of the changes that concern a pool's records.
@@ -29,7 +30,6 @@ SUBJECT_OF_POOL = {
     Pool.DEMANDS: "demand",
     Pool.ACHIEVEMENTS: "achievement",
 }
-LOADED_AT_ONCE = 1_000
 
 
 def subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
@@ -41,7 +41,7 @@ def subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
 async def load(session: AsyncSession, pool: Pool, ids: Sequence[UUID]) -> list[Candidate]:
     """Those of the ids that belong to the pool now, as candidates."""
     found: list[Candidate] = []
-    for batch in _batches(ids):
+    for batch in batches(ids):
         found += await LOADERS[pool](session, batch)
         session.expunge_all()
     return found
@@ -54,15 +54,10 @@ async def load_all(session: AsyncSession, pool: Pool) -> list[Candidate]:
 async def queries(session: AsyncSession) -> list[Query]:
     """All published demands: the queries that every pool's statistics are for."""
     found: list[Query] = []
-    for batch in _batches(await repository.member_ids(session, Pool.DEMANDS)):
+    for batch in batches(await repository.member_ids(session, Pool.DEMANDS)):
         found += await queries_of(session, batch)
         session.expunge_all()
     return sorted(found, key=lambda query: query.text)
-
-
-def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    for start in range(0, len(ids), LOADED_AT_ONCE):
-        yield ids[start : start + LOADED_AT_ONCE]
 
 
 async def queries_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Query]:
