@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bulk import repository
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import
-from app.bulk.reading.tables import open_table
+from app.bulk.reading.opening import open_table
 from app.bulk.report import Report, as_csv
 from app.bulk.running import RUN_IMPORT, Progress, run_import, silent
 from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary

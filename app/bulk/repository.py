@@ -81,23 +81,13 @@ async def last_change_id(session: AsyncSession) -> int:
 
 
 async def organizations_meant(
-    session: AsyncSession, codes: Collection[str], names: Collection[str]
+    session: AsyncSession, codes: Collection[str], names: Collection[str], *, is_locked: bool
 ) -> Sequence[Organization]:
-    """Those that hold one of the credit codes, and those of a name that staff vouch for, locked."""
-    return await _locked(session, select(Organization).where(_holds(codes) | _is_called(names)))
-
-
-async def owning_organizations(
-    session: AsyncSession, codes: Collection[str], names: Collection[str]
-) -> Sequence[Organization]:
-    """The same, not locked; of several of one name the best comes last, a verified, old one."""
-    is_verified = Organization.state == OrganizationState.VERIFIED
-    found = await session.scalars(
-        select(Organization)
-        .where(_holds(codes) | _is_called(names))
-        .order_by(is_verified, Organization.created_at.desc())
-    )
-    return found.all()
+    """Those that hold one of the credit codes, and those of a name that staff vouch for."""
+    statement = select(Organization).where(_holds(codes) | _is_called(names))
+    if is_locked:
+        return await _locked(session, statement)
+    return (await session.scalars(statement)).all()
 
 
 async def vouched_for(session: AsyncSession, organizations: Sequence[Organization]) -> set[UUID]:
@@ -125,18 +115,6 @@ def _is_vouched_for() -> ColumnElement[bool]:
     )
     is_rejected = Organization.state == OrganizationState.REJECTED
     return or_(Organization.state == OrganizationState.VERIFIED, came_by_import & ~is_rejected)
-
-
-async def verified_organizations(
-    session: AsyncSession, names: Collection[str]
-) -> Sequence[Organization]:
-    """All of the names, the newest first."""
-    found = await session.scalars(
-        select(Organization)
-        .where(Organization.name.in_(names), Organization.state == OrganizationState.VERIFIED)
-        .order_by(Organization.created_at.desc())
-    )
-    return found.all()
 
 
 async def experts_meant(

@@ -12,8 +12,8 @@ from app.accounts import repository as account_repository
 from app.bulk import repository
 from app.bulk.kinds import ImportMode
 from app.bulk.models import Import
+from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Chunk, Parser
-from app.bulk.reading.tables import open_table
 from app.bulk.report import COUNTED, Outcome, Report, RowResult, refused_by
 from app.bulk.writing.loading import Load, write_rows
 from app.changes import operations as changes

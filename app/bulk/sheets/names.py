@@ -53,9 +53,9 @@ def nearest(field: str, text: str) -> list[tuple[str, str]]:
     whole, text = _whole_names(table), plain(text)[:LONGEST]
     if found := _named(table).get(text):
         return [(code, whole[code]) for code in found[:NEAREST]]
-    own = _bigrams(text)
+    own, sizes = _bigrams(text), _sizes(table)
     shared = Counter(code for bigram in own for code in _having(table).get(bigram, ()))
-    best = sorted(shared, key=lambda code: (-shared[code] / (len(own) + len(whole[code])), code))
+    best = sorted(shared, key=lambda code: (-2 * shared[code] / (len(own) + sizes[code]), code))
     return [(code, whole[code]) for code in best[:NEAREST]]
 
 
@@ -104,6 +104,12 @@ def _having(table: str) -> Mapping[str, list[str]]:
         for bigram in _bigrams(plain(name)):
             found[bigram].append(code)
     return found
+
+
+@cache
+def _sizes(table: str) -> Mapping[str, int]:
+    """Code → how many bigrams its whole name holds."""
+    return Counter(code for codes in _having(table).values() for code in codes)
 
 
 def _bigrams(text: str) -> set[str]:

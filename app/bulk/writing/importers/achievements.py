@@ -13,8 +13,8 @@ from app.achievements.schemas import AchievementCreate
 from app.achievements.workflow import EDITABLE, settle
 from app.bulk import repository
 from app.bulk.rows import AchievementRow, Key
+from app.bulk.writing.importers.directory import Directory
 from app.bulk.writing.importers.importer import (
-    by_name,
     in_columns,
     meant_by,
     organization_values,
@@ -24,7 +24,6 @@ from app.bulk.writing.importers.importer import (
 from app.database import Record
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
-from app.organizations.models import Organization
 from app.transitions import Party
 
 NOT_COLUMNS = frozenset({"organization_name", "organization_id"})
@@ -44,12 +43,11 @@ class AchievementImporter:
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
         self._actor = actor
-        self._organizations: dict[str, Organization] = {}
+        self._directory = Directory(actor)
 
     async def meant(self, rows: Sequence[AchievementRow]) -> list[Sequence[Achievement]]:
         names = {row.organization for row in rows}
-        verified = await repository.verified_organizations(self._session, names)
-        self._organizations = by_name(self._actor, verified)
+        self._directory = await Directory.of(self._session, self._actor, names=names)
         found = await repository.achievements_meant(
             self._session,
             [row.external_id for row in rows if row.external_id],
@@ -93,4 +91,4 @@ class AchievementImporter:
 
     def _values(self, row: AchievementRow) -> dict[str, Any]:
         stated = row.stated(AchievementCreate, without=NOT_COLUMNS)
-        return stated | organization_values(row, self._organizations)
+        return stated | organization_values(row, self._directory)

@@ -13,9 +13,8 @@ from app.bulk import repository
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import DemandRow, Key
 from app.bulk.writing import inserting
+from app.bulk.writing.importers.directory import Directory, code_withheld
 from app.bulk.writing.importers.importer import (
-    code_withheld,
-    may_be_meant,
     meant_by,
     require_jurisdiction,
     require_no_secrets,
@@ -54,16 +53,13 @@ class DemandImporter:
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
         self._actor = actor
-        self._by_name: dict[str, Organization] = {}
-        self._by_code: dict[str, Organization] = {}
-        self._vouched_for: set[UUID] = set()
-        self._held_codes: set[str] = set()
+        self._directory = Directory(actor)
         self._entered: dict[UUID, list[FieldError]] = {}  # by the demand that brought them
 
     async def meant(self, rows: Sequence[DemandRow]) -> list[Sequence[Demand]]:
         names = {row.organization for row in rows}
         codes = {code for row in rows if (code := row.unified_social_credit_code)}
-        await self._know(await repository.owning_organizations(self._session, codes, names))
+        self._directory = await Directory.of(self._session, self._actor, names=names, codes=codes)
         found = await repository.demands_meant(
             self._session,
             [row.external_id for row in rows if row.external_id],
@@ -81,7 +77,7 @@ class DemandImporter:
 
     def region_of(self, row: DemandRow) -> str | None:
         known = self._known(row)
-        is_vouched_for = known is not None and known.id in self._vouched_for
+        is_vouched_for = known is not None and self._directory.is_vouched_for(known)
         return row.region_code or (known.region_code if known and is_vouched_for else None)
 
     async def create(self, row: DemandRow) -> list[Record]:
@@ -132,27 +128,10 @@ class DemandImporter:
         organization = self._known(row)
         return by_key.get(("title", row.title, str(organization.id)), []) if organization else []
 
-    async def _know(self, found: Sequence[Organization]) -> None:
-        """Keep what the rows may mean: of a name what staff vouch for, of the region first."""
-        self._vouched_for = await repository.vouched_for(self._session, found)
-        for organization in sorted(found, key=lambda o: self._actor.manages_region(o.region_code)):
-            is_possible = may_be_meant(self._actor, organization)
-            code = organization.unified_social_credit_code
-            if is_possible and organization.id in self._vouched_for:
-                self._by_name[organization.name] = organization
-            if is_possible and code:
-                self._by_code[code] = organization
-            elif code:
-                self._held_codes.add(code)
-
     def _known(self, row: DemandRow) -> Organization | None:
-        """By credit code; else by name, unless both have codes, which then differ."""
-        if code := row.unified_social_credit_code:
-            if found := self._by_code.get(code):
-                return found
-            named = self._by_name.get(row.organization)
-            return named if named and not named.unified_social_credit_code else None
-        return self._by_name.get(row.organization)
+        return next(
+            iter(self._directory.meant(row.organization, row.unified_social_credit_code)), None
+        )
 
     async def _enter(self, row: DemandRow) -> Organization:
         """A new enterprise, which waits for its verification as one that registers does."""
@@ -164,15 +143,11 @@ class DemandImporter:
         )
         # Remembered, so that a later import of organizations may complete it.
         await inserting.remember(self._session, ImportKind.ORGANIZATIONS, {organization.id: b""})
-        self._vouched_for.add(organization.id)
-        self._by_name[organization.name] = organization
-        if organization.unified_social_credit_code:
-            self._by_code[organization.unified_social_credit_code] = organization
+        self._directory.add(organization)
         return organization
 
     def _is_code_held(self, row: DemandRow) -> bool:
-        """Whether a registration that the file may not mean has the row's code, which is unique."""
-        return row.unified_social_credit_code in self._held_codes
+        return self._directory.is_held(row.unified_social_credit_code)
 
     def _notes_of(self, row: DemandRow) -> list[FieldError]:
         message = ENTERED.format(name=row.organization)

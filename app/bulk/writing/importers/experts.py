@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
 from app.bulk.rows import ExpertRow, Key
+from app.bulk.writing.importers.directory import Directory
 from app.bulk.writing.importers.importer import (
-    by_name,
     in_columns,
     meant_by,
     organization_values,
@@ -27,7 +27,6 @@ from app.interface.errors import Invalid
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
-from app.organizations.models import Organization
 
 MATCHING_REFUSED = FieldError(
     pointer="",
@@ -50,12 +49,11 @@ class ExpertImporter:
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
         self._actor = actor
-        self._organizations: dict[str, Organization] = {}
+        self._directory = Directory(actor)
 
     async def meant(self, rows: Sequence[ExpertRow]) -> list[Sequence[Expert]]:
         employers = {row.organization for row in rows}
-        verified = await repository.verified_organizations(self._session, employers)
-        self._organizations = by_name(self._actor, verified)
+        self._directory = await Directory.of(self._session, self._actor, names=employers)
         external_ids = [row.external_id for row in rows if row.external_id]
         names = [row.name for row in rows if not row.external_id]
         found = await repository.experts_meant(self._session, external_ids, names)
@@ -105,7 +103,7 @@ class ExpertImporter:
 
     def _values(self, row: ExpertRow) -> dict[str, Any]:
         stated = row.stated(ExpertCreate, without=NOT_COLUMNS)
-        return stated | organization_values(row, self._organizations)
+        return stated | organization_values(row, self._directory)
 
     def _merge_evidence(self, expert: Expert, row: ExpertRow) -> None:
         """Items of the same kind and title are renewed, others added; none is taken away."""

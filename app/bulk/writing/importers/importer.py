@@ -1,17 +1,16 @@
 """What the import needs to know of each kind of record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from app.bulk.rows import AchievementRow, ExpertRow, Row
+from app.bulk.writing.importers.directory import Directory
 from app.database import Record
 from app.interface.errors import Forbidden, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.organizations import access
 from app.organizations.actors import Actor
-from app.organizations.models import Organization, OrganizationState
 
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
 RecordT = TypeVar("RecordT", bound=Record)
@@ -63,13 +62,6 @@ class Importer(Protocol[RowT_contra, RecordT]):
         ...
 
 
-CODE_HELD = Text(
-    "该统一社会信用代码被一条未经核验的注册占用，机构已不带代码登记；"
-    "请其所在地区工作人员或管理员核验该注册，或清除其代码，再补填",
-    "A registration that nobody verified holds this credit code, so the organization was entered"
-    " without it; staff of the registration's region verify it, or clear its code",
-)
-
 AnyImporter = Importer[Any, Any]
 
 
@@ -90,36 +82,15 @@ def require_no_secrets(is_confidential: bool) -> None:
         )
 
 
-def organization_values(
-    row: ExpertRow | AchievementRow, known: Mapping[str, Organization]
-) -> dict[str, Any]:
+def organization_values(row: ExpertRow | AchievementRow, directory: Directory) -> dict[str, Any]:
     """What the row says of its organization; one that is not known by its name stays a name."""
     if "organization" not in row.model_fields_set:
         return {}
-    organization = known.get(row.organization)
+    organization = directory.employer(row.organization)
     return {
         "organization_name": row.organization,
         "organization_id": organization.id if organization else None,
     }
-
-
-def by_name(actor: Actor, organizations: Sequence[Organization]) -> dict[str, Organization]:
-    """What a name means: of several the actor's region's first, then the last of the sequence."""
-    ours_last = sorted(organizations, key=lambda o: actor.manages_region(o.region_code))
-    return {organization.name: organization for organization in ours_last}
-
-
-def may_be_meant(actor: Actor, organization: Organization) -> bool:
-    """Nobody's file means a rejected organization, nor one that its sender may not read."""
-    is_rejected = organization.state is OrganizationState.REJECTED
-    return not is_rejected and access.may_read(actor, organization)
-
-
-def code_withheld() -> FieldError:
-    """What is noted of an organization that a file enters under a code that another one holds."""
-    return FieldError(
-        pointer="/unified_social_credit_code", code="credit_code_held", message=CODE_HELD
-    )
 
 
 def in_columns(faults: Sequence[FieldError]) -> list[FieldError]:

@@ -6,13 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk import repository
 from app.bulk.rows import OrganizationRow
-from app.bulk.writing.importers.importer import (
-    code_withheld,
-    may_be_meant,
-    require_jurisdiction,
-)
+from app.bulk.writing.importers.directory import Directory, code_withheld, may_be_meant
+from app.bulk.writing.importers.importer import require_jurisdiction
 from app.database import Record
 from app.interface.language import Text
 from app.interface.validation import FieldError
@@ -42,21 +38,16 @@ class OrganizationImporter:
     def __init__(self, session: AsyncSession, actor: Actor) -> None:
         self._session = session
         self._actor = actor
-        self._vouched_for: set[UUID] = set()
-        self._held_codes: set[str] = set()  # by registrations that no row of this file means
+        self._directory = Directory(actor)
         self._notes: dict[UUID, FieldError] = {}
 
     async def meant(self, rows: Sequence[OrganizationRow]) -> list[Sequence[Organization]]:
         codes = [code for row in rows if (code := row.unified_social_credit_code)]
         names = [row.name for row in rows]
-        found = await repository.organizations_meant(self._session, codes, names)
-        self._vouched_for = await repository.vouched_for(self._session, found)
-        possible = [o for o in found if self.is_visible(o)]
-        met = {o.unified_social_credit_code for o in possible}
-        self._held_codes = {
-            code for o in found if (code := o.unified_social_credit_code) and code not in met
-        }
-        return [self._meant(row, possible) for row in rows]
+        self._directory = await Directory.of(
+            self._session, self._actor, names=names, codes=codes, is_locked=True
+        )
+        return [self._directory.meant(row.name, row.unified_social_credit_code) for row in rows]
 
     def is_visible(self, record: Organization) -> bool:
         return may_be_meant(self._actor, record)
@@ -74,7 +65,7 @@ class OrganizationImporter:
     async def update(self, record: Organization, row: OrganizationRow) -> None:
         stated = row.stated(OrganizationCreate)
         await operations.require_placeable(self._session, self._actor, record, stated)
-        if record.id not in self._vouched_for:
+        if not self._directory.is_vouched_for(record):
             self._notes[record.id] = FieldError(
                 pointer="/unified_social_credit_code", code="registration_met", message=MET
             )
@@ -91,25 +82,10 @@ class OrganizationImporter:
         """An enterprise that came with a demand, or registered itself, is vouched for."""
         settle(record, OrganizationState.VERIFIED)
 
-    def _meant(
-        self, row: OrganizationRow, possible: Sequence[Organization]
-    ) -> Sequence[Organization]:
-        """By code; else by name, where not both have codes, which then are different bodies.
-
-        Of several of one name those of the sender's region; with a code of its own a row means no
-        namesake of another region.
-        """
-        code = row.unified_social_credit_code
-        by_code = [o for o in possible if code and o.unified_social_credit_code == code]
-        named = [o for o in possible if o.name == row.name and o.id in self._vouched_for]
-        named = [o for o in named if not (code and o.unified_social_credit_code)]
-        ours = [o for o in named if self._actor.manages_region(o.region_code)]
-        return by_code or ours or ([] if code else named)
-
     def _set(self, record: Organization, stated: Mapping[str, Any]) -> None:
         """What the row states, but for a code that is not to be had."""
         values = dict(stated)
-        if values.get("unified_social_credit_code") in self._held_codes:
+        if self._directory.is_held(values.get("unified_social_credit_code")):
             del values["unified_social_credit_code"]
             self._notes[record.id] = code_withheld()
         for name, value in values.items():

@@ -8,8 +8,8 @@ import pytest
 import xlsxwriter
 
 from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Parser
-from app.bulk.reading.tables import open_table
 from app.bulk.report import Outcome
 from app.interface.errors import Invalid
 from app.scopes import Sessions

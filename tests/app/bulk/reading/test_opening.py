@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.bulk.kinds import ImportKind
+from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Parser
-from app.bulk.reading.tables import open_table
 from app.bulk.rows import DemandRow, ExpertRow
 from app.interface.errors import Invalid
 from tests.app.bulk.files import csv_file, expert, json_lines, with_part, workbook
