@@ -287,6 +287,22 @@ async def test_a_name_tells_of_no_enterprise_that_is_hidden(
     assert (await handed_in(sessions, staff, "organizations", completed))["updated_count"] == 1
 
 
+async def test_a_code_means_no_namesake_of_another_region(
+    sessions: Sessions, people: People
+) -> None:
+    """The demand would be refused for its owner's region; a name alone means whoever there is."""
+    await people.organization("义乌某针织厂", region_code=GUANGZHOU)
+    staff = await people.coordinator(YIWU)
+    body = await handed_in(sessions, staff, "demands", demand())
+    assert (body["state"], told(body)) == ("done", [(1, "organization_entered")])
+    found = (await organizations(staff)).values()
+    assert (CREDIT_CODE, "registered", YIWU) in found
+    unnumbered = demand(2, unified_social_credit_code=None)
+    assert (await handed_in(sessions, staff, "demands", unnumbered))["created_count"] == 1
+    assert {one["organization_name"] for one in await listed(staff, "demands")} == {"义乌某针织厂"}
+    assert len(await organizations(staff)) == 2
+
+
 async def test_an_employer_is_that_of_the_senders_region(
     sessions: Sessions, people: People
 ) -> None:

@@ -53,3 +53,18 @@ async def test_a_script_that_fails_leaves_nothing(server: EmbeddedServer, script
         await poured(server, script)
     with psycopg.connect(server.conninfo) as connection:
         assert connection.execute("SELECT to_regclass('poured')").fetchone() == (None,)
+
+
+async def test_a_writer_whose_reader_cannot_start_ends(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    noted = tmp_path / "pid"
+    script = (
+        f"import os; open({str(noted)!r}, 'w').write(str(os.getpid()))\nwhile True: print('SELECT')"
+    )
+    writer = (Path(sys.executable), "-c", script)
+    absent = tmp_path / "psql"
+    with pytest.raises(FileNotFoundError):
+        await programs.run_script(writer, absent, url=server.url, settings=())
+    # It may have been ended before its first line.
+    assert not noted.exists() or not Path(f"/proc/{noted.read_text()}").exists()
