@@ -13,6 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from psycopg import sql
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
+from xdist.scheduler import LoadFileScheduling
 
 from app.database import create_engine
 from app.main import create_app, services
@@ -28,6 +29,7 @@ from tests.servers import start_test_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
+LONGEST = ("tests/faults/", "tests/acceptance/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +37,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rounds", type=int, default=1, help="how often each fault of tests/faults comes"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that at the end no worker waits for another."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Sharing":
+    return Sharing(config, log)
+
+
+class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """Workers take whole files; the faults are one worker's, or they would meet each other's."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return LONGEST[0] if file.startswith(LONGEST[0]) else file
+
+
+def _rank(nodeid: str) -> int:
+    return next((n for n, path in enumerate(LONGEST) if nodeid.startswith(path)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")
