@@ -103,6 +103,40 @@ async def test_a_changed_row_updates_only_what_it_states(
     assert (contact.phone, contact.email) == ("000-0001", "lin@test.invalid")
 
 
+async def test_a_title_alone_leaves_an_item_as_it_is(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    staff = await people.account(Role.COORDINATOR, region_code=YIWU)
+    whole = {
+        "title": "染色牢度",
+        "abstract": "超细旦锦纶",
+        "keywords": ["锦纶"],
+        "year": 2024,
+        "identifier": "10.1/2",
+        "grade": "verified",
+    }
+    await imported(sessions, "experts", json_lines(expert(publications=[whole])))
+    await session.execute(update(Evidence).values(verified_by_id=staff.id))
+    await session.commit()
+    texts = (Evidence.abstract, Evidence.keywords, Evidence.year, Evidence.identifier)
+    states = select(*texts, Evidence.grade, Evidence.verified_by_id)
+    item: Any
+    for item, stated in (
+        ("染色牢度", ("超细旦锦纶", ["锦纶"], 2024, "10.1/2", "verified", staff.id)),
+        (
+            {"title": "染色牢度", "year": 2025},
+            ("超细旦锦纶", ["锦纶"], 2025, "10.1/2", "verified", staff.id),
+        ),
+        (
+            {"title": "染色牢度", "grade": "documented", "abstract": ""},
+            ("", ["锦纶"], 2025, "10.1/2", "documented", None),
+        ),
+    ):
+        body = await imported(sessions, "experts", json_lines(expert(publications=[item])))
+        assert counts(body) == (0, 1, 0, 0), codes(body)
+        assert (await session.execute(states)).one() == stated
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [("", {"title": "院长"}), ("/contact", {"phone": "000-9999"})],
