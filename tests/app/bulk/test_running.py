@@ -17,6 +17,7 @@ from app.bulk.operations import Upload
 from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
 from app.demands.models import Demand
+from app.demands.workflow import UNDER_REVIEW
 from app.experts import repository
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertKind
 from app.experts.schemas import MAX_EVIDENCE
@@ -368,6 +369,34 @@ async def test_what_is_admitted_keeps_no_reason_of_its_return(
     if isinstance(found, Demand):
         assert found.submitted_at == found.published_at is not None
         assert found.public_summary == found.title
+
+
+async def test_a_published_demand_is_corrected_and_keeps_a_public_text(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    """Its title where it states none; what is under review stays as its reviewers read it."""
+    staff = await people.coordinator()
+    await imported(sessions, "demands", json_lines(demand()), is_admitting=True)
+    for stated, summary in (
+        ({"title": "深色黄变控制"}, "深色黄变控制"),
+        ({"public_summary": "锦纶的黄变"}, "锦纶的黄变"),
+        ({"title": "锦氨黄变控制", "public_summary": ""}, "锦氨黄变控制"),
+        ({"public_summary": "锦氨的黄变", "title": "浅色"}, "锦氨的黄变"),
+        ({"title": "深浅色"}, "锦氨的黄变"),
+    ):
+        body = await imported(sessions, "demands", json_lines(demand() | stated))
+        assert counts(body) == (0, 1, 0, 0), codes(body)
+        [shown] = (await staff.get("/demands")).json()["items"]
+        assert (shown["public_summary"], shown["state"]) == (summary, "published")
+        found = (await staff.get("/demands", params={"text": summary})).json()["items"]
+        assert [one["id"] for one in found] == [shown["id"]]
+    told = await session.scalars(select(Change.kind).where(Change.subject_id == UUID(shown["id"])))
+    assert list(told).count("demand.updated") == 5
+    for state in UNDER_REVIEW:
+        await session.execute(update(Demand).values(state=state))
+        await session.commit()
+        body = await imported(sessions, "demands", json_lines(demand(title="别的")))
+        assert codes(body) == [(1, "", "wrong_state")]
 
 
 async def test_only_known_and_verified_organizations_are_linked(

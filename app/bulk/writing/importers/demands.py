@@ -24,7 +24,7 @@ from app.demands import access, operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
-from app.demands.workflow import EDITABLE, settle
+from app.demands.workflow import EDITABLE, IMPORTABLE, settle
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
@@ -46,7 +46,7 @@ class DemandImporter:
     subject: ClassVar[str] = "demand"
     edits: ClassVar[frozenset[str]] = frozenset({"demand.updated"})
     pool: ClassVar[str | None] = DemandState.PUBLISHED
-    editable: ClassVar[frozenset[str]] = EDITABLE | {DemandState.PUBLISHED}
+    editable: ClassVar[frozenset[str]] = IMPORTABLE
     admissible: ClassVar[frozenset[str]] = EDITABLE
     unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
@@ -103,9 +103,7 @@ class DemandImporter:
         require_no_secrets(row.is_confidential)
         if not _may_be_owned_by(record.organization, row):
             raise _another_owner()
-        for name, value in row.stated(DemandCreate, without=NOT_COLUMNS).items():
-            setattr(record, name, value)
-        operations.index_text(record)
+        operations.apply(record, row.stated(DemandCreate, without=NOT_COLUMNS))
 
     def faults(self, record: Demand) -> Sequence[FieldError]:
         """Under the names that a file's columns have."""
