@@ -15,7 +15,15 @@ from app.achievements.models import (
     TransferMode,
 )
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Flag, FormText, Line, RecordBody, ShortText, text_of
+from app.interface.schemas import (
+    Body,
+    FormText,
+    Line,
+    RecordBody,
+    ShortText,
+    Unclassified,
+    text_of,
+)
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
 
 AchievementName = Annotated[
@@ -43,7 +51,7 @@ class AchievementFields(Body):
     region_code: RegionCode | None = None
     intellectual_property: Annotated[list[IntellectualProperty], Field(max_length=8)] = []
     transfer_modes: Annotated[list[TransferMode], Field(max_length=5)] = []
-    is_confidential: Flag = False
+    is_confidential: Unclassified = False
 
 
 class AchievementCreate(AchievementFields):

@@ -17,7 +17,6 @@ from app.bulk.writing.importers.directory import Directory, code_withheld
 from app.bulk.writing.importers.importer import (
     meant_by,
     require_jurisdiction,
-    require_no_secrets,
 )
 from app.database import Record
 from app.demands import access, operations
@@ -81,7 +80,6 @@ class DemandImporter:
         return row.region_code or (known.region_code if known and is_vouched_for else None)
 
     async def create(self, row: DemandRow) -> list[Record]:
-        require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)
         known = self._known(row)
         organization = known or await self._enter(row)
@@ -100,7 +98,6 @@ class DemandImporter:
         return [demand]
 
     async def update(self, record: Demand, row: DemandRow) -> None:
-        require_no_secrets(row.is_confidential)
         if not _may_be_owned_by(record.organization, row):
             raise _another_owner()
         operations.apply(record, row.stated(DemandCreate, without=NOT_COLUMNS))
