@@ -23,7 +23,7 @@ from app.experts.access import (
     readable,
 )
 from app.experts.completeness import missing_fields
-from app.experts.models import Evidence, Expert, ExpertState
+from app.experts.models import Evidence, Expert, ExpertState, RemovalCause
 from app.experts.schemas import (
     ExpertBody,
     ExpertCreate,
@@ -196,7 +196,13 @@ async def save(session: AsyncSession, actor: Actor, expert: Expert, fields: list
 
 
 async def move(
-    session: AsyncSession, actor: Actor, expert_id: UUID, verb: str, reason: str = ""
+    session: AsyncSession,
+    actor: Actor,
+    expert_id: UUID,
+    verb: str,
+    reason: str = "",
+    *,
+    cause: RemovalCause | None = None,
 ) -> Expert:
     """Take one step of the life cycle; `submit` needs a complete profile."""
     expert = await get_managed(session, actor, expert_id)
@@ -205,7 +211,7 @@ async def move(
         raise Invalid(errors=missing)
     if target is ExpertState.IN_POOL and expert.is_matching_refused:
         raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))
-    await enter(session, expert, target, reason, verb=verb, actor_id=actor.account_id)
+    await enter(session, expert, target, reason, cause, verb=verb, actor_id=actor.account_id)
     return expert
 
 
@@ -214,12 +220,13 @@ async def enter(
     expert: Expert,
     state: ExpertState,
     reason: str = "",
+    cause: RemovalCause | None = None,
     *,
     verb: str,
     actor_id: UUID | None,
 ) -> None:
     """Put the expert into a state, and tell the followers."""
-    settle(expert, state, reason)
+    settle(expert, state, reason, cause)
     await changes.append(
         session, f"expert.{state}", expert.id, actor_id=actor_id, data={"verb": verb}
     )
@@ -227,9 +234,7 @@ async def enter(
 
 async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:
     """Out of the pool for good."""
-    expert = await move(session, actor, expert_id, "remove", data.reason)
-    expert.removal_cause = data.cause
-    return expert
+    return await move(session, actor, expert_id, "remove", data.reason, cause=data.cause)
 
 
 async def link_account(

@@ -31,6 +31,8 @@ async def test_every_verb_from_every_state(people: People, state: str) -> None:
         status, body = await take_step(staff, achievement_id, verb)
         if (state, verb) in LEADS_TO:
             assert (status, body["state"]) == (200, LEADS_TO[state, verb])
+            now = (await staff.get(f"/achievements/{achievement_id}")).json()
+            assert body["version"] == now["version"]
         else:
             assert (status, body["code"]) == (409, "wrong_state")
 

@@ -87,6 +87,8 @@ async def test_what_is_offered_is_what_is_done(
         offered = (await client.get(f"/demands/{demand.id}")).json()["allowed_actions"]
         status, answer = await post(client, demand, verb, bodies[verb])
         assert (verb in offered) == (status == 200), (state, verb, answer)
+        now = (await client.get(f"/demands/{demand.id}")).json()
+        assert status != 200 or answer["version"] == now["version"], verb
 
 
 async def test_down_to_whom_it_suits(people: People, session: AsyncSession) -> None:

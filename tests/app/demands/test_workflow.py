@@ -69,6 +69,9 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
             status, body = await take_step(caller, demand.id, verb)
             expected = _expected(party, is_staff, state, verb)
             assert status == expected, (state, verb, body)
+            if expected == 200:
+                now = (await caller.get(f"/demands/{demand.id}")).json()
+                assert body["version"] == now["version"], (state, verb)
             stored = await session.scalar(select(Demand.state))
             assert stored is (TRANSITIONS[verb].target if expected == 200 else state), (state, verb)
             if shown.status_code == 200:
