@@ -62,7 +62,7 @@ async def read_expert(session: SessionDep, actor: CurrentActor, expert_id: UUID)
 async def update_expert(
     session: SessionDep, actor: CurrentActor, expert_id: UUID, data: ExpertUpdate
 ) -> ExpertBody:
-    """修改专家 · Change what the body names, as a draft or in the pool."""
+    """修改专家 · Change what the body names; in the pool, nothing goes that `:submit` asked for."""
     return operations.show(actor, await operations.update(session, actor, expert_id, data))
 
 
@@ -112,7 +112,7 @@ async def suspend_expert(
 
 @router.post("/experts/{expert_id:uuid}:reinstate")
 async def reinstate_expert(session: SessionDep, actor: StaffActor, expert_id: UUID) -> ExpertBody:
-    """恢复 · Back into the pool."""
+    """恢复 · Back into the pool, with a complete profile."""
     return operations.show(actor, await operations.move(session, actor, expert_id, "reinstate"))
 
 

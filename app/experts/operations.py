@@ -32,7 +32,7 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS, settle
+from app.experts.workflow import ADMITTED, EDITABLE, PRESENT, TRANSITIONS, settle
 from app.interface.errors import (
     Conflict,
     Forbidden,
@@ -53,6 +53,7 @@ from app.transitions import next_state
 
 # What the actor has to be to the expert.
 Rule = Callable[[Actor, Expert], object]
+NEED_COMPLETE = frozenset({"submit", "reinstate"})
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
 # The organization and the region are part of it: they decide who may touch the record.
 IDENTITY = (
@@ -159,11 +160,15 @@ async def search(pages: Pages, actor: Actor, query: ExpertQuery) -> Page[ExpertS
 async def update(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ExpertUpdate
 ) -> Expert:
-    """Change what the body names."""
+    """Change what the body names; of one who was admitted nothing goes that is needed."""
     expert = await get_editable(session, actor, expert_id)
     wanted = actor.placing(data.model_dump(exclude_unset=True))
     _require_unlocked(actor, expert, wanted)
+    lacking = missing_fields(expert)  # a file may have admitted them so
     await apply(session, actor, expert, wanted)
+    gone = [fault for fault in missing_fields(expert) if fault not in lacking]
+    if gone and expert.state in ADMITTED:
+        raise Invalid(errors=gone)
     if not parties_of(actor, expert):
         raise Forbidden(
             Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
@@ -204,10 +209,10 @@ async def move(
     *,
     cause: RemovalCause | None = None,
 ) -> Expert:
-    """Take one step of the life cycle; `submit` needs a complete profile."""
+    """Take one step of the life cycle; see NEED_COMPLETE."""
     expert = await get_managed(session, actor, expert_id)
     target = next_state(TRANSITIONS, verb, expert.state, parties_of(actor, expert))
-    if verb == "submit" and (missing := missing_fields(expert)):
+    if verb in NEED_COMPLETE and (missing := missing_fields(expert)):
         raise Invalid(errors=missing)
     if target is ExpertState.IN_POOL and expert.is_matching_refused:
         raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))

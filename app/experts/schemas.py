@@ -190,7 +190,7 @@ class ExpertBody(ExpertSummary):
     societies: list[str]
     orcid: str | None
     evidence: list[EvidenceBody]
-    missing: list[str] = Field(description="what `:submit` will ask for")
+    missing: list[str] = Field(description="what `:submit` and `:reinstate` ask for")
 
 
 class ExpertQuery(PageQuery):

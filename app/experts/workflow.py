@@ -47,6 +47,10 @@ TRANSITIONS = {
 EDITABLE = frozenset({S.DRAFT, S.IN_POOL, S.SUSPENDED})
 
 
+# Whom the pool holds, or held and may hold again, stays complete.
+ADMITTED = frozenset({S.IN_POOL, S.SUSPENDED})
+
+
 def settle(expert: Expert, state: S, reason: str = "", cause: RemovalCause | None = None) -> None:
     """Put the expert into a state; the reason of the state before goes."""
     expert.state, expert.state_reason, expert.removal_cause = state, reason, cause
