@@ -179,7 +179,7 @@ async def replace_expert_contact(
 async def create_evidence(
     session: SessionDep, actor: CurrentActor, expert_id: UUID, data: EvidenceCreate
 ) -> EvidenceBody:
-    """添加佐证 · A publication, patent, project, award or achievement."""
+    """添加佐证 · A publication, patent, project, award or achievement, self-stated (自述)."""
     return EvidenceBody.of(await evidence.create(session, actor, expert_id, data))
 
 
@@ -191,7 +191,7 @@ async def update_evidence(
     evidence_id: UUID,
     data: EvidenceUpdate,
 ) -> EvidenceBody:
-    """修改佐证 · Change what the body names; a verified item falls back to documented."""
+    """修改佐证 · Change what the body names; it is self-stated again, documented if staff do it."""
     return EvidenceBody.of(await evidence.update(session, actor, expert_id, evidence_id, data))
 
 

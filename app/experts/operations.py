@@ -23,7 +23,7 @@ from app.experts.access import (
     readable,
 )
 from app.experts.completeness import missing_fields
-from app.experts.models import Evidence, Expert, ExpertState, RemovalCause
+from app.experts.models import Evidence, Expert, ExpertState, Grade, RemovalCause
 from app.experts.schemas import (
     ExpertBody,
     ExpertCreate,
@@ -88,6 +88,8 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
     values = data.model_dump(exclude={"evidence", "external_id"})
     values["region_code"] = actor.region_for(data.region_code)
     await apply(session, actor, expert, values)
+    for number, item in enumerate(data.evidence):
+        require_gradable(actor, expert, item.grade, pointer=f"/evidence/{number}/grade")
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
@@ -289,6 +291,13 @@ def require_placeable(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -
     if is_changed and not may_place(actor, expert):
         message = ("请由本人或其地区的工作人员修改", "For the expert or the staff of their region")
         raise invalid_field("/region_code", "locked", *message)
+
+
+def require_gradable(actor: Actor, expert: Expert, grade: Grade, *, pointer: str) -> None:
+    """Raises Invalid for a grade that only staff give: they have seen what attests the item."""
+    if grade is not Grade.SELF_STATED and not may_supervise(actor, expert):
+        message = ("佐证等级由工作人员核定，请填“自述”", "Staff grade it: enter it as self_stated")
+        raise invalid_field(pointer, "locked", *message)
 
 
 def index_text(expert: Expert) -> None:

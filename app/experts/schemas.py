@@ -91,11 +91,13 @@ class EvidenceCreate(EvidenceFields):
     title: Annotated[
         str, text_of(500, min_length=1), Field(examples=["超细旦锦纶针织物染色牢度提升"])
     ]
-    grade: Literal[Grade.SELF_STATED, Grade.DOCUMENTED] = Grade.SELF_STATED
+    grade: Literal[Grade.SELF_STATED, Grade.DOCUMENTED] = Field(
+        default=Grade.SELF_STATED, description="documented: for staff"
+    )
 
 
 class EvidenceUpdate(EvidenceFields):
-    """JSON Merge Patch: what is absent stays. A changed item loses its verification."""
+    """JSON Merge Patch: what is absent stays. A changed item loses its grade."""
 
 
 class EvidenceGrading(Body):
