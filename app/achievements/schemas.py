@@ -36,8 +36,8 @@ class AchievementFields(Body):
 
     name: AchievementName = ""
     registration_number: Annotated[str, text_of(100), Field(examples=["9332026Y0042"])] = ""
-    organization_id: UUID | None = None
-    organization_name: Line = ""
+    organization_id: UUID | None = Field(default=None, description="lends its name")
+    organization_name: Annotated[Line, Field(description="alone, it ends the link")] = ""
     people: Annotated[list[ShortText], Field(max_length=50, examples=[["许嘉树"]])] = []
     nature: Nature | None = None
     level: Level | None = None

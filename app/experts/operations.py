@@ -281,7 +281,8 @@ async def apply(
 ) -> None:
     """Set fields; see `organizations.with_lent_name`."""
     require_placeable(actor, expert, values)
-    for name, value in (await organizations.with_lent_name(session, actor, values)).items():
+    linked = await organizations.with_lent_name(session, actor, expert, values)
+    for name, value in linked.items():
         setattr(expert, name, value)
 
 

@@ -122,8 +122,10 @@ class ExpertFields(Body):
     academy_division: Line = ""
     elected_year: Year | None = Field(default=None, examples=[None])
     is_retired: Flag = False
-    organization_id: UUID | None = None
-    organization_name: Annotated[Line, Field(examples=["演示·江南纺织学院"])] = ""
+    organization_id: UUID | None = Field(default=None, description="lends its name")
+    organization_name: Annotated[
+        Line, Field(description="alone, it ends the link", examples=["演示·江南纺织学院"])
+    ] = ""
     title: Annotated[Line, Field(examples=["教授"])] = ""
     disciplines: Annotated[list[DisciplineCode], Field(max_length=20)] = []
     technology_fields: Annotated[list[TechnologyField], Field(max_length=13)] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -100,15 +100,28 @@ async def get_named(session: AsyncSession, actor: Actor, organization_id: UUID) 
     return organization
 
 
+class Linked(Protocol):
+    """A record that may belong to an organization, and then bears its name."""
+
+    organization_id: UUID | None
+    organization_name: str
+
+
 async def with_lent_name(
-    session: AsyncSession, actor: Actor, values: Mapping[str, Any]
+    session: AsyncSession, actor: Actor, record: Linked, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values; an organization that they give by its id lends its name."""
-    organization_id = values.get("organization_id")
-    if organization_id is None:
-        return dict(values)
-    organization = await get_named(session, actor, organization_id)
-    return {**values, "organization_name": organization.name}
+    """The values for the record, so that id and name say the same.
+
+    An id lends its organization's name, which goes with it; a name of one's own ends the link.
+    """
+    link = {n: values[n] for n in ("organization_id", "organization_name") if n in values}
+    if (organization_id := link.get("organization_id")) is not None:
+        organization = await get_named(session, actor, organization_id)
+        link["organization_name"] = organization.name
+    elif record.organization_id is not None and link:
+        is_kept = link == {"organization_name": record.organization_name}
+        link = {} if is_kept else {"organization_id": None, "organization_name": "", **link}
+    return {**values, **link}
 
 
 async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[OrganizationBody]:
