@@ -197,8 +197,10 @@ async def _require_free_code(
         raise invalid_field(
             "/unified_social_credit_code",
             "credit_code_taken",
-            "该统一社会信用代码已登记",
-            "This unified social credit code is already registered",
+            "该统一社会信用代码已登记；如占用它的是未经核验的注册，"
+            "请其所在地区工作人员或管理员核验该注册，或清除其代码",
+            "This unified social credit code is already registered; if by a registration that"
+            " nobody verified, staff of its region verify it, or clear its code",
         )
 
 

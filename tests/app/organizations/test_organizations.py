@@ -113,6 +113,7 @@ async def test_credit_code_is_unique(people: People) -> None:
     [error] = again.json()["errors"]
     assert (again.status_code, error["code"]) == (422, "credit_code_taken")
     assert error["pointer"] == "/unified_social_credit_code"
+    assert "核验" in error["detail"], "it may be a stranger's registration: the way on is told"
     other = await people.organization()
     taken = {"unified_social_credit_code": credit_code()}
     assert (await staff.patch(path_of(other), json=taken)).status_code == 422
