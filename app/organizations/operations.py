@@ -12,6 +12,7 @@ from app.interface.errors import Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
+from app.jobs import defer_unless_waiting
 from app.organizations import repository
 from app.organizations.access import (
     allowed_actions,
@@ -144,6 +145,7 @@ async def update(
     if "unified_social_credit_code" in wanted:
         code = wanted["unified_social_credit_code"]
         await _require_free_code(session, code, organization.id)
+    is_renamed = wanted.get("name", organization.name) != organization.name
     for name, value in wanted.items():
         setattr(organization, name, value)
     if not may_manage(actor, organization):
@@ -152,6 +154,8 @@ async def update(
     await changes.append(
         session, "organization.updated", organization.id, actor_id=actor.account_id
     )
+    if is_renamed:
+        await defer_unless_waiting(session, "renew_lent_names")
     return organization
 
 
