@@ -40,6 +40,15 @@ def covers(jurisdiction: str | None, region_code: str | None) -> bool:
     return region_code.startswith(prefix(jurisdiction))
 
 
+def is_below(region_code: str, above: str | None) -> bool:
+    """Whether a region lies inside another one (None: the country) and is not the same.
+
+    >>> [is_below("330782", above) for above in ("330700", "330782", "330100", None)]
+    [True, False, False, True]
+    """
+    return region_code not in (above, COUNTRY) and covers(above, region_code)
+
+
 def covers_all(jurisdiction: str | None, region_codes: Collection[str]) -> bool:
     """Whether a jurisdiction includes every one of the regions, of which there has to be one."""
     return bool(region_codes) and all(covers(jurisdiction, code) for code in region_codes)

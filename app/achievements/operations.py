@@ -136,7 +136,8 @@ async def apply(
     session: AsyncSession, actor: Actor, achievement: Achievement, values: Mapping[str, Any]
 ) -> None:
     """Set fields; see `organizations.with_lent_name`."""
-    for name, value in (await organizations.with_lent_name(session, actor, values)).items():
+    linked = await organizations.with_lent_name(session, actor, achievement, values)
+    for name, value in linked.items():
         setattr(achievement, name, value)
 
 

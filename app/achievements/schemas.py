@@ -15,7 +15,15 @@ from app.achievements.models import (
     TransferMode,
 )
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Flag, FormText, Line, RecordBody, ShortText, text_of
+from app.interface.schemas import (
+    Body,
+    FormText,
+    Line,
+    RecordBody,
+    ShortText,
+    Unclassified,
+    text_of,
+)
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
 
 AchievementName = Annotated[
@@ -28,8 +36,8 @@ class AchievementFields(Body):
 
     name: AchievementName = ""
     registration_number: Annotated[str, text_of(100), Field(examples=["9332026Y0042"])] = ""
-    organization_id: UUID | None = None
-    organization_name: Line = ""
+    organization_id: UUID | None = Field(default=None, description="lends its name")
+    organization_name: Annotated[Line, Field(description="alone, it ends the link")] = ""
     people: Annotated[list[ShortText], Field(max_length=50, examples=[["许嘉树"]])] = []
     nature: Nature | None = None
     level: Level | None = None
@@ -43,7 +51,7 @@ class AchievementFields(Body):
     region_code: RegionCode | None = None
     intellectual_property: Annotated[list[IntellectualProperty], Field(max_length=8)] = []
     transfer_modes: Annotated[list[TransferMode], Field(max_length=5)] = []
-    is_confidential: Flag = False
+    is_confidential: Unclassified = False
 
 
 class AchievementCreate(AchievementFields):

@@ -22,6 +22,7 @@ from app.organizations.models import Organization, OrganizationState
 from app.progress.models import Operation
 
 RecordT = TypeVar("RecordT", bound=Record)
+RENAMED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,31 @@ async def achievements_meant(
             or_(Achievement.external_id.in_(external_ids), Achievement.name.in_(names))
         ),
     )
+
+
+async def misnamed_experts(session: AsyncSession) -> Sequence[tuple[Expert, str]]:
+    """A batch of those who bear another name than their organization, with evidence, locked."""
+    statement = (
+        select(Expert, Organization.name)
+        .join(Organization, Organization.id == Expert.organization_id)
+        .where(Expert.organization_name != Organization.name)
+        .options(selectinload(Expert.evidence))
+    )
+    batch = statement.order_by(Expert.id).limit(RENAMED_AT_ONCE).with_for_update(of=Expert)
+    return [(expert, name) for expert, name in await session.execute(batch)]
+
+
+async def misnamed_achievements(session: AsyncSession) -> Sequence[tuple[Achievement, str]]:
+    """The same of achievements."""
+    statement = (
+        select(Achievement, Organization.name)
+        .join(Organization, Organization.id == Achievement.organization_id)
+        .where(Achievement.organization_name != Organization.name)
+    )
+    batch = (
+        statement.order_by(Achievement.id).limit(RENAMED_AT_ONCE).with_for_update(of=Achievement)
+    )
+    return [(achievement, name) for achievement, name in await session.execute(batch)]
 
 
 async def _locked(session: AsyncSession, statement: Select[RecordT]) -> Sequence[RecordT]:

@@ -28,6 +28,8 @@ class EvidenceRow(EvidenceFields):
     grade: Grade = Grade.SELF_STATED
 
 
+UNSAID_OF_EVIDENCE = EvidenceRow(title="-").model_dump()
+
 EvidenceColumn = Annotated[
     list[Annotated[EvidenceRow, BeforeValidator(_as_item)]], Field(max_length=200)
 ]
@@ -79,9 +81,9 @@ class ExpertRow(Row, ExpertCreate):
         return _identities(self.external_id, ("name", self.name, self.organization))
 
     def evidence_values(self) -> list[dict[str, Any]]:
-        """The items of all columns as values of `Evidence`."""
+        """What the items of all columns state, as values of `Evidence`."""
         return [
-            item.model_dump(exclude={"kind"}) | {"kind": kind}
+            item.model_dump(exclude={"kind"}, exclude_unset=True) | {"kind": kind}
             for column, kind in EVIDENCE_COLUMNS.items()
             for item in getattr(self, column)
         ]

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as account_repository
 from app.bulk import repository
-from app.bulk.kinds import ImportMode
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import
 from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Chunk, Parser
+from app.bulk.renaming import renew_lent_names
 from app.bulk.report import COUNTED, Outcome, Report, RowResult, refused_by
 from app.bulk.writing.loading import Load, write_rows
 from app.changes import operations as changes
@@ -139,6 +140,8 @@ async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress
     try:
         await follow.advance(0)
         await write(sessions, work.load, chunks, report, follow)
+        if work.load.kind is ImportKind.ORGANIZATIONS:
+            await renew_lent_names(sessions)
     except Cancelled:
         if not is_partial:
             report.forget_written()

@@ -9,7 +9,7 @@ from app.demands.models import Demand, DemandState
 from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
 from app.organizations.actors import Actor
 from app.reference.codes import names
-from app.regions import COUNTRY, any_in_jurisdiction, covers, in_jurisdiction, parent
+from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, is_below, parent
 from app.transitions import Party, possible_verbs
 
 CARRIED_BY: ColumnElement[str | None] = func.coalesce(
@@ -61,19 +61,18 @@ def may_hand_on(actor: Actor, demand: Demand) -> bool:
 
 
 def may_dispatch_to(actor: Actor, demand: Demand, region_code: str) -> bool:
-    """Another region inside the actor's own than the one that carries the demand."""
-    return actor.manages_region(region_code) and region_code != carried_by(demand)
+    """A region below the one that carries the demand; below the actor's own where none does."""
+    return is_below(region_code, carried_by(demand) or actor.jurisdiction)
 
 
 def has_below(actor: Actor, demand: Demand) -> bool:
     """Whether there is any such region; a county has none."""
-    jurisdiction = actor.jurisdiction
-    return jurisdiction is None or bool(_regions_inside(jurisdiction) - {carried_by(demand)})
+    return _has_below(carried_by(demand) or actor.jurisdiction)
 
 
 @cache
-def _regions_inside(jurisdiction: str) -> frozenset[str]:
-    return frozenset(code for code in names("regions") if covers(jurisdiction, code))
+def _has_below(region_code: str | None) -> bool:
+    return any(is_below(code, region_code) for code in names("regions"))
 
 
 def readable(actor: Actor) -> ColumnElement[bool]:

@@ -124,7 +124,7 @@ async def submit_demand_up(
 async def dispatch_demand(
     session: SessionDep, actor: StaffActor, demand_id: UUID, data: HandoverTo
 ) -> DemandBody:
-    """下派 · Hand the demand to a region below the caller's own."""
+    """下派 · Hand the demand to a region below the one that carries it."""
     return operations.show(actor, await handovers.dispatch(session, actor, demand_id, data))
 
 

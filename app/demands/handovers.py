@@ -1,4 +1,4 @@
-"""Four levels work as one (四级联动): up to the next level, down to another, sideways to share.
+"""Four levels work as one (四级联动): up to the next level, down to one below, sideways to share.
 
 Whoever may carry a demand follows from its region (every level above it) and from the region it
 was handed to; a region that it is shared with reads it in full and looks for experts.
@@ -35,14 +35,14 @@ async def submit_up(session: AsyncSession, actor: Actor, demand_id: UUID, reason
 async def dispatch(
     session: AsyncSession, actor: Actor, demand_id: UUID, data: HandoverTo
 ) -> Demand:
-    """Hand the demand to a region below the caller's own."""
+    """Hand the demand to a region below the one that carries it."""
     demand = await _carried(session, actor, demand_id, "dispatch")
     if not may_dispatch_to(actor, demand, data.region_code):
         raise invalid_field(
             "/region_code",
             "not_below",
-            "应为您管辖范围内的其他地区",
-            "Should be another region inside your own",
+            "应为现负责地区的下级地区；上报用 submit-up，平级用 share",
+            "Should be below the region that carries it; submit-up goes up, share sideways",
         )
     return await _hand_to(
         session, actor, demand, HandoverKind.DISPATCHED, data.region_code, data.reason

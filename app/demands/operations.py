@@ -1,6 +1,8 @@
 """Demands: written by enterprises, reviewed and published by coordinators."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +21,7 @@ from app.demands.access import (
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
-from app.demands.workflow import EDITABLE, TRANSITIONS, settle
+from app.demands.workflow import EDITABLE, TRANSITIONS, lend_summary, settle
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -116,11 +118,9 @@ async def update(
     if demand.state not in EDITABLE:
         raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
     wanted = actor.placing(data.changes())
-    for name, value in wanted.items():
-        setattr(demand, name, value)
+    apply(demand, wanted)
     if not may_manage(actor, demand):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
-    index_text(demand)
     await changes.append(
         session,
         "demand.updated",
@@ -142,6 +142,18 @@ async def move(
     settle(demand, target, reason)
     await changes.append(session, f"demand.{target}", demand.id, actor_id=actor.account_id)
     return demand
+
+
+def apply(demand: Demand, values: Mapping[str, Any]) -> None:
+    """Set fields; of a published demand a summary that was the title's is the new title's."""
+    is_published = demand.state is DemandState.PUBLISHED
+    if is_published and demand.public_summary == demand.title:
+        demand.public_summary = ""
+    for name, value in values.items():
+        setattr(demand, name, value)
+    if is_published:
+        lend_summary(demand)
+    index_text(demand)
 
 
 def index_text(demand: Demand) -> None:

@@ -20,6 +20,7 @@ from app.interface.schemas import (
     Phone,
     Reason,
     RecordBody,
+    Unclassified,
     Whole,
     text_of,
 )
@@ -73,7 +74,7 @@ class DemandFields(Body):
     time_limit_months: Annotated[Whole, Field(ge=1, le=600)] | None = None
     ownership_of_results: FormText = ""
     solver_conditions: FormText = ""
-    is_confidential: Flag = Field(default=False, description="涉密需求不予受理")
+    is_confidential: Unclassified = False
 
 
 class DemandCreate(DemandFields):

@@ -33,6 +33,10 @@ TRANSITIONS = {
 # A submitted demand is locked: reviewers and readers must all see the same text.
 EDITABLE = frozenset({S.DRAFT, S.RETURNED})
 
+# Nor may anybody change a published one over HTTP. Its staff's file may: where demands are kept in
+# sheets, the sheet is corrected and imported again. The audit log keeps who.
+IMPORTABLE = EDITABLE | {S.PUBLISHED}
+
 # What passes between the levels: a draft is still the enterprise's own.
 HANDED_ON = UNDER_REVIEW | {S.PUBLISHED}
 
@@ -45,4 +49,9 @@ def settle(demand: Demand, state: S, reason: str = "") -> None:
     if state is S.PUBLISHED:
         demand.published_at = now()
         demand.submitted_at = demand.submitted_at or demand.published_at
-        demand.public_summary = demand.public_summary or demand.title
+        lend_summary(demand)
+
+
+def lend_summary(demand: Demand) -> None:
+    """What the public reads is the title, where no summary is given."""
+    demand.public_summary = demand.public_summary or demand.title

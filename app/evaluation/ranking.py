@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.bulk.rows import DemandRow, ExpertRow
+from app.bulk.rows import UNSAID_OF_EVIDENCE, DemandRow, ExpertRow
 from app.bulk.writing.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
 from app.bulk.writing.importers.demands import UNSAID as UNSAID_OF_DEMANDS
 from app.bulk.writing.importers.experts import NOT_COLUMNS as NOT_OF_EXPERTS
@@ -94,7 +94,9 @@ def _candidate(case: ExpertCase) -> Candidate:
     row = ExpertRow.model_validate(case.as_row())
     stated = row.stated(ExpertCreate, without=NOT_OF_EXPERTS)
     expert = Expert(**(UNSAID_OF_EXPERTS | stated))
-    expert.evidence = [Evidence(**values) for values in row.evidence_values()]
+    expert.evidence = [
+        Evidence(**(UNSAID_OF_EVIDENCE | values)) for values in row.evidence_values()
+    ]
     return replace(candidate_of_expert(expert, engagements=0), candidate_id=case.expert_id)
 
 

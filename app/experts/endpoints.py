@@ -62,7 +62,7 @@ async def read_expert(session: SessionDep, actor: CurrentActor, expert_id: UUID)
 async def update_expert(
     session: SessionDep, actor: CurrentActor, expert_id: UUID, data: ExpertUpdate
 ) -> ExpertBody:
-    """修改专家 · Change what the body names, as a draft or in the pool."""
+    """修改专家 · Change what the body names; in the pool, nothing goes that `:submit` asked for."""
     return operations.show(actor, await operations.update(session, actor, expert_id, data))
 
 
@@ -112,7 +112,7 @@ async def suspend_expert(
 
 @router.post("/experts/{expert_id:uuid}:reinstate")
 async def reinstate_expert(session: SessionDep, actor: StaffActor, expert_id: UUID) -> ExpertBody:
-    """恢复 · Back into the pool."""
+    """恢复 · Back into the pool, with a complete profile."""
     return operations.show(actor, await operations.move(session, actor, expert_id, "reinstate"))
 
 
@@ -179,7 +179,7 @@ async def replace_expert_contact(
 async def create_evidence(
     session: SessionDep, actor: CurrentActor, expert_id: UUID, data: EvidenceCreate
 ) -> EvidenceBody:
-    """添加佐证 · A publication, patent, project, award or achievement."""
+    """添加佐证 · A publication, patent, project, award or achievement, self-stated (自述)."""
     return EvidenceBody.of(await evidence.create(session, actor, expert_id, data))
 
 
@@ -191,7 +191,7 @@ async def update_evidence(
     evidence_id: UUID,
     data: EvidenceUpdate,
 ) -> EvidenceBody:
-    """修改佐证 · Change what the body names; a verified item falls back to documented."""
+    """修改佐证 · Change what the body names; it is self-stated again, documented if staff do it."""
     return EvidenceBody.of(await evidence.update(session, actor, expert_id, evidence_id, data))
 
 

@@ -22,6 +22,7 @@ async def create(
     expert = await operations.get_editable(session, actor, expert_id)
     if len(expert.evidence) >= MAX_EVIDENCE:
         raise Conflict(TOO_MUCH)
+    operations.require_gradable(actor, expert, data.grade, pointer="/grade")
     item = Evidence(**data.model_dump())
     expert.evidence.append(item)
     await operations.save(session, actor, expert, fields=["evidence"])
@@ -31,14 +32,20 @@ async def create(
 async def update(
     session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID, data: EvidenceUpdate
 ) -> Evidence:
-    """Change what the body names; a verified item falls back to documented."""
+    """Change what the body names.
+
+    Nobody has attested the new text: the item is self-stated again, or documented, where staff
+    wrote what they have read.
+    """
     expert = await operations.get_editable(session, actor, expert_id)
     item = _item_of(session, expert, evidence_id)
     changed = {n: v for n, v in data.changes().items() if v != getattr(item, n)}
     for name, value in changed.items():
         setattr(item, name, value)
-    if changed and item.grade is Grade.VERIFIED:
-        item.grade, item.verified_by_id = Grade.DOCUMENTED, None
+    if changed and item.grade is not Grade.SELF_STATED:
+        is_staffs = may_supervise(actor, expert)
+        item.grade = Grade.DOCUMENTED if is_staffs else Grade.SELF_STATED
+        item.verified_by_id = None
     await operations.save(session, actor, expert, fields=["evidence"])
     return item
 

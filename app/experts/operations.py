@@ -23,7 +23,7 @@ from app.experts.access import (
     readable,
 )
 from app.experts.completeness import missing_fields
-from app.experts.models import Evidence, Expert, ExpertState
+from app.experts.models import Evidence, Expert, ExpertState, Grade, RemovalCause
 from app.experts.schemas import (
     ExpertBody,
     ExpertCreate,
@@ -32,7 +32,7 @@ from app.experts.schemas import (
     ExpertUpdate,
     Removal,
 )
-from app.experts.workflow import EDITABLE, PRESENT, TRANSITIONS, settle
+from app.experts.workflow import ADMITTED, EDITABLE, PRESENT, TRANSITIONS, settle
 from app.interface.errors import (
     Conflict,
     Forbidden,
@@ -53,6 +53,7 @@ from app.transitions import next_state
 
 # What the actor has to be to the expert.
 Rule = Callable[[Actor, Expert], object]
+NEED_COMPLETE = frozenset({"submit", "reinstate"})
 SORTS = {"created_at": Expert.created_at, "name_pinyin": Expert.name_pinyin}
 # The organization and the region are part of it: they decide who may touch the record.
 IDENTITY = (
@@ -87,6 +88,8 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
     values = data.model_dump(exclude={"evidence", "external_id"})
     values["region_code"] = actor.region_for(data.region_code)
     await apply(session, actor, expert, values)
+    for number, item in enumerate(data.evidence):
+        require_gradable(actor, expert, item.grade, pointer=f"/evidence/{number}/grade")
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):
         raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
@@ -159,11 +162,15 @@ async def search(pages: Pages, actor: Actor, query: ExpertQuery) -> Page[ExpertS
 async def update(
     session: AsyncSession, actor: Actor, expert_id: UUID, data: ExpertUpdate
 ) -> Expert:
-    """Change what the body names."""
+    """Change what the body names; of one who was admitted nothing goes that is needed."""
     expert = await get_editable(session, actor, expert_id)
     wanted = actor.placing(data.model_dump(exclude_unset=True))
     _require_unlocked(actor, expert, wanted)
+    lacking = missing_fields(expert)  # a file may have admitted them so
     await apply(session, actor, expert, wanted)
+    gone = [fault for fault in missing_fields(expert) if fault not in lacking]
+    if gone and expert.state in ADMITTED:
+        raise Invalid(errors=gone)
     if not parties_of(actor, expert):
         raise Forbidden(
             Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
@@ -196,16 +203,22 @@ async def save(session: AsyncSession, actor: Actor, expert: Expert, fields: list
 
 
 async def move(
-    session: AsyncSession, actor: Actor, expert_id: UUID, verb: str, reason: str = ""
+    session: AsyncSession,
+    actor: Actor,
+    expert_id: UUID,
+    verb: str,
+    reason: str = "",
+    *,
+    cause: RemovalCause | None = None,
 ) -> Expert:
-    """Take one step of the life cycle; `submit` needs a complete profile."""
+    """Take one step of the life cycle; see NEED_COMPLETE."""
     expert = await get_managed(session, actor, expert_id)
     target = next_state(TRANSITIONS, verb, expert.state, parties_of(actor, expert))
-    if verb == "submit" and (missing := missing_fields(expert)):
+    if verb in NEED_COMPLETE and (missing := missing_fields(expert)):
         raise Invalid(errors=missing)
     if target is ExpertState.IN_POOL and expert.is_matching_refused:
         raise Conflict(Text("本人不同意参与匹配推荐", "The expert refuses to be matched"))
-    await enter(session, expert, target, reason, verb=verb, actor_id=actor.account_id)
+    await enter(session, expert, target, reason, cause, verb=verb, actor_id=actor.account_id)
     return expert
 
 
@@ -214,12 +227,13 @@ async def enter(
     expert: Expert,
     state: ExpertState,
     reason: str = "",
+    cause: RemovalCause | None = None,
     *,
     verb: str,
     actor_id: UUID | None,
 ) -> None:
     """Put the expert into a state, and tell the followers."""
-    settle(expert, state, reason)
+    settle(expert, state, reason, cause)
     await changes.append(
         session, f"expert.{state}", expert.id, actor_id=actor_id, data={"verb": verb}
     )
@@ -227,9 +241,7 @@ async def enter(
 
 async def remove(session: AsyncSession, actor: Actor, expert_id: UUID, data: Removal) -> Expert:
     """Out of the pool for good."""
-    expert = await move(session, actor, expert_id, "remove", data.reason)
-    expert.removal_cause = data.cause
-    return expert
+    return await move(session, actor, expert_id, "remove", data.reason, cause=data.cause)
 
 
 async def link_account(
@@ -269,7 +281,8 @@ async def apply(
 ) -> None:
     """Set fields; see `organizations.with_lent_name`."""
     require_placeable(actor, expert, values)
-    for name, value in (await organizations.with_lent_name(session, actor, values)).items():
+    linked = await organizations.with_lent_name(session, actor, expert, values)
+    for name, value in linked.items():
         setattr(expert, name, value)
 
 
@@ -279,6 +292,13 @@ def require_placeable(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -
     if is_changed and not may_place(actor, expert):
         message = ("请由本人或其地区的工作人员修改", "For the expert or the staff of their region")
         raise invalid_field("/region_code", "locked", *message)
+
+
+def require_gradable(actor: Actor, expert: Expert, grade: Grade, *, pointer: str) -> None:
+    """Raises Invalid for a grade that only staff give: they have seen what attests the item."""
+    if grade is not Grade.SELF_STATED and not may_supervise(actor, expert):
+        message = ("佐证等级由工作人员核定，请填“自述”", "Staff grade it: enter it as self_stated")
+        raise invalid_field(pointer, "locked", *message)
 
 
 def index_text(expert: Expert) -> None:

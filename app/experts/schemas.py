@@ -91,11 +91,13 @@ class EvidenceCreate(EvidenceFields):
     title: Annotated[
         str, text_of(500, min_length=1), Field(examples=["超细旦锦纶针织物染色牢度提升"])
     ]
-    grade: Literal[Grade.SELF_STATED, Grade.DOCUMENTED] = Grade.SELF_STATED
+    grade: Literal[Grade.SELF_STATED, Grade.DOCUMENTED] = Field(
+        default=Grade.SELF_STATED, description="documented: for staff"
+    )
 
 
 class EvidenceUpdate(EvidenceFields):
-    """JSON Merge Patch: what is absent stays. A changed item loses its verification."""
+    """JSON Merge Patch: what is absent stays. A changed item loses its grade."""
 
 
 class EvidenceGrading(Body):
@@ -120,8 +122,10 @@ class ExpertFields(Body):
     academy_division: Line = ""
     elected_year: Year | None = Field(default=None, examples=[None])
     is_retired: Flag = False
-    organization_id: UUID | None = None
-    organization_name: Annotated[Line, Field(examples=["演示·江南纺织学院"])] = ""
+    organization_id: UUID | None = Field(default=None, description="lends its name")
+    organization_name: Annotated[
+        Line, Field(description="alone, it ends the link", examples=["演示·江南纺织学院"])
+    ] = ""
     title: Annotated[Line, Field(examples=["教授"])] = ""
     disciplines: Annotated[list[DisciplineCode], Field(max_length=20)] = []
     technology_fields: Annotated[list[TechnologyField], Field(max_length=13)] = []
@@ -190,7 +194,7 @@ class ExpertBody(ExpertSummary):
     societies: list[str]
     orcid: str | None
     evidence: list[EvidenceBody]
-    missing: list[str] = Field(description="what `:submit` will ask for")
+    missing: list[str] = Field(description="what `:submit` and `:reinstate` ask for")
 
 
 class ExpertQuery(PageQuery):

@@ -1,6 +1,6 @@
 """An expert's way into the pool and out of it."""
 
-from app.experts.models import Expert
+from app.experts.models import Expert, RemovalCause
 from app.experts.models import ExpertState as S
 from app.transitions import Party, Transition
 
@@ -47,6 +47,10 @@ TRANSITIONS = {
 EDITABLE = frozenset({S.DRAFT, S.IN_POOL, S.SUSPENDED})
 
 
-def settle(expert: Expert, state: S, reason: str = "") -> None:
+# Whom the pool holds, or held and may hold again, stays complete.
+ADMITTED = frozenset({S.IN_POOL, S.SUSPENDED})
+
+
+def settle(expert: Expert, state: S, reason: str = "", cause: RemovalCause | None = None) -> None:
     """Put the expert into a state; the reason of the state before goes."""
-    expert.state, expert.state_reason = state, reason
+    expert.state, expert.state_reason, expert.removal_cause = state, reason, cause

@@ -62,6 +62,24 @@ def _address(text: str) -> str:
 ContactEmail = Annotated[StoredEmail, AfterValidator(_address)]
 
 
+def _not_classified(is_classified: bool) -> bool:
+    if is_classified:
+        message = (
+            "涉密内容不得录入本系统，请按保密规定办理",
+            "Classified content must not be entered here; follow the rules of secrecy",
+        )
+        raise PydanticCustomError("confidential", "classified", {"text": message})
+    return is_classified
+
+
+# 涉密: what states that it is classified must not even be stored here.
+Unclassified = Annotated[
+    Flag,
+    Field(description="涉密内容不得录入；true 会被拒绝 · true is refused"),
+    AfterValidator(_not_classified),
+]
+
+
 def _written_out(value: object) -> object:
     """Refuse numbers, also as text, which Pydantic would take for seconds since 1970."""
     if isinstance(value, int | float) or (isinstance(value, str) and NUMBER.fullmatch(value)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +12,7 @@ from app.interface.errors import Forbidden, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
+from app.jobs import defer_unless_waiting
 from app.organizations import repository
 from app.organizations.access import (
     allowed_actions,
@@ -100,15 +101,28 @@ async def get_named(session: AsyncSession, actor: Actor, organization_id: UUID) 
     return organization
 
 
+class Linked(Protocol):
+    """A record that may belong to an organization, and then bears its name."""
+
+    organization_id: UUID | None
+    organization_name: str
+
+
 async def with_lent_name(
-    session: AsyncSession, actor: Actor, values: Mapping[str, Any]
+    session: AsyncSession, actor: Actor, record: Linked, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values; an organization that they give by its id lends its name."""
-    organization_id = values.get("organization_id")
-    if organization_id is None:
-        return dict(values)
-    organization = await get_named(session, actor, organization_id)
-    return {**values, "organization_name": organization.name}
+    """The values for the record, so that id and name say the same.
+
+    An id lends its organization's name, which goes with it; a name of one's own ends the link.
+    """
+    link = {n: values[n] for n in ("organization_id", "organization_name") if n in values}
+    if (organization_id := link.get("organization_id")) is not None:
+        organization = await get_named(session, actor, organization_id)
+        link["organization_name"] = organization.name
+    elif record.organization_id is not None and link:
+        is_kept = link == {"organization_name": record.organization_name}
+        link = {} if is_kept else {"organization_id": None, "organization_name": "", **link}
+    return {**values, **link}
 
 
 async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[OrganizationBody]:
@@ -131,6 +145,7 @@ async def update(
     if "unified_social_credit_code" in wanted:
         code = wanted["unified_social_credit_code"]
         await _require_free_code(session, code, organization.id)
+    is_renamed = wanted.get("name", organization.name) != organization.name
     for name, value in wanted.items():
         setattr(organization, name, value)
     if not may_manage(actor, organization):
@@ -139,6 +154,8 @@ async def update(
     await changes.append(
         session, "organization.updated", organization.id, actor_id=actor.account_id
     )
+    if is_renamed:
+        await defer_unless_waiting(session, "renew_lent_names")
     return organization
 
 
@@ -184,8 +201,10 @@ async def _require_free_code(
         raise invalid_field(
             "/unified_social_credit_code",
             "credit_code_taken",
-            "该统一社会信用代码已登记",
-            "This unified social credit code is already registered",
+            "该统一社会信用代码已登记；如占用它的是未经核验的注册，"
+            "请其所在地区工作人员或管理员核验该注册，或清除其代码",
+            "This unified social credit code is already registered; if by a registration that"
+            " nobody verified, staff of its region verify it, or clear its code",
         )
 
 

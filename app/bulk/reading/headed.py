@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 
 from app.bulk.kinds import ImportKind
 from app.bulk.reading.tables import Table, TableRow, require_count
@@ -23,6 +23,7 @@ TOTALS = frozenset({"合计", "总计", "共计", "小计"})
 def headed_table(candidates: Iterable[Sheet], kind: ImportKind) -> Table:
     """The rows under the headings, on the first sheet that has such."""
     sheet, heading = _best(candidates, kind)
+    heading = _with_parts(sheet, heading, kind)
     row_count = sheet.height() - heading.number
     require_count(row_count)
     columns = _columns(heading.cells, kind)
@@ -73,6 +74,22 @@ def _heading_line(sheet: Sheet, kind: ImportKind) -> _Line | None:
     filled = (line for line in numbered if any(map(_is_filled, line.cells)))
     top = islice(filled, HEADING_ROWS)
     return max(top, key=lambda line: _likeness(line.cells, kind), default=None)
+
+
+def _with_parts(sheet: Sheet, heading: _Line, kind: ImportKind) -> _Line:
+    """The headings with the row under them, where that only parts some: 联系方式 in 电话 and 邮箱.
+
+    So each of its cells is a heading that is known, and the one above is none, or nothing.
+    """
+    below = next(islice(sheet.rows(), heading.number, None), ())
+    pairs = list(zip_longest(heading.cells, below))
+    parted = [above for above, cell in pairs if _is_filled(cell)]
+    is_heading = [bool(field_of(kind, str(cell))) for cell in below if _is_filled(cell)]
+    stand_alone = [_is_filled(above) and field_of(kind, str(above)) for above in parted]
+    if not is_heading or not all(is_heading) or any(stand_alone):
+        return heading
+    cells = [cell if _is_filled(cell) else above for above, cell in pairs]
+    return _Line(number=heading.number + 1, cells=cells)
 
 
 def _likeness(cells: Cells, kind: ImportKind) -> int:

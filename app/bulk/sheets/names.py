@@ -35,8 +35,12 @@ def narrow(text: str) -> str:
 def code_named(field: str, text: str) -> str | None:
     """The code of the field's table whose name, or path of names, this is, if it is only one.
 
+    A code may stand before its own name.
+
     >>> code_named("region_code", "浙江省 义乌市"), code_named("region_code", "朝阳区")
     ('330782', None)
+    >>> code_named("industry_code", "C17 纺织业"), code_named("industry_code", "18 纺织业")
+    ('17', None)
     """
     table = TABLES.get(field)
     found = _named(table).get(plain(text), ()) if table else ()
@@ -64,9 +68,21 @@ def _named(table: str) -> Mapping[str, tuple[str, ...]]:
     """Name → all codes of that name."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows(table):
-        for name in _names(table, row["code"]):
-            found[plain(name)][row["code"]] = None
+        code = row["code"]
+        for name in _names(table, code):
+            for written in (name, *(before + name for before in _written(table, code))):
+                found[plain(written)][code] = None
+        for written in _written(table, code):
+            found[written][code] = None
     return {name: tuple(codes) for name, codes in found.items()}
+
+
+def _written(table: str, code: str) -> set[str]:
+    """The code; of an industry's also with the letter of its section, as GB/T 4754 has it: C17."""
+    top = code
+    while above := _by_code(table)[top].get("parent_code"):
+        top = above
+    return {code, top + code} if table == "industries" and top != code else {code}
 
 
 def _names(table: str, code: str) -> Iterator[str]:

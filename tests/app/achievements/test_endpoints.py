@@ -26,6 +26,20 @@ async def test_a_member_registers_for_their_organization(people: People) -> None
     assert shown["missing"] == []
 
 
+async def test_a_linked_achievement_bears_its_organizations_name(people: People) -> None:
+    organization = await people.organization("义乌某光伏厂")
+    member, staff = await people.enterprise(organization), await people.coordinator()
+    body = COMPLETE | {"organization_id": str(organization.id)}
+    path = f"/achievements/{(await member.post('/achievements', json=body)).json()['id']}"
+    renamed = {"organization_name": "别家"}
+    assert (await member.patch(path, json=renamed)).status_code == 403, "it would be theirs no more"
+    shown = (await staff.patch(path, json=renamed)).json()
+    assert (shown["organization_id"], shown["organization_name"]) == (None, "别家")
+    await staff.patch(path, json={"organization_id": str(organization.id)})
+    shown = (await staff.patch(path, json={"organization_id": None})).json()
+    assert (shown["organization_id"], shown["missing"]) == (None, ["organization_name"])
+
+
 async def test_writing_is_for_the_organization_and_staff_of_the_region(people: People) -> None:
     organization = await people.organization()
     body = COMPLETE | {"organization_id": str(organization.id)}

@@ -1,11 +1,13 @@
 """The life cycle, walked over the whole square of states and verbs."""
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.achievements.models import AchievementState
+from app.achievements.models import Achievement, AchievementState
 from app.achievements.workflow import TRANSITIONS
 from app.transitions import Party
-from tests.app.achievements.achievements import achievement, take_step
+from tests.app.achievements.achievements import COMPLETE, achievement, take_step
 from tests.people import GUANGZHOU, People
 
 LEADS_TO = {
@@ -29,6 +31,8 @@ async def test_every_verb_from_every_state(people: People, state: str) -> None:
         status, body = await take_step(staff, achievement_id, verb)
         if (state, verb) in LEADS_TO:
             assert (status, body["state"]) == (200, LEADS_TO[state, verb])
+            now = (await staff.get(f"/achievements/{achievement_id}")).json()
+            assert body["version"] == now["version"]
         else:
             assert (status, body["code"]) == (409, "wrong_state")
 
@@ -65,9 +69,20 @@ async def test_staff_of_another_region_may_take_no_step(people: People) -> None:
     ] == 404
 
 
-async def test_a_classified_achievement_is_refused(people: People) -> None:
+async def test_a_classified_achievement_is_refused(people: People, session: AsyncSession) -> None:
     staff = await people.coordinator()
-    achievement_id = await achievement(staff, is_confidential=True)
+    for refused in (
+        await staff.post("/achievements", json=COMPLETE | {"is_confidential": True}),
+        await staff.patch(
+            f"/achievements/{await achievement(staff)}",
+            json={"summary": "秘密", "is_confidential": True},
+        ),
+    ):
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "confidential")
+    [one] = (await staff.get("/achievements")).json()["items"]
+    achievement_id = one["id"]
+    await session.execute(update(Achievement).values(is_confidential=True))  # one of before
+    await session.commit()
     status, body = await take_step(staff, achievement_id, "review")
     assert (status, body["errors"][0]["pointer"]) == (422, "/is_confidential")
     assert body["errors"][0]["code"] == "confidential"

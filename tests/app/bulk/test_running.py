@@ -17,6 +17,7 @@ from app.bulk.operations import Upload
 from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
 from app.demands.models import Demand
+from app.demands.workflow import UNDER_REVIEW
 from app.experts import repository
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertKind
 from app.experts.schemas import MAX_EVIDENCE
@@ -101,6 +102,40 @@ async def test_a_changed_row_updates_only_what_it_states(
     contact = await session.scalar(select(ExpertContact))
     assert contact is not None
     assert (contact.phone, contact.email) == ("000-0001", "lin@test.invalid")
+
+
+async def test_a_title_alone_leaves_an_item_as_it_is(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    staff = await people.account(Role.COORDINATOR, region_code=YIWU)
+    whole = {
+        "title": "染色牢度",
+        "abstract": "超细旦锦纶",
+        "keywords": ["锦纶"],
+        "year": 2024,
+        "identifier": "10.1/2",
+        "grade": "verified",
+    }
+    await imported(sessions, "experts", json_lines(expert(publications=[whole])))
+    await session.execute(update(Evidence).values(verified_by_id=staff.id))
+    await session.commit()
+    texts = (Evidence.abstract, Evidence.keywords, Evidence.year, Evidence.identifier)
+    states = select(*texts, Evidence.grade, Evidence.verified_by_id)
+    item: Any
+    for item, stated in (
+        ("染色牢度", ("超细旦锦纶", ["锦纶"], 2024, "10.1/2", "verified", staff.id)),
+        (
+            {"title": "染色牢度", "year": 2025},
+            ("超细旦锦纶", ["锦纶"], 2025, "10.1/2", "verified", staff.id),
+        ),
+        (
+            {"title": "染色牢度", "grade": "documented", "abstract": ""},
+            ("", ["锦纶"], 2025, "10.1/2", "documented", None),
+        ),
+    ):
+        body = await imported(sessions, "experts", json_lines(expert(publications=[item])))
+        assert counts(body) == (0, 1, 0, 0), codes(body)
+        assert (await session.execute(states)).one() == stated
 
 
 @pytest.mark.parametrize(
@@ -334,6 +369,34 @@ async def test_what_is_admitted_keeps_no_reason_of_its_return(
     if isinstance(found, Demand):
         assert found.submitted_at == found.published_at is not None
         assert found.public_summary == found.title
+
+
+async def test_a_published_demand_is_corrected_and_keeps_a_public_text(
+    sessions: Sessions, session: AsyncSession, people: People
+) -> None:
+    """Its title where it states none; what is under review stays as its reviewers read it."""
+    staff = await people.coordinator()
+    await imported(sessions, "demands", json_lines(demand()), is_admitting=True)
+    for stated, summary in (
+        ({"title": "深色黄变控制"}, "深色黄变控制"),
+        ({"public_summary": "锦纶的黄变"}, "锦纶的黄变"),
+        ({"title": "锦氨黄变控制", "public_summary": ""}, "锦氨黄变控制"),
+        ({"public_summary": "锦氨的黄变", "title": "浅色"}, "锦氨的黄变"),
+        ({"title": "深浅色"}, "锦氨的黄变"),
+    ):
+        body = await imported(sessions, "demands", json_lines(demand() | stated))
+        assert counts(body) == (0, 1, 0, 0), codes(body)
+        [shown] = (await staff.get("/demands")).json()["items"]
+        assert (shown["public_summary"], shown["state"]) == (summary, "published")
+        found = (await staff.get("/demands", params={"text": summary})).json()["items"]
+        assert [one["id"] for one in found] == [shown["id"]]
+    told = await session.scalars(select(Change.kind).where(Change.subject_id == UUID(shown["id"])))
+    assert list(told).count("demand.updated") == 5
+    for state in UNDER_REVIEW:
+        await session.execute(update(Demand).values(state=state))
+        await session.commit()
+        body = await imported(sessions, "demands", json_lines(demand(title="别的")))
+        assert codes(body) == [(1, "", "wrong_state")]
 
 
 async def test_only_known_and_verified_organizations_are_linked(

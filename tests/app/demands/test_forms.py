@@ -2,9 +2,19 @@
 
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tests.app.demands.forms import COMPLETE, CREDIT_CODES, OPEN_BID, enter, give_code, take_step
+from app.demands.models import Demand, DemandState
+from tests.app.demands.forms import (
+    COMPLETE,
+    CREDIT_CODES,
+    OPEN_BID,
+    enter,
+    give_code,
+    store,
+    take_step,
+)
 from tests.people import GUANGZHOU, YIWU, People
 
 ALWAYS = [
@@ -145,6 +155,7 @@ CLUMSY: list[tuple[dict[str, Any], str]] = [
     ({"time_limit_months": 0}, "/time_limit_months"),
     ({"time_limit_months": 1.5}, "/time_limit_months"),
     ({"is_confidential": "perhaps"}, "/is_confidential"),
+    ({"is_confidential": True}, "/is_confidential"),
     ({"state": "published"}, "/state"),
     ({"published_at": "2026-01-01T00:00:00Z"}, "/published_at"),
     ({"titel": "x"}, "/titel"),
@@ -164,6 +175,29 @@ async def test_what_cannot_be_meant_is_refused_at_the_door(people: People) -> No
         for answer in answers:
             assert answer.status_code == 422, (fields, answer.text)
             assert [e["pointer"] for e in answer.json()["errors"]] == [pointer], fields
+
+
+async def test_what_is_classified_is_not_stored(people: People, session: AsyncSession) -> None:
+    """An old record that says so may lose the mark; nothing else happens to it."""
+    organization = await people.organization()
+    enterprise, staff = await people.enterprise(organization), await people.coordinator()
+    secret = COMPLETE | {"is_confidential": True}
+    for client in (enterprise, staff):
+        answer = await client.post(
+            "/demands", json=secret | {"organization_id": str(organization.id)}
+        )
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "confidential")
+    batch = await enterprise.post(
+        "/demands:batch", json={"items": [{"action": "create", "data": secret}]}
+    )
+    [refused] = batch.json()["results"]
+    assert [error["code"] for error in refused["problem"]["errors"]] == ["confidential"]
+    assert await session.scalar(select(func.count()).select_from(Demand)) == 0
+    await store(session, organization, state=DemandState.DRAFT, is_confidential=True)
+    path = f"/demands/{await session.scalar(select(Demand.id))}"
+    assert (await enterprise.patch(path, json=secret)).status_code == 422
+    opened = await enterprise.patch(path, json={"is_confidential": False})
+    assert (opened.status_code, opened.json()["is_confidential"]) == (200, False)
 
 
 MONEY = [("50.5", "50.5"), (50, "50"), ("0", "0"), ("9999999999.9999", "9999999999.9999")]

@@ -87,23 +87,45 @@ async def test_what_is_offered_is_what_is_done(
         offered = (await client.get(f"/demands/{demand.id}")).json()["allowed_actions"]
         status, answer = await post(client, demand, verb, bodies[verb])
         assert (verb in offered) == (status == 200), (state, verb, answer)
+        now = (await client.get(f"/demands/{demand.id}")).json()
+        assert status != 200 or answer["version"] == now["version"], verb
 
 
 async def test_down_to_whom_it_suits(people: People, session: AsyncSession) -> None:
+    """From the level that carries it: what lies beside or above it is no 下派."""
     demand = await store(session, await people.organization())
     province, hangzhou = await people.coordinator(ZHEJIANG), await people.coordinator(HANGZHOU)
     assert (await hangzhou.get(f"/demands/{demand.id}")).json()["problem"] is None
     assert (await post(hangzhou, demand, "dispatch", to(HANGZHOU)))[0] == 403
+    for beside_or_above in (HANGZHOU, PUJIANG, JINHUA, ZHEJIANG, YIWU, GUANGZHOU):
+        status, refused = await post(province, demand, "dispatch", to(beside_or_above))
+        assert (status, refused["errors"][0]["code"]) == (422, "not_below"), beside_or_above
+    for above in (JINHUA, ZHEJIANG):
+        assert (await post(province, demand, "submit-up"))[1]["handed_to_region_code"] == above
+    for elsewhere in (ZHEJIANG, GUANGZHOU):
+        assert (await post(province, demand, "dispatch", to(elsewhere)))[0] == 422
     status, shown = await post(province, demand, "dispatch", to(HANGZHOU))
     assert (status, shown["handed_to_region_code"]) == (200, HANGZHOU)
     seen = (await hangzhou.get(f"/demands/{demand.id}")).json()
     assert seen["problem"]
-    assert {"submit-up", "dispatch", "share"} <= set(seen["allowed_actions"])
-    assert (await post(province, demand, "dispatch", to(GUANGZHOU)))[0] == 422
-    assert (await post(province, demand, "dispatch", to(HANGZHOU)))[0] == 422
+    assert {"submit-up", "share"} <= set(seen["allowed_actions"])
+    assert (await post(hangzhou, demand, "submit-up"))[0] == 200
     back = (await post(province, demand, "dispatch", to(YIWU)))[1]
     assert back["handed_to_region_code"] is None
     assert (await hangzhou.get(f"/demands/{demand.id}")).json()["problem"] is None
+
+
+async def test_of_no_region_is_dispatched_below_ones_own(
+    people: People, session: AsyncSession
+) -> None:
+    """It is the staff's of every region; who has nothing below is not offered it."""
+    organization = await people.organization()
+    for region, offers in ((YIWU, False), (JINHUA, True), (None, True)):
+        client = await people.coordinator(region)
+        demand = await store(session, organization, region_code=None)
+        shown = (await client.get(f"/demands/{demand.id}")).json()
+        assert ("dispatch" in shown["allowed_actions"]) == offers, region
+        assert (await post(client, demand, "dispatch", to(YIWU)))[0] == (200 if offers else 422)
 
 
 async def test_sideways_to_read_and_to_look_for_experts(

@@ -7,7 +7,7 @@ from httpx import AsyncClient
 
 from app.accounts.models import Role
 from app.experts import evidence
-from tests.app.experts.profiles import enter
+from tests.app.experts.profiles import COMPLETE, enter
 from tests.people import People
 
 
@@ -86,6 +86,44 @@ async def test_nobody_verifies_themself(people: People) -> None:
     assert (await own.patch(one, json={"grade": "verified"})).status_code == 422
     assert (await own.post(f"{one}:grade", json={"grade": "verified"})).status_code == 403
     assert (await shown(own, path))[0]["grade"] == "self_stated"
+
+
+async def test_above_self_stated_only_staff_grade(people: People) -> None:
+    """There is no document that whoever enters an item could show: staff have seen it, or not."""
+    organization = await people.organization()
+    own, unit = await people.expert(), await people.enterprise(organization)
+    staff = await people.coordinator()
+    documented = {"kind": "patent", "title": "砖", "grade": "documented"}
+    body = COMPLETE | {"organization_id": str(organization.id)}
+    plain = {"kind": "patent", "title": "瓦"}
+    for client in (own, unit):
+        refused = await client.post("/experts", json=body | {"evidence": [plain, documented]})
+        found = [(e["pointer"], e["code"]) for e in refused.json()["errors"]]
+        assert (refused.status_code, found) == (422, [("/evidence/1/grade", "locked")])
+        path = f"/experts/{(await enter(client, **body))['id']}"
+        refused = await client.post(f"{path}/evidence", json=documented)
+        found = [(e["pointer"], e["code"]) for e in refused.json()["errors"]]
+        assert (refused.status_code, found) == (422, [("/grade", "locked")])
+        assert (await add(staff, path, grade="documented"))["grade"] == "documented"
+
+
+@pytest.mark.parametrize("grade", ["documented", "verified"])
+@pytest.mark.parametrize(
+    "changed", [{"title": "另一种砖"}, {"abstract": "新"}, {"identifier": "ZL1"}, {"year": 2020}]
+)
+async def test_what_others_change_is_self_stated_again(
+    people: People, grade: str, changed: dict[str, Any]
+) -> None:
+    own, staff = await people.expert(), await people.coordinator()
+    path = f"/experts/{(await enter(own))['id']}"
+    item = await add(own, path)
+    one = f"{path}/evidence/{item['id']}"
+    await staff.post(f"{one}:grade", json={"grade": grade})
+    assert (await own.patch(one, json={"title": item["title"]})).json()["grade"] == grade
+    assert (await own.patch(one, json=changed)).json()["grade"] == "self_stated"
+    await staff.post(f"{one}:grade", json={"grade": grade})
+    corrected = await staff.patch(one, json={"title": "其名"})
+    assert corrected.json()["grade"] == "documented", "staff have read what they write"
 
 
 async def test_item_of_another_expert_is_not_found(staff: AsyncClient, path: str) -> None:

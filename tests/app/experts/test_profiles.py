@@ -154,6 +154,30 @@ async def test_organization_lends_its_name(people: People, staff: AsyncClient) -
     assert made["organization_name"] == "义乌甲公司"
 
 
+async def test_a_linked_profile_bears_its_organizations_name(
+    people: People, staff: AsyncClient
+) -> None:
+    """A name of one's own ends the link, and with the link goes the name that it lent."""
+    linked = {"organization_id": str((await people.organization("义乌甲公司")).id)}
+    other = {"organization_id": str((await people.organization("义乌乙公司")).id)}
+    path = f"/experts/{(await enter(staff, **linked))['id']}"
+    none = {"organization_id": None}
+    for sent, stored in (
+        ({"organization_name": "义乌甲公司"}, linked | {"organization_name": "义乌甲公司"}),
+        ({"organization_name": "丙大学"}, none | {"organization_name": "丙大学"}),
+        (none, none | {"organization_name": "丙大学"}),
+        (linked | {"organization_name": "丙大学"}, linked | {"organization_name": "义乌甲公司"}),
+        (other, other | {"organization_name": "义乌乙公司"}),
+        (none, none | {"organization_name": ""}),
+        (linked, linked | {"organization_name": "义乌甲公司"}),
+        (none | {"organization_name": "丁大学"}, none | {"organization_name": "丁大学"}),
+    ):
+        shown = (await staff.patch(path, json=sent)).json()
+        assert {name: shown[name] for name in stored} == stored, sent
+    found = (await staff.get("/experts", params={"text": "丁大学"})).json()["items"]
+    assert len(found) == 1
+
+
 async def test_parallel_patches_are_not_lost(staff: AsyncClient) -> None:
     path = f"/experts/{(await enter(staff))['id']}"
     changes: list[dict[str, Any]] = [

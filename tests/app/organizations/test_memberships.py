@@ -30,10 +30,15 @@ async def test_approval_gives_rights_and_revocation_takes_them_at_once(people: P
     own, staff = await people.client(account), await people.coordinator(YIWU)
     membership = await ask(own, organization)
     assert await draft_status(own, organization) == 403
-    assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 200
+    approved = await staff.post(f"/memberships/{membership}:approve")
+    assert approved.status_code == 200
+    tag = (await staff.get(f"/memberships/{membership}")).headers["ETag"]
+    assert approved.headers["ETag"] == tag
     assert await draft_status(own, organization) == 201
     revoked = await staff.post(f"/memberships/{membership}:revoke")
     assert revoked.json()["allowed_actions"] == []
+    tag = (await staff.get(f"/memberships/{membership}")).headers["ETag"]
+    assert revoked.headers["ETag"] == tag
     assert await draft_status(own, organization) == 403
     assert (await own.post(f"/memberships/{membership}:approve")).status_code == 403
     assert (await staff.post(f"/memberships/{membership}:approve")).status_code == 409

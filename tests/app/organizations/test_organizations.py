@@ -113,6 +113,7 @@ async def test_credit_code_is_unique(people: People) -> None:
     [error] = again.json()["errors"]
     assert (again.status_code, error["code"]) == (422, "credit_code_taken")
     assert error["pointer"] == "/unified_social_credit_code"
+    assert "核验" in error["detail"], "it may be a stranger's registration: the way on is told"
     other = await people.organization()
     taken = {"unified_social_credit_code": credit_code()}
     assert (await staff.patch(path_of(other), json=taken)).status_code == 422
@@ -216,3 +217,14 @@ async def test_counting_and_paging_members(people: People, client: AsyncClient) 
             break
         params["cursor"] = page["next_cursor"]
     assert len(seen) == len(set(seen)) == 5
+
+
+@pytest.mark.parametrize(("verb", "body"), [("verify", None), ("reject", {"reason": "查无此厂"})])
+async def test_a_step_answers_the_version_that_it_leaves(
+    people: People, verb: str, body: dict[str, str] | None
+) -> None:
+    organization = await people.organization(state=REGISTERED)
+    staff = await people.coordinator()
+    step = await staff.post(f"{path_of(organization)}:{verb}", json=body)
+    assert step.status_code == 200
+    assert (await staff.get(path_of(organization))).headers["ETag"] == step.headers["ETag"]

@@ -19,7 +19,6 @@ from app.bulk.writing.importers.importer import (
     meant_by,
     organization_values,
     require_jurisdiction,
-    require_no_secrets,
 )
 from app.database import Record
 from app.interface.validation import FieldError
@@ -67,7 +66,6 @@ class AchievementImporter:
         return row.region_code
 
     async def create(self, row: AchievementRow) -> list[Record]:
-        require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)
         values = UNSAID | self._values(row)
         achievement = Achievement(state=AchievementState.REGISTERED, **values)
@@ -75,7 +73,6 @@ class AchievementImporter:
         return [achievement]
 
     async def update(self, record: Achievement, row: AchievementRow) -> None:
-        require_no_secrets(row.is_confidential)
         for name, value in self._values(row).items():
             setattr(record, name, value)
         operations.index_text(record)

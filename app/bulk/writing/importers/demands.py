@@ -17,14 +17,13 @@ from app.bulk.writing.importers.directory import Directory, code_withheld
 from app.bulk.writing.importers.importer import (
     meant_by,
     require_jurisdiction,
-    require_no_secrets,
 )
 from app.database import Record
 from app.demands import access, operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
-from app.demands.workflow import EDITABLE, settle
+from app.demands.workflow import EDITABLE, IMPORTABLE, settle
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
@@ -46,7 +45,7 @@ class DemandImporter:
     subject: ClassVar[str] = "demand"
     edits: ClassVar[frozenset[str]] = frozenset({"demand.updated"})
     pool: ClassVar[str | None] = DemandState.PUBLISHED
-    editable: ClassVar[frozenset[str]] = EDITABLE | {DemandState.PUBLISHED}
+    editable: ClassVar[frozenset[str]] = IMPORTABLE
     admissible: ClassVar[frozenset[str]] = EDITABLE
     unconfirmed: ClassVar[frozenset[str]] = frozenset()
 
@@ -81,7 +80,6 @@ class DemandImporter:
         return row.region_code or (known.region_code if known and is_vouched_for else None)
 
     async def create(self, row: DemandRow) -> list[Record]:
-        require_no_secrets(row.is_confidential)
         require_jurisdiction(self._actor, row.region_code)
         known = self._known(row)
         organization = known or await self._enter(row)
@@ -100,12 +98,9 @@ class DemandImporter:
         return [demand]
 
     async def update(self, record: Demand, row: DemandRow) -> None:
-        require_no_secrets(row.is_confidential)
         if not _may_be_owned_by(record.organization, row):
             raise _another_owner()
-        for name, value in row.stated(DemandCreate, without=NOT_COLUMNS).items():
-            setattr(record, name, value)
-        operations.index_text(record)
+        operations.apply(record, row.stated(DemandCreate, without=NOT_COLUMNS))
 
     def faults(self, record: Demand) -> Sequence[FieldError]:
         """Under the names that a file's columns have."""

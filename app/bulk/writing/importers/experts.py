@@ -1,13 +1,13 @@
 """Experts in bulk, with their evidence and contacts."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import repository
-from app.bulk.rows import ExpertRow, Key
+from app.bulk.rows import UNSAID_OF_EVIDENCE, ExpertRow, Key
 from app.bulk.writing.importers.directory import Directory
 from app.bulk.writing.importers.importer import (
     in_columns,
@@ -73,7 +73,7 @@ class ExpertImporter:
     async def create(self, row: ExpertRow) -> list[Record]:
         require_jurisdiction(self._actor, row.region_code)
         expert = Expert(state=ExpertState.DRAFT, **(UNSAID | self._values(row)))
-        items = [self._graded(Evidence(**values)) for values in row.evidence_values()]
+        items = [self._new_item(values) for values in row.evidence_values()]
         for item in items:
             item.expert_id = expert.id
         expert.evidence = items
@@ -106,23 +106,28 @@ class ExpertImporter:
         return stated | organization_values(row, self._directory)
 
     def _merge_evidence(self, expert: Expert, row: ExpertRow) -> None:
-        """Items of the same kind and title are renewed, others added; none is taken away."""
+        """Items of the same kind and title get what is stated, others are added; none goes."""
         known = {(item.kind, item.title): item for item in expert.evidence}
         for values in row.evidence_values():
             item = known.get((values["kind"], values["title"]))
             if item is None:
-                expert.evidence.append(self._graded(Evidence(**values)))
+                expert.evidence.append(self._new_item(values))
                 _require_room(expert)
                 continue
-            for name, value in values.items():
-                setattr(item, name, value)
-            self._graded(item)
+            self._state(item, values)
 
-    def _graded(self, item: Evidence) -> Evidence:
-        """The importing staff answer for what the file calls verified."""
-        is_verified = item.grade is Grade.VERIFIED
-        item.verified_by_id = self._actor.account_id if is_verified else None
+    def _new_item(self, values: dict[str, Any]) -> Evidence:
+        item = Evidence()
+        self._state(item, UNSAID_OF_EVIDENCE | values)
         return item
+
+    def _state(self, item: Evidence, values: Mapping[str, Any]) -> None:
+        """The importing staff answer for what the file calls verified."""
+        for name, value in values.items():
+            setattr(item, name, value)
+        if "grade" in values:
+            is_verified = item.grade is Grade.VERIFIED
+            item.verified_by_id = self._actor.account_id if is_verified else None
 
     async def _store_contact(self, expert: Expert, row: ExpertRow) -> None:
         stated = row.stated(ContactFields)

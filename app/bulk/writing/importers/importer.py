@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from app.bulk.rows import AchievementRow, ExpertRow, Row
 from app.bulk.writing.importers.directory import Directory
 from app.database import Record
-from app.interface.errors import Forbidden, invalid_field
+from app.interface.errors import Forbidden
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
@@ -69,17 +69,6 @@ def require_jurisdiction(actor: Actor, region_code: str | None) -> None:
     """Raises Forbidden for a record outside the importing staff's region."""
     if not actor.manages_region(region_code):
         raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
-
-
-def require_no_secrets(is_confidential: bool) -> None:
-    """What is classified must not even be stored here."""
-    if is_confidential:
-        raise invalid_field(
-            "/is_confidential",
-            "confidential",
-            "涉密内容不得导入本系统",
-            "Classified content must not be imported",
-        )
 
 
 def organization_values(row: ExpertRow | AchievementRow, directory: Directory) -> dict[str, Any]:

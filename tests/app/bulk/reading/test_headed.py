@@ -73,6 +73,54 @@ def test_the_table_is_found(content: bytes, filename: str) -> None:
     assert [note.code for note in total.notes] == ["total_skipped"]
 
 
+PARTED: Sequence[Sequence[Any]] = (
+    ("序号", "企业名称", "技术需求名称", "联系方式", "", "时间要求", "备注"),
+    ("", "", "", "联系人", "联系电话", "结束日期", ""),
+    (1, "义乌某针织厂", "浅色黄变控制", "傅", "000-0002", "2027-12-31", ""),
+)
+
+
+def parted() -> bytes:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as made:
+        sheet = made.add_worksheet()
+        for number, row in enumerate(PARTED):
+            sheet.write_row(number, 0, row)
+        sheet.merge_range(0, 3, 0, 4, "联系方式")
+        for column in (0, 1, 2, 6):
+            sheet.merge_range(0, column, 1, column, PARTED[0][column])
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "filename"), [(parted(), "a.xlsx"), (csv_file(*PARTED), "a.csv")]
+)
+def test_a_heading_over_its_parts_is_read_as_they(content: bytes, filename: str) -> None:
+    table = open_table(content, filename, ImportKind.DEMANDS)
+    [chunk] = Parser(ImportKind.DEMANDS).chunks(table)
+    [row] = chunk.rows
+    stated = row.row.model_dump(exclude_unset=True, mode="json")
+    assert (row.number, stated) == (
+        3,
+        {
+            "organization": "义乌某针织厂",
+            "title": "浅色黄变控制",
+            "contact_name": "傅",
+            "contact_phone": "000-0002",
+            "period_until_on": "2027-12-31",
+        },
+    )
+
+
+def test_a_row_that_says_more_than_parts_of_headings_is_none_of_them() -> None:
+    """An unknown heading is told as ever."""
+    for under in (("", "联系人", "别的"), ("标题", "联系人", ""), ("", "", "")):
+        rows = (("技术需求名称", "联系方式", "说明"), under, ("甲", "乙", "丙"))
+        with pytest.raises(Invalid) as caught:
+            open_table(csv_file(*rows), "a.csv", ImportKind.DEMANDS)
+        assert "unknown_heading" in {error.code for error in caught.value.errors}
+
+
 def test_one_known_heading_is_enough_for_a_small_table() -> None:
     rows = (("专家名单",), ("序号", "姓名"), (1, "林若溪"))
     [chunk] = Parser(ImportKind.EXPERTS).chunks(

@@ -106,16 +106,13 @@ async def test_what_was_understood_is_told(sessions: Sessions, session: AsyncSes
 async def test_the_unit_is_told_with_the_first_row_that_is_in(sessions: Sessions) -> None:
     """Not with one that is refused only when it is to be written."""
     file = csv_file(
-        ("需求名称", "企业名称", "是否涉密", "资金总额"),
-        *(
-            ("需求1", "某某厂", "是", 60),
-            ("需求2", "某某厂", "否", 70),
-            ("需求3", "某某厂", "", 80),
-        ),
+        ("需求名称", "企业名称", "资金总额"),
+        *(("需求1", "无", 60), ("需求2", "某某厂", 70), ("需求3", "某某厂", 80)),
     )
     body = await imported(sessions, "demands", file, filename="a.csv", mode=ImportMode.PARTIAL)
-    told = [(e.row, e.code) for e in body.report if e.field in ("is_confidential", "budget")]
-    assert told == [(2, "confidential"), (3, "unit_assumed")]
+    told = [(e.row, e.code) for e in body.report if e.field in ("organization", "budget")]
+    assert (2, "string_too_short") in told
+    assert [row for row, code in told if code == "unit_assumed"] == [3]
 
 
 def test_a_long_cell_is_no_range() -> None:

@@ -20,6 +20,15 @@ from tests.app.bulk.files import csv_file, imported
         ("demands", "region_code", "济源市", "419001"),
         ("demands", "region_code", "３３０７８２", "330782"),
         ("demands", "discipline", "纺织科学技术", "540"),
+        ("demands", "discipline", "540 纺织科学技术", "540"),
+        ("demands", "region_code", "330782 义乌市", "330782"),
+        ("demands", "region_code", "330782-浙江省义乌市", "330782"),
+        ("demands", "region_code", "110105 朝阳区", "110105"),
+        ("organizations", "industry_code", "C17 纺织业", "17"),
+        ("organizations", "industry_code", "17 纺织业", "17"),
+        ("organizations", "industry_code", "C 制造业", "C"),
+        ("organizations", "industry_code", "C291", "291"),
+        ("experts", "disciplines", "540 纺织科学技术；110 数学", ["540", "110"]),
         ("demands", "technology_field", "新材料", "new_materials"),
         ("demands", "cooperation_mode", "委托开发", "commissioned"),
         ("organizations", "industry_code", "纺织业", "17"),
@@ -44,6 +53,19 @@ def test_a_name_stands_for_its_code(
 @pytest.mark.parametrize("cell", ["朝阳区", "义乌", "某市"])
 def test_what_is_unknown_or_ambiguous_is_left_for_the_schema(cell: str) -> None:
     assert field_values(ImportKind.DEMANDS, {"region_code": cell}) == {"region_code": cell}
+
+
+@pytest.mark.parametrize(
+    ("field", "cell"),
+    [
+        ("discipline", "540 数学"),
+        ("region_code", "330782 东阳市"),
+        ("industry_code", "A17 纺织业"),
+        ("industry_code", "D17"),
+    ],
+)
+def test_a_code_and_a_name_that_do_not_agree_are_left_for_the_schema(field: str, cell: str) -> None:
+    assert code_named(field, cell) is None
 
 
 def test_free_text_is_left_as_it_is() -> None:
