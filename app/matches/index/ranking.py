@@ -14,7 +14,12 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.index import vectors
-from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
+from app.matches.index.encoders import (
+    EncoderBusy,
+    EncoderUnavailable,
+    RemoteEncoder,
+    create_encoder,
+)
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
 from app.metrics.instruments import instruments
@@ -108,6 +113,11 @@ class Matcher:
         for stage, milliseconds in ranking.durations.items():
             instruments().stage_seconds.labels(stage).observe(milliseconds / 1000)
         return replace(ranking, pending=self.pending(index))
+
+    @property
+    def is_encoder_remote(self) -> bool:
+        """Whether what is encoded leaves this machine."""
+        return isinstance(self.encoder, RemoteEncoder)
 
     @property
     def is_loaded(self) -> bool:

@@ -195,6 +195,31 @@ async def test_what_is_not_published_goes_to_no_endpoint(
     assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
 
 
+async def test_in_no_direction_goes_what_is_not_published_to_an_endpoint(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    """Staff and enterprises look sideways from a draft, too: by its words alone."""
+    organization = await people.organization()
+    published = await scenes.demand(session, organization, title="公开的需求", problem="可以看")
+    await scenes.achievement(session, "茶园监测", "害虫图像识别")
+    await run_jobs(work)
+    staff, kept = await people.coordinator(), await count(session)
+    ways = ("similar-demands", "matching-achievements")
+    for state in set(DemandState) - {DemandState.PUBLISHED, DemandState.REFUSED}:
+        text = {"title": "内部需求", "problem": f"不可外传{state}"}
+        hidden = await scenes.demand(session, organization, state=state, **text)
+        for way in ways:
+            answer = await staff.get(f"/demands/{hidden.id}/{way}")
+            assert (answer.status_code, len(answer.json())) == (200, 1), (state, way)
+    assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
+    assert await count(session) == kept
+    published.title = "另一个公开的需求"
+    await session.commit()
+    for way in ways:
+        assert (await staff.get(f"/demands/{published.id}/{way}")).status_code == 200
+    assert any("另一个公开的需求" in text for text in endpoint.texts)
+
+
 async def test_a_preview_keeps_no_vector(
     people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
 ) -> None:
