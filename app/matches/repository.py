@@ -38,6 +38,7 @@ from app.matches.models import (
     Verdict,
 )
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
+from app.organizations.models import Membership, MembershipState
 
 
 def _is_one_of(column: InstrumentedAttribute[UUID], name: str) -> ColumnElement[bool]:
@@ -230,6 +231,36 @@ async def engagements_of(
         .group_by(latest.c.expert_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+async def hold_demand(session: AsyncSession, demand: Demand) -> None:
+    """Read the demand anew; whoever withdraws it waits for this transaction.
+
+    But for a partner, who may not touch it: theirs is as it was read.
+    """
+    statement = select(Demand).where(Demand.id == demand.id)
+    held = statement.with_for_update(read=True, of=Demand)
+    await session.scalar(held.execution_options(populate_existing=True))
+
+
+async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
+    """Whom a match is about."""
+    return await session.scalar(select(Match.expert_id).where(Match.id == match_id))
+
+
+async def experts_acting_for(session: AsyncSession, organization_id: UUID) -> Sequence[UUID]:
+    """The experts who hold an approved membership of an organization."""
+    approved = Membership.state == MembershipState.APPROVED
+    statement = select(Expert.id).join(Membership, Membership.account_id == Expert.account_id)
+    members = statement.where(Membership.organization_id == organization_id, approved)
+    return (await session.scalars(members)).all()
+
+
+async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """The organizations that an account acts for."""
+    approved = Membership.state == MembershipState.APPROVED
+    statement = select(Membership.organization_id).where(Membership.account_id == account_id)
+    return (await session.scalars(statement.where(approved))).all()
 
 
 def listed_judgments(match_id: UUID) -> Select[Judgment]:
