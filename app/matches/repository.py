@@ -1,6 +1,6 @@
 """Every SELECT on match runs, matches and judgments."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -169,6 +169,13 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
     pair = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
     latest = standing_judgments(pair).subquery()
     return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
+
+
+async def recommending_demands(session: AsyncSession, expert_id: UUID) -> Set[UUID]:
+    """The demands for which the expert stands recommended."""
+    latest = standing_judgments(Match.expert_id == expert_id).subquery()
+    standing = select(latest.c.demand_id).where(latest.c.verdict == Verdict.RECOMMENDED)
+    return set((await session.scalars(standing)).all())
 
 
 def listed_of_expert(expert_id: UUID) -> Select[Match]:
