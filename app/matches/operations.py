@@ -1,6 +1,5 @@
 """Matching for coordinators: run and store, preview, read again."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +17,7 @@ from app.matches.constraints import constraints_of
 from app.matches.index.documents import query_of_demand
 from app.matches.index.ranking import Matcher
 from app.matches.models import Match, MatchRun, Pool, Trigger
+from app.matches.repository import Card
 from app.matches.schemas import (
     MatchBody,
     MatchParameters,
@@ -86,11 +86,11 @@ def _show_run(
     )
 
 
-async def _with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[Ranked, Any]]:
-    """The ranked candidates with the rows that say who they are and what their evidence is."""
+async def _with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[Ranked, Card]]:
+    """The ranked candidates with the cards that say who they are and what their evidence is."""
     ids = [ranked.candidate_id for ranked in ranking.matches]
     evidence_ids = [item.document_id for r in ranking.matches for item in r.evidence]
-    people = await repository.matched_experts(session, ids, evidence_ids)
+    people = await repository.cards_of(session, ids, evidence_ids)
     return [
         (ranked, people[ranked.candidate_id])
         for ranked in ranking.matches

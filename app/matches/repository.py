@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -28,7 +28,7 @@ from app import queries
 from app.achievements.models import Achievement, AchievementState
 from app.database import Record
 from app.demands.models import Demand, DemandState
-from app.experts.models import Evidence, Expert, ExpertState
+from app.experts.models import Evidence, Expert, ExpertKind, ExpertState
 from app.matches.models import (
     Judgment,
     Match,
@@ -53,8 +53,20 @@ def _array(ids: Iterable[str]) -> str:
     return f"{{{','.join(ids)}}}"
 
 
+class Card(NamedTuple):
+    """What is shown of a candidate; `titles` names the cited evidence by its id as text."""
+
+    id: UUID
+    name: str
+    kind: ExpertKind
+    title: str
+    organization_name: str
+    region_code: str | None
+    titles: dict[str, str] | None
+
+
 # Written once, as every match asks: to put the statement together takes longer than to run it.
-MATCHED_EXPERTS = select(
+CARDS = select(
     *(Expert.id, Expert.name, Expert.kind, Expert.title),
     *(Expert.organization_name, Expert.region_code),
     select(func.jsonb_object_agg(Evidence.id, Evidence.title))
@@ -187,7 +199,7 @@ def listed_of_expert(expert_id: UUID) -> Select[Match]:
     )
 
 
-def _with_demand(statement: Select[Any]) -> Select[Any]:
+def _with_demand(statement: Select[Match]) -> Select[Match]:
     """Join a match's run and demand, and load them with it."""
     return (
         statement.join(MatchRun, Match.run_id == MatchRun.id)
@@ -274,15 +286,13 @@ def listed_judgments(match_id: UUID) -> Select[Judgment]:
     return select(Judgment).where(Judgment.match_id == match_id)
 
 
-async def matched_experts(
+async def cards_of(
     session: AsyncSession, expert_ids: Iterable[str], document_ids: Iterable[str]
-) -> dict[str, Any]:
-    """What a candidate's card shows of each expert, by id, with `titles` of the cited evidence.
-
-    `titles` is None or a mapping from an item's id as text.
-    """
+) -> dict[str, Card]:
+    """The experts' cards by id, with the titles of those of the documents that are evidence."""
     asked = {"expert_ids": _array(expert_ids), "document_ids": _array(document_ids)}
-    return {str(row.id): row for row in await session.execute(MATCHED_EXPERTS, asked)}
+    rows = await session.execute(CARDS, asked)
+    return {str(row.id): Card(*row) for row in rows}
 
 
 async def add_run(
