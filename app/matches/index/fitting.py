@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from anyio import to_thread
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import undefer
 
 from app.changes import operations as changes
 from app.changes import repository as change_record
 from app.changes.repository import ChangeRow, Position
-from app.matches.index import pools, vectors
+from app.matches.index import pools, repository, vectors
 from app.matches.models import Pool, StoredModel
 from matching import (
     LATENT,
@@ -54,30 +53,6 @@ class Fitted:
     version_id: UUID
     index: MatchIndex
     position: Position
-
-
-async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:
-    """The version in force, without its content."""
-    return await session.scalar(_newest(pool))
-
-
-async def newest_id(session: AsyncSession, pool: Pool) -> UUID | None:
-    """Its id."""
-    return await session.scalar(_newest(pool).with_only_columns(StoredModel.id))
-
-
-async def newest_with_content(session: AsyncSession, pool: Pool) -> StoredModel | None:
-    """The version in force, with the statistics themselves."""
-    return await session.scalar(_newest(pool).options(undefer(StoredModel.content)))
-
-
-def _newest(pool: Pool) -> Select[StoredModel]:
-    return (
-        select(StoredModel)
-        .where(StoredModel.pool == pool, StoredModel.format == IndexModel.FORMAT)
-        .order_by(StoredModel.created_at.desc(), StoredModel.id.desc())
-        .limit(1)
-    )
 
 
 def is_outgrown(stored: StoredModel | None, size: PoolSize, encoder: Encoder | None) -> bool:
@@ -148,19 +123,8 @@ async def _store(
     )
     session.add(stored)
     await changes.append(session, FITTED, stored.id)
-    await _forget_all_but(KEPT_VERSIONS, session, pool)
+    await repository.forget_all_but(KEPT_VERSIONS, session, pool)
     return stored
-
-
-async def _forget_all_but(count: int, session: AsyncSession, pool: Pool) -> None:
-    """Delete the older versions of each format: another release may read its own."""
-    age = func.row_number().over(
-        partition_by=StoredModel.format,
-        order_by=(StoredModel.created_at.desc(), StoredModel.id.desc()),
-    )
-    ranked = select(StoredModel.id, age.label("age")).where(StoredModel.pool == pool).subquery()
-    old = select(ranked.c.id).where(ranked.c.age > count)
-    await session.execute(delete(StoredModel).where(StoredModel.id.in_(old)))
 
 
 async def _fit_model(

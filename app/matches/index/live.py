@@ -25,7 +25,7 @@ from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.clock import today
-from app.matches.index import fitting, pools, snapshots
+from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.snapshots import Origin, Stamp
 from app.matches.index.source import IndexSource, Standing
@@ -228,7 +228,7 @@ class LiveIndex:
     ) -> Standing:
         """What the changes say of the index itself: other statistics, a demand for a rebuild."""
         if any(row.kind == fitting.FITTED for row in rows):
-            newest = await fitting.newest_id(session, self.pool)
+            newest = await repository.newest_id(session, self.pool)
             standing = replace(standing, is_superseded=newest != standing.version_id)
         asked = fitting.rebuild_asked_for(rows, standing.version_id)
         return replace(standing, asked=max(asked, standing.asked))
