@@ -83,10 +83,16 @@ async def take_turn(session: AsyncSession, pool: Pool) -> None:
 
 
 async def fit(
-    session: AsyncSession, pool: Pool, encoder: Encoder | None, secret: bytes
+    session: AsyncSession,
+    pool: Pool,
+    encoder: Encoder | None,
+    secret: bytes,
+    *,
+    by_consent: bool = False,
 ) -> Fitted | None:
     """Learn new statistics and put them in force; None while the pool is empty.
 
+    by_consent: see `known_vectors`.
     secret: what is counted over demands is told in steps that only its holders know.
     Raises EncoderUnavailable when the pool is encoded and its queries cannot be.
     """
@@ -95,7 +101,8 @@ async def fit(
     candidates = await pools.load_all(session, pool)
     if not candidates:
         return None
-    known = await known_vectors(session, encoder.name if encoder else LATENT, candidates)
+    name = encoder.name if encoder else LATENT
+    known = await known_vectors(session, name, candidates, by_consent=by_consent)
     queries = await pools.queries(session)
     size = PoolSize(
         candidates=len(candidates),
@@ -159,11 +166,16 @@ async def _fit_model(
 
 
 async def known_vectors(
-    session: AsyncSession, encoder: str, candidates: list[Candidate]
+    session: AsyncSession, encoder: str, candidates: list[Candidate], *, by_consent: bool
 ) -> dict[str, vectors.Vector]:
-    """What is stored of the candidates' texts; the latent space stores nothing."""
+    """What is stored of the candidates' texts; the latent space stores nothing.
+
+    by_consent: only of experts whose consent is in force; a text that another one gave is known.
+    """
     if encoder == LATENT:
         return {}
+    if by_consent:
+        candidates = await pools.consenting(session, candidates)
     keys = {text_key(t) for c in candidates for t in MatchIndex.texts_to_encode(c)}
     return await vectors.find(session, encoder, keys, is_query=False)
 

@@ -53,6 +53,7 @@ class LiveIndex:
     sessions: Sessions
     folder: Path
     secret: bytes  # see `fitting.fit`
+    by_consent: bool = False  # see `fitting.known_vectors`
     _source: IndexSource = field(init=False)
     # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -61,7 +62,9 @@ class LiveIndex:
     _written_at: float = field(default=-LEAST_SECONDS, init=False)
 
     def __post_init__(self) -> None:
-        self._source = IndexSource(pool=self.pool, folder=self.folder, secret=self.secret)
+        self._source = IndexSource(
+            pool=self.pool, folder=self.folder, secret=self.secret, by_consent=self.by_consent
+        )
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -101,7 +104,9 @@ class LiveIndex:
 
     async def fit(self, session: AsyncSession, encoder: Encoder | None) -> Fitted | None:
         """Put new statistics in force; their file is there before anybody hears of them."""
-        fitted = await fitting.fit(session, self.pool, encoder, self.secret)
+        fitted = await fitting.fit(
+            session, self.pool, encoder, self.secret, by_consent=self.by_consent
+        )
         if fitted is not None:
             await self._keep(fitted)
         return fitted
@@ -245,5 +250,7 @@ class LiveIndex:
         """The index with these records as they are now, or without them."""
         found = await pools.load(session, self.pool, ids)
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
-        known = await fitting.known_vectors(session, index.model.encoder, found)
+        known = await fitting.known_vectors(
+            session, index.model.encoder, found, by_consent=self.by_consent
+        )
         return await to_thread.run_sync(index.updated, found, gone, known)

@@ -174,7 +174,14 @@ def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
     key = settings.secret_key.get_secret_value().encode()
     secret = blake2b(key, person=b"damping", digest_size=32).digest()
     indexes = {
-        pool: LiveIndex(pool=pool, sessions=sessions, folder=folder, secret=secret) for pool in Pool
+        pool: LiveIndex(
+            pool=pool,
+            sessions=sessions,
+            folder=folder,
+            secret=secret,
+            by_consent=settings.encodes_by_consent and pool is Pool.EXPERTS,
+        )
+        for pool in Pool
     }
     seconds = settings.encoder_timeout_seconds
     return Matcher(

@@ -53,6 +53,7 @@ class IndexSource:
     pool: Pool
     folder: Path
     secret: bytes
+    by_consent: bool
 
     async def loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
         """The saved index of the version in force, or one built by one process for all.
@@ -129,7 +130,9 @@ class IndexSource:
             return None
         model = await to_thread.run_sync(IndexModel.from_bytes, stored.content)
         candidates = await pools.load_all(session, self.pool)
-        known = await fitting.known_vectors(session, model.encoder, candidates)
+        known = await fitting.known_vectors(
+            session, model.encoder, candidates, by_consent=self.by_consent
+        )
         index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
         return Fitted(version_id=stored.id, index=index, position=position)
 
