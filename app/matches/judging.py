@@ -48,8 +48,7 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
     is_recommending = data.verdict is Verdict.RECOMMENDED
     expert = await _hold_expert(session, match_id) if is_recommending else None
     match = await _get_judged(session, actor, match_id, is_for_update=True)
-    await repository.hold_demand(session, match.run.demand)
-    require_published(match.run.demand, verb="judge")
+    require_published(await repository.held_state(session, match.run.demand), verb="judge")
     if data.verdict in NEED_REASON and not data.reason:
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
     if is_recommending:

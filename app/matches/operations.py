@@ -39,7 +39,7 @@ async def run(
 ) -> MatchRunWithMatches:
     """Match experts to a published demand and keep the run with all it depended on."""
     demand = await demand_of_staff(session, actor, demand_id)
-    require_published(demand, verb="match")
+    require_published(demand.state, verb="match")
     ranking = await matcher.rank(
         session,
         Pool.EXPERTS,
@@ -48,8 +48,8 @@ async def run(
         preferences=preferences_of(data),
         limit=data.limit,
     )
-    await repository.hold_demand(session, demand)  # not while an encoder was waited for
-    require_published(demand, verb="match")
+    # Not held before, while an encoder was waited for.
+    require_published(await repository.held_state(session, demand), verb="match")
     shown_run, actions = _show_run(actor, demand, data, ranking), allowed_actions(actor, demand)
     found = await _with_experts(session, ranking)
     matches = [presentation.show_new(*one, shown_run, actions) for one in found]
@@ -59,10 +59,10 @@ async def run(
     return MatchRunWithMatches(**dict(shown_run), matches=matches)
 
 
-def require_published(demand: Demand, *, verb: str) -> None:
+def require_published(state: DemandState, *, verb: str) -> None:
     """Raises WrongState for a demand that is not published, or is no longer."""
-    if demand.state is not DemandState.PUBLISHED:
-        raise WrongState(verb=verb, state=demand.state, allowed=[DemandState.PUBLISHED])
+    if state is not DemandState.PUBLISHED:
+        raise WrongState(verb=verb, state=state, allowed=[DemandState.PUBLISHED])
 
 
 def _show_run(

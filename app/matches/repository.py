@@ -75,6 +75,20 @@ CARDS = select(
     .label("titles"),
 ).where(_is_one_of(Expert.id, "expert_ids"))
 
+HELD_STATE = (
+    select(Demand.state)
+    .where(Demand.id == bindparam("demand_id"))
+    .with_for_update(read=True, of=Demand)
+)
+ACTING_FOR = (
+    select(Expert.id)
+    .join(Membership, Membership.account_id == Expert.account_id)
+    .where(
+        Membership.organization_id == bindparam("organization_id"),
+        Membership.state == MembershipState.APPROVED,
+    )
+)
+
 ADD_RUN = text(
     """
     INSERT INTO match_runs
@@ -252,14 +266,12 @@ async def engagements_of(
     return {row[0]: row[1] for row in rows}
 
 
-async def hold_demand(session: AsyncSession, demand: Demand) -> None:
-    """Read the demand anew; whoever withdraws it waits for this transaction.
+async def held_state(session: AsyncSession, demand: Demand) -> DemandState:
+    """The demand's state now; whoever withdraws it waits for this transaction.
 
-    But for a partner, who may not touch it: theirs is as it was read.
+    But for a partner, who may not touch the demand: theirs is as it was read.
     """
-    statement = select(Demand).where(Demand.id == demand.id)
-    held = statement.with_for_update(read=True, of=Demand)
-    await session.scalar(held.execution_options(populate_existing=True))
+    return await session.scalar(HELD_STATE, {"demand_id": demand.id}) or demand.state
 
 
 async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
@@ -269,10 +281,7 @@ async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
 
 async def experts_acting_for(session: AsyncSession, organization_id: UUID) -> Sequence[UUID]:
     """The experts who hold an approved membership of an organization."""
-    approved = Membership.state == MembershipState.APPROVED
-    statement = select(Expert.id).join(Membership, Membership.account_id == Expert.account_id)
-    members = statement.where(Membership.organization_id == organization_id, approved)
-    return (await session.scalars(members)).all()
+    return (await session.scalars(ACTING_FOR, {"organization_id": organization_id})).all()
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
