@@ -53,7 +53,8 @@ class Scope(StrEnum):
     # Delete answers that are too old to be given again.
     RETENTION = "retention"
     # Everything: the commands of whoever owns the machine, what is held on a person, all of which
-    # is shown to them and forgotten at their wish, and the nightly job that forgets what is old.
+    # is shown to them and forgotten at their wish, and the nightly job that forgets what is old;
+    # and which experts act for an enterprise, so that they are not matched to it.
     SERVICE = "service"
 
 

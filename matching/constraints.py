@@ -12,8 +12,8 @@ from matching.arrays import Rowset
 from matching.columns import Ragged, string
 from matching.fusion import PreferenceValues
 from matching.index import MatchIndex
-from matching.segments import GRADES, FactTable, Mask, Segment, name_key
-from matching.types import Constraints, Preferences
+from matching.segments import GRADES, FactTable, Mask, Segment, fact_table, name_key
+from matching.types import Constraints, Facts, Preferences
 
 CODE_LENGTH = 6
 
@@ -25,11 +25,30 @@ def reasons(index: MatchIndex, constraints: Constraints) -> NDArray[np.int8]:
     """Return for every row the place in `REASONS` of the first constraint it breaks, 0 for none."""
     parts = [segment_reasons(segment.candidates.facts, constraints) for segment in index.segments]
     found = np.concatenate([np.zeros(0, dtype=np.int8), *parts])
-    for candidate_id in constraints.excluded:
+    for candidate_id, reason in _by_name(constraints).items():
         row = index.row_of(candidate_id)
         if row is not None:
-            found[row] = REASONS.index("excluded")
+            found[row] = REASONS.index(reason)
     return found
+
+
+def reason_against(candidate_id: str, facts: Facts, constraints: Constraints) -> str:
+    """Return the constraint that one candidate breaks, by the same rule; empty for none.
+
+    >>> reason_against("李", Facts(organizations=frozenset({"甲"})),
+    ...                Constraints(organizations=frozenset({"甲"})))
+    'organization_conflict'
+    """
+    by_facts = REASONS[int(segment_reasons(fact_table([facts]), constraints)[0])]
+    return _by_name(constraints).get(candidate_id, by_facts)
+
+
+def _by_name(constraints: Constraints) -> dict[str, str]:
+    """Return what keeps candidates out by their ids, whatever their facts are."""
+    return {
+        **dict.fromkeys(constraints.members, "organization_conflict"),
+        **dict.fromkeys(constraints.excluded, "excluded"),
+    }
 
 
 def segment_reasons(facts: FactTable, constraints: Constraints) -> NDArray[np.int8]:
@@ -59,7 +78,8 @@ def detail(
         case "excluded":
             return constraints.excluded[candidate_id]
         case "organization_conflict":
-            return _shared_organizations(facts, row, constraints.organizations)
+            shared = _shared_organizations(facts, row, constraints.organizations)
+            return shared or constraints.members[candidate_id]
         case "kind":
             return string(facts.kinds, row)
         case "region":

@@ -147,7 +147,7 @@ def _candidates(
         norms=norms,
         topics=space.topics,
         is_pending=space.is_pending,
-        facts=_fact_table([candidate.facts for candidate in candidates]),
+        facts=fact_table([candidate.facts for candidate in candidates]),
         documents=Ragged(owned, _documents(candidates, readings, space.passages)),
     )
 
@@ -166,7 +166,8 @@ def _documents(
     )
 
 
-def _fact_table(facts: Sequence[Facts]) -> FactTable:
+def fact_table(facts: Sequence[Facts]) -> FactTable:
+    """Return the facts as columns, in their order."""
     organizations = [sorted(map(name_key, fact.organizations)) for fact in facts]
     absences = [[day.toordinal() for span in fact.absences for day in span] for fact in facts]
     capacities = [fact.remaining_capacity for fact in facts]

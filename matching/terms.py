@@ -66,9 +66,9 @@ def plain_wording(text: str) -> Wording:
 
 
 def _parts_of(text: str) -> tuple[str, list[str], list[int]]:
-    """The folded text in lower case, its pairs of Chinese characters, and its words but numbers."""
+    """The folded text in lower case, its pairs of Chinese characters, and its telling words."""
     lower = fold(text).lower()
-    words = {word_key(m.group()) for m in WORD.finditer(lower) if not _is_number(m.group())}
+    words = {word_key(m.group()) for m in WORD.finditer(lower) if _is_telling(m.group())}
     return lower, sorted(set(_pairs(lower))), sorted(words)
 
 
@@ -170,5 +170,6 @@ def _pairs(text: str) -> list[str]:
     return [text[i : i + 2] for i in np.flatnonzero(mask[:-1] & mask[1:])]
 
 
-def _is_number(word: str) -> bool:
-    return word.isdigit()
+def _is_telling(word: str) -> bool:
+    """A number or a single letter is a reason to nobody."""
+    return len(word) > 1 and not word.isdigit()

@@ -83,13 +83,15 @@ class Constraints:
 
     `on` excludes who is absent on that day. `regions` are GB/T 2260 codes whose trailing pairs of
     zeros are wildcards (330000 is the whole province; 33 means the same). `organizations` are the
-    parties in conflict. `excluded` maps a candidate's id to the reason why it may not appear.
+    parties in conflict; `members` maps the id of a candidate who acts for one to that one, where
+    facts do not tell. `excluded` maps a candidate's id to the reason why it may not appear.
     """
 
     on: date | None = None
     kinds: frozenset[str] | None = None
     regions: tuple[str, ...] | None = None
     organizations: frozenset[str] = frozenset()
+    members: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     excluded: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -23,6 +23,7 @@ from app.experts.schemas import ConsentBody, ConsentDeclaration, ConsentQuery, P
 from app.interface.errors import invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.jobs import defer_unless_waiting
 from app.organizations.actors import Actor
 
 TEXT_VERSION = "2026-11"  # a changed text gets a new one: what was agreed to is what was read
@@ -99,6 +100,8 @@ async def search(
 async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Consent) -> None:
     """Who refuses to be matched leaves the pool at once; who allows it again waits for staff."""
     if consent.purpose is ConsentPurpose.EXTERNAL_ENCODING:
+        if expert.is_external_encoding_allowed and not consent.is_given:
+            await _forget_vectors(session)
         expert.is_external_encoding_allowed = consent.is_given
         return
     expert.is_matching_refused = not consent.is_given
@@ -111,3 +114,12 @@ async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Co
             verb="suspend",
             actor_id=actor.account_id,
         )
+
+
+async def _forget_vectors(session: AsyncSession) -> None:
+    """What an external encoder made goes from the store, and from the saved indexes, by job.
+
+    No match uses it from the commit on: the indexes follow the declaration.
+    """
+    for task in ("forget_vectors", "rebuild_indexes"):
+        await defer_unless_waiting(session, task)

@@ -8,15 +8,16 @@ from app.achievements import repository as achievements
 from app.demands import access as demand_access
 from app.demands import operations as demand_operations
 from app.demands import repository as demands
-from app.demands.models import Demand
+from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand
 from app.experts import operations as expert_operations
-from app.interface.errors import Conflict, Forbidden
+from app.interface.errors import Conflict, Forbidden, WrongState
 from app.interface.language import Text
 from app.matches import operations, presentation
 from app.matches.access import may_look_for_demands
-from app.matches.index.documents import facts_of_expert, query_of_demand, query_of_expert
-from app.matches.index.ranking import Matcher
+from app.matches.constraints import parties_of_expert
+from app.matches.index.documents import query_of_demand, query_of_expert
+from app.matches.index.ranking import NO_CONSTRAINTS, Matcher
 from app.matches.models import Pool
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.actors import Actor
@@ -31,7 +32,7 @@ async def demands_for_expert(
     expert = await expert_operations.get(session, actor, expert_id)
     if not may_look_for_demands(actor, expert):
         raise Forbidden()
-    conflicting = facts_of_expert(expert, engagements=0).organizations
+    conflicting = await parties_of_expert(session, expert)
     ranking = await matcher.rank(
         session,
         Pool.DEMANDS,
@@ -48,11 +49,11 @@ async def similar_demands(
 ) -> list[DemandMatch]:
     """Published demands that ask for much the same as this one."""
     demand = await operations.demand_of_staff(session, actor, demand_id)
-    _require_no_secret(demand)
-    ranking = await matcher.rank(
+    ranking = await _rank_for_demand(
         session,
+        matcher,
         Pool.DEMANDS,
-        query_of_demand(demand),
+        demand,
         constraints=Constraints(excluded={str(demand.id): "itself"}),
         limit=limit,
     )
@@ -64,8 +65,7 @@ async def achievements_for_demand(
 ) -> list[AchievementMatch]:
     """Published achievements that may solve a demand; its enterprise may ask, too."""
     demand = await demand_operations.get_in_full(session, actor, demand_id)
-    _require_no_secret(demand)
-    ranking = await matcher.rank(session, Pool.ACHIEVEMENTS, query_of_demand(demand), limit=limit)
+    ranking = await _rank_for_demand(session, matcher, Pool.ACHIEVEMENTS, demand, limit=limit)
     ids = [UUID(ranked.candidate_id) for ranked in ranking.matches]
     by_id = {str(a.id): a for a in await achievements.find_many(session, ids)}
     return [
@@ -78,10 +78,36 @@ async def achievements_for_demand(
     ]
 
 
-def _require_no_secret(demand: Demand) -> None:
-    """The text of a confidential draft goes to no encoder."""
+async def _rank_for_demand(
+    session: AsyncSession,
+    matcher: Matcher,
+    pool: Pool,
+    demand: Demand,
+    *,
+    constraints: Constraints = NO_CONSTRAINTS,
+    limit: int,
+) -> Ranking:
+    """Rank for a demand in any state; only what is published leaves this machine or a trace."""
+    _require_comparable(demand)
+    is_published = demand.state is DemandState.PUBLISHED
+    return await matcher.rank(
+        session,
+        pool,
+        query_of_demand(demand),
+        constraints=constraints,
+        limit=limit,
+        may_encode=is_published or not matcher.is_encoder_remote,
+        keeps_vector=is_published,
+    )
+
+
+def _require_comparable(demand: Demand) -> None:
+    """Secrets are compared with nothing, nor is what was refused, which may be for secrets."""
     if demand.is_confidential:
         raise Conflict(Text("涉密需求不予匹配", "Secrets are not matched"))
+    if demand.state is DemandState.REFUSED:
+        allowed = sorted(set(DemandState) - {DemandState.REFUSED})
+        raise WrongState(verb="match", state=demand.state, allowed=allowed)
 
 
 async def _show_demands(session: AsyncSession, actor: Actor, ranking: Ranking) -> list[DemandMatch]:

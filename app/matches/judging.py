@@ -6,41 +6,53 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import year_began_at
+from app.clock import today, year_began_at
 from app.demands import operations as demands
-from app.demands.models import Demand, DemandState
 from app.experts import repository as experts
-from app.experts.models import ExpertState
-from app.interface.errors import Conflict, WrongState, invalid_field
+from app.experts.models import Expert, ExpertState
+from app.interface.errors import Conflict, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.matches import presentation, repository
 from app.matches.access import allowed_actions, may_judge, parties_of
+from app.matches.constraints import constraints_of
+from app.matches.index.documents import facts_of_expert
 from app.matches.models import Judgment, Match, Verdict
+from app.matches.operations import require_published
 from app.matches.schemas import (
     Judging,
     JudgmentBody,
     JudgmentQuery,
     MatchBody,
+    MatchParameters,
     RecommendationQuery,
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from matching.constraints import reason_against
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
+REFUSALS = {
+    "organization_conflict": Text(
+        "该专家与需求方或须回避的机构有利益关系",
+        "The expert has an interest in the enterprise, or in an organization named as in conflict",
+    ),
+    "absent": Text("该专家届时不便受邀", "The expert is absent on the day"),
+    "no_capacity": Text("该专家本年度名额已用完", "The expert's year is full"),
+}
 
 
 async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judging) -> JudgmentBody:
     """Keep a verdict with the features as shown; the latest one counts for the match."""
+    is_recommending = data.verdict is Verdict.RECOMMENDED
+    expert = await _hold_expert(session, match_id) if is_recommending else None
     match = await _get_judged(session, actor, match_id, is_for_update=True)
-    demand = match.run.demand
-    if demand.state is not DemandState.PUBLISHED:
-        raise WrongState(verb="judge", state=demand.state, allowed=[DemandState.PUBLISHED])
+    require_published(await repository.held_state(session, match.run.demand), verb="judge")
     if data.verdict in NEED_REASON and not data.reason:
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
-    if data.verdict is Verdict.RECOMMENDED:
-        await _require_available(session, match, demand)
+    if is_recommending:
+        await _require_available(session, match, expert)
     judgment = Judgment(
         match_id=match.id,
         account_id=actor.account_id,
@@ -60,22 +72,38 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
     return JudgmentBody.of(judgment)
 
 
-async def _require_available(session: AsyncSession, match: Match, demand: Demand) -> None:
-    """The run may be old: whoever left the pool since, or has a full year, is not recommended.
+async def _hold_expert(session: AsyncSession, match_id: UUID) -> Expert | None:
+    """The candidate, if of the pool, locked: two coordinators do not give away the last place.
 
-    The expert is locked, so that two coordinators cannot both give away the last place.
+    Before the match, as erasure locks them.
     """
+    expert_id = await repository.expert_id_of(session, match_id)
+    if expert_id is None:
+        return None
     async with borrowed(session, Scope.JUDGING):
-        expert = await experts.find(session, match.expert_id, is_for_update=True)
+        return await experts.find(session, expert_id, is_for_update=True)
+
+
+async def _require_available(session: AsyncSession, match: Match, expert: Expert | None) -> None:
+    """The run may be old: whoever would not be matched any more is not recommended.
+
+    What the coordinator asked for beside that, a kind or a region, was theirs to ask.
+    """
     if expert is None or expert.state is not ExpertState.IN_POOL:
         raise Conflict(Text("该专家现不在库", "The expert is not in the pool now"))
+    demand, asked = match.run.demand, MatchParameters.model_validate(match.run.parameters)
+    still = MatchParameters(
+        on=max(asked.on or today(), today()),
+        conflicting_organization_ids=asked.conflicting_organization_ids,
+    )
+    constraints = await constraints_of(session, still, demand)
     is_taken = await repository.is_recommended(session, demand.id, expert.id)
     async with borrowed(session, Scope.INDEX):
         engagements = await repository.engagements_of(session, [expert.id], since=year_began_at())
-    taken = engagements.get(expert.id, 0)
-    capacity = expert.yearly_capacity
-    if capacity is not None and not is_taken and taken >= capacity:
-        raise Conflict(Text("该专家本年度名额已用完", "The expert's year is full"))
+    taken = 0 if is_taken else engagements.get(expert.id, 0)
+    facts = facts_of_expert(expert, engagements=taken)
+    if reason := reason_against(str(expert.id), facts, constraints):
+        raise Conflict(REFUSALS[reason])
 
 
 async def _get_judged(

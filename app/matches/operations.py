@@ -1,23 +1,23 @@
 """Matching for coordinators: run and store, preview, read again."""
 
-from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.changes import operations as changes
-from app.clock import now, today
+from app.clock import now
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
 from app.interface.errors import Forbidden, NotFound, WrongState
 from app.interface.pagination import Page, Pages
 from app.matches import presentation, repository
 from app.matches.access import allowed_actions, may_match
+from app.matches.constraints import constraints_of
 from app.matches.index.documents import query_of_demand
 from app.matches.index.ranking import Matcher
 from app.matches.models import Match, MatchRun, Pool, Trigger
+from app.matches.repository import Card
 from app.matches.schemas import (
     MatchBody,
     MatchParameters,
@@ -30,8 +30,8 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
-from matching import Constraints, Preferences, Query, Ranking
 from matching import Match as Ranked
+from matching import Preferences, Query, Ranking
 
 
 async def run(
@@ -39,16 +39,17 @@ async def run(
 ) -> MatchRunWithMatches:
     """Match experts to a published demand and keep the run with all it depended on."""
     demand = await demand_of_staff(session, actor, demand_id)
-    if demand.state is not DemandState.PUBLISHED:
-        raise WrongState(verb="match", state=demand.state, allowed=[DemandState.PUBLISHED])
+    require_published(demand.state, verb="match")
     ranking = await matcher.rank(
         session,
         Pool.EXPERTS,
         query_of_demand(demand),
-        constraints=constraints_of(data, conflicting=[demand.organization_id]),
+        constraints=await constraints_of(session, data, demand),
         preferences=preferences_of(data),
         limit=data.limit,
     )
+    # Not held before, while an encoder was waited for.
+    require_published(await repository.held_state(session, demand), verb="match")
     shown_run, actions = _show_run(actor, demand, data, ranking), allowed_actions(actor, demand)
     found = await _with_experts(session, ranking)
     matches = [presentation.show_new(*one, shown_run, actions) for one in found]
@@ -56,6 +57,12 @@ async def run(
     await repository.add_run(session, shown_run, matches, features)
     await changes.append(session, "match_run.created", shown_run.id, actor_id=actor.account_id)
     return MatchRunWithMatches(**dict(shown_run), matches=matches)
+
+
+def require_published(state: DemandState, *, verb: str) -> None:
+    """Raises WrongState for a demand that is not published, or is no longer."""
+    if state is not DemandState.PUBLISHED:
+        raise WrongState(verb=verb, state=state, allowed=[DemandState.PUBLISHED])
 
 
 def _show_run(
@@ -79,11 +86,11 @@ def _show_run(
     )
 
 
-async def _with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[Ranked, Any]]:
-    """The ranked candidates with the rows that say who they are and what their evidence is."""
+async def _with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[Ranked, Card]]:
+    """The ranked candidates with the cards that say who they are and what their evidence is."""
     ids = [ranked.candidate_id for ranked in ranking.matches]
     evidence_ids = [item.document_id for r in ranking.matches for item in r.evidence]
-    people = await repository.matched_experts(session, ids, evidence_ids)
+    people = await repository.cards_of(session, ids, evidence_ids)
     return [
         (ranked, people[ranked.candidate_id])
         for ranked in ranking.matches
@@ -103,7 +110,7 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         session,
         Pool.EXPERTS,
         query,
-        constraints=constraints_of(data, conflicting=[]),
+        constraints=await constraints_of(session, data),
         preferences=preferences_of(data),
         limit=data.limit,
         keeps_vector=False,
@@ -160,18 +167,6 @@ async def demand_of_staff(session: AsyncSession, actor: Actor, demand_id: UUID) 
     if not may_match(actor, demand):
         raise Forbidden()
     return demand
-
-
-def constraints_of(data: MatchParameters, *, conflicting: Sequence[UUID]) -> Constraints:
-    """The request's hard conditions; absent ones exclude nobody."""
-    organizations = {*conflicting, *data.conflicting_organization_ids}
-    return Constraints(
-        on=data.on or today(),
-        kinds=frozenset(data.kinds) or None,
-        regions=tuple(data.regions) or None,
-        organizations=frozenset(str(o) for o in organizations),
-        excluded={str(e.expert_id): e.reason for e in data.excluded},
-    )
 
 
 def preferences_of(data: MatchParameters) -> Preferences:

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from app.matches.models import Match, MatchRun
 from app.matches.own_reasons import PROFILE_TITLE
+from app.matches.repository import Card
 from app.matches.schemas import (
     ExclusionBody,
     ExpertMatch,
@@ -46,18 +47,18 @@ def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def show_expert_match(ranked: Ranked, expert: Any) -> ExpertMatch:
-    """`expert` is a row as `matched_experts` finds it."""
+def show_expert_match(ranked: Ranked, expert: Card) -> ExpertMatch:
+    """A candidate of a preview."""
     return ExpertMatch.model_construct(**_introduced(ranked, expert))
 
 
-def _introduced(ranked: Ranked, expert: Any) -> dict[str, Any]:
+def _introduced(ranked: Ranked, expert: Card) -> dict[str, Any]:
     titles = {str(expert.id): PROFILE_TITLE} | (expert.titles or {})
     return explained(ranked, titles) | {"expert": MatchedExpert.model_validate(expert)}
 
 
 def show_new(
-    ranked: Ranked, expert: Any, run: MatchRunBody, allowed_actions: list[str]
+    ranked: Ranked, expert: Card, run: MatchRunBody, allowed_actions: list[str]
 ) -> MatchBody:
     """A candidate of a run that is about to be stored."""
     return MatchBody.model_construct(

@@ -1,8 +1,8 @@
 """Every SELECT on match runs, matches and judgments."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -28,7 +28,7 @@ from app import queries
 from app.achievements.models import Achievement, AchievementState
 from app.database import Record
 from app.demands.models import Demand, DemandState
-from app.experts.models import Evidence, Expert, ExpertState
+from app.experts.models import Evidence, Expert, ExpertKind, ExpertState
 from app.matches.models import (
     Judgment,
     Match,
@@ -38,6 +38,7 @@ from app.matches.models import (
     Verdict,
 )
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
+from app.organizations.models import Membership, MembershipState
 
 
 def _is_one_of(column: InstrumentedAttribute[UUID], name: str) -> ColumnElement[bool]:
@@ -52,8 +53,20 @@ def _array(ids: Iterable[str]) -> str:
     return f"{{{','.join(ids)}}}"
 
 
+class Card(NamedTuple):
+    """What is shown of a candidate; `titles` names the cited evidence by its id as text."""
+
+    id: UUID
+    name: str
+    kind: ExpertKind
+    title: str
+    organization_name: str
+    region_code: str | None
+    titles: dict[str, str] | None
+
+
 # Written once, as every match asks: to put the statement together takes longer than to run it.
-MATCHED_EXPERTS = select(
+CARDS = select(
     *(Expert.id, Expert.name, Expert.kind, Expert.title),
     *(Expert.organization_name, Expert.region_code),
     select(func.jsonb_object_agg(Evidence.id, Evidence.title))
@@ -61,6 +74,20 @@ MATCHED_EXPERTS = select(
     .scalar_subquery()
     .label("titles"),
 ).where(_is_one_of(Expert.id, "expert_ids"))
+
+HELD_STATE = (
+    select(Demand.state)
+    .where(Demand.id == bindparam("demand_id"))
+    .with_for_update(read=True, of=Demand)
+)
+ACTING_FOR = (
+    select(Expert.id)
+    .join(Membership, Membership.account_id == Expert.account_id)
+    .where(
+        Membership.organization_id == bindparam("organization_id"),
+        Membership.state == MembershipState.APPROVED,
+    )
+)
 
 ADD_RUN = text(
     """
@@ -170,6 +197,13 @@ async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID
     return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
 
 
+async def recommending_demands(session: AsyncSession, expert_id: UUID) -> Set[UUID]:
+    """The demands for which the expert stands recommended."""
+    latest = standing_judgments(Match.expert_id == expert_id).subquery()
+    standing = select(latest.c.demand_id).where(latest.c.verdict == Verdict.RECOMMENDED)
+    return set((await session.scalars(standing)).all())
+
+
 def listed_of_expert(expert_id: UUID) -> Select[Match]:
     """The expert's matches for demands that are published, with all that decides on a review."""
     return (
@@ -179,7 +213,7 @@ def listed_of_expert(expert_id: UUID) -> Select[Match]:
     )
 
 
-def _with_demand(statement: Select[Any]) -> Select[Any]:
+def _with_demand(statement: Select[Match]) -> Select[Match]:
     """Join a match's run and demand, and load them with it."""
     return (
         statement.join(MatchRun, Match.run_id == MatchRun.id)
@@ -232,19 +266,42 @@ async def engagements_of(
     return {row[0]: row[1] for row in rows}
 
 
+async def held_state(session: AsyncSession, demand: Demand) -> DemandState:
+    """The demand's state now; whoever withdraws it waits for this transaction.
+
+    But for a partner, who may not touch the demand: theirs is as it was read.
+    """
+    return await session.scalar(HELD_STATE, {"demand_id": demand.id}) or demand.state
+
+
+async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
+    """Whom a match is about."""
+    return await session.scalar(select(Match.expert_id).where(Match.id == match_id))
+
+
+async def experts_acting_for(session: AsyncSession, organization_id: UUID) -> Sequence[UUID]:
+    """The experts who hold an approved membership of an organization."""
+    return (await session.scalars(ACTING_FOR, {"organization_id": organization_id})).all()
+
+
+async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
+    """The organizations that an account acts for."""
+    approved = Membership.state == MembershipState.APPROVED
+    statement = select(Membership.organization_id).where(Membership.account_id == account_id)
+    return (await session.scalars(statement.where(approved))).all()
+
+
 def listed_judgments(match_id: UUID) -> Select[Judgment]:
     return select(Judgment).where(Judgment.match_id == match_id)
 
 
-async def matched_experts(
+async def cards_of(
     session: AsyncSession, expert_ids: Iterable[str], document_ids: Iterable[str]
-) -> dict[str, Any]:
-    """What a candidate's card shows of each expert, by id, with `titles` of the cited evidence.
-
-    `titles` is None or a mapping from an item's id as text.
-    """
+) -> dict[str, Card]:
+    """The experts' cards by id, with the titles of those of the documents that are evidence."""
     asked = {"expert_ids": _array(expert_ids), "document_ids": _array(document_ids)}
-    return {str(row.id): row for row in await session.execute(MATCHED_EXPERTS, asked)}
+    rows = await session.execute(CARDS, asked)
+    return {str(row.id): Card(*row) for row in rows}
 
 
 async def add_run(

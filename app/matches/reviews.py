@@ -3,7 +3,7 @@
 (个人信息保护法 art. 24: on request the decision is explained, and may be refused as automatic.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from app.matches.access import (
     parties_of,
     readable_reviews,
 )
-from app.matches.models import Match, MatchReview, ReviewState, Verdict
+from app.matches.models import Match, MatchReview, ReviewState
 from app.matches.own_reasons import OwnDocument
 from app.matches.schemas import (
     OwnMatch,
@@ -38,6 +38,7 @@ from app.matches.schemas import (
 )
 from app.matches.workflow import REVIEW_TRANSITIONS, settle_review
 from app.organizations.actors import Actor
+from app.scopes import Scope, borrowed
 from app.transitions import next_state, possible_verbs
 
 NO_REVIEW = Text(
@@ -53,11 +54,13 @@ async def list_own_matches(
     expert = await experts.get(pages.session, actor, expert_id)
     if not is_own(actor, expert):
         raise Forbidden()
+    async with borrowed(pages.session, Scope.INDEX):  # the expert reads no verdict but this
+        standing = await repository.recommending_demands(pages.session, expert_id)
     return await pages.read(
         repository.listed_of_expert(expert_id),
         query=query,
         columns={"created_at": Match.created_at},
-        show=partial(_show_own, actor, own_reasons.own_documents(expert)),
+        show=partial(_show_own, actor, own_reasons.own_documents(expert), standing),
     )
 
 
@@ -131,13 +134,15 @@ def _show(actor: Actor, review: MatchReview) -> ReviewBody:
     )
 
 
-def _show_own(actor: Actor, documents: Sequence[OwnDocument], match: Match) -> OwnMatch:
+def _show_own(
+    actor: Actor, documents: Sequence[OwnDocument], standing: Set[UUID], match: Match
+) -> OwnMatch:
     reasons = presentation.stored_reasons(match)
     return OwnMatch(
         **own_reasons.for_candidate(reasons, match.run.demand, documents),
         id=match.id,
         created_at=match.created_at,
         demand=PublicDemand.of(match.run.demand, allowed_actions=[]),
-        is_recommended=match.verdict is Verdict.RECOMMENDED,
+        is_recommended=match.run.demand_id in standing,
         allowed_actions=["request-review"] if may_request_review(actor, match) else [],
     )

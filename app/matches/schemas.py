@@ -217,7 +217,7 @@ class OwnMatch(Explained):
     id: UUID
     created_at: datetime
     demand: PublicDemand
-    is_recommended: bool = Field(description="a coordinator recommends the expert")
+    is_recommended: bool = Field(description="the expert stands recommended for this demand")
     allowed_actions: list[str] = Field(examples=[["request-review"]])
 
 

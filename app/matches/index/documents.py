@@ -1,14 +1,18 @@
 """The only translation between the database's records and what `matching/` reads."""
 
 from datetime import date
+from uuid import UUID
 
 from app.achievements.models import Achievement
 from app.demands.models import Demand
 from app.experts.models import Evidence, Expert
 from app.reference.codes import names
 from matching import Candidate, Document, Facts, Grade, Query
+from matching.text import normalise
 
 PROFILE = "profile"
+# Of what is made of a record here: an index that was saved of anything else is made anew.
+FORMAT = 2
 
 
 def candidate_of_expert(expert: Expert, *, engagements: int) -> Candidate:
@@ -34,19 +38,37 @@ def statement_of(expert: Expert) -> str:
 
 
 def facts_of_expert(expert: Expert, *, engagements: int) -> Facts:
-    """What constraints read; an expert is in conflict with employer and declared organizations."""
-    organizations = {*expert.conflicting_organization_ids, expert.organization_id} - {None}
+    """What constraints read; an expert is in conflict with employer and declared organizations.
+
+    Memberships are no facts: their changes are none of the expert, whom an index follows.
+    """
+    declared = frozenset(str(o) for o in expert.conflicting_organization_ids)
     capacity = expert.yearly_capacity
     return Facts(
         kind=expert.kind,
         region=expert.region_code or "",
-        organizations=frozenset(str(o) for o in organizations),
+        organizations=declared | party(expert.organization_id, expert.organization_name),
         absences=tuple(
             (date.fromisoformat(a["from_on"]), date.fromisoformat(a["until_on"]))
             for a in expert.absences
         ),
         remaining_capacity=None if capacity is None else max(0, capacity - engagements),
     )
+
+
+def party_of_demand(demand: Demand) -> frozenset[str]:
+    """The enterprise that asks."""
+    return party(demand.organization_id, demand.organization.name)
+
+
+def party(organization_id: UUID | None, name: str) -> frozenset[str]:
+    """An organization as facts and constraints name it: by its id and by its name.
+
+    An employer may be a name alone, or the same body entered twice. Names are compared in one
+    width and script, without case and spaces.
+    """
+    named = {str(organization_id or ""), normalise(name).replace(" ", "")}
+    return frozenset(named - {""})
 
 
 def _document_of(item: Evidence) -> Document:
@@ -64,9 +86,7 @@ def candidate_of_demand(demand: Demand) -> Candidate:
     document = Document(
         document_id=str(demand.id), kind="demand", text=public_text_of_demand(demand)
     )
-    facts = Facts(
-        region=demand.region_code or "", organizations=frozenset({str(demand.organization_id)})
-    )
+    facts = Facts(region=demand.region_code or "", organizations=party_of_demand(demand))
     return Candidate(candidate_id=str(demand.id), documents=(document,), facts=facts)
 
 

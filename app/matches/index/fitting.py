@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from anyio import to_thread
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import undefer
 
 from app.changes import operations as changes
 from app.changes import repository as change_record
 from app.changes.repository import ChangeRow, Position
-from app.matches.index import pools, vectors
+from app.matches.index import pools, repository, vectors
 from app.matches.models import Pool, StoredModel
 from matching import (
     LATENT,
@@ -56,30 +55,6 @@ class Fitted:
     position: Position
 
 
-async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:
-    """The version in force, without its content."""
-    return await session.scalar(_newest(pool))
-
-
-async def newest_id(session: AsyncSession, pool: Pool) -> UUID | None:
-    """Its id."""
-    return await session.scalar(_newest(pool).with_only_columns(StoredModel.id))
-
-
-async def newest_with_content(session: AsyncSession, pool: Pool) -> StoredModel | None:
-    """The version in force, with the statistics themselves."""
-    return await session.scalar(_newest(pool).options(undefer(StoredModel.content)))
-
-
-def _newest(pool: Pool) -> Select[StoredModel]:
-    return (
-        select(StoredModel)
-        .where(StoredModel.pool == pool, StoredModel.format == IndexModel.FORMAT)
-        .order_by(StoredModel.created_at.desc(), StoredModel.id.desc())
-        .limit(1)
-    )
-
-
 def is_outgrown(stored: StoredModel | None, size: PoolSize, encoder: Encoder | None) -> bool:
     """Whether the pool has become another one than the statistics were learned on."""
     if size.candidates == 0:
@@ -108,10 +83,16 @@ async def take_turn(session: AsyncSession, pool: Pool) -> None:
 
 
 async def fit(
-    session: AsyncSession, pool: Pool, encoder: Encoder | None, secret: bytes
+    session: AsyncSession,
+    pool: Pool,
+    encoder: Encoder | None,
+    secret: bytes,
+    *,
+    by_consent: bool = False,
 ) -> Fitted | None:
     """Learn new statistics and put them in force; None while the pool is empty.
 
+    by_consent: see `known_vectors`.
     secret: what is counted over demands is told in steps that only its holders know.
     Raises EncoderUnavailable when the pool is encoded and its queries cannot be.
     """
@@ -120,7 +101,8 @@ async def fit(
     candidates = await pools.load_all(session, pool)
     if not candidates:
         return None
-    known = await known_vectors(session, encoder.name if encoder else LATENT, candidates)
+    name = encoder.name if encoder else LATENT
+    known = await known_vectors(session, name, candidates, by_consent=by_consent)
     queries = await pools.queries(session)
     size = PoolSize(
         candidates=len(candidates),
@@ -148,19 +130,8 @@ async def _store(
     )
     session.add(stored)
     await changes.append(session, FITTED, stored.id)
-    await _forget_all_but(KEPT_VERSIONS, session, pool)
+    await repository.forget_all_but(KEPT_VERSIONS, session, pool)
     return stored
-
-
-async def _forget_all_but(count: int, session: AsyncSession, pool: Pool) -> None:
-    """Delete the older versions of each format: another release may read its own."""
-    age = func.row_number().over(
-        partition_by=StoredModel.format,
-        order_by=(StoredModel.created_at.desc(), StoredModel.id.desc()),
-    )
-    ranked = select(StoredModel.id, age.label("age")).where(StoredModel.pool == pool).subquery()
-    old = select(ranked.c.id).where(ranked.c.age > count)
-    await session.execute(delete(StoredModel).where(StoredModel.id.in_(old)))
 
 
 async def _fit_model(
@@ -195,11 +166,16 @@ async def _fit_model(
 
 
 async def known_vectors(
-    session: AsyncSession, encoder: str, candidates: list[Candidate]
+    session: AsyncSession, encoder: str, candidates: list[Candidate], *, by_consent: bool
 ) -> dict[str, vectors.Vector]:
-    """What is stored of the candidates' texts; the latent space stores nothing."""
+    """What is stored of the candidates' texts; the latent space stores nothing.
+
+    by_consent: only of experts whose consent is in force; a text that another one gave is known.
+    """
     if encoder == LATENT:
         return {}
+    if by_consent:
+        candidates = await pools.consenting(session, candidates)
     keys = {text_key(t) for c in candidates for t in MatchIndex.texts_to_encode(c)}
     return await vectors.find(session, encoder, keys, is_query=False)
 

@@ -25,7 +25,7 @@ from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.clock import today
-from app.matches.index import fitting, pools, snapshots
+from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.snapshots import Origin, Stamp
 from app.matches.index.source import IndexSource, Standing
@@ -53,6 +53,7 @@ class LiveIndex:
     sessions: Sessions
     folder: Path
     secret: bytes  # see `fitting.fit`
+    by_consent: bool = False  # see `fitting.known_vectors`
     _source: IndexSource = field(init=False)
     # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -61,7 +62,9 @@ class LiveIndex:
     _written_at: float = field(default=-LEAST_SECONDS, init=False)
 
     def __post_init__(self) -> None:
-        self._source = IndexSource(pool=self.pool, folder=self.folder, secret=self.secret)
+        self._source = IndexSource(
+            pool=self.pool, folder=self.folder, secret=self.secret, by_consent=self.by_consent
+        )
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
         """The index with all that is committed now; None while the pool is empty.
@@ -101,7 +104,9 @@ class LiveIndex:
 
     async def fit(self, session: AsyncSession, encoder: Encoder | None) -> Fitted | None:
         """Put new statistics in force; their file is there before anybody hears of them."""
-        fitted = await fitting.fit(session, self.pool, encoder, self.secret)
+        fitted = await fitting.fit(
+            session, self.pool, encoder, self.secret, by_consent=self.by_consent
+        )
         if fitted is not None:
             await self._keep(fitted)
         return fitted
@@ -228,7 +233,7 @@ class LiveIndex:
     ) -> Standing:
         """What the changes say of the index itself: other statistics, a demand for a rebuild."""
         if any(row.kind == fitting.FITTED for row in rows):
-            newest = await fitting.newest_id(session, self.pool)
+            newest = await repository.newest_id(session, self.pool)
             standing = replace(standing, is_superseded=newest != standing.version_id)
         asked = fitting.rebuild_asked_for(rows, standing.version_id)
         return replace(standing, asked=max(asked, standing.asked))
@@ -245,5 +250,7 @@ class LiveIndex:
         """The index with these records as they are now, or without them."""
         found = await pools.load(session, self.pool, ids)
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
-        known = await fitting.known_vectors(session, index.model.encoder, found)
+        known = await fitting.known_vectors(
+            session, index.model.encoder, found, by_consent=self.by_consent
+        )
         return await to_thread.run_sync(index.updated, found, gone, known)

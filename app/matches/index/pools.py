@@ -51,6 +51,15 @@ async def load_all(session: AsyncSession, pool: Pool) -> list[Candidate]:
     return await load(session, pool, await repository.member_ids(session, pool))
 
 
+async def consenting(session: AsyncSession, found: Sequence[Candidate]) -> list[Candidate]:
+    """Those of the experts whose texts may be with an external encoder."""
+    ids = [UUID(candidate.candidate_id) for candidate in found]
+    allowed: set[UUID] = set()
+    for batch in batches(ids):
+        allowed |= set(await experts.encodable(session, batch))
+    return [one for one, its_id in zip(found, ids, strict=True) if its_id in allowed]
+
+
 async def queries(session: AsyncSession) -> list[Query]:
     """All published demands: the queries that every pool's statistics are for."""
     found: list[Query] = []

@@ -14,7 +14,12 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.index import vectors
-from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
+from app.matches.index.encoders import (
+    EncoderBusy,
+    EncoderUnavailable,
+    RemoteEncoder,
+    create_encoder,
+)
 from app.matches.index.live import LiveIndex
 from app.matches.models import Pool
 from app.metrics.instruments import instruments
@@ -110,6 +115,11 @@ class Matcher:
         return replace(ranking, pending=self.pending(index))
 
     @property
+    def is_encoder_remote(self) -> bool:
+        """Whether what is encoded leaves this machine."""
+        return isinstance(self.encoder, RemoteEncoder)
+
+    @property
     def is_loaded(self) -> bool:
         """Whether every pool's index has been read, so that no match has to wait for it."""
         return all(live.is_loaded for live in self.indexes.values())
@@ -164,7 +174,14 @@ def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
     key = settings.secret_key.get_secret_value().encode()
     secret = blake2b(key, person=b"damping", digest_size=32).digest()
     indexes = {
-        pool: LiveIndex(pool=pool, sessions=sessions, folder=folder, secret=secret) for pool in Pool
+        pool: LiveIndex(
+            pool=pool,
+            sessions=sessions,
+            folder=folder,
+            secret=secret,
+            by_consent=settings.encodes_by_consent and pool is Pool.EXPERTS,
+        )
+        for pool in Pool
     }
     seconds = settings.encoder_timeout_seconds
     return Matcher(

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from app.changes.repository import Position
 from app.locks import take
+from app.matches.index import documents
 from app.matches.models import Pool
 from matching import MatchIndex
 
@@ -30,7 +31,8 @@ LOOK_SECONDS = 0.1
 class Origin:
     """What an index was built of: a pool, under a version of its statistics, in a year.
 
-    The year counts because capacities do; the epoch is the one that its position is good for.
+    The year counts because capacities do; the epoch is the one that its position is good for. Of
+    candidates in another format the name tells, so that two releases serve side by side.
     """
 
     epoch: str
@@ -40,7 +42,7 @@ class Origin:
 
     @property
     def name(self) -> str:
-        return f"{self.pool}-{self.version_id.hex}-{self.year}"
+        return f"{self.pool}-{self.version_id.hex}-{self.year}-{documents.FORMAT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import repository as changes
 from app.changes.repository import Position
 from app.clock import today
-from app.matches.index import fitting, pools, snapshots
+from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.snapshots import Origin, Snapshot, Stamp
 from app.matches.models import Pool
@@ -53,6 +53,7 @@ class IndexSource:
     pool: Pool
     folder: Path
     secret: bytes
+    by_consent: bool
 
     async def loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
         """The saved index of the version in force, or one built by one process for all.
@@ -68,7 +69,7 @@ class IndexSource:
 
     async def saved_in_force(self, session: AsyncSession, obeying: int) -> Standing | None:
         """The saved index of the version in force, if there is one that will do."""
-        version_id = await fitting.newest_id(session, self.pool)
+        version_id = await repository.newest_id(session, self.pool)
         if version_id is None:
             return None
         epoch = (await changes.present(session)).epoch
@@ -121,15 +122,17 @@ class IndexSource:
         self, session: AsyncSession, position: Position
     ) -> Fitted | None:
         """The records as they are now; None before the first fit."""
-        stored = await fitting.newest_with_content(session, self.pool)
+        stored = await repository.newest_with_content(session, self.pool)
         if stored is None:
             await fitting.take_turn(session, self.pool)
-            stored = await fitting.newest_with_content(session, self.pool)
+            stored = await repository.newest_with_content(session, self.pool)
         if stored is None:
             return None
         model = await to_thread.run_sync(IndexModel.from_bytes, stored.content)
         candidates = await pools.load_all(session, self.pool)
-        known = await fitting.known_vectors(session, model.encoder, candidates)
+        known = await fitting.known_vectors(
+            session, model.encoder, candidates, by_consent=self.by_consent
+        )
         index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
         return Fitted(version_id=stored.id, index=index, position=position)
 

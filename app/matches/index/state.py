@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.matches.index import fitting
+from app.matches.index import repository
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.matches.schemas import IndexBody
@@ -18,7 +18,7 @@ async def read(session: AsyncSession, matcher: Matcher) -> list[IndexBody]:
 
 async def _state_of(session: AsyncSession, matcher: Matcher, pool: Pool) -> IndexBody:
     index = await matcher.indexes[pool].refresh(session)
-    stored = await fitting.newest(session, pool)
+    stored = await repository.newest(session, pool)
     return IndexBody(
         pool=pool,
         index_version=index.version if index else None,

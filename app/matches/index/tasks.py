@@ -18,6 +18,7 @@ from app.experts import repository as experts
 from app.jobs import RETRY, defer_once, queue
 from app.matches import repository
 from app.matches.index import fitting, pools, vectors
+from app.matches.index import repository as index_repository
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.fitting import PoolSize
 from app.matches.index.live import LiveIndex
@@ -101,16 +102,19 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
     pass_context=True,
 )
 async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
-    """Delete the vectors of texts that stand in no pool any more."""
+    """Delete the vectors of texts that stand in no pool any more, or without consent."""
     work: MatchingWork = context.additional_context["matching"]
     async with work.sessions.begin() as session:
         documents: set[str] = set()
         for pool in Pool:
-            for candidate in await pools.load_all(session, pool):
+            candidates = await pools.load_all(session, pool)
+            if work.asks_for_consent(pool):
+                candidates = await pools.consenting(session, candidates)
+            for candidate in candidates:
                 documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
         queries = {text_key(t) for q in await pools.queries(session) for t in q.texts_to_encode}
-        await vectors.keep_only(session, documents, is_query=False)
-        await vectors.keep_only(session, queries, is_query=True)
+        await index_repository.keep_vectors(session, documents, is_query=False)
+        await index_repository.keep_vectors(session, queries, is_query=True)
 
 
 @queue.task(
@@ -170,7 +174,9 @@ async def _encode_batch(
         if work.asks_for_consent(pool):
             ids = await experts.encodable(session, ids)
         candidates = await pools.load(session, pool, ids)
-        known = await fitting.known_vectors(session, encoder.name, candidates)
+        known = await fitting.known_vectors(
+            session, encoder.name, candidates, by_consent=work.asks_for_consent(pool)
+        )
         fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
         texts = _missing_texts(fresh, known)
         await vectors.encode(session, encoder, texts, is_query=False)
@@ -194,7 +200,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
         queries = await repository.member_count(session, Pool.DEMANDS)
         for pool in Pool:
             candidates = await repository.member_count(session, pool)
-            stored = await fitting.newest(session, pool)
+            stored = await index_repository.newest(session, pool)
             known = stored.encoded if stored else 0
             encoded = candidates if pool in work.settled else known
             if work.asks_for_consent(pool):

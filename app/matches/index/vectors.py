@@ -1,22 +1,19 @@
 """Stored vectors: each text is encoded once, by a job or by the first match that needs it."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 import numpy as np
 from anyio import CapacityLimiter, fail_after, to_thread
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, Text, any_, bindparam, delete, func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.matches.index import repository
 from app.matches.index.encoders import EncoderBusy, EncoderUnavailable
-from app.matches.models import StoredVector
 from matching import Encoder, text_key
 
 Vector = NDArray[np.float32]
-KEYS_PER_QUERY = 5_000
 TEXTS_A_CALL = 32  # a second or two for a local encoder
 # An endpoint that hangs must not hold the threads in which matches are ranked. Who waits holds a
 # connection, of which there are few: the others go without a vector at once.
@@ -30,41 +27,8 @@ async def find(
     session: AsyncSession, encoder: str, keys: Iterable[str], *, is_query: bool
 ) -> dict[str, Vector]:
     """What is stored of the keys, by key."""
-    wanted = list(keys)
-    found: dict[str, Vector] = {}
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        rows = await session.execute(
-            select(StoredVector.key, StoredVector.vector).where(
-                StoredVector.encoder == encoder,
-                StoredVector.is_query == is_query,
-                StoredVector.key.in_(wanted[start : start + KEYS_PER_QUERY]),
-            )
-        )
-        found |= {key: np.frombuffer(vector, dtype=np.float32) for key, vector in rows}
-    return found
-
-
-async def store(
-    session: AsyncSession, encoder: str, vectors: Mapping[str, Vector], *, is_query: bool
-) -> None:
-    """Keep the vectors; one that another process stored first stays."""
-    if not vectors:
-        return
-    rows = [
-        {"encoder": encoder, "is_query": is_query, "key": key, "vector": vector.tobytes()}
-        for key, vector in sorted(vectors.items())
-    ]
-    await session.execute(insert(StoredVector).on_conflict_do_nothing(), rows)
-
-
-async def keep_only(session: AsyncSession, keys: Collection[str], *, is_query: bool) -> None:
-    """Delete all other vectors of this side, of every encoder."""
-    is_used = StoredVector.key == any_(bindparam("keys", type_=ARRAY(Text)))
-    await session.execute(
-        delete(StoredVector).where(StoredVector.is_query == is_query, ~is_used),
-        {"keys": list(keys)},
-        execution_options={"synchronize_session": False},
-    )
+    stored = await repository.find_vectors(session, encoder, list(keys), is_query=is_query)
+    return {key: np.frombuffer(vector, dtype=np.float32) for key, vector in stored.items()}
 
 
 async def encode(
@@ -91,7 +55,8 @@ async def encode(
         fresh = dict(zip(missing, made, strict=True))
         fresh = usable(fresh, stored_length or len(made[0]))
         if keeps:
-            await store(session, encoder.name, fresh, is_query=is_query)
+            content = {key: vector.tobytes() for key, vector in fresh.items()}
+            await repository.add_vectors(session, encoder.name, content, is_query=is_query)
         known |= fresh
     return known
 
@@ -135,6 +100,5 @@ def usable(made: Mapping[str, Vector], length: int) -> dict[str, Vector]:
 
 async def _stored_length(session: AsyncSession, encoder: str) -> int | None:
     """How many numbers a stored vector of this encoder has."""
-    size = func.octet_length(StoredVector.vector)
-    found = await session.scalar(select(size).where(StoredVector.encoder == encoder).limit(1))
+    found = await repository.vector_bytes(session, encoder)
     return None if found is None else found // np.dtype(np.float32).itemsize

@@ -158,6 +158,16 @@ async def test_a_secret_draft_is_compared_with_nothing(
         assert (await staff.get(f"/demands/{secret.id}/{way}")).status_code == 409
 
 
+async def test_a_refused_demand_is_compared_with_nothing(
+    people: People, session: AsyncSession
+) -> None:
+    refused = await scenes.demand(session, await people.organization(), state=DemandState.REFUSED)
+    staff = await people.coordinator()
+    for way in ("similar-demands", "matching-achievements"):
+        answer = await staff.get(f"/demands/{refused.id}/{way}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+
+
 async def test_an_expert_without_a_word_gets_an_empty_list(
     people: People, session: AsyncSession
 ) -> None:

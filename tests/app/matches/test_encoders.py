@@ -24,7 +24,7 @@ from app.accounts.models import Role
 from app.changes import repository as changes
 from app.demands.models import DemandState
 from app.experts.consents import TEXT_VERSION
-from app.jobs import queue
+from app.jobs import observed, queue
 from app.matches.index import vectors
 from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
 from app.matches.index.tasks import MatchingWork
@@ -32,7 +32,7 @@ from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
 from app.scopes import Scope, within
 from app.settings import EncoderKind, Settings
-from matching import LocalEncoder
+from matching import LocalEncoder, text_key
 from tests.app.matches import embeddings_server, scenes
 from tests.app.matches.embeddings_server import DIMENSIONS, EmbeddingsServer, embed
 from tests.app.matches.scenes import another_process, names
@@ -96,12 +96,18 @@ def work(app: FastAPI) -> MatchingWork:
 
 
 async def run_jobs(work: MatchingWork) -> None:
-    """All the jobs that wait, and those that they ask for, by a real worker."""
+    """Encode, and all that waits, by a real worker."""
     await queue.tasks["encode_texts"].defer_async()
+    await _run_waiting(work)
+
+
+async def _run_waiting(work: MatchingWork) -> None:
+    """All the jobs that wait, and those that they ask for."""
     await queue.run_worker_async(
         wait=False,
         listen_notify=False,
         install_signal_handlers=False,
+        worker_middleware=[observed],
         additional_context={"matching": work},
     )
 
@@ -193,6 +199,31 @@ async def test_what_is_not_published_goes_to_no_endpoint(
     await run_jobs(work)
     assert any("公开的需求" in text for text in endpoint.texts)
     assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
+
+
+async def test_in_no_direction_goes_what_is_not_published_to_an_endpoint(
+    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+) -> None:
+    """Staff and enterprises look sideways from a draft, too: by its words alone."""
+    organization = await people.organization()
+    published = await scenes.demand(session, organization, title="公开的需求", problem="可以看")
+    await scenes.achievement(session, "茶园监测", "害虫图像识别")
+    await run_jobs(work)
+    staff, kept = await people.coordinator(), await count(session)
+    ways = ("similar-demands", "matching-achievements")
+    for state in set(DemandState) - {DemandState.PUBLISHED, DemandState.REFUSED}:
+        text = {"title": "内部需求", "problem": f"不可外传{state}"}
+        hidden = await scenes.demand(session, organization, state=state, **text)
+        for way in ways:
+            answer = await staff.get(f"/demands/{hidden.id}/{way}")
+            assert (answer.status_code, len(answer.json())) == (200, 1), (state, way)
+    assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
+    assert await count(session) == kept
+    published.title = "另一个公开的需求"
+    await session.commit()
+    for way in ways:
+        assert (await staff.get(f"/demands/{published.id}/{way}")).status_code == 200
+    assert any("另一个公开的需求" in text for text in endpoint.texts)
 
 
 async def test_a_preview_keeps_no_vector(
@@ -391,6 +422,69 @@ async def test_the_local_encoder(
         assert names(run)[0] == "染整"
         assert await count(session, encoder=LocalEncoder.name, is_query=True) >= 1
         assert matcher.indexes[Pool.EXPERTS].current.model.dimensions == LocalEncoder.dimensions
+
+
+async def test_who_takes_consent_back_is_ranked_by_words_and_leaves_no_vector(
+    people: People,
+    session: AsyncSession,
+    remote: Settings,
+    service_database: URL,
+    endpoint: EmbeddingsServer,
+) -> None:
+    guarded = remote.model_copy(update={"encoder_needs_consent": True})
+    person = await people.account(Role.EXPERT)
+    allowed: dict[str, Any] = {"is_external_encoding_allowed": True, "evidence": [], "title": ""}
+    leaving = await scenes.expert(
+        session, "撤回者", "永磁电机控制", account_id=person.id, **allowed
+    )
+    await scenes.expert(session, "同意者", "锦纶染色工艺", **allowed)
+    demand = await scenes.demand(session, await people.organization())
+    account = await people.account(Role.ADMINISTRATOR)
+    async with another_process(guarded, service_database) as app, _at(app, account.id) as staff:
+        matcher = app.state.matcher
+        work = MatchingWork(
+            sessions=within(app.state.sessions, Scope.INDEX),
+            encoder=matcher.encoder,
+            encodes_by_consent=matcher.encodes_by_consent,
+            indexes=dict(matcher.indexes),
+        )
+        await run_jobs(work)
+        assert await _pending(staff, demand.id) == {"撤回者": False, "同意者": False}
+        asking = await People(app, session).client(person)
+        await asking.get(f"/experts/{leaving.id}/matching-demands")  # makes a query's vector
+        kept = {text_key(t) for t in endpoint.texts if "永磁电机" in t}
+        assert len(await _stored(session, kept)) >= 2
+        body = {"purpose": "external_encoding", "is_given": False, "text_version": TEXT_VERSION}
+        path = f"/experts/{leaving.id}:declare-consent"
+        assert (await asking.post(path, json=body)).status_code == 201
+        # In force at once; what is stored goes by job, without being asked for.
+        assert await _pending(staff, demand.id) == {"撤回者": True, "同意者": False}
+        asked = len(endpoint.texts)
+        await _run_waiting(work)
+        assert await _stored(session, kept) == []
+        assert await _pending(staff, demand.id) == {"撤回者": True, "同意者": False}
+        [segment] = matcher.indexes[Pool.EXPERTS].current.segments
+        assert len(segment) == 2, "nor is the copy there that the change left"
+        await run_jobs(work)
+        assert await _stored(session, kept) == []
+        await asking.post(path, json=body | {"is_given": True})
+        assert len(endpoint.texts) == asked
+        await run_jobs(work)
+        assert await _pending(staff, demand.id) == {"撤回者": False, "同意者": False}
+
+
+async def _pending(staff: AsyncClient, demand_id: Any) -> dict[str, bool]:
+    run = await scenes.match(staff, demand_id)
+    assert run["encoder"] == NAME
+    return {item["expert"]["name"]: item["is_pending"] for item in run["matches"]}
+
+
+async def _stored(session: AsyncSession, keys: set[str]) -> Sequence[str]:
+    found = (
+        await session.scalars(select(StoredVector.key).where(StoredVector.key.in_(keys)))
+    ).all()
+    await session.commit()
+    return found
 
 
 async def test_to_a_foreign_encoder_go_only_texts_of_experts_who_consented(

@@ -8,10 +8,11 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.clock import CHINA, today
 from app.demands.models import Demand
 from app.experts.models import ExpertKind
-from app.organizations.models import OrganizationKind
+from app.organizations.models import Membership, MembershipState, OrganizationKind
 from tests.app.matches import scenes
 from tests.app.matches.scenes import names
 from tests.people import GUANGZHOU, JINHUA, YIWU, People
@@ -90,6 +91,47 @@ async def test_the_same_organization(scene: Scene, session: AsyncSession) -> Non
     own = scene.demand.organization_id
     await put(scene, session, organization_id=own)
     assert await scene.reasons() == [("organization_conflict", str(own))]
+
+
+@pytest.mark.parametrize("employer", ["义乌（测试）ABC公司", " 义烏(測試)abc 公司"])
+async def test_an_employer_that_is_the_enterprise_by_name(
+    people: People, session: AsyncSession, employer: str
+) -> None:
+    """Nobody linked the two, or the same body was entered twice; in both directions."""
+    enterprise = await people.organization("义乌(测试)ABC公司")
+    demand = await scenes.demand(session, enterprise)
+    expert = await scenes.expert(session, "甲", DIRECTION, organization_name=employer)
+    staff = await people.coordinator()
+    run = await scenes.match(staff, demand.id)
+    assert run["matches"] == []
+    [excluded] = run["exclusions"]
+    named = (excluded["reason"], excluded["detail"])
+    assert named == ("organization_conflict", "义乌(测试)abc公司")
+    assert (await staff.get(f"/experts/{expert.id}/matching-demands")).json() == []
+
+
+async def test_who_acts_for_the_enterprise(people: People, session: AsyncSession) -> None:
+    """Whichever region it is of, and from the moment of approval to that of revocation."""
+    enterprise = await people.organization(region_code=GUANGZHOU)
+    demand = await scenes.demand(session, enterprise)
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(session, "甲", DIRECTION, account_id=account.id)
+    staff, path = await people.coordinator(), f"/experts/{expert.id}/matching-demands"
+    assert names(await scenes.match(staff, demand.id)) == ["甲"]
+    membership_id = await people.join(account, enterprise)
+    run = await scenes.match(staff, demand.id)
+    assert run["matches"] == []
+    [excluded] = run["exclusions"]
+    assert excluded["expert_id"] == str(expert.id)
+    named = (excluded["reason"], excluded["detail"])
+    assert named == ("organization_conflict", str(enterprise.id))
+    for reader in (staff, await people.client(account)):
+        assert (await reader.get(path)).json() == []
+    membership = await session.get_one(Membership, membership_id)
+    membership.state = MembershipState.REVOKED
+    await session.commit()
+    assert names(await scenes.match(staff, demand.id)) == ["甲"]
+    assert len((await staff.get(path)).json()) == 1
 
 
 async def test_a_declared_conflict(scene: Scene, session: AsyncSession) -> None:

@@ -19,6 +19,7 @@ from app.clock import CHINA, today
 from app.experts.models import ExpertState
 from app.main import services
 from app.matches.index import fitting, snapshots
+from app.matches.index import repository as index_repository
 from app.matches.index.live import LiveIndex
 from app.matches.index.snapshots import Origin
 from app.matches.index.tasks import MatchingWork
@@ -371,7 +372,7 @@ async def test_a_file_of_before_a_restore_is_no_fault(
     await scenes.pool(session)
     await live_of(app).refresh()
     (path,) = saved(own)
-    version_id = await fitting.newest_id(session, Pool.EXPERTS)
+    version_id = await index_repository.newest_id(session, Pool.EXPERTS)
     assert version_id is not None
     origin = Origin(epoch="another", pool=Pool.EXPERTS, version_id=version_id, year=today().year)
     assert snapshots.load(own.indexes_folder, origin) is None

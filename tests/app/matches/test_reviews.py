@@ -84,6 +84,26 @@ async def test_an_expert_is_told_in_the_public_words_of_a_demand(
         assert "plasma" not in told
 
 
+async def test_a_verdict_in_one_run_stands_in_all(people: People, session: AsyncSession) -> None:
+    person, expert, first = await ranked(people, session)
+    staff = await people.coordinator()
+    second = await scenes.match(staff, first["demand_id"])
+    ids = [own_match(run, expert)["id"] for run in (first, second)]
+    other = await scenes.demand(session, await people.organization(), title="另一需求")
+    await scenes.match(staff, other.id)
+    for place, verdict, stands in (
+        (0, "recommended", True),
+        (1, "rejected", False),
+        (1, "recommended", True),
+        (0, "suitable", False),
+    ):
+        assert await scenes.judge(staff, ids[place], verdict, "已重新评估") == 201
+        shown = (await person.get(f"/experts/{expert.id}/matches")).json()["items"]
+        told = {(m["demand"]["id"], m["is_recommended"]) for m in shown}
+        assert len(shown) == 3
+        assert told == {(first["demand_id"], stands), (str(other.id), False)}
+
+
 PROBES = ("液态金属", "石墨烯", "等离子", "超临界", "微胶囊", "光催化")
 
 

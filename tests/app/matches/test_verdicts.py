@@ -1,17 +1,52 @@
 """Verdicts: kept with what was seen; the latest one decides what the enterprise sees."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from httpx import AsyncClient
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import URL, func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from app.accounts.models import Role
+from app.clock import today
+from app.database import open_engine
 from app.demands.models import DemandState
-from app.matches.models import Judgment, Match
+from app.experts.models import Expert
+from app.matches.models import Judgment, Match, MatchRun
+from app.settings import Settings
 from tests.app.matches import scenes
 from tests.app.matches.scenes import judge
 from tests.people import People
+
+WAITING = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+class Locks:
+    """Sees how many transactions of this test's database wait for another one."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def wait(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while await self._waiting() < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def _waiting(self) -> int:
+        async with self._engine.connect() as connection:  # each sees what is now
+            return await connection.scalar(WAITING) or 0
+
+
+@pytest.fixture
+async def locks(database: URL, settings: Settings) -> AsyncIterator[Locks]:
+    async with open_engine(database, settings) as engine:
+        yield Locks(engine)
 
 
 async def recommended(client: AsyncClient, demand_id: Any) -> list[str]:
@@ -142,6 +177,90 @@ async def test_an_old_run_recommends_nobody_who_left_the_pool(
     await staff.post(f"/experts/{pool['染整'].id}:remove", json={"cause": "misconduct"})
     assert await judge(staff, run["matches"][0]["id"], "recommended") == 409
     assert await judge(staff, run["matches"][0]["id"], "rejected", "已出库") == 201
+
+
+@pytest.mark.parametrize("what", ["declared", "employer", "member", "absent", "named"])
+async def test_an_old_run_recommends_nobody_who_would_not_be_matched_now(
+    people: People, session: AsyncSession, what: str
+) -> None:
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(session, "染整", "锦纶染色", account_id=account.id)
+    enterprise, other = await people.organization(), await people.organization()
+    demand = await scenes.demand(session, enterprise)
+    staff = await people.coordinator()
+    run = await scenes.match(staff, demand.id, conflicting_organization_ids=[str(other.id)])
+    match_id, day = run["matches"][0]["id"], today().isoformat()
+    if what == "declared":
+        expert.conflicting_organization_ids = [enterprise.id]
+    elif what == "employer":
+        expert.organization_name = enterprise.name
+    elif what == "member":
+        await people.join(account, enterprise)
+    elif what == "absent":
+        expert.absences = [{"from_on": day, "until_on": day}]
+    elif what == "named":
+        expert.organization_id = other.id
+    await session.commit()
+    assert await judge(staff, match_id, "suitable") == 201
+    assert await judge(staff, match_id, "recommended") == 409
+    assert await recommended(staff, demand.id) == []
+
+
+async def test_for_a_day_to_come_nobody_is_kept_away_by_today(
+    people: People, session: AsyncSession
+) -> None:
+    expert = await scenes.expert(session, "染整", "锦纶染色")
+    demand = await scenes.demand(session, await people.organization())
+    staff, later = await people.coordinator(), today() + timedelta(days=30)
+    run = await scenes.match(staff, demand.id, on=later.isoformat())
+    for day, status in ((later, 409), (today(), 201)):
+        expert.absences = [{"from_on": day.isoformat(), "until_on": day.isoformat()}]
+        await session.commit()
+        assert await judge(staff, run["matches"][0]["id"], "recommended") == status
+
+
+async def test_a_demand_that_is_being_withdrawn_gets_neither_run_nor_verdict(
+    people: People, session: AsyncSession, locks: Locks
+) -> None:
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    run = await scenes.match(staff, demand.id)
+    match_id = run["matches"][0]["id"]
+    demand.state = DemandState.WITHDRAWN
+    await session.flush()
+    asked = [
+        asyncio.create_task(judge(staff, match_id, verdict))
+        for verdict in ("suitable", "recommended")
+    ]
+    path = f"/demands/{demand.id}:match"
+    asked.append(asyncio.create_task(_status(staff, path)))
+    await locks.wait(3)
+    await session.commit()
+    assert await asyncio.gather(*asked) == [409, 409, 409]
+    assert await session.scalar(select(func.count(Judgment.id))) == 0
+    assert await session.scalar(select(func.count(MatchRun.id))) == 1
+
+
+async def _status(client: AsyncClient, path: str) -> int:
+    return (await client.post(path)).status_code
+
+
+async def test_who_recommends_and_who_erases_do_not_wait_for_each_other(
+    people: People, session: AsyncSession, locks: Locks
+) -> None:
+    """Erasure has the expert and comes for the matches, while the verdict waits for the expert."""
+    pool = await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    run = await scenes.match(staff, demand.id)
+    own = select(Match.id).where(Match.expert_id == pool["染整"].id)
+    await session.execute(select(Expert.id).where(Expert.id == pool["染整"].id).with_for_update())
+    verdict = asyncio.create_task(judge(staff, run["matches"][0]["id"], "recommended"))
+    await locks.wait(1)
+    assert len((await session.scalars(own.with_for_update(nowait=True))).all()) == 1
+    await session.commit()
+    assert await verdict == 201
 
 
 async def test_the_last_place_of_a_year_is_given_away_once(

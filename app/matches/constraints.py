@@ -1,0 +1,49 @@
+"""What a match asks of experts, and whose interests are in conflict."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import today
+from app.demands.models import Demand
+from app.experts.models import Expert
+from app.matches import repository
+from app.matches.index.documents import facts_of_expert, party_of_demand
+from app.matches.schemas import MatchParameters
+from app.scopes import Scope, borrowed
+from matching import Constraints
+
+
+async def constraints_of(
+    session: AsyncSession, data: MatchParameters, demand: Demand | None = None
+) -> Constraints:
+    """The request's hard conditions and the demand's enterprise; absent ones exclude nobody."""
+    organizations = frozenset(str(o) for o in data.conflicting_organization_ids)
+    return Constraints(
+        on=data.on or today(),
+        kinds=frozenset(data.kinds) or None,
+        regions=tuple(data.regions) or None,
+        organizations=organizations | (party_of_demand(demand) if demand else frozenset()),
+        members=await _members(session, demand.organization_id) if demand else {},
+        excluded={str(e.expert_id): e.reason for e in data.excluded},
+    )
+
+
+async def _members(session: AsyncSession, organization_id: UUID) -> dict[str, str]:
+    """The experts who act for an enterprise, which may be of a region that the actor is not of.
+
+    They are asked for each time, since no change of an expert tells of a membership.
+    """
+    async with borrowed(session, Scope.SERVICE):
+        members = await repository.experts_acting_for(session, organization_id)
+    return {str(expert_id): str(organization_id) for expert_id in members}
+
+
+async def parties_of_expert(session: AsyncSession, expert: Expert) -> frozenset[str]:
+    """All whom the expert is in conflict with."""
+    parties = facts_of_expert(expert, engagements=0).organizations
+    if expert.account_id is None:
+        return parties
+    async with borrowed(session, Scope.LOOKUP, str(expert.account_id)):
+        acted_for = await repository.organizations_of(session, expert.account_id)
+    return parties | {str(o) for o in acted_for}
