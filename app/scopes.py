@@ -1,9 +1,9 @@
 """For whom a transaction works: what PostgreSQL's row-level security lets it see and write.
 
 The rules stand in `migrations/versions/0013_row_security.py`. A transaction begins without a
-scope, sees none of the protected rows and writes none. `accounts.repository.open_scope_of` opens the one
-of an account, here are those of everything else. PostgreSQL forgets a scope when its transaction
-ends, and goes back to the one before when a savepoint is rolled back.
+scope, sees none of the protected rows and writes none. `accounts.repository.open_scope_of` opens
+the one of an account, here are those of everything else. PostgreSQL forgets a scope when its
+transaction ends, and goes back to the one before when a savepoint is rolled back.
 """
 
 from collections.abc import AsyncIterator

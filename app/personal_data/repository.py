@@ -132,24 +132,39 @@ async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[
     return (await session.scalars(statement.with_for_update(of=Organization))).all()
 
 
-async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) -> Sequence[Demand]:
-    """The organizations' demands, locked in the order of their ids."""
-    statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
-    statement = statement.order_by(Demand.id)
+async def demands_that_name(
+    session: AsyncSession, organization_ids: Sequence[UUID], email: str
+) -> Sequence[UUID]:
+    """The organizations' demands whose contact has this address.
+
+    They are sealed, so each has to be opened; one after another, since there may be many.
+    """
+    statement = select(Demand.id, Demand.contact_email_sealed).where(
+        Demand.organization_id.in_(organization_ids), Demand.contact_email_sealed != ""
+    )
+    contacts = await session.stream(statement)
+    return [
+        demand_id
+        async for demand_id, sealed in contacts
+        if ring().open(sealed, place_of("demands", "contact_email", demand_id)).lower() == email
+    ]
+
+
+async def lock_demands(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Demand]:
+    """The demands, locked in the order of their ids."""
+    statement = select(Demand).where(Demand.id.in_(ids)).order_by(Demand.id)
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 
-async def removed_experts(
-    session: AsyncSession, before: datetime, erased: str, limit: int
-) -> Sequence[Expert]:
-    """Experts who left the pool for good before then and still have their name."""
+async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+    """Experts who left the pool for good before then and were not erased."""
     return (
         await session.scalars(
             select(Expert)
             .where(
                 Expert.state == ExpertState.REMOVED,
                 Expert.updated_at < before,
-                Expert.name != erased,
+                Expert.erased_at.is_(None),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -157,17 +172,15 @@ async def removed_experts(
     ).all()
 
 
-async def closed_accounts(
-    session: AsyncSession, before: datetime, erased: str, limit: int
-) -> Sequence[Account]:
-    """Accounts that were shut before then and still have their address."""
+async def closed_accounts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Account]:
+    """Accounts that were shut before then and were not erased."""
     return (
         await session.scalars(
             select(Account)
             .where(
                 Account.is_active.is_(False),
                 Account.updated_at < before,
-                Account.email.not_like(f"%{erased}"),
+                Account.erased_at.is_(None),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
