@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, inspect, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    func,
+    inspect,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import (
@@ -30,7 +41,8 @@ from app.organizations.models import Membership, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
 
-ROWS = 50_000  # of one table in an export
+Row = dict[str, Any]
+
 CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
 
 # What a run says of somebody besides where they stood: why they were kept out, in free text.
@@ -55,44 +67,48 @@ FORGET_EXCLUSIONS = text(
 
 
 async def rows_about(
-    session: AsyncSession, holding: Holding, person: Person, reader: Actor | None
-) -> tuple[list[dict[str, Any]], bool]:
-    """The newest rows of one table about a person, and whether there are more.
+    session: AsyncSession,
+    holding: Holding,
+    person: Person,
+    reader: Actor | None,
+    after: Row | None,
+    limit: int,
+) -> list[Row]:
+    """The next rows of one table about a person, the newest first.
 
     reader: who asks for the person, and sees of it what they may see elsewhere.
     """
-    statement = _about(holding, person)
+    statement = _about(holding, person, after, limit)
     return await _rows(
         session, holding, statement if reader is None else statement.where(holding.seen(reader))
     )
 
 
 async def own_matches(
-    session: AsyncSession, holding: Holding, person: Person
-) -> tuple[list[tuple[dict[str, Any], Demand]], bool]:
+    session: AsyncSession, holding: Holding, person: Person, after: Row | None, limit: int
+) -> list[tuple[Row, Demand]]:
     """Like `rows_about`, each with what its run was for: retention may delete the run meanwhile."""
-    statement = _about(holding, person).add_columns(Demand).join(Match.run).join(MatchRun.demand)
-    rows, is_cut = await _rows(session, holding, statement)
+    statement = _about(holding, person, after, limit).add_columns(Demand)
+    rows = await _rows(session, holding, statement.join(Match.run).join(MatchRun.demand))
     demands = [row.pop(Demand.__name__) for row in rows]
-    return list(zip(rows, demands, strict=True)), is_cut
+    return list(zip(rows, demands, strict=True))
 
 
-def _about(holding: Holding, person: Person) -> Select[Any]:
+def _about(holding: Holding, person: Person, after: Row | None, limit: int) -> Select[Any]:
     columns = [c for c in inspect(holding.table).columns if str(c) not in HIDDEN]
     keys = inspect(holding.table).primary_key
     statement = select(*columns).where(holding.about(person))
-    return statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1)
+    if after is not None:
+        statement = statement.where(tuple_(*keys) < tuple_(*(after[k.name] for k in keys)))
+    return statement.order_by(*(k.desc() for k in keys)).limit(limit)
 
 
-async def _rows(
-    session: AsyncSession, holding: Holding, statement: Select[Any]
-) -> tuple[list[dict[str, Any]], bool]:
+async def _rows(session: AsyncSession, holding: Holding, statement: Select[Any]) -> list[Row]:
     found = await session.execute(statement)
-    rows = [_opened(holding, dict(row)) for row in found.mappings()]
-    return rows[:ROWS], len(rows) > ROWS
+    return [_opened(holding, dict(row)) for row in found.mappings()]
 
 
-def _opened(holding: Holding, row: dict[str, Any]) -> dict[str, Any]:
+def _opened(holding: Holding, row: Row) -> Row:
     """The row with its sealed columns in the open."""
     for name in row:
         if isinstance(vars(holding.table).get(name), Sealed):

@@ -46,6 +46,7 @@ class ReadSettings:
     settings: Settings
     faults: tuple[SettingFault, ...] = ()
 
+
 def read_settings() -> ReadSettings:
     """What can be read of the settings, whatever is wrong with the others."""
     faults, defaults = list[SettingFault](), dict[str, Any]()

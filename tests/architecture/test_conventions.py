@@ -51,7 +51,7 @@ NO_RECORDS = {
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
     "/me/second-factor": "whether there is one, never the factor itself",
-    "/me/personal-data": "everything on one person, at most 50,000 rows of a table",
+    "/me/personal-data": "a stream of everything on one person",
     "/experts/{expert_id}/personal-data": "everything on one person, likewise",
     "/audit-entries/{entry_id}": "an entry and its changes, of which the first 200 are shown",
     "/audit-log": "a stream of all that meets the filters",
