@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from anyio import to_thread
 
 from app.postgres import programs
 from app.postgres.embedded import EmbeddedServer
@@ -66,5 +67,9 @@ async def test_a_writer_whose_reader_cannot_start_ends(
     absent = tmp_path / "psql"
     with pytest.raises(FileNotFoundError):
         await programs.run_script(writer, absent, url=server.url, settings=())
-    # It may have been ended before its first line.
-    assert not noted.exists() or not Path(f"/proc/{noted.read_text()}").exists()
+    assert not await to_thread.run_sync(_is_alive, noted)
+
+
+def _is_alive(noted: Path) -> bool:
+    """It may have been ended before its first line."""
+    return noted.exists() and Path(f"/proc/{noted.read_text()}").exists()
