@@ -151,11 +151,14 @@ def create_engine(
     """An engine that notices a restarted database before it hands out a connection.
 
     name: what its pool is called in the metrics.
-    lock_seconds: how long a statement waits for what others have locked; 0 for as long as it takes.
+    lock_seconds: how long a statement waits for what others have locked; 0 for as long as the
+        server says, which is for ever unless it was told otherwise.
     """
     size = size or settings.database_pool_size
     given = make_url(url).query.get("options", "")  # the service's role, see app.postgres.roles
-    options = f"{given} {CONNECTION['options']} -c lock_timeout={lock_seconds}s"
+    options = f"{given} {CONNECTION['options']}"
+    if lock_seconds:
+        options += f" -c lock_timeout={lock_seconds}s"
     engine = create_async_engine(
         url,
         pool_size=size,

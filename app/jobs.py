@@ -241,7 +241,7 @@ WAITING = """
     FROM procrastinate_jobs AS job
     LEFT JOIN LATERAL (
         SELECT min(at) AS at FROM procrastinate_events
-        WHERE job.status = 'todo'  -- of those that failed, which are many, nobody asks
+        WHERE job.status = 'todo'  -- of the others nobody asks, and the failed ones are many
           AND job_id = job.id AND type IN ('deferred', 'deferred_for_retry')
     ) AS deferred ON true
     WHERE status IN ('todo', 'doing', 'failed')

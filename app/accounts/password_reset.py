@@ -23,7 +23,9 @@ async def request(session: AsyncSession, email: str) -> None:
     """Put the wish into the staff's queue; the answer never tells whether the e-mail is known."""
     await open_scope(session, Scope.LOOKUP, email.lower())
     account = await repository.find_by_email(session, email)
-    if account is not None and await repository.ask_for_reset(session, account.id):
+    if account is None or account.erased_at is not None:
+        return
+    if await repository.ask_for_reset(session, account.id):
         await changes.append(session, "account.password_reset_requested", account.id)
 
 

@@ -57,7 +57,10 @@ class JobStatus(StrEnum):
 
 
 class JobBody(BaseModel):
-    """A background job; a failed one has used up its attempts, and stays on record."""
+    """A background job; a failed one has used up its attempts, and stays on record.
+
+    Only for a month where its like comes again by the clock.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 

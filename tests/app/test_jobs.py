@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -15,16 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
-from app.jobs import (
-    ATTEMPTS,
-    STALLED_SECONDS,
-    WAITING,
-    defer,
-    defer_once,
-    queue,
-    waiting_jobs,
-    work,
-)
+from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, waiting_jobs, work
 from app.matches.index.tasks import MatchingWork
 from app.postgres.probe import conninfo
 from app.scopes import Scope, within
@@ -235,37 +226,6 @@ async def test_failed_jobs_stay_unless_their_like_comes_by_the_clock(
     await jobs.delete_old_jobs(timestamp=0)
     assert len(await rows(session)) == 2
     assert len(await rows(session, "encode_texts")) == 1
-
-
-async def test_many_failed_jobs_do_not_slow_the_look_at_the_queue(
-    session: AsyncSession, database: URL
-) -> None:
-    """Nobody asks when those were deferred."""
-    await session.execute(
-        text(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
-            " SELECT 'default', 'note', 'failed' FROM generate_series(1, 3)"
-        )
-    )
-    await defer(session, "note", word="due")
-    await session.commit()
-    async with await psycopg.AsyncConnection.connect(conninfo(database)) as asking:
-        plan = await (await asking.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {WAITING}")).fetchone()
-        found = await waiting_jobs(asking)
-    assert plan is not None
-    looks = [node for node in nodes(plan[0][0]["Plan"]) if on_events(node)]
-    assert [node["Actual Loops"] for node in looks] == [1]
-    assert {(state, count) for _, state, count, _ in found} == {("failed", 3), ("queued", 1)}
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
-
-
-def on_events(node: dict[str, Any]) -> bool:
-    return node.get("Relation Name") == "procrastinate_events"
 
 
 async def test_looking_at_the_queue_takes_two_seconds_at_most_and_changes_nothing(

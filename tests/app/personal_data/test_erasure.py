@@ -15,6 +15,7 @@ from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts.consents import TEXT_VERSION
 from app.experts.models import Expert, ExpertKind, ExpertState, RemovalCause
+from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match
 from app.organizations.models import Membership
 from app.search import search_vector
@@ -213,6 +214,9 @@ async def test_an_erased_account_is_not_opened_again(people: People, session: As
             assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
     await session.refresh(account)
     assert not account.is_active
+    wish = {"email": account.email}
+    assert (await client.post("/auth:request-password-reset", json=wish)).status_code == 202
+    assert (await (await people.administrator()).get("/queue")).json()["items"] == []
 
 
 async def test_the_database_opens_no_erased_record_again(
@@ -237,6 +241,19 @@ async def test_why_somebody_was_removed_stays_known(people: People, session: Asy
         assert (await staff.post(f"{path}:erase")).status_code == 204
         shown = (await (await people.administrator()).get(path)).json()
         assert shown["removal_cause"] == kept
+
+
+async def test_kept_answers_go_with_the_person(people: People, session: AsyncSession) -> None:
+    """Those of others, too, that show the person among many; what shows nobody of them stays."""
+    person = await whole_person(people, session)  # a match is kept under the staff's key
+    staff = await people.coordinator()
+    body = {"name": "他人", "region_code": YIWU}
+    await staff.post("/experts", json=body, headers={"Idempotency-Key": "others"})
+    keys = select(KeptAnswer.key).order_by(KeptAnswer.key)
+    assert (await session.scalars(keys)).all() == ["kept", "others"]
+    assert (await person.client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    await session.commit()
+    assert (await session.scalars(keys)).all() == ["others"]
 
 
 async def test_only_demands_that_name_the_person_are_locked(
