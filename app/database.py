@@ -141,14 +141,24 @@ class MeasuredPool(AsyncAdaptedQueuePool):
 
 
 def create_engine(
-    url: str | URL, settings: Settings, *, size: int | None = None, name: str = "command"
+    url: str | URL,
+    settings: Settings,
+    *,
+    size: int | None = None,
+    name: str = "command",
+    lock_seconds: int = 0,
 ) -> AsyncEngine:
     """An engine that notices a restarted database before it hands out a connection.
 
     name: what its pool is called in the metrics.
+    lock_seconds: how long a statement waits for what others have locked; 0 for as long as the
+        server says, which is for ever unless it was told otherwise.
     """
     size = size or settings.database_pool_size
     given = make_url(url).query.get("options", "")  # the service's role, see app.postgres.roles
+    options = f"{given} {CONNECTION['options']}"
+    if lock_seconds:
+        options += f" -c lock_timeout={lock_seconds}s"
     engine = create_async_engine(
         url,
         pool_size=size,
@@ -157,7 +167,7 @@ def create_engine(
         hide_parameters=True,  # they hold personal data
         poolclass=MeasuredPool,
         pool_logging_name=name,
-        connect_args=CONNECTION | {"options": f"{given} {CONNECTION['options']}"},
+        connect_args=CONNECTION | {"options": options},
     )
     instruments().connection_limit.labels(name).set(2 * size)
     event.listen(engine.sync_engine, "checkout", _refuse_ended)
@@ -166,10 +176,15 @@ def create_engine(
 
 @asynccontextmanager
 async def open_engine(
-    url: str | URL, settings: Settings, *, size: int | None = None, name: str = "command"
+    url: str | URL,
+    settings: Settings,
+    *,
+    size: int | None = None,
+    name: str = "command",
+    lock_seconds: int = 0,
 ) -> AsyncIterator[AsyncEngine]:
     """An engine as `create_engine` makes it, whose connections end with the block."""
-    engine = create_engine(url, settings, size=size, name=name)
+    engine = create_engine(url, settings, size=size, name=name, lock_seconds=lock_seconds)
     try:
         yield engine
     finally:

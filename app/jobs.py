@@ -241,7 +241,8 @@ WAITING = """
     FROM procrastinate_jobs AS job
     LEFT JOIN LATERAL (
         SELECT min(at) AS at FROM procrastinate_events
-        WHERE job_id = job.id AND status = 'todo' AND type IN ('deferred', 'deferred_for_retry')
+        WHERE job.status = 'todo'  -- of the others nobody asks, and the failed ones are many
+          AND job_id = job.id AND type IN ('deferred', 'deferred_for_retry')
     ) AS deferred ON true
     WHERE status IN ('todo', 'doing', 'failed')
     GROUP BY 1, 2
@@ -257,11 +258,25 @@ async def waiting_jobs(connection: AsyncConnection) -> Sequence[Waiting]:
 
 def job_probe(url: URL) -> Probe[Sequence[Waiting]]:
     """What `/metrics` asks the database, every two seconds at most."""
-    return Probe(url, waiting_jobs, fresh_seconds=2.0)
+    return Probe(url, waiting_jobs, seconds=3.0, fresh_seconds=2.0)
+
+
+DELETE_FAILED = """
+    DELETE FROM procrastinate_jobs AS job
+    WHERE status = 'failed' AND task_name = ANY(%(tasks)s) AND NOT EXISTS (
+        SELECT FROM procrastinate_events
+        WHERE job_id = job.id AND at > now() - make_interval(hours => %(hours)s)
+    )
+"""
 
 
 @queue.periodic(cron="17 3 * * *")
 @queue.task(name="delete_old_jobs", queueing_lock="delete_old_jobs")
 async def delete_old_jobs(timestamp: int) -> None:
-    """Every night: jobs that succeeded are kept for a month, failed ones for good."""
+    """Every night: jobs that succeeded are kept for a month, failed ones for good.
+
+    Unless their like comes by the clock: nobody needs to try those again.
+    """
     await queue.job_manager.delete_old_jobs(nb_hours=KEPT_HOURS)
+    tasks = [name for name, _ in queue.periodic_registry.periodic_tasks]
+    await queue.connector.execute_query_async(DELETE_FAILED, tasks=tasks, hours=KEPT_HOURS)

@@ -33,6 +33,10 @@ from app.metrics import endpoints as metrics
 from app.processes.process import Process, connect, open_process
 from app.settings import Settings
 
+# How long a request waits for what another one has locked, an account's own batch for instance.
+# Its caller is told to come again; who is left waiting would keep a connection from everybody.
+LOCK_SECONDS = 10
+
 # What a browser's client may read of an answer besides its body.
 EXPOSED_HEADERS = [
     "Deprecation",
@@ -100,7 +104,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the requests share, and close it after the last of them."""
-    async with open_process(app.state.settings, role="service") as process, _shared(app, process):
+    async with (
+        open_process(app.state.settings, role="service", lock_seconds=LOCK_SECONDS) as process,
+        _shared(app, process),
+    ):
         await process.matcher.prepare()
         async with running(follow(process.matcher)) as following:
             app.state.condition.follower = following
@@ -113,7 +120,10 @@ async def services(app: FastAPI, url: URL) -> AsyncIterator[None]:
 
     url: the service's own address, not that of the tables' owner.
     """
-    async with connect(app.state.settings, url) as process, _shared(app, process):
+    async with (
+        connect(app.state.settings, url, lock_seconds=LOCK_SECONDS) as process,
+        _shared(app, process),
+    ):
         yield
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
-from app.changes.epochs import settle
+from app.changes.epochs import begin_epoch
 from app.interface.language import Text
 from app.operators import OperatorError
 from app.postgres.errors import RoleError
@@ -127,7 +127,7 @@ async def _upgrade_patiently(
         try:
             await connection.run_sync(_upgrade, versions)
             await connection.commit()
-            await settle(connection)
+            await begin_epoch(connection)
             return
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in BLOCKED:

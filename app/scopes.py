@@ -1,16 +1,17 @@
 """For whom a transaction works: what PostgreSQL's row-level security lets it see and write.
 
 The rules stand in `migrations/versions/0013_row_security.py`. A transaction begins without a
-scope, sees none of the protected rows and writes none. `accounts.repository.enter` opens the one
-of an account, here are those of everything else. PostgreSQL forgets a scope when its transaction
-ends, and goes back to the one before when a savepoint is rolled back.
+scope, sees none of the protected rows and writes none. `accounts.repository.open_scope_of` opens
+the one of an account, here are those of everything else. PostgreSQL forgets a scope when its
+transaction ends, and goes back to the one before when a savepoint is rolled back.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -20,6 +21,15 @@ from app.database import AuditedSession
 from app.postgres.roles import VIEWS
 
 Sessions = async_sessionmaker[AsyncSession]
+
+
+async def get_sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+# For what a request does after its answer has begun, when its transaction is over.
+SessionsDep = Annotated[Sessions, Depends(get_sessions)]
 
 
 class Scope(StrEnum):

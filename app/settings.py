@@ -224,6 +224,7 @@ class Settings(BaseSettings):
                 raise _refused(
                     "SIGN_IN_PROVIDERS 中同一提供方出现两次",
                     "SIGN_IN_PROVIDERS names one provider twice",
+                    setting="sign_in_providers",
                 )
         return self
 
@@ -233,6 +234,7 @@ class Settings(BaseSettings):
             raise _refused(
                 "ENCODER=remote 需要 ENCODER_URL 和 ENCODER_MODEL",
                 "ENCODER=remote needs ENCODER_URL and ENCODER_MODEL",
+                setting="encoder",
             )
         return self
 
@@ -242,6 +244,7 @@ class Settings(BaseSettings):
             raise _refused(
                 "METRICS=token 需要至少 16 个字符的 METRICS_TOKEN",
                 "METRICS=token needs METRICS_TOKEN of at least 16 characters",
+                setting="metrics",
             )
         return self
 
@@ -321,8 +324,11 @@ class Settings(BaseSettings):
         return KeyRing.of(given) if given else kept_ring(self.encryption_keys_file)
 
 
-def _refused(zh: str, en: str) -> PydanticCustomError:
-    return PydanticCustomError("bad_setting", "{en}", {"en": en, "text": (zh, en)})
+def _refused(zh: str, en: str, *, setting: str = "") -> PydanticCustomError:
+    """setting: the one that is as good as not given, where the fault lies in several together."""
+    return PydanticCustomError(
+        "bad_setting", "{en}", {"en": en, "text": (zh, en), "setting": setting}
+    )
 
 
 def local_url(host: str, port: int) -> str:

@@ -64,6 +64,13 @@ def validate(table: str, constraint: str) -> None:
         op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint}")
 
 
+def repeat(change: str) -> None:
+    """A change of many rows, which takes some at a time, until none is left; each is committed."""
+    with outside_transaction():
+        while op.get_bind().execute(sa.text(change)).rowcount:
+            pass
+
+
 @contextmanager
 def outside_transaction() -> Iterator[None]:
     """Statements that stand each for itself, and may take their time since they block nobody."""

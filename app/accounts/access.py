@@ -65,6 +65,8 @@ def managed(actor: Manager) -> ColumnElement[bool]:
 
 def allowed_actions(actor: Account, account: Account) -> list[str]:
     """What the actor may do with their own account, or with one that they manage, now."""
+    if account.erased_at is not None:
+        return []
     is_managed = actor.role is Role.ADMINISTRATOR or actor.id != account.id
     actions = ["update", "issue-password-reset"] if is_managed else []
     if account.has_second_factor and actor.role is Role.ADMINISTRATOR and actor.id != account.id:

@@ -65,7 +65,7 @@ def _standing(session: AsyncSession, account: Account) -> str:
 
 
 async def _account_of_token(session: AsyncSession, claims: AccessClaims | None) -> Account | None:
-    account = await repository.enter(session, claims.account_id) if claims else None
+    account = await repository.open_scope_of(session, claims.account_id) if claims else None
     if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         return None
     auditing.identify(session, account.id, account.role)
@@ -83,7 +83,7 @@ async def account_of_key(sessions: Sessions, secret: str) -> UUID | None:
 
 async def _owner_of(session: AsyncSession, secret: str) -> tuple[Account, ApiKey] | None:
     """The account of a living key, and the key."""
-    account = await repository.enter_by_secret(session, digest(secret))
+    account = await repository.open_scope_by_secret(session, digest(secret))
     key = await repository.find_api_key(session, digest(secret)) if account else None
     if account is None or key is None or not is_living(key):
         return None

@@ -307,7 +307,7 @@ async def issue_password_reset(
     account_id: UUID,
 ) -> PasswordResetCode:
     """签发重置码 · A one-time code, shown once, to hand to the account's owner."""
-    managed = await operations.get_managed(session, account, account_id)
+    managed = await operations.get_managed(session, account, account_id, "issue-password-reset")
     return await password_reset.issue(session, account, managed, settings.reset_lifetime)
 
 
@@ -318,7 +318,7 @@ async def reset_second_factor(
     session: SessionDep, account: SignedInAdministratorAccount, account_id: UUID
 ) -> None:
     """重置两步验证 · Take the second factor from somebody who lost it; their sign-ins end."""
-    managed = await operations.get_managed(session, account, account_id)
+    managed = await operations.get_managed(session, account, account_id, "reset-second-factor")
     await second_factor.reset(session, account, managed)
 
 

@@ -25,7 +25,7 @@ from app.accounts.schemas import (
     Tokens,
 )
 from app.accounts.secrets import AccessTokens
-from app.accounts.sign_in import ENDED, enter, require_password
+from app.accounts.sign_in import ENDED, pass_first_step, require_password
 from app.changes import operations as changes
 from app.clock import now
 from app.interface.errors import Conflict, Forbidden, NotFound, NotSignedIn
@@ -73,11 +73,11 @@ async def sign_in(
     began_at = now()
     provider, who = await flows.end(clients, data)
     identity = await repository.find_identity(session, who.issuer, who.subject)
-    known = await repository.enter(session, identity.account_id) if identity else None
+    known = await repository.open_scope_of(session, identity.account_id) if identity else None
     account = known or await _new_account(session, provider, who)
     if not account.is_active:
         raise NotSignedIn(ENDED)
-    return await enter(session, tokens, account, began_at)
+    return await pass_first_step(session, tokens, account, began_at)
 
 
 async def begin_link(clients: ProviderClients, account: Account, data: LinkStart) -> Authorization:

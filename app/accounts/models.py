@@ -4,7 +4,16 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.clock import now
@@ -36,7 +45,10 @@ class Account(Record):
 
     __tablename__ = "accounts"
     # A list meets its rows in this order, so that it asks for the regions of no more than it shows.
-    __table_args__ = (Index(None, "created_at", "id"),)
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        CheckConstraint("erased_at IS NULL OR NOT is_active", name="erased_for_good"),
+    )
 
     email: Mapped[str] = mapped_column(String(254), unique=True, comment="lower case")
     display_name: Mapped[str] = mapped_column(String(100))
@@ -49,6 +61,7 @@ class Account(Record):
         default=now, comment="access tokens issued before this have ended"
     )
     has_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    erased_at: Mapped[datetime | None]
 
     @property
     def has_password(self) -> bool:
@@ -85,10 +98,17 @@ class ApiKey(Record):
     account: Mapped[Account] = relationship(lazy="raise")
 
 
+# Of a password reset: it was asked for and not answered yet, which an account does once.
+OPEN_RESET = text("code_hash IS NULL AND used_at IS NULL")
+
+
 class PasswordReset(Record):
     """A request for a new password; a coordinator hands the one-time code over by other means."""
 
     __tablename__ = "password_resets"
+    __table_args__ = (
+        Index("ix_password_resets_open", "account_id", unique=True, postgresql_where=OPEN_RESET),
+    )
 
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     code_hash: Mapped[bytes | None] = mapped_column(unique=True, comment="null until issued")

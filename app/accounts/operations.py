@@ -12,7 +12,7 @@ from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, Accou
 from app.accounts.secrets import hash_password
 from app.accounts.sign_in import end_sign_ins
 from app.changes import operations as changes
-from app.interface.errors import Conflict, Forbidden, NotFound, invalid_field
+from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted, meet
@@ -54,13 +54,18 @@ async def get(session: AsyncSession, actor: Account, account_id: UUID) -> Accoun
     return account
 
 
-async def get_managed(session: AsyncSession, actor: Account, account_id: UUID) -> Account:
-    """The account, locked: whoever may read it may also touch it."""
+async def get_managed(
+    session: AsyncSession, actor: Account, account_id: UUID, verb: str
+) -> Account:
+    """The account, locked, unless it was erased: whoever may read it may also touch it."""
     account = await repository.find(session, account_id, is_for_update=True)
     region_code = account.region_code if account else None
     regions = await repository.regions_of(session, account_id, region_code)
     rule = partial(may_manage, actor, regions=regions)
-    return admitted(session, account, may_read=rule, may_touch=rule)
+    account = admitted(session, account, may_read=rule, may_touch=rule)
+    if account.erased_at is not None:
+        raise WrongState(verb=verb, state="erased", allowed=["active", "inactive"])
+    return account
 
 
 async def manages(session: AsyncSession, actor: Manager, account: Account) -> bool:
@@ -82,7 +87,7 @@ async def update(
     session: AsyncSession, actor: Account, account_id: UUID, data: AccountUpdate
 ) -> Account:
     """Change name, region or activity; deactivating ends all its sign-ins and keys."""
-    account = await get_managed(session, actor, account_id)
+    account = await get_managed(session, actor, account_id, "update")
     if account.id == actor.id and data.is_active is False:
         raise Conflict(Text("不能停用自己的账号", "Not your own account"))
     wanted = data.changes()

@@ -23,10 +23,10 @@ async def request(session: AsyncSession, email: str) -> None:
     """Put the wish into the staff's queue; the answer never tells whether the e-mail is known."""
     await open_scope(session, Scope.LOOKUP, email.lower())
     account = await repository.find_by_email(session, email)
-    if account is None or await repository.awaits_reset(session, account.id):
+    if account is None or account.erased_at is not None:
         return
-    session.add(PasswordReset(account_id=account.id))
-    await changes.append(session, "account.password_reset_requested", account.id)
+    if await repository.ask_for_reset(session, account.id):
+        await changes.append(session, "account.password_reset_requested", account.id)
 
 
 async def issue(
@@ -52,7 +52,7 @@ async def use(session: AsyncSession, data: PasswordResetUse) -> None:
 
     Its second factor stays.
     """
-    await repository.enter_by_secret(session, digest(data.code))
+    await repository.open_scope_by_secret(session, digest(data.code))
     reset = await repository.find_password_reset(session, digest(data.code))
     if (
         reset is None

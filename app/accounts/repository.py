@@ -20,13 +20,15 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
+from uuid_utils.compat import uuid7
 
 from app import queries
 from app.accounts import access
 from app.accounts.models import (
+    OPEN_RESET,
     Account,
     ApiKey,
     Identity,
@@ -49,27 +51,27 @@ ENTER = "SELECT {}, caller.organization_ids FROM enter({}) AS caller"
 CALLER = select(Account, ORGANIZATIONS)
 
 
-def _entering(account_id: str) -> Any:
+def _opening(account_id: str) -> Any:
     names = ", ".join(f"(caller.account).{name.name}" for name in COLUMNS)
     statement = text(ENTER.format(names, account_id)).columns(*COLUMNS, ORGANIZATIONS)
     return CALLER.from_statement(statement)
 
 
-BY_ID = _entering(":account_id")
-BY_SECRET = _entering("account_of_secret(:secret_hash)")
+BY_ID = _opening(":account_id")
+BY_SECRET = _opening("account_of_secret(:secret_hash)")
 
 
-async def enter(session: AsyncSession, account_id: UUID) -> Account | None:
+async def open_scope_of(session: AsyncSession, account_id: UUID) -> Account | None:
     """The account, for which the session works from now on; one that is shut opens nothing."""
-    return await _enter(session, BY_ID, {"account_id": account_id})
+    return await _open(session, BY_ID, {"account_id": account_id})
 
 
-async def enter_by_secret(session: AsyncSession, secret_hash: bytes) -> Account | None:
+async def open_scope_by_secret(session: AsyncSession, secret_hash: bytes) -> Account | None:
     """The same for whose API key, refresh token or reset code this is, living or not."""
-    return await _enter(session, BY_SECRET, {"secret_hash": secret_hash})
+    return await _open(session, BY_SECRET, {"secret_hash": secret_hash})
 
 
-async def _enter(session: AsyncSession, statement: Any, named: dict[str, Any]) -> Account | None:
+async def _open(session: AsyncSession, statement: Any, named: dict[str, Any]) -> Account | None:
     await session.flush()
     found = (await session.execute(statement, named)).one_or_none()
     if found is None:
@@ -243,18 +245,14 @@ async def find_password_reset(session: AsyncSession, code_hash: bytes) -> Passwo
 
 def _awaits_reset() -> ColumnElement[bool]:
     """Whether the account has asked for a code and has none yet."""
-    return exists().where(
-        PasswordReset.account_id == Account.id,
-        PasswordReset.code_hash.is_(None),
-        PasswordReset.used_at.is_(None),
-    )
+    return exists().where(PasswordReset.account_id == Account.id, OPEN_RESET)
 
 
-async def awaits_reset(session: AsyncSession, account_id: UUID) -> bool:
-    found = await session.scalar(
-        select(Account.id).where(Account.id == account_id, _awaits_reset())
-    )
-    return found is not None
+async def ask_for_reset(session: AsyncSession, account_id: UUID) -> bool:
+    """Open a request for a code; False where one waits already, or is made at this moment."""
+    asked = insert(PasswordReset).values(id=uuid7(), account_id=account_id, version=1)
+    once = asked.on_conflict_do_nothing(index_elements=["account_id"], index_where=OPEN_RESET)
+    return await session.scalar(once.returning(PasswordReset.id)) is not None
 
 
 async def close_resets(session: AsyncSession, account_id: UUID) -> None:

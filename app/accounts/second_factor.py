@@ -27,7 +27,7 @@ from app.accounts.schemas import (
     Tokens,
 )
 from app.accounts.secrets import AccessTokens, digest
-from app.accounts.sign_in import ENDED, admit, end_sign_ins, require_password
+from app.accounts.sign_in import ENDED, begin_sign_in, end_sign_ins, require_password
 from app.changes import operations as changes
 from app.interface import auditing
 from app.interface.errors import Conflict, Invalid, NotFound, NotSignedIn, TooManyRequests
@@ -141,14 +141,14 @@ async def finish_sign_in(
 ) -> Tokens:
     """The second step: tokens for the challenge of the first one and a code."""
     claims = tokens.challenges().read(data.challenge)
-    account = await repository.enter(session, claims.account_id) if claims else None
+    account = await repository.open_scope_of(session, claims.account_id) if claims else None
     if account is None or claims is None or claims.issued_at < account.tokens_valid_from:
         raise NotSignedIn(ENDED)
     if not account.is_active or not account.has_second_factor:
         raise NotSignedIn(ENDED)
     auditing.identify(session, account.id, account.role)
     await _spend(session, await _get_locked(session, account), moment, data.code)
-    return await admit(session, tokens, account)
+    return await begin_sign_in(session, tokens, account)
 
 
 async def _get_locked(session: AsyncSession, account: Account) -> SecondFactor:

@@ -43,10 +43,10 @@ async def sign_in(session: AsyncSession, tokens: AccessTokens, data: SignIn) -> 
     fits = await is_password(data.password.get_secret_value(), stored)
     if account is None or not fits or not account.is_active:
         raise NotSignedIn(WRONG_PASSWORD)
-    return await enter(session, tokens, account, began_at)
+    return await pass_first_step(session, tokens, account, began_at)
 
 
-async def enter(
+async def pass_first_step(
     session: AsyncSession,
     tokens: AccessTokens,
     account: Account,
@@ -62,12 +62,12 @@ async def enter(
             account.id, valid_from=account.tokens_valid_from, issued_at=began_at
         )
         return SecondStep(challenge=challenge, expires_in=int(CHALLENGE_LIFETIME.total_seconds()))
-    return await admit(session, tokens, account)
+    return await begin_sign_in(session, tokens, account)
 
 
-async def admit(session: AsyncSession, tokens: AccessTokens, account: Account) -> Tokens:
+async def begin_sign_in(session: AsyncSession, tokens: AccessTokens, account: Account) -> Tokens:
     """Begin a sign-in; refused for an account that was shut or got a new password meanwhile."""
-    await repository.enter(session, account.id)
+    await repository.open_scope_of(session, account.id)
     if not await repository.note_sign_in(session, account):
         raise NotSignedIn(WRONG_PASSWORD)
     return _issue(session, tokens, account, uuid7())
@@ -91,7 +91,7 @@ async def refresh(session: AsyncSession, tokens: AccessTokens, refresh_token: st
 
 async def _enter_by_link(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
     """The token, locked, and the scope of its account, unless that was shut."""
-    await repository.enter_by_secret(session, digest(refresh_token))
+    await repository.open_scope_by_secret(session, digest(refresh_token))
     return await repository.find_refresh_token(session, digest(refresh_token))
 
 

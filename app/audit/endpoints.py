@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from app.audit import exporting, operations
@@ -24,21 +24,13 @@ from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.organizations.actors import AdministratorActor, CurrentActor
-from app.scopes import Sessions
+from app.scopes import SessionsDep
 from app.settings import SettingsDep
 
 router = conventional_router("audit")
 
 ReadingQueryDep = Annotated[ReadingQuery, Query()]
 LINES = {"type": "string"}
-
-
-async def get_sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
-
-
-SessionsDep = Annotated[Sessions, Depends(get_sessions)]
 
 
 @router.get("/audit-entries")

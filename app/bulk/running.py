@@ -113,7 +113,7 @@ async def _actor_of(session: AsyncSession, import_: Import) -> Actor:
     if import_.account_id is None:
         return SERVICE
     async with borrowed(session, Scope.LOOKUP):
-        account = await account_repository.enter(session, import_.account_id)
+        account = await account_repository.open_scope_of(session, import_.account_id)
     if account is None or not account.is_active:
         raise Forbidden()
     actor = actor_of(session, account)
@@ -125,7 +125,7 @@ async def _actor_of(session: AsyncSession, import_: Import) -> Actor:
 async def _act(session: AsyncSession, actor: Actor) -> None:
     """Let the transaction read what rows may mean, and write what the actor may write."""
     if actor.account_id is not None:
-        await account_repository.enter(session, actor.account_id)
+        await account_repository.open_scope_of(session, actor.account_id)
     await open_scope(session, Scope.IMPORT if actor.account_id else Scope.SERVICE)
 
 

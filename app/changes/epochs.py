@@ -31,7 +31,7 @@ BEGIN = text(
 RENUMBER = text("UPDATE changes SET transaction_id = '1' WHERE transaction_id <> '1'")
 
 
-async def settle(connection: AsyncConnection, *, is_restored: bool = False) -> bool:
+async def begin_epoch(connection: AsyncConnection, *, is_restored: bool = False) -> bool:
     """Begin a new epoch if the database was restored, or was copied here; whether it did.
 
     Commits. Followers notice by themselves: see `repository.read_since`.

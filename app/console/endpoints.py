@@ -8,6 +8,7 @@ from app.console import operations
 from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
 from app.database import SessionDep
 from app.interface.auditing import sensitive
+from app.interface.pagination import PagesDep
 from app.interface.routing import conventional_router
 from app.organizations.actors import AdministratorActor, StaffActor
 from app.progress.accepting import AcceptedDep
@@ -21,10 +22,14 @@ JobId = Annotated[int, Path(ge=1, le=2**62)]
 @router.get("/queue")
 @sensitive()
 async def read_queue(
-    session: SessionDep, actor: StaffActor, query: Annotated[QueueQuery, Query()]
+    pages: PagesDep, actor: StaffActor, query: Annotated[QueueQuery, Query()]
 ) -> Queue:
-    """待办 · What waits for the staff of this region, oldest first."""
-    return await operations.read_queue(session, actor, query)
+    """待办 · What waits for the staff of this region, oldest first; `next_cursor` leads on.
+
+    Titles name experts and applicants, so every reading is recorded, also by whoever asks again
+    and again.
+    """
+    return await operations.read_queue(pages.session, pages.cursors, actor, query)
 
 
 @router.get("/jobs")

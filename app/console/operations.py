@@ -1,6 +1,8 @@
 """The staff's desk: what waits for whom, and what to do about failed jobs."""
 
 from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
 
 from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +14,7 @@ from app.console.schemas import JobBody, JobQuery, JobStatus, Queue, QueueItem, 
 from app.interface import auditing
 from app.interface.errors import Conflict, NotFound, WrongState
 from app.interface.language import Text
+from app.interface.pagination import Cursors
 from app.organizations.actors import Actor
 from app.progress import operations as progress
 from app.progress import repository as progress_repository
@@ -28,19 +31,35 @@ PATHS = {
     TaskKind.ANSWER_MATCH_REVIEW: "/api/v1/match-reviews/{}",
 }
 
+ORDER = "queue waiting_since"  # what a cursor is of
+
 # What tells of an account: the audit log says whose was shown.
 NAMES_SOMEBODY = frozenset({TaskKind.DECIDE_MEMBERSHIP, TaskKind.ISSUE_PASSWORD_RESET})
 
 
-async def read_queue(session: AsyncSession, actor: Actor, query: QueueQuery) -> Queue:
-    found = await repository.waiting(session, actor, query)
-    for item in found:
+async def read_queue(
+    session: AsyncSession, cursors: Cursors, actor: Actor, query: QueueQuery
+) -> Queue:
+    """One page, from the cursor on."""
+    found = await repository.waiting(session, actor, query, _position(cursors, query.cursor))
+    shown = found[: query.limit]
+    for item in shown:
         if item.kind in NAMES_SOMEBODY:
             auditing.touch(session, item.record_id)
     return Queue(
         counts=await repository.counts(session, actor, query.level),
-        items=[_show(item) for item in found],
+        items=[_show(item) for item in shown],
+        next_cursor=cursors.write(ORDER, shown[-1].waiting_since, shown[-1].record_id)
+        if len(found) > len(shown)
+        else None,
     )
+
+
+def _position(cursors: Cursors, cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    waiting_since, record_id = cursors.read(cursor, ORDER)
+    return datetime.fromisoformat(waiting_since), record_id
 
 
 def _show(item: Waiting) -> QueueItem:

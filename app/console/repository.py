@@ -16,12 +16,13 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    tuple_,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.access import managed, regions_of
-from app.accounts.models import Account, PasswordReset
+from app.accounts.models import OPEN_RESET, Account, PasswordReset
 from app.achievements.models import Achievement, AchievementState
 from app.console.schemas import JobQuery, Level, QueueQuery, TaskKind
 from app.database import JsonObject
@@ -54,13 +55,18 @@ class Waiting:
     waiting_since: datetime
 
 
-async def waiting(session: AsyncSession, actor: Actor, query: QueueQuery) -> Sequence[Waiting]:
-    """What waits, oldest first."""
+async def waiting(
+    session: AsyncSession, actor: Actor, query: QueueQuery, after: tuple[datetime, UUID] | None
+) -> Sequence[Waiting]:
+    """What waits, oldest first, from the one behind `after` on; one more than a page holds."""
     everything = _everything(actor, query.level)
-    statement = select(everything).order_by(everything.c.waiting_since, everything.c.record_id)
+    order = everything.c.waiting_since, everything.c.record_id
+    statement = select(everything).order_by(*order)
     if query.kind is not None:
         statement = statement.where(everything.c.kind == query.kind.value)
-    found = await session.execute(statement.limit(query.limit))
+    if after is not None:
+        statement = statement.where(tuple_(*order) > tuple_(*after))
+    found = await session.execute(statement.limit(query.limit + 1))
     return [Waiting(**{**row, "kind": TaskKind(row["kind"])}) for row in found.mappings()]
 
 
@@ -134,7 +140,7 @@ def _password_resets(actor: Actor, level: Level) -> Select[Any]:
         )
         .select_from(r)
         .join(a, r.account_id == a.id)
-        .where(r.code_hash.is_(None), r.used_at.is_(None), managed(actor))
+        .where(OPEN_RESET, managed(actor))
     )
     if level == "all":
         return statement

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.interface.schemas import Body
+from app.interface.schemas import Body, text_of
 
 
 class TaskKind(StrEnum):
@@ -36,6 +36,7 @@ class Queue(BaseModel):
 
     counts: dict[TaskKind, int] = Field(examples=[{"review_demand": 3}])
     items: list[QueueItem]
+    next_cursor: str | None = Field(default=None, description="null on the last page")
 
 
 Level = Literal["all", "own"]
@@ -45,6 +46,7 @@ class QueueQuery(Body):
     level: Level = Field(default="all", description="own: only what the caller's own level carries")
     kind: TaskKind | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, text_of(500)] | None = None
 
 
 class JobStatus(StrEnum):
@@ -55,7 +57,10 @@ class JobStatus(StrEnum):
 
 
 class JobBody(BaseModel):
-    """A background job; a failed one has used up its attempts, and stays on record."""
+    """A background job; a failed one has used up its attempts, and stays on record.
+
+    Only for a month where its like comes again by the clock.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 

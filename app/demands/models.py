@@ -64,6 +64,7 @@ class Demand(Record):
         Index(None, "region_code"),
         Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "title", "id"),
     )
 
     external_id: Mapped[str | None] = mapped_column(String(100), unique=True)

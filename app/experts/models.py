@@ -1,5 +1,6 @@
 """Experts, the evidence of what they can do, and how to reach them."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -95,6 +96,8 @@ class Expert(Record):
         Index(None, "organization_id"),
         Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "name_pinyin", "id"),
+        CheckConstraint("erased_at IS NULL OR state = 'removed'", name="erased_for_good"),
     )
 
     external_id: Mapped[str | None] = mapped_column(String(100), unique=True)
@@ -130,6 +133,7 @@ class Expert(Record):
     is_external_encoding_allowed: Mapped[bool] = mapped_column(
         default=False, server_default=false()
     )
+    erased_at: Mapped[datetime | None]
     search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
 
     organization: Mapped[Organization | None] = relationship(lazy="raise")

@@ -111,7 +111,7 @@ def address_of(request: Request) -> str:
     return f"{IPv6Address(int(address) >> IPV6_HOST_BITS << IPV6_HOST_BITS)}/{IPV6_HOST_BITS}"
 
 
-async def admit(request: Request, guard: Guard, count: int = 1) -> dict[str, str]:
+async def count_request(request: Request, guard: Guard, count: int = 1) -> dict[str, str]:
     """Count the request; the fields that tell its caller how they stand.
 
     Raises RateLimited.
@@ -122,13 +122,13 @@ async def admit(request: Request, guard: Guard, count: int = 1) -> dict[str, str
     return {} if standing is None else standing.headers
 
 
-async def admit_items(request: Request, guard: Guard, values: Values) -> dict[str, str]:
-    """Count what a batch's items cost beyond the request itself; see `admit`."""
+async def count_items(request: Request, guard: Guard, values: Values) -> dict[str, str]:
+    """Count what a batch's items cost beyond the request itself; see `count_request`."""
     further = 0 if guard.items_of is None else (guard.items_of(values) - 1) // ITEMS_A_WRITE
-    return await admit(request, guard, further) if further else {}
+    return await count_request(request, guard, further) if further else {}
 
 
-async def admit_attempt(request: Request, guard: Guard, values: Values) -> None:
+async def count_attempt(request: Request, guard: Guard, values: Values) -> None:
     """Count an attempt on somebody's account. Raises RateLimited."""
     if guard.email_of is not None:
         limiter, address = _limiter_of(request), address_of(request)

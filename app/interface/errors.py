@@ -199,6 +199,13 @@ class StorageFull(Unavailable):
     title = Text("存储空间已满，暂时无法保存", "Storage is full; nothing can be saved for now")
 
 
+class Busy(Unavailable):
+    """503 for the same reason: whoever comes again after Retry-After gets their turn."""
+
+    code = "busy"
+    title = Text("记录正被其他操作占用，请稍后重试", "Something else is at work on this; try again")
+
+
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     problem.status: {
         "description": problem.title.in_both,

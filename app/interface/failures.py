@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.interface.errors import (
+    Busy,
     ChangedMeanwhile,
     Conflict,
     Forbidden,
@@ -40,7 +41,7 @@ BROKEN_CONSTRAINT = Text(
     "This repeats or contradicts what is stored; nothing was saved",
 )
 
-DISK_FULL = "53100"  # PostgreSQL's code
+DISK_FULL, LOCKED = "53100", "55P03"  # PostgreSQL's codes
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 HTTP_PROBLEMS: dict[int, type[Problem]] = {
@@ -79,6 +80,9 @@ def from_database(error: DBAPIError) -> Problem:
     if getattr(error.orig, "sqlstate", None) == DISK_FULL:
         logger.error("the database's disk is full")
         return StorageFull()
+    if getattr(error.orig, "sqlstate", None) == LOCKED:
+        logger.warning("something stayed locked for too long")
+        return Busy()
     if isinstance(error.orig, InsufficientPrivilege):
         logger.error("row-level security refused what the application allowed", exc_info=error)
         return Forbidden()

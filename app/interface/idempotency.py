@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import delete, or_, select, tuple_, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +30,7 @@ REPLAYED = "Idempotent-Replayed"
 ACCEPTED = re.compile(r"[\x21-\x7e]{1,255}")
 KEPT_FOR = timedelta(hours=24)
 NOBODY = UUID(int=0)
+ID = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 KEPT_HEADERS = ("content-type", "content-language", "cache-control", "etag", "location", "vary")
 UNKEPT = "has_unkept_answers"
 CHECK = "checks_before_it_repeats"
@@ -109,7 +110,8 @@ async def find(request: Request, claim: Claim) -> Response | None:
     if principal == NOBODY:
         await open_scope(session, Scope.LOOKUP)  # of nothing: nobody is known here
     row = {"principal": principal, "key": claim.key, "fingerprint": fingerprint}
-    fresh: dict[str, Any] = {"status": None, "headers": {}, "body": b"", "created_at": now()}
+    fresh: dict[str, Any] = {"status": None, "headers": {}, "body": b"", "record_ids": []}
+    fresh["created_at"] = now()
     statement = insert(KeptAnswer).values(row | fresh)
     claimed = await session.scalar(
         statement.on_conflict_do_update(
@@ -137,12 +139,18 @@ async def keep(request: Request, claim: Claim, response: Response) -> None:
         return
     principal = _principal_of(request)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    content = bytes(response.body)
     # The answer shows contacts, which the database is not to hold in the open.
-    body = ring().seal(bytes(response.body).decode("latin-1"), _place(principal, claim.key))
+    body = ring().seal(content.decode("latin-1"), _place(principal, claim.key))
     await _session_of(request).execute(
         update(KeptAnswer)
         .where(KeptAnswer.principal == principal, KeptAnswer.key == claim.key)
-        .values(status=response.status_code, headers=headers, body=body.encode("latin-1"))
+        .values(
+            status=response.status_code,
+            headers=headers,
+            body=body.encode("latin-1"),
+            record_ids=_named_ids(request, content),
+        )
     )
 
 
@@ -152,16 +160,17 @@ async def forget_old(session: AsyncSession) -> None:
 
 
 async def forget_about(session: AsyncSession, record_id: UUID) -> None:
-    """Delete the answers that show a record; they are sealed, so each has to be opened."""
-    shown = str(record_id)
-    kept = await session.stream(select(KeptAnswer.principal, KeptAnswer.key, KeptAnswer.body))
-    found = [
-        (principal, key)
-        async for principal, key, body in kept
-        if shown in ring().open(body.decode("latin-1"), _place(principal, key))
-    ]
-    which = tuple_(KeptAnswer.principal, KeptAnswer.key).in_(found)
-    await session.execute(delete(KeptAnswer).where(which))
+    """Delete the answers that show a record, and those of which nobody can tell."""
+    shown = or_(KeptAnswer.record_ids.contains([record_id]), KeptAnswer.record_ids.is_(None))
+    await session.execute(
+        delete(KeptAnswer).where(shown).execution_options(synchronize_session=False)
+    )
+
+
+def _named_ids(request: Request, content: bytes) -> list[UUID]:
+    """Every id that stands in the answer or in the path: it may show any of these records."""
+    found = {UUID(text.decode()) for text in ID.findall(content)}
+    return sorted(found.union(v for v in request.path_params.values() if isinstance(v, UUID)))
 
 
 def _place(principal: UUID, key: str) -> str:

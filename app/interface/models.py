@@ -24,6 +24,10 @@ class KeptAnswer(Base):
     status: Mapped[int | None]
     headers: Mapped[JsonObject] = mapped_column(default=dict)
     body: Mapped[bytes] = mapped_column(LargeBinary, default=b"", comment="sealed")
+    # No index: the rule of the table comes before `@>`, see `app.postgres.roles`, and a day is few.
+    record_ids: Mapped[list[UUID] | None] = mapped_column(
+        ARRAY(Uuid), comment="that the answer shows, and of the path; null for one of before"
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -22,9 +22,9 @@ from app.interface import auditing, idempotency
 from app.interface.admission import (
     Callers,
     Guard,
-    admit,
-    admit_attempt,
-    admit_items,
+    count_attempt,
+    count_items,
+    count_request,
     guard_of,
     note_success,
 )
@@ -63,7 +63,7 @@ class ConventionalRoute(APIRoute):
         async def governed(request: Request) -> Response:
             _request.set(request)
             request.scope[SHARED_HEADERS] = self._deprecation_headers(request)
-            request.scope[SHARED_HEADERS] |= await admit(request, self.guard)
+            request.scope[SHARED_HEADERS] |= await count_request(request, self.guard)
             precondition = precondition_of(request)
             trace: Trace = request.state.trace
             request.state.session_info = {PRECONDITION: precondition, auditing.TRACE: trace}
@@ -187,8 +187,8 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
         if claim is not None and (kept := await idempotency.find(request, claim)) is not None:
             await idempotency.check_again(endpoint, values)
             return kept
-        request.scope[SHARED_HEADERS] |= await admit_items(request, guard, values)
-        await admit_attempt(request, guard, values)
+        request.scope[SHARED_HEADERS] |= await count_items(request, guard, values)
+        await count_attempt(request, guard, values)
         result = await endpoint(**values)
         await note_success(request, guard, values)
         _note_shown(request.state.trace, endpoint, result)

@@ -133,7 +133,8 @@ async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: s
     target = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
     await _enter(session, membership, target, actor.account_id)
     if membership.account_id == actor.account_id:
-        await account_repository.enter(session, membership.account_id)  # acting for fewer now
+        # They act for fewer now.
+        await account_repository.open_scope_of(session, membership.account_id)
     return membership
 
 

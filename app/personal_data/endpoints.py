@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from fastapi import status
+from fastapi.responses import StreamingResponse
 
 from app.accounts.dependencies import SignedInAccount
 from app.database import SessionDep
@@ -14,16 +15,19 @@ from app.interface.routing import conventional_router
 from app.organizations.actors import SignedInActor
 from app.personal_data import erasure, operations
 from app.personal_data.schemas import OwnErasure, PersonalData
+from app.scopes import SessionsDep
 
 router = conventional_router("personal-data")
 
 
-@router.get("/me/personal-data")
+@router.get("/me/personal-data", response_model=PersonalData)
 @sensitive()
 @limited(RateClass.EXPENSIVE)
-async def export_my_data(session: SessionDep, account: SignedInAccount) -> PersonalData:
+async def export_my_data(
+    session: SessionDep, sessions: SessionsDep, account: SignedInAccount
+) -> StreamingResponse:
     """导出我的个人信息 · All that is held on the caller, by table; secrets are left out."""
-    return await operations.export_own(session, account)
+    return await operations.export_own(session, sessions, account)
 
 
 @router.post("/me:erase", status_code=status.HTTP_204_NO_CONTENT)
@@ -34,14 +38,14 @@ async def erase_me(session: SessionDep, account: SignedInAccount, data: OwnErasu
     await erasure.erase_own(session, account, data.password)
 
 
-@router.get("/experts/{expert_id:uuid}/personal-data")
+@router.get("/experts/{expert_id:uuid}/personal-data", response_model=PersonalData)
 @sensitive()
 @limited(RateClass.EXPENSIVE)
 async def export_expert_data(
-    session: SessionDep, actor: SignedInActor, expert_id: UUID
-) -> PersonalData:
+    session: SessionDep, sessions: SessionsDep, actor: SignedInActor, expert_id: UUID
+) -> StreamingResponse:
     """导出专家个人信息 · All that is held on an expert, for them; for staff, what these may see."""
-    return await operations.export_expert(session, actor, expert_id)
+    return await operations.export_expert(session, sessions, actor, expert_id)
 
 
 @router.post("/experts/{expert_id:uuid}:erase", status_code=status.HTTP_204_NO_CONTENT)

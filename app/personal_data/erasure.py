@@ -15,6 +15,7 @@ from app.accounts.models import Account
 from app.accounts.secrets import hash_password, new_secret
 from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
+from app.clock import now
 from app.demands.models import Demand
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
@@ -74,7 +75,8 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
     expert.name = ERASED
     if expert.state is not ExpertState.REMOVED:
         await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)
-    expert.removal_cause = RemovalCause.REQUESTED
+        expert.removal_cause = RemovalCause.REQUESTED
+    expert.erased_at = expert.erased_at or now()
     expert.is_retired = expert.is_external_encoding_allowed = False
     expert.disciplines = sorted({code[:3] for code in expert.disciplines})
     expert.region_code = f"{expert.region_code[:2]}0000" if expert.region_code else None
@@ -95,6 +97,7 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     await _leave_contacts(session, account)
     account.email, account.display_name = f"{account.id.hex}{ERASED_DOMAIN}", ERASED
     account.password_hash, account.is_active = await hash_password(new_secret()), False
+    account.erased_at, account.has_second_factor = now(), False
     await end_sign_ins(session, account)
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
     await memberships.revoke_all(session, account.id, actor_id)
@@ -104,7 +107,10 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
 
 async def _leave_contacts(session: AsyncSession, account: Account) -> None:
     organizations = await repository.organizations_of(session, account.id)
-    demands = await repository.demands_of(session, [o.id for o in organizations])
+    named = await repository.demands_that_name(
+        session, [o.id for o in organizations], account.email
+    )
+    demands = await repository.lock_demands(session, named)
     records: list[Organization | Demand] = [*organizations, *demands]
     for record in records:
         if record.contact_email.lower() == account.email:

@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, inspect, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    func,
+    inspect,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import (
@@ -30,7 +41,8 @@ from app.organizations.models import Membership, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
 
-ROWS = 50_000  # of one table in an export
+Row = dict[str, Any]
+
 CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
 
 # What a run says of somebody besides where they stood: why they were kept out, in free text.
@@ -55,44 +67,48 @@ FORGET_EXCLUSIONS = text(
 
 
 async def rows_about(
-    session: AsyncSession, holding: Holding, person: Person, reader: Actor | None
-) -> tuple[list[dict[str, Any]], bool]:
-    """The newest rows of one table about a person, and whether there are more.
+    session: AsyncSession,
+    holding: Holding,
+    person: Person,
+    reader: Actor | None,
+    after: Row | None,
+    limit: int,
+) -> list[Row]:
+    """The next rows of one table about a person, the newest first.
 
     reader: who asks for the person, and sees of it what they may see elsewhere.
     """
-    statement = _about(holding, person)
+    statement = _about(holding, person, after, limit)
     return await _rows(
         session, holding, statement if reader is None else statement.where(holding.seen(reader))
     )
 
 
 async def own_matches(
-    session: AsyncSession, holding: Holding, person: Person
-) -> tuple[list[tuple[dict[str, Any], Demand]], bool]:
+    session: AsyncSession, holding: Holding, person: Person, after: Row | None, limit: int
+) -> list[tuple[Row, Demand]]:
     """Like `rows_about`, each with what its run was for: retention may delete the run meanwhile."""
-    statement = _about(holding, person).add_columns(Demand).join(Match.run).join(MatchRun.demand)
-    rows, is_cut = await _rows(session, holding, statement)
+    statement = _about(holding, person, after, limit).add_columns(Demand)
+    rows = await _rows(session, holding, statement.join(Match.run).join(MatchRun.demand))
     demands = [row.pop(Demand.__name__) for row in rows]
-    return list(zip(rows, demands, strict=True)), is_cut
+    return list(zip(rows, demands, strict=True))
 
 
-def _about(holding: Holding, person: Person) -> Select[Any]:
+def _about(holding: Holding, person: Person, after: Row | None, limit: int) -> Select[Any]:
     columns = [c for c in inspect(holding.table).columns if str(c) not in HIDDEN]
     keys = inspect(holding.table).primary_key
     statement = select(*columns).where(holding.about(person))
-    return statement.order_by(*(k.desc() for k in keys)).limit(ROWS + 1)
+    if after is not None:
+        statement = statement.where(tuple_(*keys) < tuple_(*(after[k.name] for k in keys)))
+    return statement.order_by(*(k.desc() for k in keys)).limit(limit)
 
 
-async def _rows(
-    session: AsyncSession, holding: Holding, statement: Select[Any]
-) -> tuple[list[dict[str, Any]], bool]:
+async def _rows(session: AsyncSession, holding: Holding, statement: Select[Any]) -> list[Row]:
     found = await session.execute(statement)
-    rows = [_opened(holding, dict(row)) for row in found.mappings()]
-    return rows[:ROWS], len(rows) > ROWS
+    return [_opened(holding, dict(row)) for row in found.mappings()]
 
 
-def _opened(holding: Holding, row: dict[str, Any]) -> dict[str, Any]:
+def _opened(holding: Holding, row: Row) -> Row:
     """The row with its sealed columns in the open."""
     for name in row:
         if isinstance(vars(holding.table).get(name), Sealed):
@@ -132,24 +148,39 @@ async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[
     return (await session.scalars(statement.with_for_update(of=Organization))).all()
 
 
-async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) -> Sequence[Demand]:
-    """The organizations' demands, locked in the order of their ids."""
-    statement = select(Demand).where(Demand.organization_id.in_(organization_ids))
-    statement = statement.order_by(Demand.id)
+async def demands_that_name(
+    session: AsyncSession, organization_ids: Sequence[UUID], email: str
+) -> Sequence[UUID]:
+    """The organizations' demands whose contact has this address.
+
+    They are sealed, so each has to be opened; one after another, since there may be many.
+    """
+    statement = select(Demand.id, Demand.contact_email_sealed).where(
+        Demand.organization_id.in_(organization_ids), Demand.contact_email_sealed != ""
+    )
+    contacts = await session.stream(statement)
+    return [
+        demand_id
+        async for demand_id, sealed in contacts
+        if ring().open(sealed, place_of("demands", "contact_email", demand_id)).lower() == email
+    ]
+
+
+async def lock_demands(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Demand]:
+    """The demands, locked in the order of their ids."""
+    statement = select(Demand).where(Demand.id.in_(ids)).order_by(Demand.id)
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 
-async def removed_experts(
-    session: AsyncSession, before: datetime, erased: str, limit: int
-) -> Sequence[Expert]:
-    """Experts who left the pool for good before then and still have their name."""
+async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+    """Experts who left the pool for good before then and were not erased."""
     return (
         await session.scalars(
             select(Expert)
             .where(
                 Expert.state == ExpertState.REMOVED,
                 Expert.updated_at < before,
-                Expert.name != erased,
+                Expert.erased_at.is_(None),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -157,17 +188,15 @@ async def removed_experts(
     ).all()
 
 
-async def closed_accounts(
-    session: AsyncSession, before: datetime, erased: str, limit: int
-) -> Sequence[Account]:
-    """Accounts that were shut before then and still have their address."""
+async def closed_accounts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Account]:
+    """Accounts that were shut before then and were not erased."""
     return (
         await session.scalars(
             select(Account)
             .where(
                 Account.is_active.is_(False),
                 Account.updated_at < before,
-                Account.email.not_like(f"%{erased}"),
+                Account.erased_at.is_(None),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)

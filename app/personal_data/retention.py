@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from app.clock import now
 from app.personal_data import repository
-from app.personal_data.erasure import ERASED, ERASED_DOMAIN, forget_account, forget_expert
+from app.personal_data.erasure import forget_account, forget_expert
 from app.scopes import Sessions
 from app.settings import Settings
 
@@ -33,7 +33,7 @@ async def let_go(sessions: Sessions, settings: Settings) -> None:
 
 async def _erase_removed(sessions: Sessions, before: datetime) -> bool:
     async with sessions.begin() as session:
-        experts = await repository.removed_experts(session, before, ERASED, AT_ONCE)
+        experts = await repository.removed_experts(session, before, AT_ONCE)
         for expert in experts:
             await forget_expert(session, expert, None)
         return bool(experts)
@@ -41,7 +41,7 @@ async def _erase_removed(sessions: Sessions, before: datetime) -> bool:
 
 async def _erase_closed(sessions: Sessions, before: datetime) -> bool:
     async with sessions.begin() as session:
-        accounts = await repository.closed_accounts(session, before, ERASED_DOMAIN, AT_ONCE)
+        accounts = await repository.closed_accounts(session, before, AT_ONCE)
         for account in accounts:
             await forget_account(session, account, None)
         return bool(accounts)

@@ -14,7 +14,7 @@ class Section(BaseModel):
 
     name: str = Field(examples=["evidence"])
     rows: list[dict[str, Any]] = Field(examples=[[{"title": "一种锦纶低温染色方法", "year": 2023}]])
-    is_cut: bool = Field(description="there is more than an export holds; the newest are shown")
+    is_cut: bool = Field(description="false: an export holds everything")
 
 
 class PersonalData(BaseModel):

@@ -35,11 +35,18 @@ def commanded(name: str) -> Iterator[None]:
         _command.reset(token)
 
 
-def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bool = True) -> None:
+def run(
+    work: Coroutine[None, None, None],
+    *,
+    when_stopped: int = 130,
+    warns: bool = True,
+    examines: bool = False,
+) -> None:
     """Run a command; an expected failure is one line, not a traceback.
 
     `when_stopped`: the exit code after SIGINT or SIGTERM, which are the only end of a service.
     `warns`: of settings that are none; a service tells of them in its own way.
+    `examines`: whether the command itself tells of settings that are at fault, and goes on.
     """
     import psycopg
     from pydantic import ValidationError
@@ -50,7 +57,7 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bo
     from app.scrubbing import safe
 
     try:
-        _run(work, warns=warns)
+        _run(work, warns=warns, examines=examines)
     except asyncio.CancelledError:
         raise typer.Exit(when_stopped) from None
     except Problem as problem:
@@ -73,20 +80,21 @@ def run(work: Coroutine[None, None, None], *, when_stopped: int = 130, warns: bo
         work.close()  # never begun, if the settings are at fault
 
 
-def _run(work: Coroutine[None, None, None], *, warns: bool) -> None:
+def _run(work: Coroutine[None, None, None], *, warns: bool, examines: bool) -> None:
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
     from uvicorn.loops.auto import auto_loop_factory
 
     from app import logs
     from app.interface.auditing import working
+    from app.processes.bad_settings import read_settings, setting_faults
     from app.processes.unknown_settings import unknown_settings
     from app.settings import Settings
 
     try:
-        settings = Settings()
+        settings = read_settings().settings if examines else Settings()
     except ValidationError as error:
-        fail("；".join(_setting_fault(e) for e in error.errors()))
+        fail("；".join(fault.line for fault in setting_faults(error)))
     except SettingsError as error:  # names the setting, and holds no value
         fail(f"不是 JSON · not JSON: {error}")
     logs.configure(settings)
@@ -129,24 +137,6 @@ def _fault(error: ErrorDetails) -> str:
 
     [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
     return f"{fault.pointer}: {fault.message.in_both}".removeprefix(": ")
-
-
-def _setting_fault(error: ErrorDetails) -> str:
-    """As `_fault`, with the setting as it is written, and where; never a secret's value."""
-    from pydantic import SecretStr
-
-    from app.processes.unknown_settings import place_of
-    from app.settings import Settings
-
-    name, *rest = [str(part) for part in error["loc"]] or [""]
-    if not name:
-        return _fault(error)
-    kind, shown = Settings.model_fields[name].annotation, name.upper()
-    if isinstance(kind, type) and kind is not SecretStr and not rest:
-        shown += f"={error['input']}"
-    told = _fault({**error, "loc": (shown, *rest)})
-    place = place_of(name)
-    return f"{told} ({place.zh if place.zh == place.en else place.in_both})"
 
 
 def fail(message: str) -> NoReturn:

@@ -35,9 +35,12 @@ class Process:
 
 
 @asynccontextmanager
-async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
+async def open_process(
+    settings: Settings, *, role: str, lock_seconds: int = 0
+) -> AsyncIterator[Process]:
     """Set up this operating system process: its log, threads, database server, connections.
 
+    lock_seconds: see `create_engine`; jobs wait for as long as it takes.
     A database that is away is waited for. Raises RoleError and MissingKeys.
     """
     logs.configure(settings)
@@ -46,18 +49,22 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     async with (
         running(instruments.keep_measuring(role)),
         database_server(settings) as database,
-        connect(settings, await answered(database.service_url, who=f"the {role}")) as process,
+        connect(
+            settings,
+            await answered(database.service_url, who=f"the {role}"),
+            lock_seconds=lock_seconds,
+        ) as process,
     ):
         await answered(partial(require_keys, process.sessions), who=f"the {role}")
         yield process
 
 
 @asynccontextmanager
-async def connect(settings: Settings, url: URL) -> AsyncIterator[Process]:
+async def connect(settings: Settings, url: URL, *, lock_seconds: int = 0) -> AsyncIterator[Process]:
     """Sessions and live indexes on a database whose server is up, and the keys to its secrets."""
     unlock(settings.key_ring())
     async with (
-        open_engine(url, settings, name="requests") as engine,
+        open_engine(url, settings, name="requests", lock_seconds=lock_seconds) as engine,
         open_engine(url, settings, size=len(Pool), name="indexes") as following,
     ):
         sessions = create_sessions(following, Scope.INDEX)

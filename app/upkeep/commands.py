@@ -57,7 +57,7 @@ def doctor(
     """检查 · Say what is wrong and what to do; exit code 1 when something is bad."""
     from app.upkeep import terminal
 
-    run(terminal.examine(as_json=as_json, console=Console()), warns=False)
+    run(terminal.examine(as_json=as_json, console=Console()), warns=False, examines=True)
 
 
 @upkeep.command(name="rotate-keys")

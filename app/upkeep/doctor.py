@@ -1,6 +1,6 @@
 """`shuangku doctor`: everything that can be wrong, and for each what to do."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import psycopg
 from anyio import to_thread
@@ -14,6 +14,7 @@ from app.postgres import embedded
 from app.postgres.errors import EmbeddedServerError, RoleError
 from app.postgres.probe import conninfo
 from app.postgres.server import Database, database_server
+from app.processes.bad_settings import SettingFault
 from app.scopes import Scope, create_sessions
 from app.scrubbing import safe
 from app.settings import Settings
@@ -24,9 +25,17 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """All findings, each as soon as it is there; a check that fails itself is a finding, too."""
-    for finding in await to_thread.run_sync(lambda: list(host_checks.examine(settings))):
+async def examine(
+    settings: Settings, faults: Sequence[SettingFault] = ()
+) -> AsyncIterator[Finding]:
+    """All findings, each as soon as it is there; a check that fails itself is a finding, too.
+
+    faults: settings that have their default instead; what rests on one of them is not looked at.
+    """
+    unread = frozenset(fault.name for fault in faults)
+    if faults:
+        yield host_checks.setting_values([fault.text for fault in faults])
+    for finding in await to_thread.run_sync(lambda: list(host_checks.examine(settings, unread))):
         yield finding
     if settings.database_url is None and not embedded.has_data(settings.postgres_folder):
         yield warning(
@@ -35,19 +44,20 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             Text("运行 shuangku serve，首次启动时建立", "run shuangku serve, which makes it"),
         )
     else:
-        async for finding in _examine_database(settings):
+        async for finding in _examine_database(settings, unread):
             yield finding
-    yield await service_checks.encoder(settings)
+    if not any(name.startswith("encoder") for name in unread):
+        yield await service_checks.encoder(settings)
 
 
 def is_sound(findings: list[Finding]) -> bool:
     return all(finding.state is not State.BAD for finding in findings)
 
 
-async def _examine_database(settings: Settings) -> AsyncIterator[Finding]:
+async def _examine_database(settings: Settings, unread: Collection[str]) -> AsyncIterator[Finding]:
     try:
         async with database_server(settings) as database:
-            async for finding in _examine_at(database, settings):
+            async for finding in _examine_at(database, settings, unread):
                 yield finding
     except ArgumentError:
         yield _unreachable(Text("DATABASE_URL 无法识别", "DATABASE_URL cannot be read"))
@@ -55,7 +65,9 @@ async def _examine_database(settings: Settings) -> AsyncIterator[Finding]:
         yield _unreachable(error.text)
 
 
-async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[Finding]:
+async def _examine_at(
+    database: Database, settings: Settings, unread: Collection[str]
+) -> AsyncIterator[Finding]:
     options = f"-c statement_timeout={STATEMENT_SECONDS}s"
     address = conninfo(database.owner)
     try:
@@ -78,7 +90,7 @@ async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[F
             async for finding in service_checks.examine_jobs(connection, is_served=is_served):
                 yield finding
             yield await database_checks.row_security(connection)
-            async for finding in _examine_records(await database.service_url(), settings):
+            async for finding in _examine_records(await database.service_url(), settings, unread):
                 yield finding
         except RoleError as error:
             what = Text("行级安全不约束服务", "row-level security does not bind the service")
@@ -91,12 +103,15 @@ async def _examine_at(database: Database, settings: Settings) -> AsyncIterator[F
             )
 
 
-async def _examine_records(url: URL, settings: Settings) -> AsyncIterator[Finding]:
+async def _examine_records(
+    url: URL, settings: Settings, unread: Collection[str]
+) -> AsyncIterator[Finding]:
     async with (
         open_engine(url, settings) as engine,
         create_sessions(engine, Scope.INDEX)() as session,
     ):
-        if host_checks.encryption_key_file(settings).state is State.GOOD:  # else it is told there
+        has_keys = host_checks.encryption_key_file(settings).state is State.GOOD
+        if has_keys and "encryption_keys" not in unread:  # else it is told there
             yield await service_checks.encryption_keys(session, settings)
         yield await service_checks.index(session)
 

@@ -8,7 +8,7 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -29,15 +29,20 @@ KEY_LENGTH = 32
 PYTHONS = ((3, 11), (3, 14))
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Everything that needs no database; blocking, for a second or two."""
+def examine(settings: Settings, unread: Collection[str] = ()) -> Iterator[Finding]:
+    """Everything that needs no database; blocking, for a second or two.
+
+    unread: settings that are at fault, so that nothing can be said of what they name.
+    """
     yield python(sys.version_info[:2])
     yield packages()
     yield setting_names(unknown_settings())
     yield from folder(settings.var_folder)
     yield secret_key(settings)
-    yield encryption_key_file(settings)
-    yield port(settings.host, settings.port)
+    if "encryption_keys" not in unread:
+        yield encryption_key_file(settings)
+    if "port" not in unread:
+        yield port(settings.host, settings.port)
     yield memory(psutil.virtual_memory().available)
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
@@ -78,6 +83,17 @@ def _unmet(line: str) -> str | None:
         return requirement.name
     fits = requirement.specifier.contains(version, prereleases=True)
     return None if fits else f"{requirement.name} {version}"
+
+
+def setting_values(faults: Sequence[Text]) -> Finding:
+    return bad(
+        "setting_values",
+        Text("；".join(text.zh for text in faults), "; ".join(text.en for text in faults)),
+        Text(
+            "改正后重试；app/settings.py 说明每项可取的值。以下各项按其默认值检查",
+            "mend it: app/settings.py says what each may be. What follows is of its default",
+        ),
+    )
 
 
 def setting_names(unknown: Sequence[Text]) -> Finding:

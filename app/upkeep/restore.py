@@ -13,7 +13,7 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.changes.epochs import settle
+from app.changes.epochs import begin_epoch
 from app.clock import now
 from app.migration import revisions, upgrade
 from app.operators import OperatorError
@@ -71,7 +71,7 @@ async def _begin_anew(engine: AsyncEngine) -> None:
     """Bring what was restored to the present schema, and begin its next epoch."""
     await upgrade(engine)
     async with engine.connect() as connection:
-        await settle(connection, is_restored=True)
+        await begin_epoch(connection, is_restored=True)
 
 
 def _checked(dump: Path) -> Manifest | None:

@@ -76,10 +76,11 @@ async def restore(
 
 async def examine(*, as_json: bool, console: Console) -> None:
     """The findings, each as soon as it is there; exit code 1 when one is bad."""
+    from app.processes.bad_settings import read_settings
     from app.upkeep import doctor
 
-    findings = []
-    async for finding in doctor.examine(Settings()):
+    findings, read = [], read_settings()
+    async for finding in doctor.examine(read.settings, read.faults):
         findings.append(finding)
         if not as_json:
             show(finding, console)

@@ -323,10 +323,15 @@ def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) 
 
 
 def test_a_bad_setting_is_named_as_it_is_written(tmp_path: Path) -> None:
-    done = run(environment(tmp_path, PORT="abc"), "doctor")
+    done = run(environment(tmp_path, PORT="abc"), "migrate")
     assert done.returncode == 1
     assert "✗ PORT=abc: 应为整数" in done.stderr
     assert "环境变量 · environment" in done.stderr
+    done = run(environment(tmp_path, PORT="abc"), "doctor")
+    assert done.returncode == 1
+    assert "✗ PORT=abc: 应为整数（环境变量）" in done.stdout
+    assert "磁盘剩余" in done.stdout or "磁盘只剩" in done.stdout
+    assert "还没有数据库" in done.stdout
     done = run(environment(tmp_path, ENCRYPTION_KEYS="hunter2"), "migrate")
     assert done.returncode == 1
     assert "ENCRYPTION_KEYS: " in done.stderr

@@ -206,6 +206,29 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         assert task.retry_strategy is None
 
 
+async def test_failed_jobs_stay_unless_their_like_comes_by_the_clock(
+    session: AsyncSession,
+) -> None:
+    for days in (1, 40):
+        for task, arguments in (("note", {"word": "x"}), ("encode_texts", {"timestamp": 0})):
+            await defer(session, task, **arguments)
+            await session.execute(
+                text(
+                    "UPDATE procrastinate_events SET at = now() - make_interval(days => :days)"
+                    " WHERE job_id = (SELECT max(id) FROM procrastinate_jobs)"
+                ),
+                {"days": days},
+            )
+            await session.execute(text("UPDATE procrastinate_jobs SET status = 'failed'"))
+    await session.execute(
+        text("DELETE FROM procrastinate_events WHERE type NOT IN ('deferred')")
+    )  # of this moment
+    await session.commit()
+    await jobs.delete_old_jobs(timestamp=0)
+    assert len(await rows(session)) == 2
+    assert len(await rows(session, "encode_texts")) == 1
+
+
 async def test_looking_at_the_queue_takes_two_seconds_at_most_and_changes_nothing(
     database: URL,
 ) -> None:

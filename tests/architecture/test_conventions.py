@@ -1,6 +1,8 @@
 """Every route of the document has what the interface's conventions ask of its kind."""
 
+import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import AsyncClient, Response
+from sqlalchemy import Table, UniqueConstraint
 
+import app
 from app.interface.errors import PROBLEM_RESPONSES
 from tests.app.interface.test_idempotency import UNKEPT
 from tests.architecture.test_access import UNKNOWN, protected
@@ -39,7 +43,7 @@ BOUNDED_LISTS = {
     "/import-columns": "those of one form",
     "/match-indexes": "one for each pool, of which there are three",
     "/jobs": "the job queue's own numbers, not ids of ours: `before_id` goes on from one",
-    "/queue": "what waits longest, at most `limit`, beside the counts of all",
+    "/queue": "one stored order alone, oldest first: `cursor` goes on, `counts` are of all",
 }
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
@@ -47,7 +51,7 @@ NO_RECORDS = {
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
     "/me/second-factor": "whether there is one, never the factor itself",
-    "/me/personal-data": "everything on one person, at most 50,000 rows of a table",
+    "/me/personal-data": "a stream of everything on one person",
     "/experts/{expert_id}/personal-data": "everything on one person, likewise",
     "/audit-entries/{entry_id}": "an entry and its changes, of which the first 200 are shown",
     "/audit-log": "a stream of all that meets the filters",
@@ -130,11 +134,31 @@ def test_lists_are_pages_or_say_what_bounds_them(document: Schema) -> None:
             parameters = operation.parameters(document)
             assert {"limit", "cursor", "count", "sort"} <= set(parameters), operation
             assert parameters["limit"]["schema"]["maximum"] <= 200, operation
-            # Only an allow list keeps a sort within what has an index.
+            # Only an allow list keeps a sort within what has an index, see the next test.
             assert parameters["sort"]["schema"].get("enum"), operation
         elif not is_record(document, operation):
             bounded.add(operation.path)
     assert bounded == set(BOUNDED_LISTS) | set(NO_RECORDS)
+
+
+def test_every_sort_that_a_domain_allows_has_an_index() -> None:
+    """Or each page would sort the whole table. What lists one record's own is small."""
+    count = 0
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if not module.name.endswith(".operations"):
+            continue
+        for column in getattr(importlib.import_module(module.name), "SORTS", {}).values():
+            assert column.key in indexed(column.class_.__table__), column
+            count += 1
+    assert count > 10
+
+
+def indexed(table: Table) -> set[str]:
+    """The columns with which an index of the whole table begins."""
+    whole = [i for i in table.indexes if i.dialect_options["postgresql"]["where"] is None]
+    unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
+    groups = [*(i.columns for i in whole), *(u.columns for u in unique), table.primary_key.columns]
+    return {next(iter(columns)).key for columns in groups}
 
 
 def test_limits_of_bounded_lists_have_a_maximum(document: Schema) -> None:

@@ -7,6 +7,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, PasswordReset, Role
+from app.accounts.repository import ask_for_reset
 from app.experts.models import ExpertState
 from app.organizations.models import Organization
 from tests.app.experts.profiles import path_of, store
@@ -26,7 +27,7 @@ async def managing(people: People, session: AsyncSession, account: Account) -> s
     """Whose coordinators read the account, change it, are told of its wish and issue its code."""
     found = set[str | None]()
     for region in STAFF:
-        session.add(PasswordReset(account_id=account.id))
+        await ask_for_reset(session, account.id)
         await session.commit()
         staff, path = await people.coordinator(region), f"/accounts/{account.id}"
         listed = (await staff.get("/accounts", params={"limit": 200})).json()["items"]
@@ -48,7 +49,7 @@ async def test_an_account_without_any_region_is_the_administrators(
     for role in (Role.EXPERT, Role.ENTERPRISE):
         account = await people.account(role)
         assert await managing(people, session, account) == NOBODY
-        session.add(PasswordReset(account_id=account.id))
+        await ask_for_reset(session, account.id)
         await session.commit()
         administrator = await people.administrator()
         assert str(account.id) in await waiting(administrator)

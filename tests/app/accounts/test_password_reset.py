@@ -63,6 +63,17 @@ async def test_from_the_request_to_the_new_password(
     assert (await held.get("/me")).status_code == 401
 
 
+async def test_many_requests_at_once_wait_once(
+    client: AsyncClient, account: Account, staff: AsyncClient, session: AsyncSession
+) -> None:
+    asked = [ask(client, account.email) for _ in range(5)]
+    assert set(await asyncio.gather(*asked)) == {202}
+    rows = await session.scalar(select(func.count()).select_from(PasswordReset))
+    assert rows == 1
+    queue = (await staff.get("/queue")).json()
+    assert [item["record_id"] for item in queue["items"]] == [str(account.id)]
+
+
 async def test_the_request_never_tells_who_is_known(client: AsyncClient, account: Account) -> None:
     known = await client.post("/auth:request-password-reset", json={"email": account.email})
     unknown = await client.post("/auth:request-password-reset", json={"email": "no@test.invalid"})

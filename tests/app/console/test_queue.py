@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import PasswordReset, Role
 from app.achievements.models import AchievementState
+from app.clock import now
 from app.demands.models import DemandState
 from app.experts.models import ExpertState
 from app.organizations.models import Membership, MembershipState, OrganizationState
@@ -104,6 +105,28 @@ async def test_the_oldest_comes_first_and_counts_are_of_everything(
     assert only["counts"] == body["counts"]
 
 
+async def test_pages_lead_through_all_that_waits(people: People, session: AsyncSession) -> None:
+    """Also through those of one moment, and past what is done meanwhile."""
+    organization = await people.organization()
+    moment = now()
+    demands = [
+        await store_demand(session, organization, state=DemandState.SUBMITTED, updated_at=moment)
+        for _ in range(5)
+    ]
+    staff = await people.coordinator()
+    seen, page = list[str](), await queue_of(staff, limit=2)
+    while page["next_cursor"]:
+        seen += [item["record_id"] for item in page["items"]]
+        await staff.post(f"/demands/{seen[-1]}:return", json={"reason": "请补充"})
+        page = await queue_of(staff, limit=2, cursor=page["next_cursor"])
+    seen += [item["record_id"] for item in page["items"]]
+    assert seen == sorted(str(demand.id) for demand in demands)
+    elsewhere = (await staff.get("/demands", params={"limit": 1})).json()["next_cursor"]
+    for cursor in ("x", elsewhere):
+        answer = await staff.get("/queue", params={"cursor": cursor})
+        assert answer.json()["errors"][0]["code"] == "bad_cursor"
+
+
 async def test_what_is_done_leaves_the_queue(people: People, session: AsyncSession) -> None:
     organization = await people.organization()
     demand = await store_demand(session, organization, state=DemandState.SUBMITTED)
@@ -113,7 +136,7 @@ async def test_what_is_done_leaves_the_queue(people: People, session: AsyncSessi
     (item,) = (await queue_of(staff))["items"]
     assert item["state"] == "formal_review"
     await staff.post(f"/demands/{demand.id}:return", json={"reason": "请补充"})
-    assert await queue_of(staff) == {"counts": {}, "items": []}
+    assert await queue_of(staff) == {"counts": {}, "items": [], "next_cursor": None}
 
 
 async def test_passwords_of_staff_wait_for_administrators_only(

@@ -1,5 +1,6 @@
 """Every failure answers as problem+json, in the caller's language, without internals."""
 
+import asyncio
 import errno
 import json
 import logging
@@ -11,15 +12,17 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
-from sqlalchemy import URL, text
+from sqlalchemy import URL, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
-from app.accounts.models import Role
+from app import main
+from app.accounts.models import Account, Role
 from app.database import SessionDep, create_engine
 from app.health import Condition
 from app.interface import errors
 from app.interface.failures import from_http
-from app.main import create_app
+from app.main import create_app, services
 from app.matches.index.ranking import create_matcher
 from app.postgres.embedded import EmbeddedServer
 from app.scopes import create_sessions
@@ -266,6 +269,28 @@ async def test_database_away(settings: Settings) -> None:
             assert "127.0.0.1" not in answer.text
             assert problem["detail"] is None
         assert (await client.get("http://test/livez")).status_code == 200
+
+
+async def test_what_stays_locked_is_told_of(
+    settings: Settings,
+    service_database: URL,
+    people: People,
+    session: AsyncSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As by the account's own batch; who waits without end keeps a connection from the others."""
+    monkeypatch.setattr(main, "LOCK_SECONDS", 1)
+    account = await people.account(Role.EXPERT)
+    app = create_app(settings)
+    async with services(app, service_database), People(app, session) as impatient:
+        client = await impatient.client(account)
+        await session.execute(select(Account).where(Account.id == account.id).with_for_update())
+        async with asyncio.timeout(20):
+            answer = await client.patch("/me", json={"display_name": "另名"})
+        assert_problem(answer, 503, "busy")
+        assert answer.headers["retry-after"] == "5"
+        await session.rollback()
+        assert (await client.patch("/me", json={"display_name": "另名"})).status_code == 200
 
 
 async def test_service_goes_on_when_its_connections_were_cut(

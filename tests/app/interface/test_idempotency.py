@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -150,6 +151,40 @@ async def test_a_key_is_forgotten_after_a_day(staff: AsyncClient, session: Async
     assert (await post(staff)).content == second.content
     await session.execute(update(KeptAnswer).values(created_at=now() - timedelta(hours=25)))
     await idempotency.forget_old(session)
+    assert await session.scalar(select(func.count(KeptAnswer.key))) == 0
+
+
+async def test_answers_that_show_a_record_can_be_forgotten(
+    staff: AsyncClient, session: AsyncSession
+) -> None:
+    """In the answer itself, in one of a batch, or only in the path: and no others."""
+    paths = {
+        "single": ("/experts", EXPERT),
+        "batch": ("/experts:batch", {"items": [{"action": "create", "data": EXPERT}] * 2}),
+    }
+    ids = dict[str, str]()
+    for name, (path, body) in paths.items():
+        answer = await staff.post(path, json=body, headers={"Idempotency-Key": name})
+        assert answer.is_success, answer.text
+        shown = answer.json()
+        ids[name] = shown["id"] if name == "single" else shown["results"][1]["body"]["id"]
+    title = {"kind": "award", "title": "某奖"}
+    path = f"/experts/{ids['single']}/evidence"
+    answer = await staff.post(path, json=title, headers={"Idempotency-Key": "evidence"})
+    assert answer.is_success, answer.text
+    for name, left in (("single", {"batch"}), ("batch", set[str]())):
+        await idempotency.forget_about(session, UUID(ids[name]))
+        await session.commit()
+        assert set((await session.scalars(select(KeptAnswer.key))).all()) == left
+
+
+async def test_answers_of_before_are_forgotten_with_any(
+    staff: AsyncClient, session: AsyncSession
+) -> None:
+    """Nobody can tell what they show: a process of the last version may have kept them."""
+    await post(staff)
+    await session.execute(update(KeptAnswer).values(record_ids=None))
+    await idempotency.forget_about(session, UUID(int=1))
     assert await session.scalar(select(func.count(KeptAnswer.key))) == 0
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from app.changes import operations as change_log
 from app.changes import repository as changes
-from app.changes.epochs import settle
+from app.changes.epochs import begin_epoch
 from app.clock import CHINA, today
 from app.experts.models import ExpertState
 from app.main import services
@@ -433,7 +433,7 @@ async def begin_new_epoch(app: FastAPI) -> None:
     service: AsyncEngine = app.state.sessions.kw["bind"]
     owner = create_async_engine(service.url.set(username=SUPERUSER))
     async with owner.connect() as connection:
-        assert await settle(connection, is_restored=True)
+        assert await begin_epoch(connection, is_restored=True)
     await owner.dispose()
 
 

@@ -6,6 +6,7 @@ from httpx import ASGITransport, AsyncClient
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import jobs
 from app.jobs import defer, job_probe
 from app.main import create_app, services
 from app.matches.index.following import _catch_up
@@ -85,6 +86,15 @@ async def test_a_setting_says_who_reads_them(
         for address in ("127.0.0.1", "192.0.2.1"):
             answer = await scrape(app, address, Authorization=authorization, Host="pool.test")
             assert answer[0] == status
+
+
+async def test_a_queue_that_takes_too_long_is_no_dead_database(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "WAITING", "SELECT pg_sleep(30)")
+    found = await scraped(app)
+    assert found["shuangku_database_up", ()] == 1
+    assert not any(name == "shuangku_jobs" for name, _ in found)
 
 
 async def test_requests_by_route_and_never_by_path(

@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts.consents import TEXT_VERSION
-from app.experts.models import Expert, ExpertKind, ExpertState
+from app.experts.models import Expert, ExpertKind, ExpertState, RemovalCause
+from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match
 from app.organizations.models import Membership
 from app.search import search_vector
@@ -196,6 +199,83 @@ async def test_no_profile_is_made_for_an_account_that_is_being_erased(
     assert await found_in_database(session, ["落在后面"]) == []
     await session.refresh(nobodys)
     assert nobodys.account_id is None
+
+
+async def test_an_erased_account_is_not_opened_again(people: People, session: AsyncSession) -> None:
+    account = await people.account(Role.ENTERPRISE, region_code=YIWU)
+    client, path = await people.client(account), f"/accounts/{account.id}"
+    assert (await client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    for staff in (await people.administrator(), await people.coordinator(YIWU)):
+        assert (await staff.get(path)).json()["allowed_actions"] == []
+        for answer in (
+            await staff.patch(path, json={"is_active": True}),
+            await staff.post(f"{path}:issue-password-reset"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+    await session.refresh(account)
+    assert not account.is_active
+    wish = {"email": account.email}
+    assert (await client.post("/auth:request-password-reset", json=wish)).status_code == 202
+    assert (await (await people.administrator()).get("/queue")).json()["items"] == []
+
+
+async def test_the_database_opens_no_erased_record_again(
+    people: People, session: AsyncSession
+) -> None:
+    person = await whole_person(people, session)
+    assert (await person.client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    for statement in ("UPDATE accounts SET is_active = true", "UPDATE experts SET state = 'draft'"):
+        with pytest.raises(IntegrityError, match="erased_for_good"):
+            await session.execute(text(f"{statement} WHERE erased_at IS NOT NULL"))
+        await session.rollback()
+
+
+async def test_why_somebody_was_removed_stays_known(people: People, session: AsyncSession) -> None:
+    staff = await people.coordinator()
+    for cause, kept in ((RemovalCause.DECEASED, "deceased"), (None, "requested")):
+        expert = await scenes.expert(session, "某人", "某方向")
+        path = f"/experts/{expert.id}"
+        if cause is not None:
+            body = {"cause": cause, "reason": "家属告知"}
+            assert (await staff.post(f"{path}:remove", json=body)).status_code == 200
+        assert (await staff.post(f"{path}:erase")).status_code == 204
+        shown = (await (await people.administrator()).get(path)).json()
+        assert shown["removal_cause"] == kept
+
+
+async def test_kept_answers_go_with_the_person(people: People, session: AsyncSession) -> None:
+    """Those of others, too, that show the person among many; what shows nobody of them stays."""
+    person = await whole_person(people, session)  # a match is kept under the staff's key
+    staff = await people.coordinator()
+    body = {"name": "他人", "region_code": YIWU}
+    await staff.post("/experts", json=body, headers={"Idempotency-Key": "others"})
+    keys = select(KeptAnswer.key).order_by(KeptAnswer.key)
+    assert (await session.scalars(keys)).all() == ["kept", "others"]
+    assert (await person.client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    await session.commit()
+    assert (await session.scalars(keys)).all() == ["others"]
+
+
+async def test_only_demands_that_name_the_person_are_locked(
+    people: People, session: AsyncSession
+) -> None:
+    """What somebody else writes at that moment is waited for only where it is about them."""
+    organization = await people.organization()
+    account = await people.account(Role.ENTERPRISE)
+    await people.join(account, organization)
+    named = await scenes.demand(session, organization, contact_email=account.email.upper())
+    others = [
+        await scenes.demand(session, organization, contact_email=email)
+        for email in ("other@test.invalid", "")
+    ]
+    client = await people.client(account)
+    ids = [demand.id for demand in others]
+    await session.execute(select(Demand.id).where(Demand.id.in_(ids)).with_for_update())
+    answer = await asyncio.wait_for(client.post("/me:erase", json={"password": PASSWORD}), 20)
+    assert answer.status_code == 204
+    await session.commit()
+    await session.refresh(named)
+    assert named.contact_email == ""
 
 
 async def test_staff_are_not_erased_by_themselves(people: People) -> None:

@@ -4,6 +4,7 @@ import json
 from uuid import uuid4
 
 import psycopg
+import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import URL, event, select
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.changes import operations as changes
 from app.changes.models import Change
+from app.personal_data import operations
 from app.postgres.probe import conninfo
 from app.progress.models import Operation
 from tests.app.matches import scenes
@@ -32,6 +34,28 @@ async def test_one_gets_all_that_is_held_on_one(people: People, session: AsyncSe
     )
     assert {"api_keys", "refresh_tokens", "judgments", "match_reviews", "changes"} <= set(sections)
     assert all(row["id"] == str(person.expert_id) for row in sections["experts"])
+
+
+async def test_it_is_read_in_pieces_and_is_whole(
+    people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await whole_person(people, session)
+    for number in range(5):
+        named = {"display_name": f"另名{number}"}
+        assert (await person.client.patch("/me", json=named)).status_code == 200
+    path = "/me/personal-data"
+    whole = (await person.client.get(path)).json()["sections"]
+    monkeypatch.setattr(operations, "CHUNK", 2)
+    pieced = (await person.client.get(path)).json()["sections"]
+    names = [section["name"] for section in whole]
+    assert [section["name"] for section in pieced] == names
+    assert not any(section["is_cut"] for section in pieced)
+    for before, after in zip(whole, pieced, strict=True):
+        # The first reading has itself left a change and an entry.
+        rows = after["rows"][len(after["rows"]) - len(before["rows"]) :]
+        assert rows == before["rows"], before["name"]
+        assert len(after["rows"]) - len(before["rows"]) in (0, 1)
+    assert max(len(section["rows"]) for section in pieced) > 4
 
 
 async def test_no_secret_is_among_it(people: People, session: AsyncSession) -> None:
@@ -128,7 +152,7 @@ async def test_a_run_that_retention_deletes_meanwhile_breaks_no_export(
 
 async def test_who_has_little_gets_little(people: People) -> None:
     sections = (await (await people.evaluator()).get("/me/personal-data")).json()["sections"]
-    assert [section["name"] for section in sections] == ["accounts", "changes"]
+    assert [section["name"] for section in sections] == ["accounts", "changes", "audit_entries"]
 
 
 async def test_one_gets_what_the_audit_log_says_of_one(

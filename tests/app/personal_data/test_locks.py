@@ -20,7 +20,7 @@ from app.organizations.models import (
     OrganizationState,
 )
 from app.organizations.repository import lock_memberships_of
-from app.personal_data.repository import demands_of, organizations_of
+from app.personal_data.repository import lock_demands, organizations_of
 from app.scopes import Sessions, create_sessions
 from app.search import search_vector
 from app.settings import Settings
@@ -32,7 +32,7 @@ Lock = Callable[[AsyncSession, UUID, Sequence[UUID]], Awaitable[object]]
 LOCKS: dict[type[Record], Lock] = {
     Membership: lambda session, account_id, _: lock_memberships_of(session, account_id),
     Organization: lambda session, account_id, _: organizations_of(session, account_id),
-    Demand: lambda session, _, organization_ids: demands_of(session, organization_ids),
+    Demand: lambda session, _, ids: lock_demands(session, ids),
 }
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +13,7 @@ from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import
 from app.clock import now
 from app.database import Base
-from app.experts.models import Expert, ExpertState
+from app.experts.models import Expert, ExpertState, RemovalCause
 from app.matches.models import Match, MatchRun
 from app.organizations.models import Organization, OrganizationState
 from app.personal_data.retention import let_go
@@ -73,6 +74,40 @@ async def test_removed_experts_and_closed_accounts_are_erased(
     await session.refresh(closed)
     assert closed.email.endswith("@erased.invalid")
     await run(app, settings)
+
+
+async def test_a_name_or_an_address_makes_nobody_erased(
+    app: FastAPI, settings: Settings, people: People, session: AsyncSession
+) -> None:
+    """Somebody may be called like those who were erased, and have an address at their domain."""
+    expert = await store(session, state=ExpertState.REMOVED, name="已注销", introduction="仍有简介")
+    account = await people.account(Role.ENTERPRISE)
+    account.email, account.is_active = "somebody@erased.invalid", False
+    await session.commit()
+    for table in (Expert, Account):
+        await age(session, table, OLD)
+    await run(app, settings)
+    for record in (expert, account):
+        await session.refresh(record)
+        assert record.erased_at is not None
+    assert (expert.introduction, account.display_name) == ("", "已注销")
+    assert account.email == f"{account.id.hex}@erased.invalid"
+
+
+@pytest.mark.parametrize("cause", [*RemovalCause, None])
+async def test_why_somebody_was_removed_stays_known(
+    app: FastAPI,
+    settings: Settings,
+    people: People,
+    session: AsyncSession,
+    cause: RemovalCause | None,
+) -> None:
+    """Nobody asked for what the period brings."""
+    expert = await store(session, state=ExpertState.REMOVED, removal_cause=cause)
+    await age(session, Expert, OLD)
+    await run(app, settings)
+    await session.refresh(expert)
+    assert (expert.name, expert.removal_cause) == ("已注销", cause)
 
 
 async def test_no_profile_stays_with_an_account_that_is_erased(

@@ -187,7 +187,7 @@ async def test_a_scope_ends_with_its_transaction(
     account = await people.account(Role.ADMINISTRATOR)
     async with one_connection() as first:
         process = await first.scalar(text("SELECT pg_backend_pid()"))
-        await accounts.enter(first, account.id)
+        await accounts.open_scope_of(first, account.id)
         await open_scope(first, Scope.SERVICE, "a key")
         assert len((await first.scalars(ALL_EXPERTS)).all()) == 1
         if end == "error":
@@ -210,7 +210,7 @@ async def test_an_account_is_there_again_after_a_rollback(
     await store(session)
     account = await people.account(Role.ADMINISTRATOR)
     async with app.state.sessions() as own:
-        await accounts.enter(own, account.id)
+        await accounts.open_scope_of(own, account.id)
         await own.rollback()
         assert len((await own.scalars(ALL_EXPERTS)).all()) == 1
         account.is_active = False

@@ -20,10 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.encryption.keys import new_key
 from app.encryption.repository import note_key
+from app.interface.language import Text
 from app.jobs import defer
 from app.migration import revisions
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
+from app.processes.bad_settings import SettingFault, read_settings
 from app.processes.unknown_settings import unknown_in_file
 from app.settings import EncoderKind, Settings
 from app.upkeep import database_checks, doctor, host_checks, service_checks
@@ -83,6 +85,24 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
         *("worker", "failed_jobs", "waiting_jobs", "encryption_keys", "index", "encoder"),
         *("row_security", "encryption_key_file", "settings"),
     }
+
+
+async def test_a_bad_setting_stops_no_other_check(
+    own: Settings, session: AsyncSession, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What rests on it is not looked at: nothing of its default is said of the service."""
+    monkeypatch.setenv("ENCRYPTION_KEYS", "hunter2")
+    faults = (*read_settings().faults, fault("encoder_url"), fault("port"))
+    found = {f.check: f async for f in doctor.examine(own, faults)}
+    assert found["setting_values"].state is State.BAD
+    assert found["database"].state is State.GOOD
+    assert {"space", "schema", "index", "row_security"} <= set(found)
+    assert {"encryption_key_file", "encryption_keys", "encoder", "port"}.isdisjoint(found)
+
+
+def fault(name: str) -> SettingFault:
+    message = Text("有误", "It is wrong")
+    return SettingFault(name=name, shown=name.upper(), message=message, place=message)
 
 
 async def test_before_the_first_start(settings: Settings, tmp_path: Path) -> None:
