@@ -3,46 +3,22 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
-import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Account
 from app.accounts.providers import ProviderClients, open_providers
 from app.interface.sign_in_providers import SignInProvider
 from app.settings import Settings
 from tests.app.accounts.identity_provider import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI
+from tests.app.accounts.provider_sign_in import ProviderProcess, link, without_password
+from tests.people import People
 
 PROJECT = Path(__file__).resolve().parents[3]
-
-
-@dataclass(kw_only=True)
-class ProviderProcess:
-    """The provider as the tests handle it."""
-
-    issuer: str
-    process: subprocess.Popen[str]
-    person: dict[str, Any] = field(default_factory=lambda: {"sub": "person-1"})
-
-    def become(self, fault: str | None = None, *, new_key: str = "", **person: Any) -> list[str]:
-        """Set the fault and who signs in next; the requests that came since the last time."""
-        self.person = person or self.person
-        told = {"fault": fault, "person": self.person, "new_key": new_key}
-        seen: list[str] = httpx.put(f"{self.issuer}/control", json=told).json()
-        return seen
-
-    async def visit(self, url: str) -> dict[str, str]:
-        """What a browser brings back that is sent to the provider."""
-        async with httpx.AsyncClient() as browser:
-            answer = await browser.get(url)
-        assert answer.status_code == 302, answer.text
-        address, _, query = answer.headers["location"].partition("?")
-        assert address == REDIRECT_URI
-        return dict(parse_qsl(query))
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +61,18 @@ def configured(provider: ProviderProcess, **values: Any) -> SignInProvider:
         "redirect_uris": (REDIRECT_URI,),
     }
     return SignInProvider.model_validate(given | values)
+
+
+@pytest.fixture
+async def person(people: People, session: AsyncSession) -> Account:
+    """An expert without a password, so that linking asks for none."""
+    return await without_password(people, session)
+
+
+@pytest.fixture
+async def linked(
+    clients: ProviderClients, provider: ProviderProcess, people: People, person: Account
+) -> Account:
+    answer = await link(await people.client(person), provider)
+    assert answer.status_code == 201, answer.text
+    return person

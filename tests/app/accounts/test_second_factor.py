@@ -21,9 +21,8 @@ from app.accounts.secrets import hash_password
 from app.changes.models import Change
 from app.clock import get_moment
 from app.encryption.keys import MARK
-from tests.app.accounts.conftest import ProviderProcess
-from tests.app.accounts.test_identities import link
-from tests.app.accounts.test_identities import sign_in as sign_in_with_provider
+from tests.app.accounts.provider_sign_in import ProviderProcess, link
+from tests.app.accounts.provider_sign_in import sign_in as sign_in_with_provider
 from tests.app.audit.entries import entries_of
 from tests.people import People
 

@@ -10,14 +10,21 @@ from typing import Any
 from uuid import UUID
 
 import xlsxwriter
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import operations
-from app.bulk.kinds import ImportKind
+from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.operations import Upload
 from app.bulk.running import Progress, run_import, silent
 from app.bulk.schemas import ImportBody
+from app.demands.models import Demand
+from app.experts.models import Expert
+from app.organizations.actors import SERVICE
+from app.organizations.models import Organization
 from app.progress.following import follow
-from app.scopes import Sessions
+from app.progress.models import OperationState
+from app.scopes import Scope, Sessions, within
 
 CREDIT_CODE = "91999999DEM000022B"
 
@@ -114,3 +121,21 @@ def counts(body: ImportBody) -> tuple[int, int, int, int]:
 def codes(body: ImportBody) -> list[tuple[int | None, str, str]]:
     """row, field and code of each entry of the report"""
     return [(entry.row, entry.field, entry.code) for entry in body.report]
+
+
+async def count_of(session: AsyncSession, table: type[Expert | Organization | Demand]) -> int:
+    return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> OperationState:
+    """The state in which an account's partial import of experts ends."""
+    upload = Upload(
+        kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=ImportMode.PARTIAL
+    )
+    async with within(sessions, Scope.SERVICE).begin() as session:
+        import_ = await operations.start(session, SERVICE, upload)
+        import_.account_id = account_id
+    await run(sessions, import_.id)
+    async with within(sessions, Scope.SERVICE)() as session:
+        body = await operations.get(session, SERVICE, import_.id)
+    return body.state

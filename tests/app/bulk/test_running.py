@@ -3,38 +3,31 @@
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
-from sqlalchemy import URL, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.achievements.models import Achievement, AchievementState
-from app.bulk import operations
-from app.bulk.kinds import ImportKind, ImportMode
-from app.bulk.models import Import
-from app.bulk.operations import Upload
+from app.bulk.kinds import ImportMode
 from app.bulk.report import MAX_ENTRIES, MAX_FIELD
 from app.changes.models import Change
-from app.demands.models import Demand
-from app.demands.workflow import UNDER_REVIEW
 from app.experts import repository
-from app.experts.models import Evidence, Expert, ExpertContact, ExpertKind
+from app.experts.models import Evidence, Expert, ExpertContact
 from app.experts.schemas import MAX_EVIDENCE
-from app.organizations.actors import SERVICE
-from app.organizations.models import Organization, OrganizationState
-from app.progress.models import Operation, OperationState
-from app.scopes import Scope, Sessions, within
+from app.organizations.models import Organization
+from app.progress.models import OperationState
+from app.scopes import Sessions
 from tests.app.bulk.files import (
     CREDIT_CODE,
     codes,
+    count_of,
     counts,
     demand,
     expert,
     imported,
     json_lines,
     organization,
-    run,
 )
 from tests.people import YIWU, People
 
@@ -45,10 +38,6 @@ async def expert_id(session: AsyncSession, external_id: str = "E1") -> UUID:
     found = await session.scalar(select(Expert.id).where(Expert.external_id == external_id))
     assert found is not None
     return found
-
-
-async def count_of(session: AsyncSession, table: type[Expert | Organization | Demand]) -> int:
-    return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
 async def test_the_same_file_twice_changes_nothing(
@@ -309,192 +298,6 @@ async def test_the_report_is_bounded_and_says_so(sessions: Sessions) -> None:
     assert body.is_report_cut
 
 
-async def test_what_is_missing_is_reported_and_staff_vouch_for_it(
-    sessions: Sessions, session: AsyncSession
-) -> None:
-    rows = json_lines(expert(1), expert(2, title=""))
-    body = await imported(sessions, "experts", rows, is_admitting=True)
-    assert (counts(body), body.incomplete_count) == ((2, 0, 0, 0), 1)
-    assert codes(body) == [(2, "title", "missing")]
-    assert [(entry.outcome, entry.is_in_pool) for entry in body.report] == [("incomplete", True)]
-    assert set(await session.scalars(select(Expert.state))) == {"in_pool"}
-
-
-async def test_what_breaks_a_limit_stays_a_draft_and_says_so(
-    sessions: Sessions, session: AsyncSession
-) -> None:
-    rows = json_lines(demand(1), demand(2, problem="字" * 501))
-    body = await imported(sessions, "demands", rows, is_admitting=True)
-    assert (counts(body), codes(body)) == (
-        (2, 0, 0, 0),
-        [(1, "organization", "organization_entered"), (2, "problem", "too_long")],
-    )
-    found = await session.execute(select(Demand.state).order_by(Demand.external_id))
-    assert list(found.scalars()) == ["published", "draft"]
-
-
-async def test_the_same_file_may_admit_what_it_brought_before(sessions: Sessions) -> None:
-    content = json_lines(expert())
-    await imported(sessions, "experts", content)
-    assert counts(await imported(sessions, "experts", content, is_admitting=True)) == (0, 1, 0, 0)
-    assert counts(await imported(sessions, "experts", content, is_admitting=True)) == (0, 0, 1, 0)
-
-
-@pytest.mark.parametrize(
-    ("table", "row", "returned", "admitted"),
-    [
-        (Expert, expert(), "draft", "in_pool"),
-        (Demand, demand(), "returned", "published"),
-        (Achievement, {"name": "抗酸胶膜", "organization": "某研究院"}, "registered", "published"),
-    ],
-)
-async def test_what_is_admitted_keeps_no_reason_of_its_return(
-    sessions: Sessions,
-    session: AsyncSession,
-    table: type[Expert | Demand | Achievement],
-    row: dict[str, Any],
-    returned: str,
-    admitted: str,
-) -> None:
-    content = json_lines(row)
-    await imported(sessions, table.__tablename__, content)
-    await session.execute(update(table).values(state=returned, state_reason="指标不清"))
-    await session.commit()
-    assert counts(await imported(sessions, table.__tablename__, content, is_admitting=True)) == (
-        *(0, 1, 0, 0),
-    )
-    found = (await session.scalars(select(table))).one()
-    assert isinstance(found, Expert | Demand | Achievement)
-    assert (found.state, found.state_reason) == (admitted, "")
-    if isinstance(found, Demand):
-        assert found.submitted_at == found.published_at is not None
-        assert found.public_summary == found.title
-
-
-async def test_a_published_demand_is_corrected_and_keeps_a_public_text(
-    sessions: Sessions, session: AsyncSession, people: People
-) -> None:
-    """Its title where it states none; what is under review stays as its reviewers read it."""
-    staff = await people.coordinator()
-    await imported(sessions, "demands", json_lines(demand()), is_admitting=True)
-    for stated, summary in (
-        ({"title": "深色黄变控制"}, "深色黄变控制"),
-        ({"public_summary": "锦纶的黄变"}, "锦纶的黄变"),
-        ({"title": "锦氨黄变控制", "public_summary": ""}, "锦氨黄变控制"),
-        ({"public_summary": "锦氨的黄变", "title": "浅色"}, "锦氨的黄变"),
-        ({"title": "深浅色"}, "锦氨的黄变"),
-    ):
-        body = await imported(sessions, "demands", json_lines(demand() | stated))
-        assert counts(body) == (0, 1, 0, 0), codes(body)
-        [shown] = (await staff.get("/demands")).json()["items"]
-        assert (shown["public_summary"], shown["state"]) == (summary, "published")
-        found = (await staff.get("/demands", params={"text": summary})).json()["items"]
-        assert [one["id"] for one in found] == [shown["id"]]
-    told = await session.scalars(select(Change.kind).where(Change.subject_id == UUID(shown["id"])))
-    assert list(told).count("demand.updated") == 5
-    for state in UNDER_REVIEW:
-        await session.execute(update(Demand).values(state=state))
-        await session.commit()
-        body = await imported(sessions, "demands", json_lines(demand(title="别的")))
-        assert codes(body) == [(1, "", "wrong_state")]
-
-
-async def test_only_known_and_verified_organizations_are_linked(
-    sessions: Sessions, session: AsyncSession, people: People
-) -> None:
-    known = await people.organization("某大学")
-    await people.organization("自称大学", state=OrganizationState.REGISTERED)
-    rows = [expert(n, organization=o) for n, o in enumerate(("某大学", "自称大学", "无名大学"))]
-    await imported(sessions, "experts", json_lines(*rows))
-    found = await session.execute(
-        select(Expert.organization_name, Expert.organization_id).order_by(Expert.external_id)
-    )
-    assert [tuple(row) for row in found] == [
-        ("某大学", known.id),
-        ("自称大学", None),
-        ("无名大学", None),
-    ]
-
-
-async def test_an_unknown_enterprise_is_registered_with_its_demand(
-    sessions: Sessions, session: AsyncSession
-) -> None:
-    """It waits for its verification, and the report says so; a file of organizations admits it."""
-    rows = json_lines(demand(1), demand(2))
-    body = await imported(sessions, "demands", rows, is_admitting=True)
-    assert (counts(body), body.incomplete_count) == ((2, 0, 0, 0), 0)
-    assert codes(body) == [(1, "organization", "organization_entered")]
-    assert {entry.outcome for entry in body.report} == {"noted"}
-    owner = (await session.scalars(select(Organization))).one()
-    assert (owner.name, owner.state, owner.region_code) == ("义乌某针织厂", "registered", YIWU)
-    states = await session.scalars(select(Demand.state))
-    assert list(states) == ["published", "published"]
-    completed = organization(
-        name="义乌某针织厂",
-        unified_social_credit_code=CREDIT_CODE,
-        contact_name="傅晓雯",
-    )
-    for is_admitting, expected in ((False, "registered"), (True, "verified")):
-        body = await imported(
-            sessions, "organizations", json_lines(completed), is_admitting=is_admitting
-        )
-        assert counts(body) == (0, 1, 0, 0)
-        await session.refresh(owner)
-        assert owner.state == expected
-    assert await count_of(session, Organization) == 1
-    assert codes(await imported(sessions, "demands", rows, is_admitting=True)) == []
-
-
-async def test_an_unknown_enterprise_is_found_again_by_its_name(
-    sessions: Sessions, session: AsyncSession, people: People
-) -> None:
-    """Its own second file makes no second one; one that registered itself is another's."""
-    await people.organization("义乌某针织厂", state=OrganizationState.REGISTERED)
-    unnumbered = {"external_id": None, "unified_social_credit_code": None}
-    for number in (1, 2, 1):
-        await imported(sessions, "demands", json_lines(demand(number, **unnumbered)))
-    assert await count_of(session, Organization) == 2
-    assert await count_of(session, Demand) == 2
-
-
-@pytest.mark.parametrize("filler", ["无", "/", "甲"])
-async def test_what_is_no_name_of_an_enterprise_is_its_rows_fault(
-    sessions: Sessions, session: AsyncSession, filler: str
-) -> None:
-    unnumbered = demand(1, organization=filler, unified_social_credit_code=None)
-    body = await imported(sessions, "demands", json_lines(unnumbered, demand(2)), mode=PARTIAL)
-    assert (counts(body), codes(body)) == (
-        (1, 0, 0, 1),
-        [(1, "organization", "string_too_short"), (2, "organization", "organization_entered")],
-    )
-    assert await count_of(session, Organization) == 1
-
-
-async def test_what_is_not_written_is_not_noted(sessions: Sessions, session: AsyncSession) -> None:
-    rows = json_lines(demand(1), demand(2, keywords="锦纶"))
-    body = await imported(sessions, "demands", rows)
-    assert codes(body) == [(2, "keywords", "list_type")]
-    assert await count_of(session, Organization) == 0
-
-
-async def test_a_demand_is_known_by_title_and_organization(sessions: Sessions) -> None:
-    row = demand(external_id=None)
-    assert counts(await imported(sessions, "demands", json_lines(row))) == (1, 0, 0, 0)
-    assert counts(await imported(sessions, "demands", json_lines(row))) == (0, 0, 1, 0)
-    named = row | {"unified_social_credit_code": None, "budget": "60"}
-    assert counts(await imported(sessions, "demands", json_lines(named))) == (0, 1, 0, 0)
-
-
-async def test_an_import_does_not_move_a_demand_to_another_owner(
-    sessions: Sessions, people: People
-) -> None:
-    await imported(sessions, "demands", json_lines(demand()))
-    await people.organization("别的厂")
-    stolen = demand(organization="别的厂", unified_social_credit_code=None)
-    body = await imported(sessions, "demands", json_lines(stolen))
-    assert codes(body) == [(1, "organization", "another_organization")]
-
-
 @pytest.mark.parametrize("kind", ["demands", "achievements"])
 async def test_what_is_classified_is_not_stored(
     sessions: Sessions, session: AsyncSession, kind: str
@@ -560,153 +363,3 @@ async def test_achievements_from_a_chinese_sheet(
     assert (found.state, found.organization_id) == ("published", owner.id)
     assert (found.people, found.level) == (["许嘉树", "邱文涛"], "domestic_leading")
     assert found.intellectual_property == ["invention_patent", "standard"]
-
-
-async def run_as(sessions: Sessions, account_id: UUID, content: bytes) -> OperationState:
-    """The state in which an account's partial import of experts ends."""
-    upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=PARTIAL)
-    async with within(sessions, Scope.SERVICE).begin() as session:
-        import_ = await operations.start(session, SERVICE, upload)
-        import_.account_id = account_id
-    await run(sessions, import_.id)
-    async with within(sessions, Scope.SERVICE)() as session:
-        body = await operations.get(session, SERVICE, import_.id)
-    return body.state
-
-
-async def test_staff_import_within_their_region(
-    sessions: Sessions, session: AsyncSession, people: People
-) -> None:
-    account = await people.account(Role.COORDINATOR, region_code=YIWU)
-    await imported(sessions, "experts", json_lines(expert(1, region_code="440100")))
-    rows = json_lines(
-        expert(1), expert(2, region_code="440100"), expert(3), expert(4, region_code=None)
-    )
-    assert await run_as(sessions, account.id, rows) is OperationState.DONE
-    found = await session.execute(
-        select(Expert.external_id, Expert.region_code).order_by(Expert.external_id)
-    )
-    assert [tuple(row) for row in found] == [("E1", "440100"), ("E3", YIWU), ("E4", YIWU)]
-    moved = json_lines(expert(3, region_code="440100"))
-    assert await run_as(sessions, account.id, moved) is OperationState.DONE
-    assert (
-        await session.scalar(select(Expert.region_code).where(Expert.external_id == "E3")) == YIWU
-    )
-
-
-async def test_rows_that_mean_one_record_of_another_region_are_refused_and_no_more(
-    sessions: Sessions, session: AsyncSession, people: People
-) -> None:
-    """One by its number, one by its name: the second one must not fail the whole file."""
-    account = await people.account(Role.COORDINATOR, region_code=YIWU)
-    open_to_all = json_lines(expert(1, region_code="440100"))
-    await imported(sessions, "experts", open_to_all, is_admitting=True)
-    by_name = expert(1, title="院长") | {"external_id": None}
-    rows = json_lines(expert(1, title="副教授"), by_name, expert(2))
-    assert await run_as(sessions, account.id, rows) is OperationState.DONE
-    found = await session.execute(select(Expert.external_id, Expert.title).order_by(Expert.id))
-    assert [tuple(row) for row in found] == [("E1", "教授"), ("E2", "教授")]
-
-
-@pytest.mark.parametrize("count", [1, 2])
-async def test_a_row_tells_of_no_record_that_is_hidden(
-    sessions: Sessions, session: AsyncSession, people: People, count: int
-) -> None:
-    """One draft of another region was told as forbidden, several as ambiguous."""
-    account = await people.account(Role.COORDINATOR, region_code=YIWU)
-    named = {"name": "林若溪", "organization": "某大学"}
-    hidden = [named | {"external_id": f"G{n}", "region_code": "440100"} for n in range(count)]
-    assert counts(await imported(sessions, "experts", json_lines(*hidden)))[0] == count
-    rows = json_lines(*(named | {"name": n, "region_code": YIWU} for n in ("林若溪", "无人")))
-    assert await run_as(sessions, account.id, rows) is OperationState.DONE
-    report = await session.scalar(select(Import.report).where(Import.account_id == account.id))
-    told = [(entry["row"], entry["code"]) for entry in report or []]
-    assert {code for row, code in told if row == 1} == {code for row, code in told if row == 2}
-    made = await session.scalars(select(Expert.name).where(Expert.external_id.is_(None)))
-    assert sorted(made) == sorted(["林若溪", "无人"])
-
-
-async def test_an_account_that_is_staff_no_more_imports_nothing(
-    sessions: Sessions, session: AsyncSession, people: People
-) -> None:
-    account = await people.account(Role.COORDINATOR, region_code=YIWU)
-    account.is_active = False
-    await session.commit()
-    assert await run_as(sessions, account.id, json_lines(expert())) is OperationState.FAILED
-    assert await count_of(session, Expert) == 0
-
-
-@pytest.mark.parametrize("mode", list(ImportMode))
-async def test_a_killed_run_is_safe_to_repeat(
-    sessions: Sessions, session: AsyncSession, mode: ImportMode
-) -> None:
-    upload = Upload(
-        kind=ImportKind.EXPERTS,
-        filename="a.jsonl",
-        content=json_lines(*(expert(n) for n in range(450))),
-        mode=mode,
-    )
-    async with within(sessions, Scope.SERVICE).begin() as own:
-        import_id = (await operations.start(own, SERVICE, upload)).id
-
-    class Killed(BaseException):
-        pass
-
-    def kill(done: int, total: int) -> None:
-        if done >= 400:
-            raise Killed
-
-    with pytest.raises(Killed):
-        await run(sessions, import_id, kill)
-    state = await session.scalar(select(Operation.state).where(Operation.id == import_id))
-    assert state is OperationState.RUNNING
-    heard: list[tuple[int, int]] = []
-    await run(sessions, import_id, lambda *step: heard.append(step))
-    body = await operations.get(session, SERVICE, import_id)
-    kept = 400 if mode is PARTIAL else 0
-    assert counts(body) == (450 - kept, 0, kept, 0)
-    assert heard == [(200, 450), (400, 450), (450, 450)]
-    assert await count_of(session, Expert) == 450
-    await run(sessions, import_id)  # finished: nothing happens
-    assert (await operations.get(session, SERVICE, import_id)).finished_at == body.finished_at
-
-
-@pytest.mark.parametrize("mode", list(ImportMode))
-async def test_a_cancelled_run_keeps_what_its_mode_promises(
-    sessions: Sessions, session: AsyncSession, database: URL, mode: ImportMode
-) -> None:
-    rows = [expert(n) for n in range(450)]
-    rows[7] = {"external_id": "E7"}
-    content = json_lines(*rows)
-    upload = Upload(kind=ImportKind.EXPERTS, filename="a.jsonl", content=content, mode=mode)
-    async with within(sessions, Scope.SERVICE).begin() as own:
-        import_id = (await operations.start(own, SERVICE, upload)).id
-    conninfo = database.set(drivername="postgresql").render_as_string(hide_password=False)
-
-    def ask_to_stop(done: int, total: int) -> None:
-        with psycopg.connect(conninfo) as other:
-            other.execute("UPDATE operations SET cancel_requested_at = now()")
-
-    await run(sessions, import_id, ask_to_stop)
-    body = await operations.get(session, SERVICE, import_id)
-    assert (body.state, body.row_count, body.read_count) == (OperationState.CANCELLED, 450, 400)
-    kept = 399 if mode is PARTIAL else 0
-    assert counts(body) == (kept, 0, 0, 1)
-    assert await count_of(session, Expert) == kept
-    assert {row for row, _, _ in codes(body)} == {8}
-    assert await session.scalar(select(func.count()).where(Import.content_sealed.is_not(None))) == 0
-
-
-async def test_the_file_is_forgotten_when_it_is_in(
-    sessions: Sessions, session: AsyncSession
-) -> None:
-    await imported(sessions, "experts", json_lines(expert()))
-    assert await session.scalar(select(func.count()).where(Import.content_sealed.is_not(None))) == 0
-
-
-async def test_an_enum_of_a_sheet_is_an_enum_in_the_database(
-    sessions: Sessions, session: AsyncSession
-) -> None:
-    await imported(sessions, "experts", json_lines(expert(kind="overseas_talent")))
-    stored = await session.execute(update(Expert).values(yearly_capacity=1).returning(Expert.kind))
-    assert stored.scalar_one() is ExpertKind.OVERSEAS_TALENT
