@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, from_json
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.encryption.key_files import kept, kept_ring
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     staff_need_second_factor: bool = Field(
         default=False, description="administrators and coordinators must set one up first"
     )
-    sign_in_providers: tuple[SignInProvider, ...] = Field(
+    sign_in_providers: Annotated[tuple[SignInProvider, ...], NoDecode] = Field(
         default=(), description="JSON list of OpenID Connect providers, see SignInProvider"
     )
     provider_timeout_seconds: float = Field(default=5.0, gt=0)
@@ -185,6 +185,14 @@ class Settings(BaseSettings):
     @classmethod
     def split_keys(cls, value: object) -> object:
         return tuple(split_keys(value)) if isinstance(value, str) else value
+
+    @field_validator("sign_in_providers", mode="before")
+    @classmethod
+    def read_json(cls, value: object) -> object:
+        try:
+            return from_json(value) if isinstance(value, str) else value
+        except ValueError:
+            raise _refused("不是 JSON", "is not JSON") from None
 
     @field_validator("forwarded_allow_ips")
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
 from app.achievements import operations as achievements
 from app.achievements.models import Achievement
@@ -20,7 +21,8 @@ async def renew_lent_names(sessions: Sessions) -> None:
     """Look for records whose organization has another name by now, and give them that.
 
     An organization may have thousands, of every region: a batch is a transaction, and what is done
-    is not found again. No edit: what a file brought may still be renewed by its file.
+    is not found again. No edit: what a file brought may still be renewed by its file, and what
+    waits, for staff or for its erasure, waits since when it did.
     """
     sessions = within(sessions, Scope.SERVICE)
     is_done = False
@@ -42,4 +44,5 @@ async def _rename(
     for record, name in found:
         record.organization_name = name
         index_text(record)
+        flag_modified(record, "updated_at")  # or it would be set
         await changes.append(session, f"{subject}.organization_renamed", record.id)

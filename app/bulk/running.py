@@ -14,12 +14,12 @@ from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import
 from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Chunk, Parser
-from app.bulk.renaming import renew_lent_names
 from app.bulk.report import COUNTED, Outcome, Report, RowResult, refused_by
 from app.bulk.writing.loading import Load, write_rows
 from app.changes import operations as changes
 from app.interface.errors import Forbidden, NotFound, Problem
 from app.interface.language import Text
+from app.jobs import defer_unless_waiting
 from app.organizations.actors import SERVICE, Actor, actor_of
 from app.progress import operations
 from app.progress import repository as operation_repository
@@ -140,13 +140,11 @@ async def _write(sessions: Sessions, work: _Work, report: Report, tell: Progress
     try:
         await follow.advance(0)
         await write(sessions, work.load, chunks, report, follow)
-        if work.load.kind is ImportKind.ORGANIZATIONS:
-            await renew_lent_names(sessions)
     except Cancelled:
         if not is_partial:
             report.forget_written()
         async with within(sessions, Scope.PROGRESS).begin() as session:
-            await _finish(session, work.load.import_id, OperationState.CANCELLED, report)
+            await _end(session, work.load, OperationState.CANCELLED, report)
 
 
 @dataclass(eq=False)
@@ -176,7 +174,7 @@ async def _write_partially(
             await session.execute(_update(load.import_id, **_counts(report)))
         await follow.advance(chunk.size)
     async with within(sessions, Scope.PROGRESS).begin() as session:
-        await _finish(session, load.import_id, OperationState.DONE, report)
+        await _end(session, load, OperationState.DONE, report)
 
 
 async def _write_all_or_nothing(
@@ -191,10 +189,17 @@ async def _write_all_or_nothing(
         if report.counts[Outcome.REFUSED]:
             await transaction.rollback()
         else:
-            await _finish(session, load.import_id, OperationState.DONE, report)
+            await _end(session, load, OperationState.DONE, report)
     if report.counts[Outcome.REFUSED]:
         report.forget_written()
         await _fail(sessions, load.import_id, report, RowsRefused())
+
+
+async def _end(session: AsyncSession, load: Load, state: OperationState, report: Report) -> None:
+    """Finish what may have written; the names that organizations lend follow by a job."""
+    if load.kind is ImportKind.ORGANIZATIONS:
+        await defer_unless_waiting(session, "renew_lent_names")
+    await _finish(session, load.import_id, state, report)
 
 
 async def _finish(

@@ -101,7 +101,7 @@ async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Co
     """Who refuses to be matched leaves the pool at once; who allows it again waits for staff."""
     if consent.purpose is ConsentPurpose.EXTERNAL_ENCODING:
         if expert.is_external_encoding_allowed and not consent.is_given:
-            await _forget_vectors(session)
+            await defer_unless_waiting(session, "forget_external_vectors")
         expert.is_external_encoding_allowed = consent.is_given
         return
     expert.is_matching_refused = not consent.is_given
@@ -114,12 +114,3 @@ async def _obey(session: AsyncSession, actor: Actor, expert: Expert, consent: Co
             verb="suspend",
             actor_id=actor.account_id,
         )
-
-
-async def _forget_vectors(session: AsyncSession) -> None:
-    """What an external encoder made goes from the store, and from the saved indexes, by job.
-
-    No match uses it from the commit on: the indexes follow the declaration.
-    """
-    for task in ("forget_vectors", "rebuild_indexes"):
-        await defer_unless_waiting(session, task)

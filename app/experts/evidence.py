@@ -1,5 +1,7 @@
 """An expert's evidence: added, corrected, graded by a coordinator."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,22 +34,32 @@ async def create(
 async def update(
     session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID, data: EvidenceUpdate
 ) -> Evidence:
-    """Change what the body names.
-
-    Nobody has attested the new text: the item is self-stated again, or documented, where staff
-    wrote what they have read.
-    """
+    """Change what the body names."""
     expert = await operations.get_editable(session, actor, expert_id)
     item = _item_of(session, expert, evidence_id)
-    changed = {n: v for n, v in data.changes().items() if v != getattr(item, n)}
+    rewrite(item, data.changes(), by_staff=may_supervise(actor, expert))
+    await operations.save(session, actor, expert, fields=["evidence"])
+    return item
+
+
+def rewrite(item: Evidence, wanted: Mapping[str, Any], *, by_staff: bool) -> None:
+    """Set what an item says.
+
+    Nobody has attested a new text: the item is self-stated again, or documented, where staff wrote
+    what they have read.
+    """
+    changed = {name: value for name, value in wanted.items() if value != getattr(item, name)}
     for name, value in changed.items():
         setattr(item, name, value)
     if changed and item.grade is not Grade.SELF_STATED:
-        is_staffs = may_supervise(actor, expert)
-        item.grade = Grade.DOCUMENTED if is_staffs else Grade.SELF_STATED
+        item.grade = Grade.DOCUMENTED if by_staff else Grade.SELF_STATED
         item.verified_by_id = None
-    await operations.save(session, actor, expert, fields=["evidence"])
-    return item
+
+
+def attest(item: Evidence, grade: Grade, actor: Actor) -> None:
+    """State how well an item is attested; who verifies it answers for that."""
+    item.grade = grade
+    item.verified_by_id = actor.account_id if grade is Grade.VERIFIED else None
 
 
 async def delete(session: AsyncSession, actor: Actor, expert_id: UUID, evidence_id: UUID) -> None:
@@ -64,8 +76,7 @@ async def grade(
         session, actor, expert_id, "grade", may_touch=may_supervise
     )
     item = _item_of(session, expert, evidence_id)
-    item.grade = data.grade
-    item.verified_by_id = actor.account_id if data.grade is Grade.VERIFIED else None
+    attest(item, data.grade, actor)
     await operations.save(session, actor, expert, fields=["evidence"])
     return item
 

@@ -8,7 +8,7 @@ a batch, which may take long, are turned away before, see `turns`.
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -159,9 +159,9 @@ async def forget_old(session: AsyncSession) -> None:
     await session.execute(delete(KeptAnswer).where(KeptAnswer.created_at < now() - KEPT_FOR))
 
 
-async def forget_about(session: AsyncSession, record_id: UUID) -> None:
-    """Delete the answers that show a record, and those of which nobody can tell."""
-    shown = or_(KeptAnswer.record_ids.contains([record_id]), KeptAnswer.record_ids.is_(None))
+async def forget_about(session: AsyncSession, record_ids: Collection[UUID]) -> None:
+    """Delete the answers that show one of the records, and those of which nobody can tell."""
+    shown = or_(KeptAnswer.record_ids.overlap(list(record_ids)), KeptAnswer.record_ids.is_(None))
     await session.execute(
         delete(KeptAnswer).where(shown).execution_options(synchronize_session=False)
     )

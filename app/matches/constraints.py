@@ -1,5 +1,6 @@
 """What a match asks of experts, and whose interests are in conflict."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +9,7 @@ from app.clock import today
 from app.demands.models import Demand
 from app.experts.models import Expert
 from app.matches import repository
-from app.matches.index.documents import facts_of_expert, party_of_demand
+from app.matches.index.documents import conflict_keys, conflicts_of_demand, facts_of_expert
 from app.matches.schemas import MatchParameters
 from app.scopes import Scope, borrowed
 from matching import Constraints
@@ -18,15 +19,25 @@ async def constraints_of(
     session: AsyncSession, data: MatchParameters, demand: Demand | None = None
 ) -> Constraints:
     """The request's hard conditions and the demand's enterprise; absent ones exclude nobody."""
-    organizations = frozenset(str(o) for o in data.conflicting_organization_ids)
+    organizations = await _named(session, data.conflicting_organization_ids)
     return Constraints(
         on=data.on or today(),
         kinds=frozenset(data.kinds) or None,
         regions=tuple(data.regions) or None,
-        organizations=organizations | (party_of_demand(demand) if demand else frozenset()),
+        organizations=organizations | (conflicts_of_demand(demand) if demand else frozenset()),
         members=await _members(session, demand.organization_id) if demand else {},
         excluded={str(e.expert_id): e.reason for e in data.excluded},
     )
+
+
+async def _named(session: AsyncSession, organization_ids: Collection[UUID]) -> frozenset[str]:
+    """Organizations by their ids, and by the names of those that the actor may read.
+
+    Who acts for them is not asked, or a match would tell of memberships in other regions.
+    """
+    names = await repository.names_of_organizations(session, organization_ids)
+    keys = [conflict_keys(i, names.get(i, "")) for i in organization_ids]
+    return frozenset().union(*keys)
 
 
 async def _members(session: AsyncSession, organization_id: UUID) -> dict[str, str]:
@@ -39,11 +50,11 @@ async def _members(session: AsyncSession, organization_id: UUID) -> dict[str, st
     return {str(expert_id): str(organization_id) for expert_id in members}
 
 
-async def parties_of_expert(session: AsyncSession, expert: Expert) -> frozenset[str]:
+async def conflicts_of_expert(session: AsyncSession, expert: Expert) -> frozenset[str]:
     """All whom the expert is in conflict with."""
-    parties = facts_of_expert(expert, engagements=0).organizations
+    conflicting = facts_of_expert(expert, engagements=0).organizations
     if expert.account_id is None:
-        return parties
+        return conflicting
     async with borrowed(session, Scope.LOOKUP, str(expert.account_id)):
         acted_for = await repository.organizations_of(session, expert.account_id)
-    return parties | {str(o) for o in acted_for}
+    return conflicting | {str(o) for o in acted_for}

@@ -15,7 +15,7 @@ from app.interface.errors import Conflict, Forbidden, WrongState
 from app.interface.language import Text
 from app.matches import operations, presentation
 from app.matches.access import may_look_for_demands
-from app.matches.constraints import parties_of_expert
+from app.matches.constraints import conflicts_of_expert
 from app.matches.index.documents import query_of_demand, query_of_expert
 from app.matches.index.ranking import NO_CONSTRAINTS, Matcher
 from app.matches.models import Pool
@@ -32,7 +32,7 @@ async def demands_for_expert(
     expert = await expert_operations.get(session, actor, expert_id)
     if not may_look_for_demands(actor, expert):
         raise Forbidden()
-    conflicting = await parties_of_expert(session, expert)
+    conflicting = await conflicts_of_expert(session, expert)
     ranking = await matcher.rank(
         session,
         Pool.DEMANDS,

@@ -1,6 +1,6 @@
 """Every SELECT on match runs, matches and judgments."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -38,7 +38,7 @@ from app.matches.models import (
     Verdict,
 )
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
-from app.organizations.models import Membership, MembershipState
+from app.organizations.models import Membership, MembershipState, Organization
 
 
 def _is_one_of(column: InstrumentedAttribute[UUID], name: str) -> ColumnElement[bool]:
@@ -269,9 +269,12 @@ async def engagements_of(
 async def held_state(session: AsyncSession, demand: Demand) -> DemandState:
     """The demand's state now; whoever withdraws it waits for this transaction.
 
-    But for a partner, who may not touch the demand: theirs is as it was read.
+    But for a partner, who may not touch the demand: that is only read again.
     """
-    return await session.scalar(HELD_STATE, {"demand_id": demand.id}) or demand.state
+    held = await session.scalar(HELD_STATE, {"demand_id": demand.id})
+    if held is None:
+        held = await session.scalar(select(Demand.state).where(Demand.id == demand.id))
+    return held or demand.state
 
 
 async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
@@ -282,6 +285,16 @@ async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
 async def experts_acting_for(session: AsyncSession, organization_id: UUID) -> Sequence[UUID]:
     """The experts who hold an approved membership of an organization."""
     return (await session.scalars(ACTING_FOR, {"organization_id": organization_id})).all()
+
+
+async def names_of_organizations(
+    session: AsyncSession, organization_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """Of those that the scope shows."""
+    if not organization_ids:
+        return {}
+    named = select(Organization.id, Organization.name).where(Organization.id.in_(organization_ids))
+    return {row[0]: row[1] for row in await session.execute(named)}
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:

@@ -123,7 +123,11 @@ class ExclusionBody(BaseModel):
     expert_id: UUID
     rank: int
     reason: str = Field(examples=["no_capacity"])
-    detail: str = ""
+    detail: str = Field(
+        default="",
+        description="for organization_conflict the organizations: their ids, and names in one width"
+        " and script; for absent the days; for excluded the reason that was given",
+    )
 
 
 class MatchRunBody(RecordBody):

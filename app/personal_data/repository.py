@@ -127,7 +127,9 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
     await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
-    await idempotency.forget_about(session, expert_id)
+    # Verdicts and reviews name the match alone.
+    matches = await session.scalars(select(Match.id).where(Match.expert_id == expert_id))
+    await idempotency.forget_about(session, [expert_id, *matches])
 
 
 async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
@@ -135,7 +137,7 @@ async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
     for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
-    await idempotency.forget_about(session, account_id)
+    await idempotency.forget_about(session, [account_id])
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:

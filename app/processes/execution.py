@@ -82,7 +82,6 @@ def run(
 
 def _run(work: Coroutine[None, None, None], *, warns: bool, examines: bool) -> None:
     from pydantic import ValidationError
-    from pydantic_settings import SettingsError
     from uvicorn.loops.auto import auto_loop_factory
 
     from app import logs
@@ -95,8 +94,6 @@ def _run(work: Coroutine[None, None, None], *, warns: bool, examines: bool) -> N
         settings = read_settings().settings if examines else Settings()
     except ValidationError as error:
         fail("；".join(fault.line for fault in setting_faults(error)))
-    except SettingsError as error:  # names the setting, and holds no value
-        fail(f"不是 JSON · not JSON: {error}")
     logs.configure(settings)
     for text in unknown_settings() if warns else ():
         warning = escape(text.in_both)

@@ -47,7 +47,7 @@ def facts_of_expert(expert: Expert, *, engagements: int) -> Facts:
     return Facts(
         kind=expert.kind,
         region=expert.region_code or "",
-        organizations=declared | party(expert.organization_id, expert.organization_name),
+        organizations=declared | conflict_keys(expert.organization_id, expert.organization_name),
         absences=tuple(
             (date.fromisoformat(a["from_on"]), date.fromisoformat(a["until_on"]))
             for a in expert.absences
@@ -56,12 +56,12 @@ def facts_of_expert(expert: Expert, *, engagements: int) -> Facts:
     )
 
 
-def party_of_demand(demand: Demand) -> frozenset[str]:
+def conflicts_of_demand(demand: Demand) -> frozenset[str]:
     """The enterprise that asks."""
-    return party(demand.organization_id, demand.organization.name)
+    return conflict_keys(demand.organization_id, demand.organization.name)
 
 
-def party(organization_id: UUID | None, name: str) -> frozenset[str]:
+def conflict_keys(organization_id: UUID | None, name: str) -> frozenset[str]:
     """An organization as facts and constraints name it: by its id and by its name.
 
     An employer may be a name alone, or the same body entered twice. Names are compared in one
@@ -86,7 +86,7 @@ def candidate_of_demand(demand: Demand) -> Candidate:
     document = Document(
         document_id=str(demand.id), kind="demand", text=public_text_of_demand(demand)
     )
-    facts = Facts(region=demand.region_code or "", organizations=party_of_demand(demand))
+    facts = Facts(region=demand.region_code or "", organizations=conflicts_of_demand(demand))
     return Candidate(candidate_id=str(demand.id), documents=(document,), facts=facts)
 
 

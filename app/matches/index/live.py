@@ -114,8 +114,9 @@ class LiveIndex:
     async def _keep(self, fitted: Fitted) -> None:
         standing, origin = self._standing, self._source.origin(fitted)
         is_of_this_life = standing.position.epoch == fitted.position.epoch
-        async with snapshots.turn(self.folder, self.pool):
-            await self._write(origin, fitted, standing.obeyed if is_of_this_life else 0)
+        # No turn is taken: of a version that is not committed nobody else writes the file. And the
+        # lock of `fitting.fit` is held, for which a process that has its turn may be waiting.
+        await self._write(origin, fitted, standing.obeyed if is_of_this_life else 0)
 
     async def save(self) -> None:
         """Bring the index up to date, write it down if it has changed, and map what was written."""

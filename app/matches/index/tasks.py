@@ -103,18 +103,24 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
 )
 async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
     """Delete the vectors of texts that stand in no pool any more, or without consent."""
+    await _forget_vectors(context.additional_context["matching"])
+
+
+@queue.task(
+    name="forget_external_vectors",
+    queueing_lock="forget_external_vectors",
+    lock="encode",
+    pass_context=True,
+)
+async def forget_external_vectors(context: JobContext) -> None:
+    """The same once an expert has taken their consent back, and out of the saved index, too.
+
+    No match used them from that commit on: an index follows the declaration.
+    """
     work: MatchingWork = context.additional_context["matching"]
-    async with work.sessions.begin() as session:
-        documents: set[str] = set()
-        for pool in Pool:
-            candidates = await pools.load_all(session, pool)
-            if work.asks_for_consent(pool):
-                candidates = await pools.consenting(session, candidates)
-            for candidate in candidates:
-                documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
-        queries = {text_key(t) for q in await pools.queries(session) for t in q.texts_to_encode}
-        await index_repository.keep_vectors(session, documents, is_query=False)
-        await index_repository.keep_vectors(session, queries, is_query=True)
+    if work.asks_for_consent(Pool.EXPERTS):
+        await _forget_vectors(work)
+        await work.indexes[Pool.EXPERTS].rebuild()
 
 
 @queue.task(
@@ -128,6 +134,20 @@ async def rebuild_indexes(context: JobContext) -> None:
     work: MatchingWork = context.additional_context["matching"]
     for index in work.indexes.values():
         await index.rebuild()
+
+
+async def _forget_vectors(work: MatchingWork) -> None:
+    async with work.sessions.begin() as session:
+        documents: set[str] = set()
+        for pool in Pool:
+            candidates = await pools.load_all(session, pool)
+            if work.asks_for_consent(pool):
+                candidates = await pools.consenting(session, candidates)
+            for candidate in candidates:
+                documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
+        queries = {text_key(t) for q in await pools.queries(session) for t in q.texts_to_encode}
+        await index_repository.keep_vectors(session, documents, is_query=False)
+        await index_repository.keep_vectors(session, queries, is_query=True)
 
 
 async def _fit(work: MatchingWork, pool: Pool) -> None:

@@ -42,6 +42,16 @@ async def names(session: AsyncSession) -> list[str]:
     return [*experts, *achievements]
 
 
+async def work(sessions: Sessions) -> None:
+    """Do what is in the queue."""
+    await queue.run_worker_async(
+        wait=False,
+        install_signal_handlers=False,
+        additional_context={"sessions": sessions},
+        worker_middleware=[observed],
+    )
+
+
 @pytest.fixture
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "RENAMED_AT_ONCE", 2)
@@ -56,12 +66,10 @@ async def test_over_http_by_a_job(
     found = await session.scalar(select(Organization.id).where(Organization.name == "某大学"))
     renamed = await staff.patch(f"/organizations/{found}", json={"name": "新大学"})
     assert renamed.status_code == 200
-    await queue.run_worker_async(
-        wait=False,
-        install_signal_handlers=False,
-        additional_context={"sessions": sessions},
-        worker_middleware=[observed],
-    )
+    moments = select(Expert.updated_at).order_by(Expert.id)
+    before = (await session.scalars(moments)).all()
+    await work(sessions)
+    assert (await session.scalars(moments)).all() == before, "whoever waits does so since then"
     assert await names(session) == ["新大学"] * 3 + ["别的大学", "新大学"]
     assert len((await staff.get("/experts", params={"text": "新大学"})).json()["items"]) == 2
     told = await session.scalars(select(Change.kind).where(Change.kind.endswith("renamed")))
@@ -73,9 +81,10 @@ async def test_over_http_by_a_job(
     assert counts(await imported(sessions, "experts", json_lines(row))) == (0, 1, 0, 0)
 
 
-async def test_by_a_file_at_its_end(sessions: Sessions, session: AsyncSession) -> None:
+async def test_by_a_file_too(sessions: Sessions, session: AsyncSession) -> None:
     await linked(sessions)
     row = organization(name="新大学", unified_social_credit_code=CREDIT_CODE)
     body = await imported(sessions, "organizations", json_lines(row))
     assert counts(body) == (0, 1, 0, 0)
+    await work(sessions)
     assert await names(session) == ["新大学"] * 3 + ["别的大学", "新大学"]

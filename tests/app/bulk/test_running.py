@@ -115,11 +115,11 @@ async def test_a_title_alone_leaves_an_item_as_it_is(
         ("染色牢度", ("超细旦锦纶", ["锦纶"], 2024, "10.1/2", "verified", staff.id)),
         (
             {"title": "染色牢度", "year": 2025},
-            ("超细旦锦纶", ["锦纶"], 2025, "10.1/2", "verified", staff.id),
+            ("超细旦锦纶", ["锦纶"], 2025, "10.1/2", "documented", None),  # nobody verified that
         ),
         (
-            {"title": "染色牢度", "grade": "documented", "abstract": ""},
-            ("", ["锦纶"], 2025, "10.1/2", "documented", None),
+            {"title": "染色牢度", "grade": "self_stated", "abstract": ""},
+            ("", ["锦纶"], 2025, "10.1/2", "self_stated", None),
         ),
     ):
         body = await imported(sessions, "experts", json_lines(expert(publications=[item])))

@@ -309,6 +309,7 @@ async def test_an_employer_is_that_of_the_senders_region(
     """Of several verified ones of a name; else the one there is, wherever it lies."""
     elsewhere = await people.organization("某研究院", region_code=GUANGZHOU)
     staff = await people.coordinator(YIWU)
+    await handed_in(sessions, staff, "demands", demand(organization="某研究院"))  # unverified, here
     await handed_in(sessions, staff, "experts", expert(organization="某研究院"))
     [found] = await listed(staff, "experts")
     assert found["organization_id"] == str(elsewhere.id)

@@ -173,7 +173,7 @@ async def test_answers_that_show_a_record_can_be_forgotten(
     answer = await staff.post(path, json=title, headers={"Idempotency-Key": "evidence"})
     assert answer.is_success, answer.text
     for name, left in (("single", {"batch"}), ("batch", set[str]())):
-        await idempotency.forget_about(session, UUID(ids[name]))
+        await idempotency.forget_about(session, [UUID(ids[name])])
         await session.commit()
         assert set((await session.scalars(select(KeptAnswer.key))).all()) == left
 
@@ -184,7 +184,7 @@ async def test_answers_of_before_are_forgotten_with_any(
     """Nobody can tell what they show: a process of the last version may have kept them."""
     await post(staff)
     await session.execute(update(KeptAnswer).values(record_ids=None))
-    await idempotency.forget_about(session, UUID(int=1))
+    await idempotency.forget_about(session, [UUID(int=1)])
     assert await session.scalar(select(func.count(KeptAnswer.key))) == 0
 
 

@@ -150,6 +150,15 @@ async def test_a_conflict_that_the_coordinator_names(
     assert named == [("organization_conflict", str(partner.id))]
 
 
+async def test_a_conflict_that_the_coordinator_names_is_by_name_too(
+    people: People, scene: Scene, session: AsyncSession
+) -> None:
+    partner = await people.organization("某研究院", kind=OrganizationKind.UNIVERSITY)
+    await put(scene, session, organization_name="某 研究院")
+    named = await scene.reasons(conflicting_organization_ids=[str(partner.id)])
+    assert named == [("organization_conflict", "某研究院")]
+
+
 async def test_an_explicit_exclusion_keeps_its_reason(scene: Scene, session: AsyncSession) -> None:
     await put(scene, session)
     excluded = [{"expert_id": scene.expert_id, "reason": "企业要求回避"}]

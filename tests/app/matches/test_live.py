@@ -428,6 +428,20 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
         assert saved(own) == [file]
 
 
+async def test_new_statistics_wait_for_nobodys_turn_at_the_file(
+    session: AsyncSession, app: FastAPI, own: Settings
+) -> None:
+    """Who has the turn may be waiting for the lock that they hold, of which no database knows."""
+    await scenes.pool(session)
+    async with (
+        snapshots.turn(own.indexes_folder, Pool.EXPERTS),
+        within(app.state.sessions, Scope.INDEX).begin() as fitting_session,
+    ):
+        fitted = await asyncio.wait_for(live_of(app).fit(fitting_session, None), 30)
+    assert fitted is not None
+    assert saved(own)
+
+
 async def begin_new_epoch(app: FastAPI) -> None:
     """By the owner of the tables, as a restore does."""
     service: AsyncEngine = app.state.sessions.kw["bind"]

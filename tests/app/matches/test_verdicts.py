@@ -15,11 +15,12 @@ from app.clock import today
 from app.database import open_engine
 from app.demands.models import DemandState
 from app.experts.models import Expert
+from app.matches.index.ranking import Matcher
 from app.matches.models import Judgment, Match, MatchRun
 from app.settings import Settings
 from tests.app.matches import scenes
 from tests.app.matches.scenes import judge
-from tests.people import People
+from tests.people import GUANGZHOU, People
 
 WAITING = text(
     "SELECT count(*) FROM pg_stat_activity"
@@ -239,6 +240,29 @@ async def test_a_demand_that_is_being_withdrawn_gets_neither_run_nor_verdict(
     await session.commit()
     assert await asyncio.gather(*asked) == [409, 409, 409]
     assert await session.scalar(select(func.count(Judgment.id))) == 0
+    assert await session.scalar(select(func.count(MatchRun.id))) == 1
+
+
+async def test_a_partner_gets_no_run_of_what_was_withdrawn_meanwhile(
+    people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may not lock the demand reads it once more."""
+    await scenes.pool(session)
+    demand = await scenes.demand(
+        session, await people.organization(), shared_region_codes=[GUANGZHOU]
+    )
+    partner = await people.coordinator(GUANGZHOU)
+    assert await _status(partner, f"/demands/{demand.id}:match") == 201
+    rank = Matcher.rank
+
+    async def slow(*given: Any, **options: Any) -> Any:
+        ranking = await rank(*given, **options)
+        demand.state = DemandState.WITHDRAWN
+        await session.commit()
+        return ranking
+
+    monkeypatch.setattr(Matcher, "rank", slow)
+    assert await _status(partner, f"/demands/{demand.id}:match") == 409
     assert await session.scalar(select(func.count(MatchRun.id))) == 1
 
 

@@ -249,8 +249,12 @@ async def test_kept_answers_go_with_the_person(people: People, session: AsyncSes
     staff = await people.coordinator()
     body = {"name": "他人", "region_code": YIWU}
     await staff.post("/experts", json=body, headers={"Idempotency-Key": "others"})
+    match_id = await session.scalar(select(Match.id).where(Match.expert_id == person.expert_id))
+    verdict = {"verdict": "unsuitable", "reason": WORDS["reason"]}
+    path = f"/matches/{match_id}:judge"
+    await staff.post(path, json=verdict, headers={"Idempotency-Key": "judged"})
     keys = select(KeptAnswer.key).order_by(KeptAnswer.key)
-    assert (await session.scalars(keys)).all() == ["kept", "others"]
+    assert (await session.scalars(keys)).all() == ["judged", "kept", "others"]
     assert (await person.client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
     await session.commit()
     assert (await session.scalars(keys)).all() == ["others"]

@@ -21,6 +21,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ENCRYPTION_KEYS", "hunter2", "ENCRYPTION_KEYS: "),
         ("ENCODER", "remote", "ENCODER=remote needs ENCODER_URL and ENCODER_MODEL"),
         ("METRICS", "token", "METRICS=token needs METRICS_TOKEN of at least 16 characters"),
+        ("SIGN_IN_PROVIDERS", '[{"client_secret": "hunter2"', "SIGN_IN_PROVIDERS: is not JSON"),
         ("RATE_LIMITS", "reads=x", "RATE_LIMITS=reads=x: "),
     ],
 )

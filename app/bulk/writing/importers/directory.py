@@ -70,13 +70,13 @@ class Directory:
         named = self._by_name.get(name, [])
         if code:
             named = [o for o in named if not o.unified_social_credit_code]
-        ours = [o for o in named if self._is_ours(o)]
-        return ours or ([] if code else named)
+        return self._ours(named) or ([] if code else named)
 
     def employer(self, name: str) -> Organization | None:
         """The verified organization that an expert or achievement belongs to by its name alone."""
-        verified = (o for o in self.meant(name) if o.state is OrganizationState.VERIFIED)
-        return next(verified, None)
+        named = self._by_name.get(name, [])
+        verified = [o for o in named if o.state is OrganizationState.VERIFIED]
+        return next(iter(self._ours(verified) or verified), None)
 
     def is_vouched_for(self, organization: Organization) -> bool:
         return organization.id in self._vouched_for
@@ -100,8 +100,8 @@ class Directory:
     def _rank(self, organization: Organization) -> tuple[bool, object]:
         return organization.state is not OrganizationState.VERIFIED, organization.created_at
 
-    def _is_ours(self, organization: Organization) -> bool:
-        return self._actor.manages_region(organization.region_code)
+    def _ours(self, organizations: Sequence[Organization]) -> list[Organization]:
+        return [o for o in organizations if self._actor.manages_region(o.region_code)]
 
 
 def may_be_meant(actor: Actor, organization: Organization) -> bool:

@@ -19,7 +19,7 @@ from app.database import Record
 from app.experts import access, contacts, operations
 from app.experts import repository as expert_repository
 from app.experts.completeness import missing_fields
-from app.experts.evidence import TOO_MUCH
+from app.experts.evidence import TOO_MUCH, attest, rewrite
 from app.experts.models import Evidence, Expert, ExpertContact, ExpertState, Grade
 from app.experts.schemas import MAX_EVIDENCE, ContactFields, ExpertCreate
 from app.experts.workflow import EDITABLE, settle
@@ -113,21 +113,20 @@ class ExpertImporter:
             if item is None:
                 expert.evidence.append(self._new_item(values))
                 _require_room(expert)
-                continue
-            self._state(item, values)
+            else:
+                self._state(item, values)
 
     def _new_item(self, values: dict[str, Any]) -> Evidence:
-        item = Evidence()
+        item = Evidence(grade=Grade.SELF_STATED)
         self._state(item, UNSAID_OF_EVIDENCE | values)
         return item
 
     def _state(self, item: Evidence, values: Mapping[str, Any]) -> None:
         """The importing staff answer for what the file calls verified."""
-        for name, value in values.items():
-            setattr(item, name, value)
+        text = {name: value for name, value in values.items() if name != "grade"}
+        rewrite(item, text, by_staff=True)
         if "grade" in values:
-            is_verified = item.grade is Grade.VERIFIED
-            item.verified_by_id = self._actor.account_id if is_verified else None
+            attest(item, values["grade"], self._actor)
 
     async def _store_contact(self, expert: Expert, row: ExpertRow) -> None:
         stated = row.stated(ContactFields)
