@@ -20,12 +20,13 @@ from app.accounts import repository as accounts
 from app.background import running
 from app.operators import OperatorError
 from app.postgres.server import Database, database_server
+from app.processes.addresses import local_url
 from app.processes.preparation import prepared
 from app.processes.reloading import Running, enlisted
 from app.processes.supervision import STOP_SECONDS, Fleet
 from app.processes.unknown_settings import unknown_settings
 from app.scopes import Scope, create_sessions
-from app.settings import Settings, local_url
+from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 console = Console(stderr=True)

@@ -17,8 +17,9 @@ from packaging.requirements import Requirement
 
 from app.encryption.key_files import UnusableKeyFile
 from app.interface.language import Text
+from app.processes.addresses import local_url
 from app.processes.unknown_settings import unknown_settings
-from app.settings import Settings, local_url
+from app.settings import Settings
 from app.upkeep.findings import Finding, bad, good, warning
 
 MB = 1_000_000

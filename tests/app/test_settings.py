@@ -14,7 +14,7 @@ from app.encryption.key_files import UnusableKeyFile
 from app.encryption.keys import KeyRing
 from app.interface.validation import field_errors
 from app.postgres.server import driver_url
-from app.settings import EncoderKind, LogLevel, Settings, local_url
+from app.settings import EncoderKind, LogLevel, Settings
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -152,13 +152,6 @@ def test_a_file_of_keys_that_holds_none_is_named(tmp_path: Path, content: bytes,
     assert str(file) in refused.value.text.en
     assert said in refused.value.text.zh
     assert file.read_bytes() == content
-
-
-def test_where_this_machine_finds_what_listens() -> None:
-    assert local_url("0.0.0.0", 80) == "http://127.0.0.1:80"
-    assert local_url("::", 80) == "http://[::1]:80"
-    assert local_url("fe80::1", 80) == "http://[fe80::1]:80"
-    assert local_url("example.cn", 80) == "http://example.cn:80"
 
 
 def test_words_are_read_in_any_case() -> None:
