@@ -70,6 +70,8 @@ async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
     database goes away, and AlreadyEnqueued, which leaves the transaction usable, when a task that
     looks for its own work waits already.
     """
+    if task_name not in queue.tasks:  # a command does not open the queue
+        queue.perform_import_paths()  # type: ignore[no-untyped-call]
     task = queue.tasks[task_name]
     try:
         async with session.begin_nested():
