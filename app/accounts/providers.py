@@ -28,6 +28,7 @@ from app.interface.errors import NotSignedIn, Unavailable
 from app.interface.language import Text
 from app.interface.sign_in_providers import SignInProvider
 from app.settings import Settings
+from app.trust import trusted
 
 logger = logging.getLogger(__name__)
 
@@ -256,11 +257,12 @@ def _key_set(document: Document) -> KeySet:
 @asynccontextmanager
 async def open_providers(settings: Settings) -> AsyncIterator[ProviderClients]:
     """The configured providers, for as long as the process serves."""
-    async with httpx.AsyncClient(timeout=settings.provider_timeout_seconds) as http:
+    seconds = settings.provider_timeout_seconds
+    async with httpx.AsyncClient(verify=trusted(), timeout=seconds) as http:
         yield ProviderClients(
             providers={provider.name: provider for provider in settings.sign_in_providers},
             http=http,
-            timeout_seconds=settings.provider_timeout_seconds,
+            timeout_seconds=seconds,
         )
 
 

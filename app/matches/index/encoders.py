@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import EncoderKind, Settings
+from app.trust import trusted
 from matching import Encoder, LocalEncoder
 
 
@@ -39,7 +39,6 @@ class RemoteEncoder:
     api_key: str
     model: str
     seconds: float
-    _trust: ssl.SSLContext = field(default_factory=httpx.create_ssl_context, init=False)
 
     @property
     def name(self) -> str:
@@ -76,7 +75,7 @@ class RemoteEncoder:
         content = bytearray()
         async with (
             asyncio.timeout(self.seconds),
-            httpx.AsyncClient(verify=self._trust, timeout=self.seconds, headers=headers) as client,
+            httpx.AsyncClient(verify=trusted(), timeout=self.seconds, headers=headers) as client,
             client.stream("POST", f"{self.url}/embeddings", json=question) as response,
         ):
             response.raise_for_status()
