@@ -24,6 +24,7 @@ from app.interface.deadline import DeadlineMiddleware
 from app.interface.head import HeadMiddleware
 from app.interface.observation import ObservationMiddleware
 from app.interface.pagination import Cursors
+from app.interface.places import Places
 from app.interface.rate_limits import Limiter
 from app.interface.refusal_log import RefusalLog
 from app.interface.request_id import RequestIdMiddleware
@@ -35,7 +36,7 @@ from app.settings import Settings
 
 # How long a request waits for what another one has locked, an account's own batch for instance.
 # Its caller is told to come again; who is left waiting would keep a connection from everybody.
-LOCK_SECONDS = 10
+LOCK_SECONDS = 5
 
 # What a browser's client may read of an answer besides its body.
 EXPOSED_HEADERS = [
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)
+    app.state.places = Places()
     app.state.refusal_log = RefusalLog()
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()

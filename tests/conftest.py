@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 from xdist.scheduler import LoadFileScheduling
 
-from app.database import create_engine
+from app.database import create_engine, open_engine
 from app.main import create_app, services
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServer
@@ -24,6 +24,7 @@ from app.scopes import create_sessions
 from app.settings import EncoderKind, Settings
 from tests.acceptance.demonstration import Demonstration, made_once
 from tests.audit_trail import AuditTrail
+from tests.locks import Locks
 from tests.people import People
 from tests.servers import start_test_server
 
@@ -181,3 +182,9 @@ async def people(app: FastAPI, session: AsyncSession) -> AsyncIterator[People]:
     """Signed-in clients of every role."""
     async with People(app, session) as people:
         yield people
+
+
+@pytest.fixture
+async def locks(database: URL, settings: Settings) -> AsyncIterator[Locks]:
+    async with open_engine(database, settings) as engine:
+        yield Locks(engine)

@@ -119,6 +119,8 @@ async def update(
         raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
     wanted = actor.placing(data.changes())
     apply(demand, wanted)
+    if demand.is_confidential:  # stored before that was refused: no more text comes to it
+        raise Invalid(errors=[fault for fault in faults(demand) if fault.code == "confidential"])
     if not may_manage(actor, demand):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
     await changes.append(

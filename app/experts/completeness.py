@@ -23,8 +23,17 @@ def missing_fields(expert: Expert) -> list[FieldError]:
     return [
         FieldError(pointer=f"/{name}", code="missing", message=message)
         for name, message in REQUIRED.items()
-        if _is_needed(name, expert) and not getattr(expert, name)
+        if _is_needed(name, expert) and not _says_something(getattr(expert, name))
     ]
+
+
+def _says_something(value: object) -> bool:
+    """Whether there is more than what nobody sees, like U+200B."""
+    if isinstance(value, list):
+        return any(map(_says_something, value))
+    return (
+        any(c.isprintable() and c != " " for c in value) if isinstance(value, str) else bool(value)
+    )
 
 
 def _is_needed(name: str, expert: Expert) -> bool:

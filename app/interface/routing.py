@@ -32,6 +32,7 @@ from app.interface.auditing import Trace, network_of
 from app.interface.deprecation import deprecation_of
 from app.interface.errors import NotSignedIn, Problem, RateLimited, Unavailable, render
 from app.interface.pagination import Page
+from app.interface.places import Places
 from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
 from app.interface.refusal_log import RefusalLog
 from app.interface.schemas import Body, RecordBody, VersionedBody
@@ -64,21 +65,27 @@ class ConventionalRoute(APIRoute):
             _request.set(request)
             request.scope[SHARED_HEADERS] = self._deprecation_headers(request)
             request.scope[SHARED_HEADERS] |= await count_request(request, self.guard)
-            precondition = precondition_of(request)
-            trace: Trace = request.state.trace
-            request.state.session_info = {PRECONDITION: precondition, auditing.TRACE: trace}
-            claim = await idempotency.claim_of(request) if self.keeps_answers else None
-            request.state.claim = claim
-            response = await _let_in(request, handle, trace)
-            if precondition.is_required and not precondition.was_asked:
-                raise RuntimeError(f"{request.method} {self.path} changes without a precondition")
-            response = _tagged(request, response)
-            if claim is not None:
-                await idempotency.keep(request, claim, response)
-            trace.status = response.status_code
-            return response
+            callers: Callers = request.app.state.callers
+            places: Places = request.app.state.places
+            async with places.one_of(callers.account_of(request)):
+                return await self._govern(request, handle)
 
         return governed
+
+    async def _govern(self, request: Request, handle: Handler) -> Response:
+        precondition = precondition_of(request)
+        trace: Trace = request.state.trace
+        request.state.session_info = {PRECONDITION: precondition, auditing.TRACE: trace}
+        claim = await idempotency.claim_of(request) if self.keeps_answers else None
+        request.state.claim = claim
+        response = await _let_in(request, handle, trace)
+        if precondition.is_required and not precondition.was_asked:
+            raise RuntimeError(f"{request.method} {self.path} changes without a precondition")
+        response = _tagged(request, response)
+        if claim is not None:
+            await idempotency.keep(request, claim, response)
+        trace.status = response.status_code
+        return response
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give every answer of this route, problems too, the fields that all of them have.

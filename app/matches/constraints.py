@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import today
 from app.demands.models import Demand
 from app.experts.models import Expert
+from app.experts.workflow import ADMITTED
 from app.matches import repository
 from app.matches.index.documents import conflict_keys, conflicts_of_demand, facts_of_expert
 from app.matches.schemas import MatchParameters
@@ -50,9 +51,18 @@ async def _members(session: AsyncSession, organization_id: UUID) -> dict[str, st
     return {str(expert_id): str(organization_id) for expert_id in members}
 
 
-async def conflicts_of_expert(session: AsyncSession, expert: Expert) -> frozenset[str]:
-    """All whom the expert is in conflict with."""
+async def conflicts_of_expert(
+    session: AsyncSession, expert: Expert, *, are_confirmed: bool
+) -> frozenset[str]:
+    """All whom the expert is in conflict with.
+
+    are_confirmed: without what nobody has confirmed. Demands that are missing from what an expert
+    is shown tell whose they are, and that would be anybody's whom the expert may name.
+    """
     conflicting = facts_of_expert(expert, engagements=0).organizations
+    if are_confirmed:
+        employer = conflict_keys(expert.organization_id, expert.organization_name)
+        conflicting = employer if expert.state in ADMITTED else frozenset()
     if expert.account_id is None:
         return conflicting
     async with borrowed(session, Scope.LOOKUP, str(expert.account_id)):

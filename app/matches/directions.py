@@ -32,7 +32,7 @@ async def demands_for_expert(
     expert = await expert_operations.get(session, actor, expert_id)
     if not may_look_for_demands(actor, expert):
         raise Forbidden()
-    conflicting = await conflicts_of_expert(session, expert)
+    conflicting = await conflicts_of_expert(session, expert, are_confirmed=not actor.is_staff)
     ranking = await matcher.rank(
         session,
         Pool.DEMANDS,

@@ -53,6 +53,8 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
     if is_recommending:
         await _require_available(session, match, expert)
+    elif await _is_erased(session, match.expert_id):
+        raise Conflict(Text("该专家的信息已注销", "The expert was erased"))
     judgment = Judgment(
         match_id=match.id,
         account_id=actor.account_id,
@@ -82,6 +84,13 @@ async def _hold_expert(session: AsyncSession, match_id: UUID) -> Expert | None:
         return None
     async with borrowed(session, Scope.JUDGING):
         return await experts.find(session, expert_id, is_for_update=True)
+
+
+async def _is_erased(session: AsyncSession, expert_id: UUID) -> bool:
+    """Nothing more is said of a person who was forgotten."""
+    async with borrowed(session, Scope.JUDGING):
+        expert = await experts.find(session, expert_id)
+    return expert is None or expert.erased_at is not None
 
 
 async def _require_available(session: AsyncSession, match: Match, expert: Expert | None) -> None:

@@ -94,7 +94,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
 
 async def forget_account(session: AsyncSession, account: Account, actor_id: UUID | None) -> None:
     """Empty the account, end its ways in, and take it out of contact fields that name it."""
-    await _leave_contacts(session, account)
+    emptied = await _leave_contacts(session, account)
     account.email, account.display_name = f"{account.id.hex}{ERASED_DOMAIN}", ERASED
     account.password_hash, account.is_active = await hash_password(new_secret()), False
     account.erased_at, account.has_second_factor = now(), False
@@ -102,16 +102,18 @@ async def forget_account(session: AsyncSession, account: Account, actor_id: UUID
     await changes.append(session, "account.erased", account.id, actor_id=actor_id)
     await memberships.revoke_all(session, account.id, actor_id)
     await experts.unlink_account(session, account.id, actor_id)
-    await repository.forget_about_account(session, account.id)
+    await repository.forget_about_account(session, account.id, emptied)
 
 
-async def _leave_contacts(session: AsyncSession, account: Account) -> None:
+async def _leave_contacts(session: AsyncSession, account: Account) -> list[UUID]:
+    """The records whose contact the person was."""
     organizations = await repository.organizations_of(session, account.id)
     named = await repository.demands_that_name(
         session, [o.id for o in organizations], account.email
     )
     demands = await repository.lock_demands(session, named)
     records: list[Organization | Demand] = [*organizations, *demands]
-    for record in records:
-        if record.contact_email.lower() == account.email:
-            record.contact_name = record.contact_phone = record.contact_email = ""
+    emptied = [record for record in records if record.contact_email.lower() == account.email]
+    for record in emptied:
+        record.contact_name = record.contact_phone = record.contact_email = ""
+    return [record.id for record in emptied]

@@ -35,7 +35,7 @@ from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
-from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.matches.models import Judgment, Match, MatchReview, MatchRun, ReviewState
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, Organization, OrganizationState
 from app.personal_data.holdings import HIDDEN, Holding, Person
@@ -124,6 +124,8 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await _delete(session, ImportedRow, of_rows)
     own = select(Match.id).where(Match.expert_id == expert_id).scalar_subquery()
     await _update(session, Judgment, Judgment.match_id.in_(own), reason="")
+    is_open = MatchReview.state == ReviewState.REQUESTED
+    await _delete(session, MatchReview, MatchReview.match_id.in_(own) & is_open)
     await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
     await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
@@ -132,12 +134,14 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await idempotency.forget_about(session, [expert_id, *matches])
 
 
-async def forget_about_account(session: AsyncSession, account_id: UUID) -> None:
-    """Delete an account's ways in and its kept answers."""
+async def forget_about_account(
+    session: AsyncSession, account_id: UUID, named_in: Sequence[UUID]
+) -> None:
+    """Delete an account's ways in, its kept answers, and those about records that named it."""
     for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
-    await idempotency.forget_about(session, [account_id])
+    await idempotency.forget_about(session, [account_id, *named_in])
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:

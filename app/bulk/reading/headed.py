@@ -82,6 +82,8 @@ def _with_parts(sheet: Sheet, heading: _Line, kind: ImportKind) -> _Line:
     So each of its cells is a heading that is known, and the one above is none, or nothing.
     """
     below = next(islice(sheet.rows(), heading.number, None), ())
+    if max(len(heading.cells), len(below)) > MAX_COLUMNS:
+        return heading
     pairs = list(zip_longest(heading.cells, below))
     parted = [above for above, cell in pairs if _is_filled(cell)]
     is_heading = [bool(field_of(kind, str(cell))) for cell in below if _is_filled(cell)]
@@ -94,6 +96,8 @@ def _with_parts(sheet: Sheet, heading: _Line, kind: ImportKind) -> _Line:
 
 def _likeness(cells: Cells, kind: ImportKind) -> int:
     """How much a row is like headings: two known ones, nothing but a known one, one, none."""
+    if len(cells) > MAX_COLUMNS:  # each costs a search; such headings are refused
+        return 0
     filled = [str(cell) for cell in cells if _is_filled(cell) and not is_unread(str(cell))]
     known = sum(1 for cell in filled if field_of(kind, cell))
     if known > 1:

@@ -199,9 +199,11 @@ class _Chunk:
         state = getattr(record, "state")  # noqa: B009
         if state not in importer.editable:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
+        lacking = importer.faults(record)  # a file may have admitted it so
         await importer.update(record, numbered.row)
         require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
-        if state == importer.pool and (barring := _barring(importer.faults(record))):
+        gone = [fault for fault in importer.faults(record) if fault not in lacking]
+        if state == importer.pool and (barring := _barring(importer.faults(record)) or gone):
             raise Invalid(errors=barring)
         self._happened(importer, "updated", record)
 

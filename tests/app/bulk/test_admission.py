@@ -35,6 +35,15 @@ async def test_what_is_missing_is_reported_and_staff_vouch_for_it(
     assert set(await session.scalars(select(Expert.state))) == {"in_pool"}
 
 
+async def test_a_file_empties_nobody_in_the_pool(sessions: Sessions, session: AsyncSession) -> None:
+    await imported(sessions, "experts", json_lines(expert()), is_admitting=True)
+    row = expert(title="", disciplines=[], research_directions=["\u200b"])
+    body = await imported(sessions, "experts", json_lines(row))
+    assert counts(body) == (0, 0, 0, 1)
+    assert {code for _, _, code in codes(body)} == {"missing"}
+    assert await session.scalar(select(Expert.title)) == "教授"
+
+
 async def test_what_breaks_a_limit_stays_a_draft_and_says_so(
     sessions: Sessions, session: AsyncSession
 ) -> None:

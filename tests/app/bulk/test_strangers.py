@@ -245,7 +245,7 @@ async def test_a_registration_decides_nothing_of_its_demands(
 ) -> None:
     """Neither their region, nor, once it is rejected, whether their file goes on."""
     staff = await people.coordinator("330000")
-    stranger = await registered(client, name="他厂")
+    stranger = await registered(client, name="义乌某针织厂")
     row = demand(region_code=None)
     await handed_in(sessions, staff, "demands", row)
     [found] = await listed(staff, "demands")
@@ -253,6 +253,31 @@ async def test_a_registration_decides_nothing_of_its_demands(
     await staff.post(f"/organizations/{stranger}:reject", json={"reason": "冒名"})
     body = await handed_in(sessions, staff, "demands", row | {"budget": "60"})
     assert (body["state"], body["updated_count"], told(body)) == ("done", 1, [])
+
+
+async def test_a_registration_by_another_name_takes_no_demand(
+    sessions: Sessions, people: People, client: AsyncClient
+) -> None:
+    """Whoever has registered a code that is not theirs reads nothing of its enterprise."""
+    staff = await people.coordinator()
+    stranger = await registered(client, name="皮包公司")
+    body = await handed_in(sessions, staff, "demands", demand(), admit="true")
+    assert told(body) == [(1, "organization_entered"), (1, "credit_code_held")]
+    [found] = await listed(staff, "demands")
+    assert found["organization_id"] != stranger
+
+
+async def test_names_that_differ_from_their_codes_are_told(
+    sessions: Sessions, people: People
+) -> None:
+    """A mistyped code that is another's gives demands away, and renames firms."""
+    staff = await people.coordinator()
+    row = organization(name="义乌某针织厂", unified_social_credit_code=CREDIT_CODE)
+    await handed_in(sessions, staff, "organizations", row)
+    body = await handed_in(sessions, staff, "demands", demand(organization="义乌某饰品厂"))
+    assert told(body) == [(1, "named_otherwise")]
+    body = await handed_in(sessions, staff, "organizations", row | {"name": "义乌戊公司"})
+    assert (body["updated_count"], told(body)) == (1, [(1, "renamed")])
 
 
 @pytest.mark.parametrize("kind", ["demands", "organizations"])

@@ -196,6 +196,8 @@ async def test_what_is_classified_is_not_stored(people: People, session: AsyncSe
     await store(session, organization, state=DemandState.DRAFT, is_confidential=True)
     path = f"/demands/{await session.scalar(select(Demand.id))}"
     assert (await enterprise.patch(path, json=secret)).status_code == 422
+    more = await enterprise.patch(path, json={"problem": "更多秘密"})
+    assert more.json()["errors"][0]["code"] == "confidential"
     opened = await enterprise.patch(path, json={"is_confidential": False})
     assert (opened.status_code, opened.json()["is_confidential"]) == (200, False)
 

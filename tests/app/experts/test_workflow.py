@@ -110,6 +110,7 @@ async def test_whoever_was_admitted_stays_complete(people: People, session: Asyn
         ("title", ""),
         ("disciplines", []),
         ("research_directions", []),
+        ("title", "\u200b"),
     )
     for state in (ExpertState.IN_POOL, ExpertState.SUSPENDED):
         await put(session, state)

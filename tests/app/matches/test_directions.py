@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.demands.models import DemandState
+from app.experts.models import ExpertState
 from tests.app.matches import scenes
 from tests.people import GUANGZHOU, YIWU, People
 
@@ -53,6 +55,33 @@ async def test_not_the_demands_of_organizations_in_conflict(
         await scenes.demand(session, organization, title=f"锦纶{number}")
     found = await titles(await people.administrator(), f"/experts/{expert.id}/matching-demands")
     assert found == ["锦纶2"]
+
+
+@pytest.mark.parametrize("state", [ExpertState.DRAFT, ExpertState.IN_POOL])
+async def test_an_expert_learns_of_no_demand_whose_it_is(
+    people: People, session: AsyncSession, state: ExpertState
+) -> None:
+    """What is missing tells it; so only what staff have confirmed of an expert counts for them."""
+    own, guessed, named = [await people.organization() for _ in range(3)]
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(
+        session,
+        "甲",
+        "锦纶染色",
+        state=state,
+        account_id=account.id,
+        organization_id=own.id,
+        organization_name=own.name,
+        conflicting_organization_ids=[guessed.id],
+    )
+    for number, organization in enumerate((own, guessed, named)):
+        await scenes.demand(session, organization, title=f"锦纶{number}")
+    path = f"/experts/{expert.id}/matching-demands"
+    seen = sorted(await titles(await people.client(account), path))
+    assert seen == ["锦纶0", "锦纶1", "锦纶2"][state is ExpertState.IN_POOL :]
+    if state is ExpertState.DRAFT:
+        await people.join(account, own)
+        assert sorted(await titles(await people.client(account), path)) == ["锦纶1", "锦纶2"]
 
 
 async def test_the_words_of_a_full_text_stay_with_those_entitled(

@@ -1,53 +1,24 @@
 """Verdicts: kept with what was seen; the latest one decides what the enterprise sees."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import URL, func, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.clock import today
-from app.database import open_engine
 from app.demands.models import DemandState
 from app.experts.models import Expert
 from app.matches.index.ranking import Matcher
 from app.matches.models import Judgment, Match, MatchRun
-from app.settings import Settings
 from tests.app.matches import scenes
 from tests.app.matches.scenes import judge
+from tests.locks import Locks
 from tests.people import GUANGZHOU, People
-
-WAITING = text(
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
-
-
-class Locks:
-    """Sees how many transactions of this test's database wait for another one."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def wait(self, count: int) -> None:
-        async with asyncio.timeout(20):
-            while await self._waiting() < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-
-    async def _waiting(self) -> int:
-        async with self._engine.connect() as connection:  # each sees what is now
-            return await connection.scalar(WAITING) or 0
-
-
-@pytest.fixture
-async def locks(database: URL, settings: Settings) -> AsyncIterator[Locks]:
-    async with open_engine(database, settings) as engine:
-        yield Locks(engine)
 
 
 async def recommended(client: AsyncClient, demand_id: Any) -> list[str]:

@@ -61,8 +61,10 @@ async def test_contacts_are_for_members_and_staff_of_the_region(people: People) 
         assert shown["allowed_actions"] == []
 
 
-async def test_identity_is_locked_once_verified(people: People) -> None:
-    organization = await people.organization("义乌甲公司")
+@pytest.mark.parametrize("state", OrganizationState)
+async def test_identity_is_the_staffs(people: People, state: OrganizationState) -> None:
+    """Whoever gave theirs another's name, or code, would get what is the other's."""
+    organization = await people.organization("义乌甲公司", state=state)
     member = await people.enterprise(organization)
     path = path_of(organization)
     for name, value in (

@@ -16,7 +16,7 @@ from app.demands.models import Demand
 from app.experts.consents import TEXT_VERSION
 from app.experts.models import Expert, ExpertKind, ExpertState, RemovalCause
 from app.interface.models import KeptAnswer
-from app.matches.models import Judgment, Match
+from app.matches.models import Judgment, Match, MatchReview
 from app.organizations.models import Membership
 from app.search import search_vector
 from tests.app.matches import scenes
@@ -258,6 +258,41 @@ async def test_kept_answers_go_with_the_person(people: People, session: AsyncSes
     assert (await person.client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
     await session.commit()
     assert (await session.scalars(keys)).all() == ["others"]
+
+
+async def test_kept_answers_of_colleagues_go_that_name_the_person(
+    people: People, session: AsyncSession
+) -> None:
+    organization = await people.organization()
+    account = await people.account(Role.ENTERPRISE)
+    await people.join(account, organization)
+    colleague = await people.enterprise(organization)
+    body = {"title": "浅色黄变", "organization_id": str(organization.id)}
+    body |= {"contact_email": account.email, "contact_name": "张三"}
+    key = {"Idempotency-Key": "colleague"}
+    first = await colleague.post("/demands", json=body, headers=key)
+    assert first.status_code == 201, first.text
+    person = await people.client(account)
+    assert (await person.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    again = await colleague.post("/demands", json=body | {"contact_email": ""}, headers=key)
+    assert "idempotent-replayed" not in again.headers
+    shown = (await colleague.get(f"/demands/{first.json()['id']}")).json()
+    assert (shown["contact_email"], shown["contact_name"]) == ("", "")
+
+
+async def test_nothing_more_is_said_of_an_erased_expert(
+    people: People, session: AsyncSession
+) -> None:
+    person = await whole_person(people, session)
+    staff = await people.coordinator()
+    match_id = await session.scalar(select(Match.id).where(Match.expert_id == person.expert_id))
+    review_id = await session.scalar(select(MatchReview.id))
+    assert (await person.client.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    verdict = {"verdict": "unsuitable", "reason": WORDS["reason"]}
+    answer = await staff.post(f"/matches/{match_id}:judge", json=verdict)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    path = f"/match-reviews/{review_id}:answer"
+    assert (await staff.post(path, json={"answer": WORDS["review"]})).status_code in (404, 409)
 
 
 async def test_only_demands_that_name_the_person_are_locked(

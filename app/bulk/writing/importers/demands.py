@@ -39,6 +39,10 @@ ENTERED = Text(
     "库中没有企业“{name}”，已新登记，待核验；如系名称写错，请改正后再导入",
     "No enterprise {name} was there: it was registered, and waits for verification",
 )
+NAMED_OTHERWISE = Text(
+    "统一社会信用代码属于“{owner}”，与所填的“{name}”不同，已按代码归属；如代码写错，请改正",
+    "The credit code is of {owner}, and not of {name}: the demand is theirs; correct a wrong code",
+)
 
 
 class DemandImporter:
@@ -53,7 +57,7 @@ class DemandImporter:
         self._session = session
         self._actor = actor
         self._directory = Directory(actor)
-        self._entered: dict[UUID, list[FieldError]] = {}  # by the demand that brought them
+        self._notes: dict[UUID, list[FieldError]] = {}  # by the demand that brought them
 
     async def meant(self, rows: Sequence[DemandRow]) -> list[Sequence[Demand]]:
         names = {row.organization for row in rows}
@@ -82,6 +86,7 @@ class DemandImporter:
     async def create(self, row: DemandRow) -> list[Record]:
         require_jurisdiction(self._actor, row.region_code)
         known = self._known(row)
+        notes = self._notes_of(row, known)
         organization = known or await self._enter(row)
         require_jurisdiction(self._actor, organization.region_code)
         demand = Demand(
@@ -90,8 +95,7 @@ class DemandImporter:
             organization=organization,
             **(UNSAID | row.stated(DemandCreate, without=NOT_COLUMNS)),
         )
-        if known is None:
-            self._entered[demand.id] = self._notes_of(row)
+        self._notes[demand.id] = notes
         operations.index_text(demand)
         demand.region_code = demand.region_code or organization.region_code
         demand.industry_code = demand.industry_code or organization.industry_code
@@ -111,8 +115,8 @@ class DemandImporter:
         ]
 
     def notes(self, record: Demand) -> Sequence[FieldError]:
-        """An enterprise that was not there: the file may have misspelt a known one."""
-        return self._entered.get(record.id, [])
+        """An enterprise that was not there, or has another name: the file may be wrong."""
+        return self._notes.get(record.id, [])
 
     def admit(self, record: Demand) -> None:
         settle(record, DemandState.PUBLISHED)
@@ -124,15 +128,13 @@ class DemandImporter:
         return by_key.get(("title", row.title, str(organization.id)), []) if organization else []
 
     def _known(self, row: DemandRow) -> Organization | None:
-        return next(
-            iter(self._directory.meant(row.organization, row.unified_social_credit_code)), None
-        )
+        return self._directory.owner(row.organization, row.unified_social_credit_code)
 
     async def _enter(self, row: DemandRow) -> Organization:
         """A new enterprise, which waits for its verification as one that registers does."""
         if not row.organization:
             raise invalid_field("/organization", "missing", "请填写机构", "Name the organization")
-        new = _enterprise(row, has_code=not self._is_code_held(row))
+        new = _enterprise(row, has_code=not self._is_code_taken(row))
         organization = await organizations.add(
             self._session, self._actor, new, OrganizationState.REGISTERED
         )
@@ -141,13 +143,15 @@ class DemandImporter:
         self._directory.add(organization)
         return organization
 
-    def _is_code_held(self, row: DemandRow) -> bool:
-        return self._directory.is_held(row.unified_social_credit_code)
+    def _is_code_taken(self, row: DemandRow) -> bool:
+        return self._directory.is_taken(row.unified_social_credit_code)
 
-    def _notes_of(self, row: DemandRow) -> list[FieldError]:
+    def _notes_of(self, row: DemandRow, known: Organization | None) -> list[FieldError]:
+        if known is not None:
+            return _named_otherwise(row, known)
         message = ENTERED.format(name=row.organization)
         note = FieldError(pointer="/organization", code="organization_entered", message=message)
-        return [note, code_withheld()] if self._is_code_held(row) else [note]
+        return [note, code_withheld()] if self._is_code_taken(row) else [note]
 
 
 def _may_be_owned_by(owner: Organization, row: DemandRow) -> bool:
@@ -172,6 +176,13 @@ def _enterprise(row: DemandRow, *, has_code: bool) -> OrganizationCreate:
     except ValidationError as error:  # of the name: all else was checked with the row
         found = field_errors(error.errors())
         raise Invalid(errors=[replace(fault, pointer="/organization") for fault in found]) from None
+
+
+def _named_otherwise(row: DemandRow, owner: Organization) -> list[FieldError]:
+    if row.organization in ("", owner.name):
+        return []
+    message = NAMED_OTHERWISE.format(owner=owner.name, name=row.organization)
+    return [FieldError(pointer="/organization", code="named_otherwise", message=message)]
 
 
 def _another_owner() -> Problem:

@@ -72,6 +72,12 @@ class Directory:
             named = [o for o in named if not o.unified_social_credit_code]
         return self._ours(named) or ([] if code else named)
 
+    def owner(self, name: str, code: str | None) -> Organization | None:
+        """Whose demand a row is; never that of whoever has registered the code by another name."""
+        found = next(iter(self.meant(name, code)), None)
+        is_other = found is not None and found.name != name
+        return None if found and is_other and not self.is_vouched_for(found) else found
+
     def employer(self, name: str) -> Organization | None:
         """The verified organization that an expert or achievement belongs to by its name alone."""
         named = self._by_name.get(name, [])
@@ -84,6 +90,10 @@ class Directory:
     def is_held(self, code: str | None) -> bool:
         """Whether a registration that no row may mean has the code, which is unique."""
         return code in self._held_codes
+
+    def is_taken(self, code: str | None) -> bool:
+        """Whether anybody has the code."""
+        return code in self._held_codes or code in self._by_code
 
     def _note(self, organization: Organization, *, is_vouched_for: bool) -> None:
         code = organization.unified_social_credit_code

@@ -23,6 +23,10 @@ MET = Text(
     "Its enterprise had registered itself and was not verified: it now says what the row states;"
     " check the rest, such as its contacts",
 )
+RENAMED = Text(
+    "该代码的机构原名“{before}”，已改为“{name}”；如代码写错，请改回",
+    "The organization of this code was called {before}, and is {name} now; correct a wrong code",
+)
 UNSAID = OrganizationCreate(name="--").model_dump()
 
 
@@ -69,6 +73,9 @@ class OrganizationImporter:
             self._notes[record.id] = FieldError(
                 pointer="/unified_social_credit_code", code="registration_met", message=MET
             )
+        elif record.name != row.name:
+            renamed = RENAMED.format(before=record.name, name=row.name)
+            self._notes[record.id] = FieldError(pointer="/name", code="renamed", message=renamed)
         self._set(record, stated)
 
     def faults(self, record: Organization) -> Sequence[FieldError]:

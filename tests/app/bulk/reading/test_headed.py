@@ -8,6 +8,8 @@ import pytest
 import xlsxwriter
 
 from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.reading import headed
+from app.bulk.reading.headed import MAX_COLUMNS
 from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Parser
 from app.bulk.report import Outcome
@@ -127,6 +129,21 @@ def test_one_known_heading_is_enough_for_a_small_table() -> None:
         open_table(csv_file(*rows), "a.csv", ImportKind.EXPERTS)
     )
     assert [row.number for row in chunk.rows] == [3]
+
+
+def test_more_columns_than_any_file_may_have_are_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each costs a search, and a file may have a million."""
+
+    def find(kind: ImportKind, heading: str) -> str | None:
+        raise AssertionError(heading)
+
+    monkeypatch.setattr(headed, "field_of", find)
+    wide = csv_file([f"第{n}列" for n in range(MAX_COLUMNS + 1)], ["1"])
+    with pytest.raises(Invalid) as refused:
+        open_table(wide, "a.csv", ImportKind.EXPERTS)
+    assert [error.code for error in refused.value.errors] == ["too_many_columns"]
 
 
 def test_two_known_headings_on_a_later_sheet_outdo_one() -> None:
