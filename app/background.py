@@ -1,9 +1,10 @@
 """Work that goes on beside a block of code, and ends with it."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+
+LOST_SECONDS = 5.0  # longer than anything of ours takes to end
 
 
 @asynccontextmanager
@@ -16,6 +17,17 @@ async def running(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Ta
     try:
         yield task
     finally:
+        await _end(task)
+        if not task.cancelled():
+            task.result()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel it, and again if that was lost.
+
+    asyncio.wait_for loses one that comes in the moment in which what it waits for is there or
+    fails; work that goes on after a failure would then never end, nor would whoever waits for it.
+    """
+    while not task.done():
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task}, timeout=LOST_SECONDS)

@@ -28,4 +28,5 @@ async def test_one_account_does_not_hold_all_connections(
     async with asyncio.timeout(4):  # before those that wait give up
         assert (await other.get("/me")).status_code == 200
     await session.rollback()
-    assert {answer.status_code for answer in await asyncio.gather(*asked)} <= {200, 412}
+    answers = await asyncio.gather(*asked)
+    assert {answer.status_code for answer in answers} <= {200, 409}  # some have read before others
