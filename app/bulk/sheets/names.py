@@ -15,8 +15,8 @@ TABLES: Mapping[str, str] = {
     "disciplines": "disciplines",
     "country": "countries",
 }
-# Of these there are too many for a table.
-CODES = frozenset({"unified_social_credit_code", "orcid", "currency"})
+# What has letters and digits of its own form, but no table.
+CODES = frozenset({"unified_social_credit_code", "orcid", "currency", "email", "contact_email"})
 IGNORED = re.compile(r"[\s\-/·>]")
 LONGEST = 50  # characters of a name of which the near ones are looked for
 NEAREST = 3
