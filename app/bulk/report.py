@@ -15,6 +15,7 @@ from app.interface.validation import FieldError
 
 MAX_ENTRIES = 1_000
 MAX_FIELD = 200  # characters
+WHOLE_FILE = "文件"  # the heading, in the place of a column's, of what holds for no row
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 # What values may bring our code to raise where nobody foresaw them; what the database or the
@@ -109,8 +110,11 @@ class Report:
                 self._keep(result, Outcome.NOTED, note)
 
     def forget_written(self) -> None:
-        """Nothing was kept: what would have been written was not."""
-        for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.INCOMPLETE):
+        """Nothing was kept: what would have been written was not.
+
+        What valid rows lack is told all the same, so that it can be filled in with the next try.
+        """
+        for outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED):
             del self.counts[outcome]
         self.noted.clear()
         self._cut.discard(Outcome.NOTED)
@@ -137,13 +141,15 @@ class Report:
             return
         self._kept[outcome] += 1
         name = fault.pointer.removeprefix("/")
+        is_whole_file = result.row is None and name == "file"
+        heading = WHOLE_FILE if is_whole_file else self.headings.get(name.partition("/")[0], "")
         self.entries.append(
             {
                 "row": result.row,
                 "outcome": outcome.value,
                 "is_in_pool": result.is_in_pool,
                 "field": _storable(name),
-                "heading": _storable(self.headings.get(name.partition("/")[0], "")),
+                "heading": _storable(heading),
                 "code": fault.code,
                 "message_zh": fault.message.zh,
                 "message_en": fault.message.en,

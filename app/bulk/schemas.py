@@ -33,7 +33,9 @@ class ImportSummary(RecordBody):
     updated_count: int
     unchanged_count: int
     rejected_count: int
-    incomplete_count: int = Field(description="accepted rows that still lack something")
+    incomplete_count: int = Field(
+        description="valid rows that still lack something, also of a file that was not written"
+    )
     is_report_cut: bool = Field(description="the report holds the first 1,000 of each outcome only")
     started_at: datetime | None
     finished_at: datetime | None
@@ -64,7 +66,9 @@ class ReportEntry(BaseModel):
         description="the row's record is published, or found, whatever it still lacks",
     )
     field: str
-    heading: str = Field(default="", description="what the file calls the column; empty: as field")
+    heading: str = Field(
+        default="", description="what the file calls the column; 文件: the file; empty: as field"
+    )
     code: str
     message_zh: str
     message_en: str

@@ -75,6 +75,8 @@ TABLES = {
 
 def _title(found: ImportBody, entry: ReportEntry) -> str:
     """The table in which an entry is told."""
+    if entry.outcome is Outcome.NOTED and entry.row is None:
+        return "关于文件的说明 · notes on the file"
     if entry.outcome is not Outcome.INCOMPLETE:
         return TABLES[entry.outcome]
     if entry.is_in_pool:
@@ -119,7 +121,7 @@ def _print_outcome(found: ImportBody, entered_count: int, console: Console) -> N
 
 def _table(title: str, entries: Sequence[ReportEntry]) -> Table:
     table = Table(title=title, title_justify="left")
-    for heading in ("行 · row", "列 · column", "说明", "what is wrong"):
+    for heading in ("行 · row", "列 · column", "说明", "explanation"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
         row = "" if entry.row is None else str(entry.row)

@@ -22,8 +22,11 @@ PRIVATE = frozenset(
 )
 # These say all there is to say.
 PLAIN = frozenset({"missing", "extra_forbidden", "string_too_long", "too_long"})
+# What the cell says is understood, and refused for what it means.
+UNDERSTOOD = frozenset({"confidential"})
 # A spreadsheet keeps 15 digits of a number, and shows fewer.
 ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+|\d{15}0{3}")
+EXACT_BELOW = 10**15
 AS_TEXT = Text(
     "表格软件已把它当作数字舍去末几位，请将该列设为文本后重新填写",
     "a spreadsheet has rounded it as a number: format the column as text and enter it anew",
@@ -34,16 +37,23 @@ RANGE = Text(
 )
 
 
-def faults_of(kind: ImportKind, error: ValidationError) -> list[FieldError]:
-    """The row's faults, each with the bad value and what should stand there."""
+def faults_of(
+    kind: ImportKind, error: ValidationError, cells: Mapping[str, object]
+) -> list[FieldError]:
+    """The row's faults, each with the bad value and what should stand there.
+
+    cells: of a sheet's row, as they were before they were read as values.
+    """
     found: Sequence[Any] = error.errors()
     return [
-        _explained(kind, fault, item)
+        _explained(kind, fault, item, cells)
         for fault, item in zip(field_errors(found), found, strict=False)
     ]
 
 
-def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> FieldError:
+def _explained(
+    kind: ImportKind, fault: FieldError, item: Mapping[str, Any], cells: Mapping[str, object]
+) -> FieldError:
     field = str(item["loc"][0]) if item["loc"] else ""
     if field not in CHINESE[kind] or fault.code in PLAIN:
         return fault
@@ -53,9 +63,9 @@ def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> 
         zh, en = RANGE
     elif told.zh and fault.code == "enum":
         zh, en = told
-    elif told.zh:
+    elif told.zh and fault.code not in UNDERSTOOD:
         zh, en = f"{zh}（{told.zh}）", f"{en} ({told.en})"
-    if field == "unified_social_credit_code" and ROUNDED.fullmatch(str(item["input"])):
+    if field == "unified_social_credit_code" and _is_rounded(cells.get(field)):
         zh, en = f"{zh}；{AS_TEXT.zh}", f"{en}; {AS_TEXT.en}"
     if near := nearest(field, str(item["input"])):
         named = "、".join(f"{code} {name}" for code, name in near)
@@ -65,10 +75,22 @@ def _explained(kind: ImportKind, fault: FieldError, item: Mapping[str, Any]) -> 
     return FieldError(pointer=fault.pointer, code=fault.code, message=Text(zh, en))
 
 
+def _is_rounded(cell: object) -> bool:
+    """Whether a spreadsheet took the cell for a number, and kept less of it than was typed.
+
+    A file of text shows it only by its zeros, or as 9.1E+17.
+    """
+    if isinstance(cell, int | float):
+        return abs(cell) >= EXACT_BELOW
+    return ROUNDED.fullmatch(str(cell)) is not None
+
+
 def _value(kind: ImportKind, field: str, value: object) -> str:
     """The value as it stands in the file, where that gives away nothing and is no long text."""
     has_format = bool(format_of(kind, field).text.zh) or shape_of(kind, field) is not Shape.TEXT
     if field in PRIVATE or not has_format or not isinstance(value, str | int | float):
         return ""
+    if isinstance(value, bool):
+        return "是" if value else "否"
     text = str(value).replace("\0", "").strip()
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

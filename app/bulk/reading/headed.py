@@ -8,7 +8,7 @@ from app.bulk.kinds import ImportKind
 from app.bulk.reading.tables import Table, TableRow, require_count
 from app.bulk.reading.workbooks import Cells, Sheet
 from app.bulk.rows import ROWS
-from app.bulk.sheets.headings import field_of, is_unread, template_headings
+from app.bulk.sheets.headings import field_of, is_unread, nearest_heading, template_headings
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError
@@ -17,6 +17,15 @@ MAX_COLUMNS = 52
 HEADING_ROWS = 10  # filled ones from the top, among which the headings are looked for
 SEARCHED_ROWS = 1_000  # blank ones included: millions of them may cost a few bytes each
 SURE = 3
+MAX_HEADING = 50  # characters
+UNKNOWN = Text(
+    "无法识别的列名：{name}；各列名见 shuangku import-template {kind} --explain",
+    "Unknown heading: {name}; shuangku import-template {kind} --explain tells all",
+)
+UNKNOWN_BUT_NEAR = Text(
+    "无法识别的列名：{name}；相近的有：{near}；各列名见 shuangku import-template {kind} --explain",
+    "Unknown heading: {name}; near it: {near}; shuangku import-template {kind} --explain tells all",
+)
 TOTALS = frozenset({"合计", "总计", "共计", "小计"})
 
 
@@ -139,7 +148,7 @@ def _columns(headings: Cells, kind: ImportKind) -> list[str | None]:
         raise invalid_field("/file", "too_many_columns", "列数超过 52", "More than 52 columns")
     columns = [field_of(kind, str(h)) if _is_filled(h) else None for h in headings]
     faults = [
-        _heading_fault("unknown_heading", "无法识别的列名：{name}", "Unknown heading: {name}", h)
+        _unknown_heading(str(h), kind)
         for h, found in zip(headings, columns, strict=True)
         if _is_filled(h) and found is None and not is_unread(str(h))
     ]
@@ -161,8 +170,16 @@ def _columns(headings: Cells, kind: ImportKind) -> list[str | None]:
     return columns
 
 
+def _unknown_heading(heading: str, kind: ImportKind) -> FieldError:
+    """Says what is near it, and where all that are known are told."""
+    near = nearest_heading(kind, heading)
+    text = UNKNOWN_BUT_NEAR if near else UNKNOWN
+    message = text.format(name=heading[:MAX_HEADING], near=near or "", kind=kind)
+    return FieldError(pointer="/file", code="unknown_heading", message=message)
+
+
 def _heading_fault(code: str, zh: str, en: str, heading: object) -> FieldError:
-    message = Text(zh, en).format(name=str(heading)[:50])
+    message = Text(zh, en).format(name=str(heading)[:MAX_HEADING])
     return FieldError(pointer="/file", code=code, message=message)
 
 

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from app.bulk.kinds import ImportKind
 from app.bulk.reading.headed import headed_table
 from app.bulk.reading.tables import Table, TableRow, require_count
-from app.bulk.reading.workbooks import Cells, Sheet, sheets, unreadable
+from app.bulk.reading.workbooks import Cells, Sheet, sheets, unreadable, unsupported
 from app.interface.errors import invalid_field
 
 DELIMITERS = ",\t;；，"  # whichever parts the headings
@@ -51,6 +51,8 @@ def _format_of(content: bytes, filename: str) -> Format:
             "不支持旧版 .xls 或加密文件，请另存为 .xlsx",
             "Old .xls and encrypted files are not supported; save it as .xlsx",
         )
+    if content.startswith(b"%PDF-"):
+        raise unsupported()
     is_lines = filename.lower().endswith((".jsonl", ".ndjson"))
     return Format.JSON_LINES if is_lines or content.lstrip()[:1] == b"{" else Format.CSV
 

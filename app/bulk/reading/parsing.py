@@ -123,7 +123,8 @@ class Parser:
                 field_values(self._kind, stated) if table.is_sheet else stated
             )
         except ValidationError as error:
-            return refused(number, *faults_of(self._kind, error))
+            cells = stated if table.is_sheet else {}
+            return refused(number, *faults_of(self._kind, error, cells))
         if fault := self._repetition(row, number):
             return refused(number, fault)
         bare = self._without_unit(stated) if table.is_sheet else {}

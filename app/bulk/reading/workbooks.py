@@ -47,6 +47,15 @@ def unreadable() -> Problem:
     )
 
 
+def unsupported() -> Problem:
+    return invalid_field(
+        "/file",
+        "unsupported_format",
+        "仅支持 xlsx、csv、jsonl",
+        "Only xlsx, csv and jsonl are read",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """`rows` reads from the top, each time anew; `height` counts blank rows, too."""
@@ -98,6 +107,8 @@ def _checked(content: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = {part.filename: part for part in archive.infolist()}
+            if not any(name.startswith("xl/") for name in parts):
+                raise unsupported()
             wanted = [part for name, part in parts.items() if PART.fullmatch(name)]
             _require_size(wanted)
             return _repacked(archive, wanted)

@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,8 +15,15 @@ from app.bulk.sheets.amounts import amount, is_open
 from app.bulk.sheets.labels import labels
 from app.bulk.sheets.names import CODES, TABLES, code_named, narrow, plain
 
-BETWEEN_WORDS = re.compile(r"[;；、\n]")
-BETWEEN_TITLES = re.compile(r"[;；\n]")  # a title may well hold an enumeration comma
+# From the coarsest: a title may hold commas of either kind, a name enumeration commas. What is in
+# brackets stays together, and so do the numbers of a compound: 1,4-丁二醇, N,N-二甲基甲酰胺.
+OUTSIDE_BRACKETS = r"(?![^()（）]{0,60}[)）])"
+BETWEEN_WORDS = (
+    re.compile(r"[;；\n]"),
+    re.compile(rf"(?:，|(?<![\dNO]),|,(?![\dNO][\dNO,]{{0,20}}-)){OUTSIDE_BRACKETS}"),
+    re.compile(rf"、{OUTSIDE_BRACKETS}"),
+)
+BETWEEN_TITLES = BETWEEN_WORDS[:1]
 TRUE_WORDS = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
 FALSE_WORDS = frozenset({"否", "无", "n", "no", "false", "0", "×"})
 WHOLE = re.compile(r"-?\d{1,18}")
@@ -58,7 +65,8 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
     text = text_of(cell)
     match shape_of(kind, field):
         case Shape.LIST:
-            return [_coded(kind, field, part) for part in _parts(kind, field, text)]
+            between = BETWEEN_TITLES if field in EVIDENCE_COLUMNS else BETWEEN_WORDS
+            return [_coded(kind, field, part) for part in _parts(kind, field, text, between)]
         case Shape.BOOL:
             return _truth(text)
         case Shape.INT:
@@ -71,13 +79,16 @@ def _value(kind: ImportKind, field: str, cell: object) -> object:
             return _coded(kind, field, text)
 
 
-def _parts(kind: ImportKind, field: str, text: str) -> list[str]:
+def _parts(
+    kind: ImportKind, field: str, text: str, between: Sequence[re.Pattern[str]]
+) -> list[str]:
     """A name that itself has an enumeration comma stays whole."""
+    coarsest, *finer = between
     parts: list[str] = []
-    for part in map(str.strip, BETWEEN_TITLES.split(text)):
-        is_whole = field in EVIDENCE_COLUMNS or _code(kind, field, part) is not None
-        parts += [part] if is_whole else map(str.strip, BETWEEN_WORDS.split(part))
-    return [part for part in parts if part]
+    for part in filter(None, map(str.strip, coarsest.split(text))):
+        is_whole = not finer or _code(kind, field, part) is not None
+        parts += [part] if is_whole else _parts(kind, field, part, finer)
+    return parts
 
 
 def _coded(kind: ImportKind, field: str, text: str) -> str:

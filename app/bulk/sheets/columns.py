@@ -18,7 +18,9 @@ class ColumnBody(BaseModel):
 
     field: str = Field(description="the heading that always works, and the key in JSON Lines")
     headings: list[str] = Field(description="the Chinese headings that mean the same")
-    shape: Shape = Field(description="list: 以分号或换行分隔 · parted by semicolons or new lines")
+    shape: Shape = Field(
+        description="list: 多项，怎样分隔见 format · several, parted as format says"
+    )
     is_required: bool
     words: list[str] = Field(description="what the cell may say; empty where it is free")
     format_zh: str = Field(description="怎样填写 · how to fill it in; empty where it is free")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.bulk.kinds import ImportKind
+from app.bulk.rows import EVIDENCE_COLUMNS
 from app.bulk.sheets.cells import Shape, shape_of
 from app.bulk.sheets.labels import labels
 from app.interface.language import Text
@@ -19,6 +20,7 @@ class Format:
     example: str
 
 
+TITLES = Format(Text("多项以分号或换行分隔", "parted by semicolons or new lines"), "")
 FREE = Format(Text("", ""), "")
 REGION = Format(
     Text(
@@ -75,10 +77,17 @@ BY_FIELD: Mapping[str, Format] = {
     "contact_phone": PHONE,
     "currency": Format(Text("三位大写字母（ISO 4217）", "three capitals (ISO 4217)"), "CNY"),
     "elected_year": Format(Text("四位年份", "a year"), "2023"),
+    **dict.fromkeys(EVIDENCE_COLUMNS, TITLES),
 }
 BY_SHAPE: Mapping[Shape, Format] = {
     Shape.TEXT: FREE,
-    Shape.LIST: Format(Text("多项以分号或换行分隔", "parted by semicolons or new lines"), ""),
+    Shape.LIST: Format(
+        Text(
+            "多项以分号、逗号、顿号（、）或换行分隔",
+            "parted by semicolons, commas, 、 or new lines",
+        ),
+        "",
+    ),
     Shape.BOOL: Format(Text("是 或 否", "是 or 否 (yes or no)"), "否"),
     Shape.INT: Format(Text("整数", "a whole number"), "12"),
     Shape.DATE: Format(
@@ -111,7 +120,7 @@ def format_of(kind: ImportKind, field: str) -> Format:
         )
     if known is None:
         return BY_SHAPE[shape]
-    if shape is Shape.LIST:
+    if shape is Shape.LIST and known is not TITLES:
         many = BY_SHAPE[Shape.LIST].text
         return Format(
             Text(f"{known.text.zh}；{many.zh}", f"{known.text.en}; {many.en}"), known.example

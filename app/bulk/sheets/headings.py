@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from app.bulk.kinds import ImportKind
+from app.bulk.sheets.names import LONGEST, likeness
 
 PLACE = {
-    "region_code": ("行政区划代码", "所在地区", "所在地域", "地区代码"),
+    "region_code": ("行政区划代码", "所在地区", "所在地域", "地区代码", "地区", "所在地"),
     "industry_code": ("国民经济行业", "行业代码", "所属行业"),
 }
 CONTACT = {
@@ -19,7 +20,7 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
     ImportKind.ORGANIZATIONS: {
         "name": ("机构全称", "机构名称", "单位名称", "企业名称"),
         "unified_social_credit_code": ("统一社会信用代码", "信用代码"),
-        "kind": ("机构类型", "机构类别"),
+        "kind": ("机构类型", "机构类别", "单位类型"),
         "supervising_department": ("归口管理部门",),
         "attribute": ("机构属性",),
         "introduction": ("机构简介", "简介"),
@@ -49,7 +50,7 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
         "orcid": (),
         "phone": ("电话", "手机", "联系电话"),
         "email": ("邮箱", "电子邮箱"),
-        "publications": ("论文", "论文著作"),
+        "publications": ("论文", "论文著作", "代表性论文"),
         "patents": ("专利",),
         "projects": ("项目", "科研项目"),
         "awards": ("奖励", "获奖"),
@@ -78,13 +79,13 @@ CHINESE: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
         "external_id": ("外部编号", "需求编号", "编号"),
         "organization": ("机构全称", "企业名称", "单位名称"),
         "unified_social_credit_code": ("统一社会信用代码", "信用代码"),
-        "title": ("技术需求名称", "需求名称"),
-        "problem": ("主要问题",),
+        "title": ("技术需求名称", "需求名称", "技术难题名称", "难题名称"),
+        "problem": ("主要问题", "难题描述"),
         "key_indicators": ("技术关键与指标", "技术关键"),
         "expected_outcome": ("预期目标",),
         "keywords": ("关键词",),
         "period_from_on": ("需求开始日期", "开始日期"),
-        "period_until_on": ("需求结束日期", "需求时限", "结束日期"),
+        "period_until_on": ("需求结束日期", "需求时限", "结束日期", "完成时间"),
         "budget": ("资金总额(万元)", "资金总额", "预算(万元)", "预算"),
         "currency": ("币种",),
         "cooperation_mode": ("合作方式", "合作模式"),
@@ -120,6 +121,14 @@ def field_of(kind: ImportKind, heading: str) -> str | None:
         if plain.lower() == field or plain in chinese:
             return field
     return None
+
+
+def nearest_heading(kind: ImportKind, heading: str) -> str | None:
+    """The known heading that shares most bigrams with this one; None if none shares any."""
+    plain = _plain(heading)[:LONGEST]
+    known = (name for field, chinese in CHINESE[kind].items() for name in (*chinese, field))
+    best = max(known, key=lambda name: likeness(plain, name))
+    return best if likeness(plain, best) else None
 
 
 def is_unread(heading: str) -> bool:

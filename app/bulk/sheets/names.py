@@ -15,8 +15,8 @@ TABLES: Mapping[str, str] = {
     "disciplines": "disciplines",
     "country": "countries",
 }
-# Of these there are too many for a table.
-CODES = frozenset({"unified_social_credit_code", "orcid", "currency"})
+# What has letters and digits of its own form, but no table.
+CODES = frozenset({"unified_social_credit_code", "orcid", "currency", "email", "contact_email"})
 IGNORED = re.compile(r"[\s\-/·>]")
 LONGEST = 50  # characters of a name of which the near ones are looked for
 NEAREST = 3
@@ -126,6 +126,16 @@ def _having(table: str) -> Mapping[str, list[str]]:
 def _sizes(table: str) -> Mapping[str, int]:
     """Code → how many bigrams its whole name holds."""
     return Counter(code for codes in _having(table).values() for code in codes)
+
+
+def likeness(one: str, other: str) -> float:
+    """From 0 to 1: Dice's coefficient (1945) of the two sets of bigrams.
+
+    >>> likeness("单位类型", "机构类型"), likeness("血型", "姓名")
+    (0.3333333333333333, 0.0)
+    """
+    ours, theirs = _bigrams(one), _bigrams(other)
+    return 2 * len(ours & theirs) / max(1, len(ours) + len(theirs))
 
 
 def _bigrams(text: str) -> set[str]:

@@ -56,3 +56,20 @@ def test_what_is_said_of_the_whole_file_holds_though_nothing_was_written() -> No
     report.forget_written()
     assert [entry["row"] for entry in report.entries] == [None]
     assert not report.is_cut
+
+
+def test_what_valid_rows_lack_is_counted_as_it_is_listed() -> None:
+    report = Report()
+    lacking = FieldError(pointer="/title", code="missing", message=Text("缺", "lacking"))
+    report.add([RowResult(row=2, outcome=Outcome.CREATED, faults=[lacking])])
+    report.add([refused(3, fault("x"))])
+    report.forget_written()
+    assert report.counts == {Outcome.INCOMPLETE: 1, Outcome.REFUSED: 1}
+    assert [entry["outcome"] for entry in report.entries] == ["incomplete", "rejected"]
+
+
+def test_only_what_holds_for_no_row_is_of_the_file() -> None:
+    """A row of JSON Lines may have a key of that name."""
+    report = Report()
+    report.add([refused(None, fault("file")), refused(1, fault("file")), refused(None, fault(""))])
+    assert [entry["heading"] for entry in report.entries] == ["文件", "", ""]

@@ -65,3 +65,27 @@ async def test_none_is_said_to_be_published_that_was_rolled_back(sessions: Sessi
     await import_with_progress(sessions, upload, Console(file=screen, width=200))
     assert "待补全的行，未导入" in screen.getvalue()
     assert "已公开" not in screen.getvalue()
+
+
+async def printed(sessions: Sessions, *rows: tuple[object, ...]) -> str:
+    """What the terminal says of a file of demands."""
+    screen = io.StringIO()
+    upload = Upload(kind=ImportKind.DEMANDS, filename="a.csv", content=csv_file(*rows))
+    await import_with_progress(sessions, upload, Console(file=screen, width=200))
+    return screen.getvalue()
+
+
+async def test_what_a_refused_file_lacks_is_counted(sessions: Sessions) -> None:
+    rows = (("某需求", "甲厂"), ("另一需求", "无"))
+    told = await printed(sessions, ("需求名称", "企业名称"), *rows)
+    assert "待补全的行，未导入" in told
+    assert "新增 0 · 更新 0 · 未变 0 · 拒绝 1 · 仍缺内容 1" in told
+
+
+async def test_notes_on_a_file_are_no_notes_on_imported_rows(sessions: Sessions) -> None:
+    told = await printed(sessions, ("序号", "需求名称", "企业名称"), (1, "某需求", "无"))
+    _, _, notes = told.partition("关于文件的说明 · notes on the file")
+    assert "未读取的列：序号" in notes
+    assert "│ 文件 " in notes
+    assert "imported rows" not in told
+    assert "what is wrong" not in told

@@ -20,7 +20,7 @@ from tests.people import YIWU, People
 def messages(kind: ImportKind, row: dict[str, Any]) -> list[Text]:
     with pytest.raises(ValidationError) as refused:
         ROWS[kind].model_validate(row)
-    return [fault.message for fault in faults_of(kind, refused.value)]
+    return [fault.message for fault in faults_of(kind, refused.value, row)]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,25 @@ def test_the_value_and_what_should_stand_there(kind: str, row: dict[str, Any], s
     assert en != zh
 
 
-@pytest.mark.parametrize("cell", ["9.13308E+17", "913307820000000000", 9.13307820000000e17])
+@pytest.mark.parametrize("cell", ["是", True, "true"])
+async def test_what_is_classified_is_not_told_as_badly_written(
+    sessions: Sessions, cell: object
+) -> None:
+    rows = (("成果名称", "是否涉密"), ("某成果", cell))
+    body = await imported(sessions, "achievements", workbook(*rows), filename="a.xlsx")
+    [entry] = body.report
+    assert entry.message_zh == "“是”：涉密内容不得录入本系统，请按保密规定办理"
+    assert entry.message_en.startswith("“是”: Classified content must not be entered here")
+    assert "yes or no" not in entry.message_en
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("9.13308E+17", "913307820000000000"),
+        *(9.13307820000000e17, 91330782000000001, 9133078200000001),
+    ],
+)
 async def test_a_credit_code_that_a_spreadsheet_rounded(sessions: Sessions, cell: object) -> None:
     rows = (("机构名称", "统一社会信用代码"), ("某某厂", cell))
     body = await imported(sessions, "organizations", workbook(*rows), filename="a.xlsx")
@@ -60,6 +78,16 @@ async def test_a_credit_code_that_a_spreadsheet_rounded(sessions: Sessions, cell
         ImportKind.ORGANIZATIONS, organization(unified_social_credit_code="913307")
     )
     assert "设为文本" not in zh
+
+
+@pytest.mark.parametrize("cell", ["91330782000000001", "913307820000000002", 913307820000001])
+async def test_a_credit_code_that_no_spreadsheet_rounded(sessions: Sessions, cell: object) -> None:
+    """Text was kept as it was typed, and so were fifteen digits: the code is simply wrong."""
+    rows = (("机构名称", "统一社会信用代码"), ("某某厂", cell))
+    body = await imported(sessions, "organizations", workbook(*rows), filename="a.xlsx")
+    [entry] = body.report
+    assert entry.message_zh.startswith(f"“{cell}”：")
+    assert "设为文本" not in entry.message_zh
 
 
 def test_what_is_private_or_long_is_not_repeated() -> None:

@@ -123,6 +123,17 @@ def test_a_row_that_says_more_than_parts_of_headings_is_none_of_them() -> None:
         assert "unknown_heading" in {error.code for error in caught.value.errors}
 
 
+def test_an_unknown_heading_is_told_with_what_is_right() -> None:
+    rows = (("姓名", "研究方面", "{name}"), ("林若溪", "染整", "x"))
+    with pytest.raises(Invalid) as caught:
+        open_table(csv_file(*rows), "a.csv", ImportKind.EXPERTS)
+    near, far = [error.message for error in caught.value.errors]
+    command = "shuangku import-template experts --explain"
+    assert near.zh == f"无法识别的列名：研究方面；相近的有：研究方向；各列名见 {command}"
+    assert near.en == f"Unknown heading: 研究方面; near it: 研究方向; {command} tells all"
+    assert far.zh == f"无法识别的列名：{{name}}；相近的有：name；各列名见 {command}"
+
+
 def test_one_known_heading_is_enough_for_a_small_table() -> None:
     rows = (("专家名单",), ("序号", "姓名"), (1, "林若溪"))
     [chunk] = Parser(ImportKind.EXPERTS).chunks(

@@ -16,6 +16,7 @@ from app.bulk.reading.opening import open_table
 from app.bulk.reading.parsing import Parser
 from app.bulk.rows import DemandRow, ExpertRow
 from app.interface.errors import Invalid
+from app.interface.language import Text
 from tests.app.bulk.files import csv_file, expert, json_lines, with_part, workbook
 
 HEADINGS = ("姓名*", "所在单位（必填）", "学科", "研究方向", "是否退休", "当选年份", "论文", "电话")
@@ -99,6 +100,13 @@ def test_a_full_width_code_is_read() -> None:
     content = csv_file(("企业名称", "统一社会信用代码"), ("某厂", code))
     [(_, row)] = parsed(content, "a.csv", ImportKind.ORGANIZATIONS)
     assert row.unified_social_credit_code == "91330782MA2DEM013G"
+
+
+@pytest.mark.parametrize("kind", [ImportKind.EXPERTS, ImportKind.ORGANIZATIONS])
+def test_a_full_width_email_is_read(kind: ImportKind) -> None:
+    rows = (("name", "电子邮箱"), ("某某", "li＠example．cn"))
+    [(_, row)] = parsed(csv_file(*rows), "a.csv", kind)
+    assert "li@example.cn" in row.model_dump().values()
 
 
 def test_english_headings_and_chinese_values() -> None:
@@ -208,12 +216,46 @@ def test_a_workbook_that_lies_about_its_sizes_is_refused() -> None:
     assert fault(honest.replace(true_size, claimed)) == ["unreadable_file"]
 
 
-def test_an_opendocument_sheet_is_refused() -> None:
+def archive(parts: dict[str, str]) -> bytes:
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", "<office:document-content/>")
-    assert fault(content.getvalue(), "a.ods") == ["unreadable_file"]
+    with zipfile.ZipFile(content, "w") as made:
+        for name, text in parts.items():
+            made.writestr(name, text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "filename"),
+    [
+        (
+            archive(
+                {
+                    "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+                    "content.xml": "<office:document-content/>",
+                }
+            ),
+            "a.ods",
+        ),
+        (
+            archive(
+                {
+                    "[Content_Types].xml": "<Types/>",
+                    "_rels/.rels": "<Relationships/>",
+                    "word/document.xml": "<w:document/>",
+                }
+            ),
+            "a.docx",
+        ),
+        (b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", "a.pdf"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "a.csv"),
+    ],
+)
+def test_what_holds_no_sheet_is_told_what_does(content: bytes, filename: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        open_table(content, filename, ImportKind.EXPERTS)
+    [error] = refused.value.errors
+    assert (error.pointer, error.code) == ("/file", "unsupported_format")
+    assert error.message == Text("仅支持 xlsx、csv、jsonl", "Only xlsx, csv and jsonl are read")
 
 
 def refuses_or_reads(content: bytes, filename: str) -> None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.bulk.kinds import ImportKind
 from app.bulk.rows import ROWS
-from app.bulk.sheets.headings import CHINESE, field_of
+from app.bulk.sheets.headings import CHINESE, field_of, nearest_heading
 from app.bulk.sheets.labels import labels
 
 KINDS = list(ImportKind)
@@ -48,3 +48,28 @@ def test_every_chinese_value_is_accepted(kind: ImportKind) -> None:
 )
 def test_marks_beside_a_heading_are_allowed(heading: str, field: str | None) -> None:
     assert field_of(ImportKind.EXPERTS, heading) == field
+
+
+@pytest.mark.parametrize(
+    ("kind", "heading", "field"),
+    [
+        *((kind, "所在地", "region_code") for kind in KINDS),
+        *((kind, "地区", "region_code") for kind in KINDS),
+        (ImportKind.ORGANIZATIONS, "单位类型", "kind"),
+        (ImportKind.EXPERTS, "代表性论文", "publications"),
+        (ImportKind.DEMANDS, "难题名称", "title"),
+        (ImportKind.DEMANDS, "技术难题名称", "title"),
+        (ImportKind.DEMANDS, "难题描述", "problem"),
+        (ImportKind.DEMANDS, "完成时间", "period_until_on"),
+    ],
+)
+def test_headings_of_offices_are_known(kind: ImportKind, heading: str, field: str) -> None:
+    assert field_of(kind, heading) == field
+
+
+def test_the_nearest_heading_is_the_likest() -> None:
+    assert nearest_heading(ImportKind.EXPERTS, "研究方面") == "研究方向"
+    assert nearest_heading(ImportKind.DEMANDS, "难题描述（必填）*") == "难题描述"
+    assert nearest_heading(ImportKind.DEMANDS, "keyword") == "keywords"
+    assert nearest_heading(ImportKind.EXPERTS, "血型") is None
+    assert nearest_heading(ImportKind.EXPERTS, "") is None

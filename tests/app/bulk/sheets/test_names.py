@@ -35,6 +35,13 @@ from tests.app.bulk.files import csv_file, imported
         ("organizations", "industry_code", "农、林、牧、渔业", "A"),
         ("experts", "languages", "中文、英语", ["zh", "en"]),
         ("experts", "languages", "zh、 en", ["zh", "en"]),
+        ("experts", "disciplines", "430,540", ["430", "540"]),
+        (
+            "experts",
+            "disciplines",
+            "石油、天然气储存与运输工程，数学",
+            [code_named("discipline", "石油、天然气储存与运输工程"), "110"],
+        ),
         ("experts", "country", "刚果(布)", "CG"),
         (
             "experts",
