@@ -152,11 +152,17 @@ def _cells(draw: st.DrawFn, row: dict[str, Any]) -> list[Any]:
     return cells
 
 
+def _written(cell: Any) -> Any:
+    """What XML can hold of it; the sheet's bytes are damaged later."""
+    if cell is None or isinstance(cell, bool):
+        return cell
+    return str(cell)[:30_000].encode(errors="replace").decode()
+
+
 @st.composite
 def _workbooks(draw: st.DrawFn, table: list[list[Any]]) -> bytes:
     """A workbook whose archive, or the sheet in it, may be damaged."""
-    plain = [[c if c is None or isinstance(c, bool) else str(c)[:30_000] for c in r] for r in table]
-    content = files.workbook(*plain)
+    content = files.workbook(*([_written(cell) for cell in row] for row in table))
     if draw(st.booleans()):
         return draw(damaged(content))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
