@@ -102,13 +102,16 @@ def read_cases(folder: Path) -> Cases:
 
 def _lacking(folder: Path, missing: Sequence[str]) -> UnreadableCases:
     return UnreadableCases(
-        f"{folder} 中没有 {'、'.join(missing)}。需要 {EXPERTS}（expert_id、title、organization、directions、"
-        f"achievements）、{DEMANDS}（demand_id、title、description、field）和 {JUDGMENTS}"
-        "（demand_id、expert_id、grade 0 至 3，首行为表头）；可由 shuangku export-judgments 导出",
-        f"{folder} lacks {', '.join(missing)}. Needed are {EXPERTS} (expert_id, title, organization,"
-        f" directions, achievements), {DEMANDS} (demand_id, title, description, field) and"
-        f" {JUDGMENTS} (demand_id, expert_id, grade 0 to 3, under a heading);"
-        " shuangku export-judgments writes them",
+        f"{folder} 中没有 {'、'.join(missing)}。"
+        f"需要 {EXPERTS}（expert_id、title、organization、directions、achievements）、"
+        f"{DEMANDS}（demand_id、title、description、field）"
+        f"和 {JUDGMENTS}（demand_id、expert_id、grade 0 至 3，首行为表头）；"
+        "可由 shuangku export-judgments 导出",
+        f"{folder} lacks {', '.join(missing)}. "
+        f"Needed are {EXPERTS} (expert_id, title, organization, directions, achievements), "
+        f"{DEMANDS} (demand_id, title, description, field) "
+        f"and {JUDGMENTS} (demand_id, expert_id, grade 0 to 3, under a heading); "
+        "shuangku export-judgments writes them",
     )
 
 
