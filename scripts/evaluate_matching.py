@@ -88,11 +88,7 @@ def report(title: str, systems: Mapping[str, Mapping[str, Sequence[float]]]) -> 
     for name in MEASURED:
         table.add_column(name)
     for system, values in systems.items():
-        cells = []
-        for name in MEASURED:
-            found = Estimate.of(values[name])
-            cells.append(f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]")
-        table.add_row(system, *cells)
+        table.add_row(system, *(Estimate.of(values[name]).shown() for name in MEASURED))
     return table
 
 

@@ -88,14 +88,30 @@ class UnreadableCases(OperatorError):
 
 def read_cases(folder: Path) -> Cases:
     """Raises UnreadableCases."""
+    files = sorted(folder.glob("qrels*.tsv"))
+    missing = [name for name in (EXPERTS, DEMANDS) if not (folder / name).exists()]
+    if missing or not files:
+        raise _lacking(folder, [*missing, *([] if files else [JUDGMENTS])])
     experts = _cases(folder / EXPERTS, ExpertCase, lambda case: case.expert_id)
     demands = _cases(folder / DEMANDS, DemandCase, lambda case: case.demand_id)
-    files = sorted(folder.glob("qrels*.tsv"))
-    if not files:
-        raise UnreadableCases(f"{folder} 中没有 qrels*.tsv", f"there is no qrels*.tsv in {folder}")
     judgments = {_name(path): _judgments(path, set(demands), set(experts)) for path in files}
     return Cases(
         experts=list(experts.values()), demands=list(demands.values()), judgments=judgments
+    )
+
+
+def _lacking(folder: Path, missing: Sequence[str]) -> UnreadableCases:
+    return UnreadableCases(
+        f"{folder} 中没有 {'、'.join(missing)}。"
+        f"需要 {EXPERTS}（expert_id、title、organization、directions、achievements）、"
+        f"{DEMANDS}（demand_id、title、description、field）"
+        f"和 {JUDGMENTS}（demand_id、expert_id、grade 0 至 3，首行为表头）；"
+        "可由 shuangku export-judgments 导出",
+        f"{folder} lacks {', '.join(missing)}. "
+        f"Needed are {EXPERTS} (expert_id, title, organization, directions, achievements), "
+        f"{DEMANDS} (demand_id, title, description, field) "
+        f"and {JUDGMENTS} (demand_id, expert_id, grade 0 to 3, under a heading); "
+        "shuangku export-judgments writes them",
     )
 
 

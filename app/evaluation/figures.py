@@ -27,23 +27,30 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Grades], float]] = {
     "judged_at_10": share_judged,
 }
 TOP = 10
-LEAST_OF_A_FIELD = 5  # demands; fewer fields' figures say nothing, so they are put together
+LEAST = 5  # demands; of fewer an interval says nothing, and fields with fewer are put together
 OTHERS = "其他 · others"
 WORST = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean over demands with its 95 % bootstrap interval."""
+    """A mean over demands with its 95 % bootstrap interval, None of fewer than five."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Estimate":
-        low, high = bootstrap_interval(values)
+        low, high = bootstrap_interval(values) if len(values) >= LEAST else (None, None)
         return cls(mean=fmean(values), low=low, high=high)
+
+    def shown(self, *, sign: str = "") -> str:
+        """For people; `sign` is "+" where a gain shall show one, too."""
+        spec = f"{sign}.3f"
+        if self.low is None or self.high is None:
+            return f"{self.mean:{spec}}"
+        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +107,7 @@ def fields(cases: Cases, judgments: Judgments) -> dict[str, list[str]]:
             by_field[demand.field].append(demand.demand_id)
     found: dict[str, list[str]] = defaultdict(list)
     for name, demands in sorted(by_field.items()):
-        is_large = name and len(demands) >= LEAST_OF_A_FIELD
+        is_large = name and len(demands) >= LEAST
         found[name if is_large else OTHERS] += demands
     return dict(found)
 

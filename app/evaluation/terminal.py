@@ -11,10 +11,23 @@ from rich.table import Table
 
 from app.evaluation.cases import Cases, Judgments, read_cases
 from app.evaluation.configurations import configuration
-from app.evaluation.figures import MEASURES, Comparison, Estimate, Worst, compare, fields, worst
+from app.evaluation.figures import (
+    LEAST,
+    MEASURES,
+    Comparison,
+    Worst,
+    compare,
+    fields,
+    worst,
+)
 from app.evaluation.ranking import Bench, Rankings
+from app.interface.language import Text
 
 MAIN_MEASURE = "ndcg_at_10"
+FEW = Text(
+    "评判的需求不足 {least} 条：不给出置信区间，差异不足为据",
+    "fewer than {least} demands were judged: there is no interval, and a difference says nothing",
+)
 
 
 def evaluate(folder: Path, ours: str, theirs: str, console: Console) -> str:
@@ -55,6 +68,8 @@ def _told(
     }
     found = worst(cases, mine, judgments)
     console.print(_table(f"{title}: {len(demands)} 条需求 · demands", names, measured))
+    if len(demands) < LEAST:
+        console.print(FEW.format(least=LEAST).in_both, highlight=False, soft_wrap=True)
     console.print(_table(f"{title}: nDCG@10 按领域 · by field", names, by_field))
     for one in found:
         console.print(_words(one), highlight=False, soft_wrap=True)
@@ -70,14 +85,9 @@ def _table(title: str, names: Sequence[str], rows: Mapping[str, Comparison]) -> 
     for heading in ("", "n", *names, "差异 · difference"):
         table.add_column(escape(heading))
     for name, one in rows.items():
-        shown = [_shown(one.ours), _shown(one.theirs), _shown(one.difference, sign="+")]
-        table.add_row(escape(name), str(one.demands), *shown)
+        shown = [one.ours.shown(), one.theirs.shown(), one.difference.shown(sign="+")]
+        table.add_row(escape(name), str(one.demands), *map(escape, shown))
     return table
-
-
-def _shown(found: Estimate, *, sign: str = "") -> str:
-    spec = f"{sign}.3f"
-    return escape(f"{found.mean:{spec}} [{found.low:{spec}}, {found.high:{spec}}]")
 
 
 def _words(one: Worst) -> str:

@@ -1,5 +1,6 @@
 """What is wrong with a payload, field by field, in words for people."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ def fields_of(errors: Sequence[FieldError]) -> list[str]:
     return [error.pointer.removeprefix("/") for error in errors]
 
 
+# Pydantic lists them in English: 'a', 'b' or 'c'.
+ALTERNATIVES = frozenset({"expected", "expected_tags"})
+LISTS = re.compile(", | or ")
 MESSAGES: Mapping[str, Text] = {
     "missing": Text("必填", "Required"),
     "extra_forbidden": Text("没有这个字段", "No such field"),
@@ -93,7 +97,8 @@ def _message(item: Mapping[str, Any]) -> Text:
     if template is None:
         message = str(item["msg"])
         return Text(f"内容不正确：{message}", message)
-    return template.format(**context)
+    in_chinese = {name: LISTS.sub("、", str(context[name])) for name in ALTERNATIVES & set(context)}
+    return Text(template.zh.format(**context | in_chinese), template.en.format(**context))
 
 
 def _pointer(item: Mapping[str, Any]) -> str:

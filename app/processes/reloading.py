@@ -57,6 +57,13 @@ def enlisted(folder: Path, port: int) -> Iterator[Running]:
                 _path(folder, port).unlink(missing_ok=True)
 
 
+def runs(folder: Path, port: int) -> bool:
+    """Whether the service of this folder and port does; False where nobody may look."""
+    with suppress(PermissionError):
+        return _told(folder, port) is not None
+    return False
+
+
 def ask(folder: Path, port: int) -> None:
     """Have the service reload, and return when its new processes serve; ReloadError if not."""
     before = _told(folder, port)

@@ -20,7 +20,7 @@ from app.accounts import repository as accounts
 from app.background import running
 from app.operators import OperatorError
 from app.postgres.server import Database, database_server
-from app.processes.addresses import local_url
+from app.processes.addresses import listening_fault, local_url
 from app.processes.preparation import prepared
 from app.processes.reloading import Running, enlisted
 from app.processes.supervision import STOP_SECONDS, Fleet
@@ -43,7 +43,7 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
     """
     for text in unknown_settings():
         _warn(text.in_both)
-    with _bound(settings.host, settings.port) as listener:
+    with _bound(settings) as listener:
         fleet = Fleet(
             listener=listener, size=settings.processes, has_worker=has_worker, report=_warn
         )
@@ -54,21 +54,30 @@ async def serve(settings: Settings, *, wants_demo: bool, has_worker: bool) -> No
 
 
 @contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
+def _bound(settings: Settings) -> Iterator[socket.socket]:
     """The service's address, taken before any work is done; nobody can connect to it yet."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(listener, address)
-    except OSError as error:
+        listener = _listener(settings.host, settings.port)
+    except (OSError, UnicodeError) as error:
+        fault = listening_fault(settings, error)
         raise OperatorError(
-            f"无法监听 {host} 的端口 {port}（HOST、PORT）",
-            f"cannot listen on {host}, port {port} (HOST, PORT): {error.strerror}",
+            f"{fault.what.zh}；{fault.remedy.zh}", f"{fault.what.en}; {fault.remedy.en}"
         ) from error
     with listener:
         yield listener
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        _bind(listener, address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _bind(listener: socket.socket, address: object) -> None:

@@ -40,28 +40,46 @@ def dump_path(target: Path) -> Path:
         try:
             target.mkdir(parents=True, exist_ok=True)
         except PermissionError:
-            _require_writable(next(p for p in target.absolute().parents if p.exists()))
-            raise
+            raise _unwritable(target.absolute(), make=target.absolute()) from None
         except OSError:
             raise BackupRefused(f"{target} 不是目录", f"{target} is no folder") from None
         target = target / f"shuangku-{now():%Y%m%d-%H%M%S}.dump"
-    if not target.parent.is_dir():
+    folder = target.parent.absolute()
+    if not folder.is_dir():
         raise BackupRefused(f"没有目录 {target.parent}", f"no folder {target.parent}")
-    _require_writable(target.parent.absolute())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _left_by_sudo(folder) if _holds_only_backups(folder) else _unwritable(folder)
     if target.exists():
         raise BackupRefused(f"{target} 已存在", f"{target} exists")
     return target
 
 
-def _require_writable(folder: Path) -> None:
-    """A backup that was once made with sudo leaves a folder that is root's."""
-    if os.access(folder, os.W_OK | os.X_OK):
-        return
+def _holds_only_backups(folder: Path) -> bool:
+    """Only of such a folder may all that is in it be given to somebody else."""
+    try:
+        found = {path.suffixes[-1] if path.suffixes else "" for path in folder.iterdir()}
+    except OSError:
+        return False
+    return ".dump" in found and found <= {".dump", ".json", ".keys", ".part"}
+
+
+def _left_by_sudo(folder: Path) -> BackupRefused:
     command = f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(folder))}"
-    raise BackupRefused(
+    return BackupRefused(
         f"当前用户无权写入 {folder}：若为 sudo 备份所留，运行 {command}；否则备份到别的目录",
         f"this user may not write {folder}: if a backup with sudo has left it, run {command},"
         " else back up into another folder",
+    )
+
+
+def _unwritable(folder: Path, make: Path | None = None) -> BackupRefused:
+    """The way out is a folder of the user's own: whose the others are is not for us to change."""
+    own = make or folder / "shuangku"
+    command = f"sudo install -d -o {os.getuid()} -g {os.getgid()} {shlex.quote(str(own))}"
+    return BackupRefused(
+        f"当前用户无权写入 {folder}：运行 {command}，再备份到 {own}；或备份到自己的目录",
+        f"this user may not write {folder}: run {command}, then back up into {own};"
+        " or back up into a folder of your own",
     )
 
 

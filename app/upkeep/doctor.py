@@ -41,7 +41,13 @@ async def examine(
         yield warning(
             "database",
             Text("还没有数据库", "there is no database yet"),
-            Text("运行 shuangku serve，首次启动时建立", "run shuangku serve, which makes it"),
+            Text(
+                "试用：shuangku serve，载入虚构的演示库，账号密码公开；用自己的数据：先"
+                " shuangku migrate，再 shuangku create-administrator 邮箱，然后 shuangku serve",
+                "to try it: shuangku serve, which loads a fictional pool with public passwords;"
+                " for your own data first shuangku migrate and shuangku create-administrator EMAIL,"
+                " then shuangku serve",
+            ),
         )
     else:
         async for finding in _examine_database(settings, unread):
@@ -86,7 +92,7 @@ async def _examine_at(
                 yield last
             if last is not None and last.check == "schema" and last.state is State.BAD:
                 return  # what follows needs the tables
-            is_served = await to_thread.run_sync(host_checks.answers, settings.host, settings.port)
+            is_served = await to_thread.run_sync(host_checks.is_served, settings)
             async for finding in service_checks.examine_jobs(connection, is_served=is_served):
                 yield finding
             yield await database_checks.row_security(connection)

@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 
 from app.encryption.key_files import UnusableKeyFile
 from app.interface.language import Text
-from app.processes.addresses import local_url
+from app.processes.addresses import listening_fault, local_url
+from app.processes.reloading import runs
 from app.processes.unknown_settings import unknown_settings
 from app.settings import Settings
 from app.upkeep.findings import Finding, bad, good, warning
@@ -43,7 +44,7 @@ def examine(settings: Settings, unread: Collection[str] = ()) -> Iterator[Findin
     if "encryption_keys" not in unread:
         yield encryption_key_file(settings)
     if "port" not in unread:
-        yield port(settings.host, settings.port)
+        yield port(settings)
     yield memory(psutil.virtual_memory().available)
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
@@ -211,33 +212,31 @@ def encryption_key_file(settings: Settings) -> Finding:
     return good(check, f"加密密钥 {count} 个：{file}", f"{count} encryption keys: {file}")
 
 
-def port(host: str, number: int) -> Finding:
+def port(settings: Settings) -> Finding:
     """Free, or this service's already."""
+    number = settings.port
     try:
         family, kind, _, _, address = socket.getaddrinfo(
-            host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            settings.host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
-        if answers(host, number):
+    except (OSError, UnicodeError) as error:
+        if is_served(settings):
             return good("port", f"服务正在运行：{number}", f"the service runs: {number}")
-        return bad(
-            "port",
-            Text(
-                f"无法监听 {host} 的端口 {number}：{error.strerror}",
-                f"cannot listen on {host}, port {number}: {error.strerror}",
-            ),
-            Text("停止占用它的程序，或另设 HOST、PORT", "stop what uses it, or set HOST and PORT"),
-        )
+        fault = listening_fault(settings, error)
+        return bad("port", fault.what, fault.remedy)
     return good("port", f"端口 {number} 空闲", f"port {number} is free")
 
 
-def answers(host: str, number: int) -> bool:
-    """Whether a service runs there."""
+def is_served(settings: Settings) -> bool:
+    """Whether the service of this folder and port runs, and answers."""
+    if not runs(settings.var_folder, settings.port):
+        return False
     try:
-        answer = httpx.get(f"{local_url(host, number)}/livez", timeout=3, trust_env=False)
+        url = f"{local_url(settings.host, settings.port)}/livez"
+        answer = httpx.get(url, timeout=3, trust_env=False)
         return bool(answer.json() == {"status": "ok"})
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from anyio import to_thread
 from psycopg import AsyncConnection, sql
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.changes.epochs import begin_epoch
@@ -36,6 +36,9 @@ NEW_SCHEMA = "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
 EMPTY_AGAIN = f"DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS {VIEWS} CASCADE"
 # It names the role that owned the tables there: migrating makes one for whoever owns them here.
 OF_OWNER = re.compile(rf"\d+; \d+ \d+ POLICY \S+ \S+ {OWNER_POLICY} ")
+
+# They work elsewhere, if at all; the jobs that they were running are given back like a dead one's.
+FORGET_WORKERS = text("DELETE FROM procrastinate_workers")
 
 
 class RestoreRefused(OperatorError):
@@ -68,9 +71,11 @@ async def restore(
 
 
 async def _begin_anew(engine: AsyncEngine) -> None:
-    """Bring what was restored to the present schema, and begin its next epoch."""
+    """Bring what was restored to the present schema, without its workers, in its next epoch."""
     await upgrade(engine)
     async with engine.connect() as connection:
+        async with connection.begin():
+            await connection.execute(FORGET_WORKERS)
         await begin_epoch(connection, is_restored=True)
 
 

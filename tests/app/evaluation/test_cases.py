@@ -49,6 +49,15 @@ def test_a_missing_file_is_named(tmp_path: Path, file: str) -> None:
     assert file.removesuffix(".tsv") in str(refused.value)
 
 
+def test_of_an_empty_folder_all_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableCases) as refused:
+        read_cases(tmp_path)
+    for said in refused.value.text:
+        assert f"{tmp_path}" in said
+        for name in ("experts.jsonl", "demands.jsonl", "qrels.tsv", "expert_id", "grade"):
+            assert name in said
+
+
 def test_no_judgment_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableCases, match="holds no judgment"):
         read_cases(written(tmp_path, judgments=[]))

@@ -28,6 +28,19 @@ def test_differences_are_paired() -> None:
         compare(ours, theirs, judgments, "mrr", [])
 
 
+def test_few_demands_have_no_interval() -> None:
+    """The bootstrap of one value is that value: an interval of width 0 would seem certain."""
+    judgments = {f"D{n}": {"E1": 3} for n in range(5)}
+    ours = {d: ranking("E1") for d in judgments}
+    enough = compare(ours, ours, judgments, "mrr", sorted(judgments))
+    few = compare(ours, ours, judgments, "mrr", sorted(judgments)[:4])
+    assert (enough.ours.mean, enough.ours.low, enough.ours.high) == (1.0, 1.0, 1.0)
+    assert (few.ours.mean, few.ours.low, few.ours.high) == (1.0, None, None)
+    assert (few.difference.low, few.difference.high) == (None, None)
+    assert enough.ours.shown() == "1.000 [1.000, 1.000]"
+    assert few.difference.shown(sign="+") == "+0.000"
+
+
 def test_small_fields_are_put_together() -> None:
     demands = [DemandCase(demand_id=f"D{n}", title="x", field="食品") for n in range(5)]
     demands += [DemandCase(demand_id=f"D{n}", title="x", field="电池") for n in range(5, 9)]

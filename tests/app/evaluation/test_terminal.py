@@ -24,6 +24,10 @@ def test_two_configurations_are_compared(tmp_path: Path) -> None:
     assert judged["measures"]["mrr"]["ours"]["mean"] == 1.0
     assert judged["measures"]["mrr"]["demands"] == 2
     assert {one["demand_id"] for one in judged["worst"]} == {"D1", "D2"}
+    assert judged["measures"]["mrr"]["ours"]["low"] is None
+    assert "1.000 [" not in said.getvalue()
+    assert "评判的需求不足 5 条" in said.getvalue()
+    assert "fewer than 5 demands" in said.getvalue()
     assert "nDCG@10" in said.getvalue()
     assert "浅色锦纶袜热定型黄变" in said.getvalue()
 

@@ -119,3 +119,16 @@ def test_a_flood_of_unknown_fields_is_one_error() -> None:
     with pytest.raises(ValidationError) as refused:
         SignIn.model_validate({str(n): 0 for n in range(100_000)})
     assert [error["type"] for error in refused.value.errors()] == ["too_many_fields"]
+
+
+def test_what_may_be_said_is_listed_as_each_language_lists() -> None:
+    """Pydantic joins the values by an English word."""
+
+    class Choice(BaseModel):
+        encoder: Literal["local", "remote", "none"]
+
+    with pytest.raises(ValidationError) as refused:
+        Choice.model_validate({"encoder": "gpu"})
+    [fault] = field_errors([{**refused.value.errors()[0], "loc": ("query", "encoder")}])
+    assert fault.message.zh == "可选值：'local'、'remote'、'none'"
+    assert fault.message.en == "One of 'local', 'remote' or 'none'"

@@ -24,6 +24,7 @@ from app.audit.verification import verify
 from app.changes import repository as changes
 from app.changes.repository import EpochEnded, Position
 from app.database import create_engine
+from app.jobs import open_queue, retry_stalled_jobs
 from app.matches.models import Pool
 from app.migration import upgrade
 from app.operators import OperatorError
@@ -213,6 +214,27 @@ async def test_a_restored_audit_log_is_the_one_that_was_sealed(
         assert (verdict.holds, verdict.seals, verdict.waiting) == (True, 3, 0)
 
 
+async def test_workers_are_not_restored_and_their_jobs_are_given_back(
+    session: AsyncSession, database: URL, tmp_path: Path, empty: URL, engine: AsyncEngine
+) -> None:
+    """They work at the database that was backed up, and nobody waits for them here."""
+    await session.execute(
+        text(
+            "WITH alive AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+            " INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)"
+            " SELECT 'default', 'fit_indexes', 'doing', id FROM alive"
+        )
+    )
+    await session.commit()
+    assert await restore(engine, empty, await backed_up(database, tmp_path)) is not None
+    assert rows(empty)["procrastinate_workers"] == []
+    async with open_queue(empty):
+        await retry_stalled_jobs()
+    with psycopg.connect(conninfo(empty)) as connection:
+        found = connection.execute("SELECT status, attempts FROM procrastinate_jobs").fetchall()
+    assert found == [("todo", 1)]
+
+
 async def test_positions_of_before_a_restore_are_worth_nothing(
     app: FastAPI, session: AsyncSession, database: URL, tmp_path: Path, own: Settings
 ) -> None:
@@ -386,15 +408,47 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
             dump_path(target)
 
 
-def test_a_folder_of_another_user_is_told_with_the_way_out(
+def test_a_folder_that_a_backup_with_sudo_has_left_is_told_with_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `sudo shuangku backup` leaves it; the system is made to say so: root may write all."""
+    """The system is made to say so: root may write all."""
+    (tmp_path / "one.dump").touch()
+    archives.manifest_path(tmp_path / "one.dump").touch()
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(BackupRefused) as refused:
         dump_path(tmp_path)
     for said in (refused.value.text.zh, refused.value.text.en):
         assert f"sudo chown -R {os.getuid()}:{os.getgid()} {tmp_path}" in said
+
+
+def test_nobody_is_told_to_own_a_folder_that_holds_more_than_backups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /var/lib: what is in it belongs to other programs."""
+    (tmp_path / "one.dump").touch()
+    (tmp_path / "another-program").mkdir()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for target in (tmp_path, tmp_path / "two.dump"):
+        told(target, f"{tmp_path}/shuangku")
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_command_that_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    told(tmp_path / "backups of x" / "y", f"'{tmp_path}/backups of x/y'")
+
+
+def told(target: Path, to_make: str) -> None:
+    """The one command that is told makes this folder, and takes nobody's."""
+    with pytest.raises(BackupRefused) as refused:
+        dump_path(target)
+    for said in (refused.value.text.zh, refused.value.text.en):
+        assert f"sudo install -d -o {os.getuid()} -g {os.getgid()} {to_make}" in said
+        assert "chown" not in said
 
 
 async def test_the_manifest_is_ignored_with_its_dump_and_found_by_its_former_name(

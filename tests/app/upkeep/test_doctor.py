@@ -26,6 +26,7 @@ from app.migration import revisions
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.processes.bad_settings import SettingFault, read_settings
+from app.processes.reloading import enlisted
 from app.processes.unknown_settings import unknown_in_file
 from app.settings import EncoderKind, Settings
 from app.upkeep import database_checks, doctor, host_checks, service_checks
@@ -109,6 +110,10 @@ async def test_before_the_first_start(settings: Settings, tmp_path: Path) -> Non
     var = tmp_path / "new"
     found = await examined(changed(settings, var_folder=var, port=0, secret_key=""))
     assert found["database"].state is State.WARNING
+    assert found["database"].remedy is not None
+    for remedy in found["database"].remedy:
+        assert "shuangku migrate" in remedy, "serve alone loads accounts with known passwords"
+        assert "shuangku create-administrator" in remedy
     assert found["secret_key"].state is State.GOOD
     assert doctor.is_sound(list(found.values()))
     assert not var.exists(), "to look changes nothing"
@@ -226,13 +231,26 @@ def alive() -> Iterator[int]:
     thread.join()
 
 
-def test_a_port_that_is_taken(alive: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert host_checks.port("127.0.0.1", alive).state is State.GOOD
+def test_a_port_that_is_taken(settings: Settings, alive: int, tmp_path: Path) -> None:
+    own = changed(settings, var_folder=tmp_path, port=alive)
+    with enlisted(tmp_path, alive):
+        assert host_checks.port(own).state is State.GOOD
+        others = host_checks.port(changed(own, var_folder=tmp_path / "other"))
+    assert others.state is State.BAD, "the service of another folder is not this folder's"
+    assert "已被占用" in others.what.zh
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
-        found = host_checks.port("127.0.0.1", other.getsockname()[1])
+        found = host_checks.port(changed(own, port=other.getsockname()[1]))
         assert found.state is State.BAD
-    assert host_checks.port("192.0.2.1", 8000).state is State.BAD
+    assert "no address" in host_checks.port(changed(own, host="192.0.2.1")).what.en
+
+
+def test_a_host_that_cannot_be_resolved(settings: Settings) -> None:
+    found = host_checks.port(changed(settings, host="999.1.1.1", port=8000))
+    assert found.state is State.BAD
+    assert "HOST=999.1.1.1 不是 IP 地址" in found.what.zh
+    assert found.remedy is not None
+    assert "停止" not in found.remedy.zh
 
 
 # The database
@@ -343,13 +361,15 @@ async def test_no_worker_of_a_service_that_is_stopped(own: Settings, session: As
 
 async def test_no_worker_or_a_silent_one(own: Settings, session: AsyncSession, alive: int) -> None:
     own = changed(own, port=alive)
-    assert (await examined(own))["worker"].state is State.BAD
-    await beat(session, ago=600)
-    found = (await examined(own))["worker"]
-    assert found.state is State.BAD
-    assert "10 min" in found.what.en
-    await beat(session)
-    assert (await examined(own))["worker"].state is State.GOOD
+    assert (await examined(own))["worker"].state is State.WARNING, "another folder's service"
+    with enlisted(own.var_folder, alive):
+        assert (await examined(own))["worker"].state is State.BAD
+        await beat(session, ago=600)
+        found = (await examined(own))["worker"]
+        assert found.state is State.BAD
+        assert "10 min" in found.what.en
+        await beat(session)
+        assert (await examined(own))["worker"].state is State.GOOD
 
 
 async def test_jobs_that_failed_or_wait(own: Settings, session: AsyncSession) -> None:
