@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import runpy
 import shutil
 import stat
 import subprocess
@@ -277,11 +278,15 @@ def test_as_an_ordinary_user_without_a_home(nobodys_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_every_script_helps_instead_of_working(settings: dict[str, str], script: str) -> None:
-    command = [sys.executable, "-m", script, "--help"]
-    shown = subprocess.run(command, env=settings, cwd=PROJECT, capture_output=True, text=True)
-    assert shown.returncode == 0, shown.stderr
-    assert "Usage" in shown.stdout
+def test_every_script_helps_instead_of_working(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    monkeypatch.delitem(sys.modules, script, raising=False)  # as in a process of its own
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(script, run_name="__main__")
+    assert ended.value.code == 0
+    assert "Usage" in capsys.readouterr().out
 
 
 @pytest.fixture
