@@ -95,9 +95,9 @@ def test_disk_full(house_on_disk: House, disk: Disk, few_rounds: int, tally: Tal
 
 def posted_to_full(disk: Disk, http: httpx.Client, batch: str) -> httpx.Response:
     """The answer to a large file; what frees room meanwhile, like an old index, is filled again."""
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         disk.fill()
-        answer = posted_import(http, batch, rows=BIG_ROWS)
+        answer = posted_import(http, f"{batch}之{attempt}", rows=BIG_ROWS)  # no repetition
         if not answer.is_success:
             break
     return answer

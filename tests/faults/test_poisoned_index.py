@@ -53,6 +53,7 @@ def saved(folder: Path) -> list[Path]:
 
 
 def poison(files: Sequence[Path], number: int) -> None:
+    files = [file for file in files if file.is_file()]  # a folder may be left of the last round
     whole = [file.read_bytes() for file in files]
     for at, file in enumerate(files):
         spoil = POISONS[(number + at) % len(POISONS)]
