@@ -16,6 +16,7 @@ from app.evaluation.cases import DEMANDS, EXPERTS, JUDGMENTS, DemandCase, Expert
 from app.experts import repository as experts
 from app.experts.models import Expert
 from app.matches import repository as matches
+from app.matches.index import repository as indexes
 from app.matches.index.documents import query_of_demand
 from app.matches.models import Judgment, Pool, Verdict
 from app.operators import OperatorError
@@ -63,7 +64,7 @@ async def export(sessions: Sessions, folder: Path) -> Exported:
 
 async def _experts(session: AsyncSession) -> list[ExpertCase]:
     found: list[ExpertCase] = []
-    for ids in batches(await matches.member_ids(session, Pool.EXPERTS)):
+    for ids in batches(await indexes.member_ids(session, Pool.EXPERTS)):
         by_id = {expert.id: expert for expert in await experts.find_many(session, ids)}
         found += [_expert_case(by_id[expert_id]) for expert_id in ids if expert_id in by_id]
         session.expunge_all()

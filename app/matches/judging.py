@@ -47,13 +47,14 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
     """Keep a verdict with the features as shown; the latest one counts for the match."""
     is_recommending = data.verdict is Verdict.RECOMMENDED
     expert = await _hold_expert(session, match_id) if is_recommending else None
+    is_erased = not is_recommending and await _is_erased(session, match_id)
     match = await _get_judged(session, actor, match_id, is_for_update=True)
     require_published(await repository.held_state(session, match.run.demand), verb="judge")
     if data.verdict in NEED_REASON and not data.reason:
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
     if is_recommending:
         await _require_available(session, match, expert)
-    elif await _is_erased(session, match.expert_id):
+    if is_erased:
         raise Conflict(Text("该专家的信息已注销", "The expert was erased"))
     judgment = Judgment(
         match_id=match.id,
@@ -86,11 +87,10 @@ async def _hold_expert(session: AsyncSession, match_id: UUID) -> Expert | None:
         return await experts.find(session, expert_id, is_for_update=True)
 
 
-async def _is_erased(session: AsyncSession, expert_id: UUID) -> bool:
-    """Nothing more is said of a person who was forgotten."""
-    async with borrowed(session, Scope.JUDGING):
-        expert = await experts.find(session, expert_id)
-    return expert is None or expert.erased_at is not None
+async def _is_erased(session: AsyncSession, match_id: UUID) -> bool:
+    """Nothing more is said of a person who was forgotten; of others, in the pool or not, it is."""
+    async with borrowed(session, Scope.SERVICE):
+        return await repository.held_erasure(session, match_id)
 
 
 async def _require_available(session: AsyncSession, match: Match, expert: Expert | None) -> None:

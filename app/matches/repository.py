@@ -25,16 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload, selectinload
 
 from app import queries
-from app.achievements.models import Achievement, AchievementState
-from app.database import Record
 from app.demands.models import Demand, DemandState
-from app.experts.models import Evidence, Expert, ExpertKind, ExpertState
+from app.experts.models import Evidence, Expert, ExpertKind
 from app.matches.models import (
     Judgment,
     Match,
     MatchReview,
     MatchRun,
-    Pool,
     Verdict,
 )
 from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
@@ -105,29 +102,6 @@ ADD_MATCHES = text(
 
 
 # Which records a pool holds.
-MEMBERS: Mapping[Pool, tuple[type[Record], ColumnElement[bool]]] = {
-    Pool.EXPERTS: (Expert, Expert.state == ExpertState.IN_POOL),
-    Pool.DEMANDS: (Demand, Demand.state == DemandState.PUBLISHED),
-    Pool.ACHIEVEMENTS: (Achievement, Achievement.state == AchievementState.PUBLISHED),
-}
-
-
-async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
-    """The ids of all records that belong to the pool now, in a fixed order."""
-    table, is_member = MEMBERS[pool]
-    return (await session.scalars(select(table.id).where(is_member).order_by(table.id))).all()
-
-
-async def member_count(session: AsyncSession, pool: Pool) -> int:
-    table, is_member = MEMBERS[pool]
-    return await session.scalar(select(func.count(table.id)).where(is_member)) or 0
-
-
-async def encodable_count(session: AsyncSession) -> int:
-    """How many experts of the pool let an external encoder have their texts."""
-    _, is_member = MEMBERS[Pool.EXPERTS]
-    counted = select(func.count(Expert.id)).where(is_member, Expert.is_external_encoding_allowed)
-    return await session.scalar(counted) or 0
 
 
 async def find_run(session: AsyncSession, run_id: UUID) -> MatchRun | None:
@@ -275,6 +249,17 @@ async def held_state(session: AsyncSession, demand: Demand) -> DemandState:
     if held is None:
         held = await session.scalar(select(Demand.state).where(Demand.id == demand.id))
     return held or demand.state
+
+
+async def held_erasure(session: AsyncSession, match_id: UUID) -> bool:
+    """Whether a match's expert was erased; whoever erases them waits for this transaction."""
+    erased = (
+        select(Expert.erased_at)
+        .join(Match, Match.expert_id == Expert.id)
+        .where(Match.id == match_id)
+        .with_for_update(read=True, of=Expert)
+    )
+    return await session.scalar(erased) is not None
 
 
 async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:

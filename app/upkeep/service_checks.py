@@ -13,9 +13,7 @@ from app.clock import now
 from app.encryption import repository as sealing
 from app.interface.language import Text
 from app.jobs import STALLED_SECONDS, waiting_jobs
-from app.matches import repository
-from app.matches.index import fitting
-from app.matches.index import repository as index_repository
+from app.matches.index import fitting, repository
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.models import Pool
 from app.settings import EncoderKind, Settings
@@ -85,7 +83,7 @@ async def index(session: AsyncSession) -> Finding:
     """Whether every pool has statistics, learned on a pool like the one there is now."""
     for pool in Pool:
         stored, candidates = (
-            await index_repository.newest(session, pool),
+            await repository.newest(session, pool),
             await repository.member_count(session, pool),
         )
         if not candidates:

@@ -202,9 +202,10 @@ class _Chunk:
         lacking = importer.faults(record)  # a file may have admitted it so
         await importer.update(record, numbered.row)
         require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
-        gone = [fault for fault in importer.faults(record) if fault not in lacking]
-        if state == importer.pool and (barring := _barring(importer.faults(record)) or gone):
-            raise Invalid(errors=barring)
+        faults = importer.faults(record)
+        gone = [fault for fault in faults if fault not in lacking]
+        if state == importer.pool and (refused := _barring(faults) or gone):
+            raise Invalid(errors=refused)
         self._happened(importer, "updated", record)
 
     def _admit(self, importer: AnyImporter, record: Record) -> bool:

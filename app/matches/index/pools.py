@@ -13,7 +13,8 @@ from app.demands import repository as demands
 from app.demands.models import DemandState
 from app.experts import repository as experts
 from app.experts.models import ExpertState
-from app.matches import repository
+from app.matches import repository as matches
+from app.matches.index import repository
 from app.matches.index.documents import (
     candidate_of_achievement,
     candidate_of_demand,
@@ -79,7 +80,7 @@ async def queries_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:
-    engagements = await repository.engagements_of(session, ids, since=year_began_at())
+    engagements = await matches.engagements_of(session, ids, since=year_began_at())
     return [
         candidate_of_expert(expert, engagements=engagements.get(expert.id, 0))
         for expert in await experts.find_many(session, ids)

@@ -1,17 +1,45 @@
-"""Every SELECT on what the indexes keep in the database: statistics and vectors."""
+"""Every SELECT on whom the indexes hold, and what they keep: statistics and vectors."""
 
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, any_, bindparam, delete, func, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
+from app.achievements.models import Achievement, AchievementState
+from app.database import Record
+from app.demands.models import Demand, DemandState
+from app.experts.models import Expert, ExpertState
 from app.matches.models import Pool, StoredModel, StoredVector
 from matching import IndexModel
 
 KEYS_PER_QUERY = 5_000
+
+MEMBERS: Mapping[Pool, tuple[type[Record], ColumnElement[bool]]] = {
+    Pool.EXPERTS: (Expert, Expert.state == ExpertState.IN_POOL),
+    Pool.DEMANDS: (Demand, Demand.state == DemandState.PUBLISHED),
+    Pool.ACHIEVEMENTS: (Achievement, Achievement.state == AchievementState.PUBLISHED),
+}
+
+
+async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
+    """The ids of all records that belong to the pool now, in a fixed order."""
+    table, is_member = MEMBERS[pool]
+    return (await session.scalars(select(table.id).where(is_member).order_by(table.id))).all()
+
+
+async def member_count(session: AsyncSession, pool: Pool) -> int:
+    table, is_member = MEMBERS[pool]
+    return await session.scalar(select(func.count(table.id)).where(is_member)) or 0
+
+
+async def encodable_count(session: AsyncSession) -> int:
+    """How many experts of the pool let an external encoder have their texts."""
+    _, is_member = MEMBERS[Pool.EXPERTS]
+    counted = select(func.count(Expert.id)).where(is_member, Expert.is_external_encoding_allowed)
+    return await session.scalar(counted) or 0
 
 
 async def newest(session: AsyncSession, pool: Pool) -> StoredModel | None:

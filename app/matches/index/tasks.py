@@ -16,9 +16,7 @@ from app.changes import repository as changes
 from app.changes.repository import EpochEnded, Position
 from app.experts import repository as experts
 from app.jobs import RETRY, defer_once, queue
-from app.matches import repository
-from app.matches.index import fitting, pools, vectors
-from app.matches.index import repository as index_repository
+from app.matches.index import fitting, pools, repository, vectors
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.fitting import PoolSize
 from app.matches.index.live import LiveIndex
@@ -146,8 +144,8 @@ async def _forget_vectors(work: MatchingWork) -> None:
             for candidate in candidates:
                 documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
         queries = {text_key(t) for q in await pools.queries(session) for t in q.texts_to_encode}
-        await index_repository.keep_vectors(session, documents, is_query=False)
-        await index_repository.keep_vectors(session, queries, is_query=True)
+        await repository.keep_vectors(session, documents, is_query=False)
+        await repository.keep_vectors(session, queries, is_query=True)
 
 
 async def _fit(work: MatchingWork, pool: Pool) -> None:
@@ -220,7 +218,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
         queries = await repository.member_count(session, Pool.DEMANDS)
         for pool in Pool:
             candidates = await repository.member_count(session, pool)
-            stored = await index_repository.newest(session, pool)
+            stored = await repository.newest(session, pool)
             known = stored.encoded if stored else 0
             encoded = candidates if pool in work.settled else known
             if work.asks_for_consent(pool):

@@ -86,11 +86,16 @@ async def app(remote: Settings, service_database: URL) -> AsyncIterator[FastAPI]
 
 @pytest.fixture
 def work(app: FastAPI) -> MatchingWork:
+    return work_of(app)
+
+
+def work_of(app: FastAPI) -> MatchingWork:
     """What a worker holds; here it shares the application's encoder and indexes."""
     matcher = app.state.matcher
     return MatchingWork(
         sessions=within(app.state.sessions, Scope.INDEX),
         encoder=matcher.encoder,
+        encodes_by_consent=matcher.encodes_by_consent,
         indexes=dict(matcher.indexes),
     )
 
@@ -410,18 +415,16 @@ async def test_the_local_encoder(
     )
     account = await people.account(Role.ADMINISTRATOR)
     async with another_process(own, service_database) as app, _at(app, account.id) as staff:
-        matcher = app.state.matcher
-        work = MatchingWork(
-            sessions=within(app.state.sessions, Scope.INDEX),
-            encoder=matcher.encoder,
-            indexes=dict(matcher.indexes),
-        )
+        work = work_of(app)
         await run_jobs(work)
         run = await scenes.match(staff, demand.id)
         assert (run["encoder"], run["pending"]) == (LocalEncoder.name, 0)
         assert names(run)[0] == "染整"
         assert await count(session, encoder=LocalEncoder.name, is_query=True) >= 1
-        assert matcher.indexes[Pool.EXPERTS].current.model.dimensions == LocalEncoder.dimensions
+        assert (
+            app.state.matcher.indexes[Pool.EXPERTS].current.model.dimensions
+            == LocalEncoder.dimensions
+        )
 
 
 async def test_who_takes_consent_back_is_ranked_by_words_and_leaves_no_vector(
@@ -441,13 +444,7 @@ async def test_who_takes_consent_back_is_ranked_by_words_and_leaves_no_vector(
     demand = await scenes.demand(session, await people.organization())
     account = await people.account(Role.ADMINISTRATOR)
     async with another_process(guarded, service_database) as app, _at(app, account.id) as staff:
-        matcher = app.state.matcher
-        work = MatchingWork(
-            sessions=within(app.state.sessions, Scope.INDEX),
-            encoder=matcher.encoder,
-            encodes_by_consent=matcher.encodes_by_consent,
-            indexes=dict(matcher.indexes),
-        )
+        work = work_of(app)
         await run_jobs(work)
         assert await _pending(staff, demand.id) == {"撤回者": False, "同意者": False}
         asking = await People(app, session).client(person)
@@ -463,7 +460,7 @@ async def test_who_takes_consent_back_is_ranked_by_words_and_leaves_no_vector(
         await _run_waiting(work)
         assert await _stored(session, kept) == []
         assert await _pending(staff, demand.id) == {"撤回者": True, "同意者": False}
-        [segment] = matcher.indexes[Pool.EXPERTS].current.segments
+        [segment] = app.state.matcher.indexes[Pool.EXPERTS].current.segments
         assert len(segment) == 2, "nor is the copy there that the change left"
         await run_jobs(work)
         assert await _stored(session, kept) == []
@@ -500,13 +497,7 @@ async def test_to_a_foreign_encoder_go_only_texts_of_experts_who_consented(
     silent = await scenes.expert(session, "未表示者", "永磁电机控制", account_id=person.id)
     await scenes.demand(session, await people.organization())
     async with another_process(guarded, service_database) as app:
-        matcher = app.state.matcher
-        work = MatchingWork(
-            sessions=within(app.state.sessions, Scope.INDEX),
-            encoder=matcher.encoder,
-            encodes_by_consent=matcher.encodes_by_consent,
-            indexes=dict(matcher.indexes),
-        )
+        work = work_of(app)
         await run_jobs(work)
         assert any("锦纶染色工艺" in text for text in endpoint.texts)
         asking = await People(app, session).client(person)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.clock import today
 from app.demands.models import DemandState
-from app.experts.models import Expert
+from app.experts.models import Expert, ExpertState
 from app.matches.index.ranking import Matcher
 from app.matches.models import Judgment, Match, MatchRun
 from tests.app.matches import scenes
@@ -256,6 +256,21 @@ async def test_who_recommends_and_who_erases_do_not_wait_for_each_other(
     assert len((await session.scalars(own.with_for_update(nowait=True))).all()) == 1
     await session.commit()
     assert await verdict == 201
+
+
+async def test_a_recommendation_of_somebody_suspended_since_is_taken_back(
+    people: People, session: AsyncSession
+) -> None:
+    """Also where the coordinator sees nothing of them any more."""
+    expert = await scenes.expert(session, "暂停者", "锦纶染色", region_code=GUANGZHOU)
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    [match] = (await scenes.match(staff, demand.id))["matches"]
+    assert await judge(staff, match["id"], "recommended") == 201
+    expert.state = ExpertState.SUSPENDED
+    await session.commit()
+    assert await judge(staff, match["id"], "rejected", "已暂停") == 201
+    assert await recommended(staff, demand.id) == []
 
 
 async def test_the_last_place_of_a_year_is_given_away_once(

@@ -57,7 +57,7 @@ class DemandImporter:
         self._session = session
         self._actor = actor
         self._directory = Directory(actor)
-        self._notes: dict[UUID, list[FieldError]] = {}  # by the demand that brought them
+        self._notes: dict[UUID, list[FieldError]] = {}  # by the new demand
 
     async def meant(self, rows: Sequence[DemandRow]) -> list[Sequence[Demand]]:
         names = {row.organization for row in rows}
