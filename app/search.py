@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable
 from itertools import accumulate
 
-from pypinyin import lazy_pinyin
 from sqlalchemy import ColumnElement, Function, cast, false, func
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from sqlalchemy.orm import InstrumentedAttribute
@@ -50,13 +49,20 @@ def _syllables(name: str) -> list[str]:
     """The name's reading; pypinyin reads some surnames as common words."""
     plain = normalise(name)
     surname = SURNAME_READINGS.get(plain[:1])
-    return [surname, *lazy_pinyin(plain[1:])] if surname else lazy_pinyin(plain)
+    return [surname, *_read(plain[1:])] if surname else _read(plain)
+
+
+def _read(text: str) -> list[str]:
+    """Imported here: its dictionaries take a quarter of a second, and most starts need none."""
+    from pypinyin import lazy_pinyin
+
+    return lazy_pinyin(text)
 
 
 def name_lexemes(name: str) -> set[str]:
     """Ways to type a name: its grams, its pinyin and initials, with both readings of a surname."""
     found = lexemes(name)
-    for syllables in (_syllables(name), lazy_pinyin(normalise(name))):
+    for syllables in (_syllables(name), _read(normalise(name))):
         found |= lexemes("".join(syllables))
         found |= lexemes("".join(syllable[:1] for syllable in syllables))
     return found
