@@ -33,13 +33,14 @@ async def demands_for_expert(
     if not may_look_for_demands(actor, expert):
         raise Forbidden()
     conflicting = await conflicts_of_expert(session, expert, are_confirmed=not actor.is_staff)
+    asks_for_consent = matcher.indexes[Pool.EXPERTS].by_consent
     ranking = await matcher.rank(
         session,
         Pool.DEMANDS,
         query_of_expert(expert),
         constraints=Constraints(organizations=conflicting),
         limit=limit,
-        may_encode=expert.is_external_encoding_allowed or not matcher.encodes_by_consent,
+        may_encode=expert.is_external_encoding_allowed or not asks_for_consent,
     )
     return await _show_demands(session, actor, ranking)
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from app.jobs import work
 from app.matches.index.tasks import MatchingWork
-from app.processes.process import Process, open_process
+from app.processes.process import open_process
 from app.processes.unknown_settings import unknown_settings
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
@@ -34,7 +34,9 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
                 logger.warning(text.in_both)
         context = {
             "sessions": process.sessions,
-            "matching": _matching(process),
+            "matching": MatchingWork(
+                sessions=within(process.sessions, Scope.INDEX), matcher=process.matcher
+            ),
             "settings": settings,
         }
         await work(
@@ -43,16 +45,6 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
             around=[follow_job],
             after_look=partial(end_lost, process.sessions),
         )
-
-
-def _matching(process: Process) -> MatchingWork:
-    matcher = process.matcher
-    return MatchingWork(
-        sessions=within(process.sessions, Scope.INDEX),
-        encoder=matcher.encoder,
-        encodes_by_consent=matcher.encodes_by_consent,
-        indexes=dict(matcher.indexes),
-    )
 
 
 def _cancel_with_stdin() -> None:

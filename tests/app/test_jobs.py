@@ -260,9 +260,8 @@ async def worker(
     """A worker as `app.processes.worker` runs it, in this process."""
     for module in ("app.jobs", "app.database"):
         monkeypatch.setattr(f"{module}.AWAY_SECONDS", 0.2)
-    matcher = app.state.matcher
     matching = MatchingWork(
-        sessions=within(app.state.sessions, Scope.INDEX), encoder=None, indexes=matcher.indexes
+        sessions=within(app.state.sessions, Scope.INDEX), matcher=app.state.matcher
     )
     task = asyncio.create_task(work(service_database, {"matching": matching}))
     yield

@@ -42,13 +42,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Silence:
-    """How long an encoder that failed is not asked again by matches; jobs do ask it."""
+    """While it lasts, an encoder that failed is not asked again by matches; jobs do ask it."""
 
-    seconds: float
     _ends_at: float = field(default=-inf, init=False)
 
-    def begin(self) -> None:
-        self._ends_at = monotonic() + self.seconds
+    def begin(self, seconds: float) -> None:
+        self._ends_at = monotonic() + seconds
 
     @property
     def lasts(self) -> bool:
@@ -64,13 +63,15 @@ NO_CONSTRAINTS, NO_PREFERENCES = Constraints(), Preferences()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """The process's live indexes and the encoder they belong to."""
+    """The process's live indexes and the encoder they belong to.
+
+    encoder_seconds: how long a match waits for the encoder, and how long matches then go without.
+    """
 
     indexes: Mapping[Pool, LiveIndex]
     encoder: Encoder | None
-    encodes_by_consent: bool = False
-    encoder_seconds: float = inf
-    silence: Silence = field(default_factory=lambda: Silence(0.0))
+    encoder_seconds: float
+    silence: Silence = field(default_factory=Silence, init=False)
     # By `text_key`; an encoder makes the same vector of the same text, whoever asks.
     query_vectors: LRUCache[str, vectors.Vector] = field(
         default_factory=lambda: LRUCache(QUERY_VECTORS), init=False
@@ -162,7 +163,7 @@ class Matcher:
             except EncoderBusy:
                 logger.info("a match goes without its query's vectors: the encoder is busy")
             except EncoderUnavailable as error:
-                self.silence.begin()
+                self.silence.begin(self.encoder_seconds)
                 logger.warning("a match goes without its query's vectors: %s", error)
         return known
 
@@ -183,13 +184,8 @@ def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
         )
         for pool in Pool
     }
-    seconds = settings.encoder_timeout_seconds
     return Matcher(
-        indexes=indexes,
-        encoder=encoder,
-        encodes_by_consent=settings.encodes_by_consent,
-        encoder_seconds=seconds,
-        silence=Silence(seconds),
+        indexes=indexes, encoder=encoder, encoder_seconds=settings.encoder_timeout_seconds
     )
 
 

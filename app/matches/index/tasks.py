@@ -19,7 +19,7 @@ from app.jobs import RETRY, defer_once, queue
 from app.matches.index import fitting, pools, repository, vectors
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.fitting import PoolSize
-from app.matches.index.live import LiveIndex
+from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.progress.following import advance
 from app.scopes import Sessions
@@ -35,16 +35,14 @@ class MatchingWork:
     """What a worker keeps between the jobs of matching."""
 
     sessions: Sessions
-    encoder: Encoder | None
-    indexes: dict[Pool, LiveIndex]
-    encodes_by_consent: bool = False
+    matcher: Matcher
     # How far each pool has been encoded; absent until the first pass over all of it is through.
     positions: dict[Pool, Position] = field(default_factory=dict)
     # The pools all of whose texts had vectors when this worker last looked.
     settled: set[Pool] = field(default_factory=set)
 
     def asks_for_consent(self, pool: Pool) -> bool:
-        return self.encodes_by_consent and pool is Pool.EXPERTS
+        return self.matcher.indexes[pool].by_consent
 
 
 @queue.periodic(cron="* * * * *")
@@ -52,11 +50,12 @@ class MatchingWork:
 async def encode_texts(context: JobContext, timestamp: int = 0) -> None:
     """Give every text of the pools, and every published demand as a query, its vector."""
     work: MatchingWork = context.additional_context["matching"]
-    if work.encoder is None:
+    encoder = work.matcher.encoder
+    if encoder is None:
         return
     try:
         for pool in Pool:
-            await _encode_pool(work, work.encoder, pool)
+            await _encode_pool(work, encoder, pool)
     except EncoderUnavailable as error:
         logger.warning("texts wait for the encoder: %s", error)
     await defer_once("fit_indexes")
@@ -88,7 +87,7 @@ async def refit_indexes(context: JobContext) -> None:
 async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
     """Write the indexes down, so that the next start has little to catch up with."""
     work: MatchingWork = context.additional_context["matching"]
-    for index in work.indexes.values():
+    for index in work.matcher.indexes.values():
         await index.save()
 
 
@@ -118,7 +117,7 @@ async def forget_external_vectors(context: JobContext) -> None:
     work: MatchingWork = context.additional_context["matching"]
     if work.asks_for_consent(Pool.EXPERTS):
         await _forget_vectors(work)
-        await work.indexes[Pool.EXPERTS].rebuild()
+        await work.matcher.indexes[Pool.EXPERTS].rebuild()
 
 
 @queue.task(
@@ -130,7 +129,7 @@ async def forget_external_vectors(context: JobContext) -> None:
 async def rebuild_indexes(context: JobContext) -> None:
     """Make the indexes anew from the records: a removed one leaves its copy in what stood there."""
     work: MatchingWork = context.additional_context["matching"]
-    for index in work.indexes.values():
+    for index in work.matcher.indexes.values():
         await index.rebuild()
 
 
@@ -151,8 +150,8 @@ async def _forget_vectors(work: MatchingWork) -> None:
 async def _fit(work: MatchingWork, pool: Pool) -> None:
     """Its file is there before anybody hears of the version, so that nobody builds it again."""
     async with work.sessions.begin() as session:
-        await work.indexes[pool].fit(session, work.encoder)
-    await work.indexes[pool].save()
+        await work.matcher.indexes[pool].fit(session, work.matcher.encoder)
+    await work.matcher.indexes[pool].save()
 
 
 async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None:
@@ -192,9 +191,7 @@ async def _encode_batch(
         if work.asks_for_consent(pool):
             ids = await experts.encodable(session, ids)
         candidates = await pools.load(session, pool, ids)
-        known = await fitting.known_vectors(
-            session, encoder.name, candidates, by_consent=work.asks_for_consent(pool)
-        )
+        known = await fitting.known_vectors(session, encoder.name, candidates, by_consent=False)
         fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
         texts = _missing_texts(fresh, known)
         await vectors.encode(session, encoder, texts, is_query=False)
@@ -224,6 +221,6 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             if work.asks_for_consent(pool):
                 encoded = min(encoded, await repository.encodable_count(session))
             size = PoolSize(candidates=candidates, encoded=encoded, queries=queries)
-            if fitting.is_outgrown(stored, size, work.encoder):
+            if fitting.is_outgrown(stored, size, work.matcher.encoder):
                 found.append(pool)
         return found

@@ -91,13 +91,7 @@ def work(app: FastAPI) -> MatchingWork:
 
 def work_of(app: FastAPI) -> MatchingWork:
     """What a worker holds; here it shares the application's encoder and indexes."""
-    matcher = app.state.matcher
-    return MatchingWork(
-        sessions=within(app.state.sessions, Scope.INDEX),
-        encoder=matcher.encoder,
-        encodes_by_consent=matcher.encodes_by_consent,
-        indexes=dict(matcher.indexes),
-    )
+    return MatchingWork(sessions=within(app.state.sessions, Scope.INDEX), matcher=app.state.matcher)
 
 
 async def run_jobs(work: MatchingWork) -> None:

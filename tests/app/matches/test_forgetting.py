@@ -25,12 +25,7 @@ TASKS = ("forget_vectors", "rebuild_indexes")
 
 async def forget(app: FastAPI) -> None:
     """The two jobs, by a real worker that shares the application's indexes."""
-    matcher = app.state.matcher
-    work = MatchingWork(
-        sessions=within(app.state.sessions, Scope.INDEX),
-        encoder=None,
-        indexes=dict(matcher.indexes),
-    )
+    work = MatchingWork(sessions=within(app.state.sessions, Scope.INDEX), matcher=app.state.matcher)
     for task in TASKS:
         await queue.tasks[task].defer_async()
     await queue.run_worker_async(

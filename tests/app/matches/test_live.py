@@ -22,7 +22,6 @@ from app.matches.index import fitting, snapshots
 from app.matches.index import repository as index_repository
 from app.matches.index.live import LiveIndex
 from app.matches.index.snapshots import Origin
-from app.matches.index.tasks import MatchingWork
 from app.matches.models import Pool, StoredModel
 from app.postgres.cluster import SUPERUSER
 from app.scopes import Scope, within
@@ -411,10 +410,9 @@ async def test_a_version_is_saved_before_anybody_hears_of_it(
         await scenes.pool(session)
         await live.refresh()
         sessions = within(other.state.sessions, Scope.INDEX)
-        work = MatchingWork(sessions=sessions, encoder=None, indexes=other.state.matcher.indexes)
         await scenes.expert(session, "新人", "锦纶染色")
         async with sessions.begin() as fitting_session:
-            fitted = await live_of(other).fit(fitting_session, work.encoder)
+            fitted = await live_of(other).fit(fitting_session, None)
             assert fitted is not None
             assert len(saved(own)) == 2  # who starts now still finds the version in force
         file = next(p for p in saved(own) if fitted.version_id.hex in p.name)
