@@ -1,7 +1,8 @@
 """Jobs of matching: encode what is new, learn new statistics, save the indexes.
 
 Each looks for its own work, so that running it twice, or once too often, changes nothing. Those
-that come back by the clock are not retried besides: a retry would wait beside its own successor.
+that come back by the clock are not retried besides; the others, which carry out a consent taken
+back, an erasure or a request, would be gone with the first database error.
 """
 
 import logging
@@ -106,23 +107,25 @@ async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
 @queue.task(
     name="forget_external_vectors",
     queueing_lock="forget_external_vectors",
+    retry=RETRY,
     lock="encode",
     pass_context=True,
 )
 async def forget_external_vectors(context: JobContext) -> None:
-    """The same once an expert has taken their consent back, and out of the saved index, too.
+    """The same once an expert has taken their consent back, and then out of the saved indexes.
 
     No match used them from that commit on: an index follows the declaration.
     """
     work: MatchingWork = context.additional_context["matching"]
     if work.asks_for_consent(Pool.EXPERTS):
         await _forget_vectors(work)
-        await work.matcher.indexes[Pool.EXPERTS].rebuild()
+        await defer_once("rebuild_indexes")
 
 
 @queue.task(
     name="rebuild_indexes",
     queueing_lock="rebuild_indexes",
+    retry=RETRY,
     lock="index",
     pass_context=True,
 )

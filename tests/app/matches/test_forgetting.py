@@ -1,9 +1,12 @@
 """What stands in no pool any more leaves vectors, indexes and saved files."""
 
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import pytest
 from fastapi import FastAPI
-from sqlalchemy import URL, select
+from pydantic import AnyHttpUrl
+from sqlalchemy import URL, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
@@ -13,7 +16,7 @@ from app.jobs import queue
 from app.matches.index.tasks import MatchingWork
 from app.matches.models import Pool, StoredVector
 from app.scopes import Scope, within
-from app.settings import Settings
+from app.settings import EncoderKind, Settings
 from matching import text_key
 from matching.columns import string
 from tests.app.matches import scenes
@@ -24,9 +27,14 @@ TASKS = ("forget_vectors", "rebuild_indexes")
 
 
 async def forget(app: FastAPI) -> None:
-    """The two jobs, by a real worker that shares the application's indexes."""
+    """The two jobs."""
+    await run(app, *TASKS)
+
+
+async def run(app: FastAPI, *tasks: str) -> None:
+    """Jobs, and all that waits, by a real worker that shares the application's indexes."""
     work = MatchingWork(sessions=within(app.state.sessions, Scope.INDEX), matcher=app.state.matcher)
-    for task in TASKS:
+    for task in tasks:
         await queue.tasks[task].defer_async()
     await queue.run_worker_async(
         wait=False,
@@ -88,11 +96,76 @@ def stamps(folder: Path) -> set[tuple[Path, int]]:
 async def test_vectors_of_living_texts_stay(
     people: People, session: AsyncSession, app: FastAPI
 ) -> None:
+    expert = await scenes.expert(session, "在库", "锦纶染色", evidence=[], title="")
     demand = await scenes.demand(session, await people.organization(), title="在用", problem="")
-    for key in (text_key("无人再用"), text_key(f"{demand.title}")):
+    for written in (expert.research_directions[0], demand.title, "无人再用"):
         for is_query in (True, False):
+            key = text_key(written)
             session.add(StoredVector(encoder="any", is_query=is_query, key=key, vector=b"\0\0\0\0"))
     await session.commit()
     await forget(app)
     left = await session.execute(select(StoredVector.key, StoredVector.is_query))
-    assert all(row.key != text_key("无人再用") for row in left)
+    assert {(row.key, row.is_query) for row in left} == {
+        (text_key("锦纶染色"), False),
+        (text_key("在用"), True),
+    }
+
+
+@pytest.fixture
+async def guarded(
+    settings: Settings, service_database: URL, tmp_path: Path
+) -> AsyncIterator[FastAPI]:
+    """The application with an encoder that needs consent, which forgetting does not ask."""
+    own = settings.model_copy(
+        update={
+            "var_folder": tmp_path,
+            "encoder": EncoderKind.REMOTE,
+            "encoder_url": AnyHttpUrl("http://encoder.invalid"),
+            "encoder_model": "any",
+            "encoder_needs_consent": True,
+        }
+    )
+    async with another_process(own, service_database) as app:
+        yield app
+
+
+@pytest.mark.parametrize("task", ["forget_external_vectors", "rebuild_indexes"])
+async def test_what_is_to_be_forgotten_is_tried_again_after_an_error_of_the_database(
+    session: AsyncSession, guarded: FastAPI, task: str
+) -> None:
+    await scenes.pool(session)
+    await guarded.state.matcher.prepare()
+    await session.execute(text("ALTER TABLE experts RENAME TO away"))
+    await session.commit()
+    await run(guarded, task)
+    await session.execute(text("ALTER TABLE away RENAME TO experts"))
+    await session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL"))
+    await session.commit()
+    await run(guarded)
+    assert await states(session, task) == ["succeeded"]
+
+
+async def test_no_index_is_made_anew_beside_a_fit(session: AsyncSession, guarded: FastAPI) -> None:
+    await scenes.pool(session)
+    await guarded.state.matcher.prepare()
+    before = stamps(guarded.state.settings.indexes_folder)
+    assert before
+    job_of_another_worker = text(
+        "WITH other AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+        " INSERT INTO procrastinate_jobs (queue_name, task_name, status, lock, worker_id)"
+        " SELECT 'default', 'fit_indexes', 'doing', 'index', id FROM other"
+    )
+    await session.execute(job_of_another_worker)
+    await session.commit()
+    await run(guarded, "forget_external_vectors")
+    assert await states(session, "forget_external_vectors") == ["succeeded"]
+    assert stamps(guarded.state.settings.indexes_folder) == before
+    await session.execute(text("DELETE FROM procrastinate_jobs WHERE task_name = 'fit_indexes'"))
+    await session.commit()
+    await run(guarded)
+    assert not stamps(guarded.state.settings.indexes_folder) & before
+
+
+async def states(session: AsyncSession, task: str) -> Sequence[str]:
+    statement = text("SELECT status::text FROM procrastinate_jobs WHERE task_name = :task")
+    return (await session.scalars(statement, {"task": task})).all()
