@@ -5,7 +5,7 @@ which nobody has changed meanwhile, and what is done is not stale any more.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,14 @@ Progress = Callable[[str, int], None]
 
 
 class MissingKeys(OperatorError):
-    """The database holds values that this process could not read."""
+    """The database holds values that these keys cannot read; ids: of those that could."""
+
+    def __init__(self, ids: Collection[str]) -> None:
+        missing = ", ".join(sorted(ids))
+        super().__init__(
+            f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
+            f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +50,8 @@ async def require_keys(sessions: Sessions) -> None:
     """
     keys = ring()
     async with sessions.begin() as session:
-        lacking = await repository.key_ids(session) - set(keys.keys)
-        if lacking:
-            missing = ", ".join(sorted(lacking))
-            raise MissingKeys(
-                f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
-                f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
-            )
+        if missing := await repository.key_ids(session) - set(keys.keys):
+            raise MissingKeys(missing)
         await repository.note_key(session, keys.first)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import URL
 
 from app import private_files
 from app.clock import now
+from app.encryption.rotation import MissingKeys
 from app.operators import OperatorError
 from app.postgres import programs
 from app.postgres.probe import conninfo
@@ -89,14 +90,14 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
     url: of who owns the tables.
     keys: what to write into the file of the keys; without any there is none.
 
-    Raises BackupRefused for keys that do not open all that is sealed.
+    Raises MissingKeys for keys that do not open all that is sealed.
     """
     draft, url = target.with_suffix(".part"), whole_view(url)
     draft.touch(mode=0o600)
     try:
         async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
-            if keys:
-                await _require_whole(connection, keys)
+            if keys and (missing := await missing_key_ids(connection, key_ids(keys))):
+                raise MissingKeys(missing)  # else noticed when the backup is needed
             manifest = await _dump(connection, url, draft, has_keys=bool(keys))
         if keys:
             write_keys(target, keys)
@@ -106,16 +107,6 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
         with suppress(FileNotFoundError):
             draft.unlink()
     return manifest
-
-
-async def _require_whole(connection: AsyncConnection, keys: Mapping[str, bytes]) -> None:
-    """Keys of another folder would only be missed when the backup is needed."""
-    missing = ", ".join(sorted(await missing_key_ids(connection, key_ids(keys))))
-    if missing:
-        raise BackupRefused(
-            f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
-            f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
-        )
 
 
 async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: bool) -> Manifest:

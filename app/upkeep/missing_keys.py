@@ -71,7 +71,7 @@ def _ids_in(content: bytes) -> set[str]:
     return set()
 
 
-async def require_keys(url: URL, dump: Path, settings: Settings) -> None:
+async def require_readable(url: URL, dump: Path, settings: Settings) -> None:
     """Raises RestoredWithoutKeys where what was restored is sealed with keys not in force here.
 
     url: of who owns the tables.

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import now
 from app.encryption import repository as sealing
+from app.encryption.rotation import MissingKeys
 from app.interface.language import Text
 from app.jobs import STALLED_SECONDS, waiting_jobs
 from app.matches.index import fitting, repository
@@ -18,6 +19,7 @@ from app.matches.index.encoders import EncoderUnavailable, create_encoder
 from app.matches.models import Pool
 from app.settings import EncoderKind, Settings
 from app.upkeep.findings import Finding, bad, good, warning
+from app.upkeep.missing_keys import own_key_ids
 from matching import Encoder
 
 WAIT_WARNING = 300.0  # seconds
@@ -109,15 +111,12 @@ async def index(session: AsyncSession) -> Finding:
 
 async def encryption_keys(session: AsyncSession, settings: Settings) -> Finding:
     """Whether this host has the keys that the database's sealed values need."""
-    needed = await sealing.key_ids(session)
-    is_there = bool(settings.encryption_keys) or settings.encryption_keys_file.is_file()
-    own = set(settings.key_ring().keys) if is_there else set()
-    if needed <= own:
+    missing = await sealing.key_ids(session) - own_key_ids(settings)
+    if not missing:
         return good("encryption_keys", "加密密钥齐全", "the keys to all sealed values are here")
-    missing = ", ".join(sorted(needed - own))
     return bad(
         "encryption_keys",
-        Text(f"缺少加密密钥 {missing}", f"keys are missing: {missing}"),
+        MissingKeys(missing).text,
         Text(
             "在 ENCRYPTION_KEYS 中补上；备份的 .keys 文件里有（base64 编码）",
             "add them to ENCRYPTION_KEYS; a backup's .keys file holds them, in base64",

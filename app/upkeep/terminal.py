@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.upkeep import backup
 from app.upkeep import restore as restoring
 from app.upkeep.keys import keep_keys, keys_in_force, keys_path, keys_to_keep
-from app.upkeep.missing_keys import require_keys
+from app.upkeep.missing_keys import require_readable
 from app.upkeep.presentation import as_items, show
 
 KEYS_WRITTEN = Text(
@@ -70,7 +70,7 @@ async def restore(
             )
         if forget_all(settings.indexes_folder):
             console.print("  旧索引已清除，启动时重建 · saved indexes dropped, they are made again")
-        await require_keys(database.owner, dump, settings)
+        await require_readable(database.owner, dump, settings)
     console.print("[green]✓[/] 已恢复 · restored")
 
 

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.encryption.keys import KeyRing, new_key
 from app.encryption.repository import note_key
+from app.encryption.rotation import MissingKeys
 from app.postgres.probe import conninfo
 from app.settings import Settings
-from app.upkeep.backup import BackupRefused, back_up
+from app.upkeep.backup import back_up
 from app.upkeep.keys import (
     KeysRefused,
     keep_keys,
@@ -28,7 +29,7 @@ from app.upkeep.missing_keys import (
     holders,
     missing_key_ids,
     own_key_ids,
-    require_keys,
+    require_readable,
 )
 
 
@@ -85,7 +86,7 @@ async def test_keys_that_do_not_open_what_is_sealed_are_refused(
     await note_key(session, KeyRing.of([key]).first)
     await session.commit()
     for stranger in (given(own, "given"), given(own, "given", new_key())):
-        with pytest.raises(BackupRefused, match="lacks keys that the database needs"):
+        with pytest.raises(MissingKeys, match="lacks keys that the database needs"):
             await back_up(database, file, keys=keys_in_force(stranger))
         assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
     made = await back_up(database, file, keys=keys_in_force(given(own, "given", new_key(), key)))
@@ -150,8 +151,8 @@ async def test_the_files_that_hold_a_missing_key_are_found(
     assert holders(missing, dump, own) == files
     elsewhere = given(own, "given", new_key())
     with pytest.raises(RestoredWithoutKeys, match=f"keys are missing.*\n  → 密钥在 {files[0]}, "):
-        await require_keys(database, dump, elsewhere)
-    await require_keys(database, dump, own)
+        await require_readable(database, dump, elsewhere)
+    await require_readable(database, dump, own)
 
 
 @pytest.mark.parametrize(
