@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -57,8 +58,11 @@ async def export(sessions: Sessions, folder: Path) -> Exported:
     if not grades:
         raise NotExported("还没有评判", "there are no judgments yet")
     contents = (_json_lines(pool), _json_lines(asked), judgment_lines(grades))
-    for file, content in zip(files, contents, strict=True):
-        private_files.write_new(file, content.encode())
+    with ExitStack() as undo:  # what a failed try leaves would be in the way of the next one
+        for file, content in zip(files, contents, strict=True):
+            private_files.write_new(file, content.encode())
+            undo.callback(file.unlink)
+        undo.pop_all()
     return Exported(experts=len(pool), demands=len(asked), judgments=len(grades))
 
 

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from anyio import to_thread
@@ -19,7 +19,7 @@ from app.postgres.probe import conninfo
 from app.postgres.roles import VIEWS, whole_view
 from app.upkeep import archives
 from app.upkeep.archives import Manifest
-from app.upkeep.keys import key_ids, write_keys
+from app.upkeep.keys import key_ids, keys_path, write_keys
 from app.upkeep.missing_keys import missing_key_ids
 
 ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -99,10 +99,14 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
             if keys and (missing := await missing_key_ids(connection, key_ids(keys))):
                 raise MissingKeys(missing)  # else noticed when the backup is needed
             manifest = await _dump(connection, url, draft, has_keys=bool(keys))
-        if keys:
-            write_keys(target, keys)
-        archives.write_manifest(target, manifest)
-        private_files.move(draft, target)  # pg_dump has synced it
+        with ExitStack() as undo:
+            if keys:
+                write_keys(target, keys)
+                undo.callback(keys_path(target).unlink)
+            archives.write_manifest(target, manifest)
+            undo.callback(archives.manifest_path(target).unlink)
+            private_files.move(draft, target)  # pg_dump has synced it
+            undo.pop_all()
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()

@@ -42,7 +42,13 @@ async def test_verdicts_are_read_again_as_judgments(
     pool["电机"].state = ExpertState.REMOVED
     await session.commit()
     sessions = within(app.state.sessions, Scope.INDEX)
-    told = await export(sessions, tmp_path / "new")
+    (tmp_path / "new").mkdir()
+    in_the_way = tmp_path / "new" / DEMANDS
+    in_the_way.symlink_to("nowhere")
+    with pytest.raises(FileExistsError):
+        await export(sessions, tmp_path / "new")
+    in_the_way.unlink()
+    told = await export(sessions, tmp_path / "new")  # nothing of the first try is in its way
     assert (told.experts, told.demands, told.judgments) == (4, 1, 3)
     cases = read_cases(tmp_path / "new")
     assert cases.judgments == {

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -406,6 +406,17 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
     for target in (file, file / "x", tmp_path / "missing" / "x.dump"):
         with pytest.raises(OperatorError):
             dump_path(target)
+
+
+@pytest.mark.parametrize("in_the_way", [lambda file: file, archives.manifest_path])
+async def test_a_backup_that_fails_at_its_end_leaves_no_keys_and_no_manifest(
+    database: URL, tmp_path: Path, in_the_way: Callable[[Path], Path]
+) -> None:
+    folder = in_the_way(tmp_path / "one.dump")
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError):
+        await back_up(database, tmp_path / "one.dump", keys={"secret_key": b"a key"})
+    assert list(tmp_path.iterdir()) == [folder]  # noqa: ASYNC240
 
 
 def test_a_folder_that_a_backup_with_sudo_has_left_is_told_with_the_way_out(
