@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Depends, Request, Response
-from psycopg import AsyncConnection
 from pydantic import BaseModel, Field
 from sqlalchemy import URL
 
@@ -14,7 +13,7 @@ from app.interface.errors import PROBLEM_RESPONSES, Unavailable
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.matches.index.ranking import Matcher
-from app.migration import is_behind
+from app.migration import is_behind, present_revisions
 from app.postgres.probe import Probe
 
 
@@ -84,15 +83,6 @@ class Condition:
 
 def _fault(what: str, code: str, message: Text) -> FieldError:
     return FieldError(pointer=what, code=code, message=message)
-
-
-async def present_revisions(connection: AsyncConnection) -> set[str]:
-    """What the database's schema is at; nothing before the first migration."""
-    exists = await connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
-    if await exists.fetchone() != (True,):
-        return set()
-    found = await connection.execute("SELECT version_num FROM alembic_version")
-    return {str(row[0]) for row in await found.fetchall()}
 
 
 @router.get("/livez")

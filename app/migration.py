@@ -15,9 +15,8 @@ from pathlib import Path
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -34,7 +33,7 @@ TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtext('migration'))")
 UNLOCK = text("SELECT pg_advisory_unlock(hashtext('migration'))")
 # How long others may have to wait behind a statement that waits, and how long one may run.
 LIMITS = {"lock_timeout": "3s", "statement_timeout": "60s"}
-OWNED_BY_ANOTHER = text(
+OWNED_BY_ANOTHER = (
     "SELECT tableowner FROM pg_tables"
     " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
     " AND NOT pg_has_role(tableowner, 'USAGE')"
@@ -89,13 +88,13 @@ def is_behind(present: Collection[str]) -> bool:
     return not present or any(revision in revisions()[:-1] for revision in present)
 
 
-async def has_schema(engine: AsyncEngine) -> bool:
-    """Whether any revision was ever run there."""
-    async with engine.connect() as connection:
-        found = await connection.run_sync(
-            lambda own: MigrationContext.configure(own).get_current_heads()
-        )
-    return bool(found)
+async def present_revisions(connection: psycopg.AsyncConnection) -> set[str]:
+    """What the database's schema is at; nothing before the first migration."""
+    exists = await connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
+    if await exists.fetchone() != (True,):
+        return set()
+    found = await connection.execute("SELECT version_num FROM alembic_version")
+    return {str(row[0]) for row in await found.fetchall()}
 
 
 async def upgrade(
@@ -109,15 +108,13 @@ async def upgrade(
     Raises StillBlocked when a table stays locked for longer than `patience` seconds, WrongEncoding,
     and RoleError when something is missing and the login does not own the tables.
     """
-    await require_encoding(engine)
-    async with engine.connect() as connection:
-        owner = await connection.scalar(OWNED_BY_ANOTHER)
-        if owner is not None:
-            await connection.run_sync(_require_present, owner)
+    async with asking(engine.url) as asked:
+        found = await (await asked.execute(OWNED_BY_ANOTHER)).fetchone()
+        if found is not None:
+            await _require_present(asked, owner=found[0])
             return
-        await connection.commit()
-        async with _turn(connection):
-            await _upgrade_patiently(connection, versions, ends_at=time.monotonic() + patience)
+    async with engine.connect() as connection, _turn(connection):
+        await _upgrade_patiently(connection, versions, ends_at=time.monotonic() + patience)
 
 
 async def _upgrade_patiently(
@@ -143,17 +140,19 @@ def encoding_of(connection: psycopg.AsyncConnection) -> str:
     return connection.info.parameter_status("server_encoding") or ""
 
 
-async def require_encoding(engine: AsyncEngine) -> None:
-    """Raises WrongEncoding for a database whose texts are not UTF-8.
+@contextlib.asynccontextmanager
+async def asking(url: URL) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection to a database of which nothing is known yet.
 
-    Asked without SQLAlchemy, which stumbles over SQL_ASCII as soon as it connects: psycopg hands
-    out bytes there.
+    Raises WrongEncoding for one whose texts are not UTF-8. SQLAlchemy would stumble over SQL_ASCII
+    as soon as it connects: psycopg hands out bytes there.
     """
-    address = conninfo(engine.url)
+    address = conninfo(url)
     async with await psycopg.AsyncConnection.connect(address, connect_timeout=5) as connection:
         encoding = encoding_of(connection)
-    if encoding != UTF8:
-        raise WrongEncoding(encoding)
+        if encoding != UTF8:
+            raise WrongEncoding(encoding)
+        yield connection
 
 
 @contextlib.asynccontextmanager
@@ -192,9 +191,9 @@ def _upgrade(connection: Connection, versions: Sequence[Path]) -> None:
     command.upgrade(config, "head")
 
 
-def _require_present(connection: Connection, owner: str) -> None:
+async def _require_present(connection: psycopg.AsyncConnection, *, owner: str) -> None:
     """A login that may not migrate serves a database that somebody else has migrated."""
-    if is_behind(MigrationContext.configure(connection).get_current_heads()):
+    if is_behind(await present_revisions(connection)):
         raise RoleError(
             f"数据库结构需要更新：请以 {owner} 的身份运行 shuangku migrate",
             f"the schema is not the present one: run shuangku migrate as {owner}",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.database import open_engine
 from app.encryption.rotation import require_keys
 from app.encryption.sealed import unlock
-from app.migration import has_schema, require_encoding, upgrade
+from app.migration import asking, present_revisions, upgrade
 from app.operators import OperatorError
 from app.postgres import embedded
 from app.postgres.server import Database, database_server
@@ -56,7 +56,7 @@ async def own_database(*, may_make: bool = False) -> AsyncIterator[AsyncEngine]:
         require_key_file(settings)
     async with database_server(settings) as database:
         if not may_make:
-            await _require_schema(database, settings)
+            await _require_schema(database)
         async with prepared(database, settings) as engine:
             yield engine
 
@@ -81,10 +81,9 @@ def require_key_file(settings: Settings) -> None:
         )
 
 
-async def _require_schema(database: Database, settings: Settings) -> None:
-    async with open_engine(database.owner, settings) as owner:
-        await require_encoding(owner)
-        if not await has_schema(owner):
+async def _require_schema(database: Database) -> None:
+    async with asking(database.owner) as connection:
+        if not await present_revisions(connection):
             raise NothingThere(
                 "数据库是空的（DATABASE_URL）", "the database is empty (DATABASE_URL)"
             )

@@ -13,6 +13,7 @@ from sqlalchemy import URL
 from app import private_files
 from app.clock import now
 from app.encryption.rotation import MissingKeys
+from app.migration import present_revisions
 from app.operators import OperatorError
 from app.postgres import programs
 from app.postgres.probe import conninfo
@@ -90,15 +91,13 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
     url: of who owns the tables.
     keys: what to write into the file of the keys; without any there is none.
 
-    Raises MissingKeys for keys that do not open all that is sealed.
+    Raises MissingKeys for keys that do not open all that is sealed, BackupRefused where nothing is.
     """
     draft, url = target.with_suffix(".part"), whole_view(url)
     draft.touch(mode=0o600)
     try:
         async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
-            if keys and (missing := await missing_key_ids(connection, key_ids(keys))):
-                raise MissingKeys(missing)  # else noticed when the backup is needed
-            manifest = await _dump(connection, url, draft, has_keys=bool(keys))
+            manifest = await _dump(connection, url, draft, keys)
         with ExitStack() as undo:
             if keys:
                 write_keys(target, keys)
@@ -113,12 +112,19 @@ async def back_up(url: URL, target: Path, *, keys: Mapping[str, bytes]) -> Manif
     return manifest
 
 
-async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: bool) -> Manifest:
+async def _dump(
+    connection: AsyncConnection, url: URL, file: Path, keys: Mapping[str, bytes]
+) -> Manifest:
     """The dump and the counts see the same snapshot."""
     version = connection.info.server_version // 10_000
     program = await to_thread.run_sync(lambda: programs.find("pg_dump", server_version=version))
     await connection.execute(ONE_MOMENT)
-    snapshot = await _value(connection, "SELECT pg_export_snapshot()")
+    present = await present_revisions(connection)
+    if not present:
+        raise BackupRefused("数据库是空的", "the database is empty")
+    if keys and (missing := await missing_key_ids(connection, key_ids(keys))):
+        raise MissingKeys(missing)  # else noticed when the backup is needed
+    [snapshot] = await (await connection.execute("SELECT pg_export_snapshot()")).fetchone() or [""]
     await programs.run(
         program,
         "--format=custom",
@@ -133,14 +139,9 @@ async def _dump(connection: AsyncConnection, url: URL, file: Path, *, has_keys: 
     )
     return Manifest(
         made_at=now().isoformat(timespec="seconds"),
-        revision=await _value(connection, "SELECT version_num FROM alembic_version"),
+        revision=", ".join(present),
         server_version=version,
         sha256=await to_thread.run_sync(archives.digest, file),
-        has_keys=has_keys,
+        has_keys=bool(keys),
         tables=await archives.contents(connection),
     )
-
-
-async def _value(connection: AsyncConnection, statement: str) -> str:
-    row = await (await connection.execute(statement.encode())).fetchone()
-    return "" if row is None else str(row[0])

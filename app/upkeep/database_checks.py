@@ -6,9 +6,15 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from app.health import present_revisions
 from app.interface.language import Text
-from app.migration import UTF8, encoding_of, is_behind, revisions, wrong_encoding
+from app.migration import (
+    UTF8,
+    encoding_of,
+    is_behind,
+    present_revisions,
+    revisions,
+    wrong_encoding,
+)
 from app.postgres.roles import APPEND_ONLY, READ_ONLY
 from app.upkeep.findings import Finding, bad, good, warning
 

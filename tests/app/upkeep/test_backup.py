@@ -408,6 +408,13 @@ async def test_files_are_private_whole_and_not_overwritten(database: URL, tmp_pa
             dump_path(target)
 
 
+async def test_of_an_empty_database_there_is_no_backup(empty: URL, tmp_path: Path) -> None:
+    for keys in ({}, {"secret_key": b"a key"}):
+        with pytest.raises(BackupRefused, match="empty"):
+            await back_up(empty, tmp_path / "one.dump", keys=keys)
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+
+
 @pytest.mark.parametrize("in_the_way", [lambda file: file, archives.manifest_path])
 async def test_a_backup_that_fails_at_its_end_leaves_no_keys_and_no_manifest(
     database: URL, tmp_path: Path, in_the_way: Callable[[Path], Path]
