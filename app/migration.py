@@ -26,6 +26,7 @@ from app.interface.language import Text
 from app.operators import OperatorError
 from app.postgres.errors import RoleError
 from app.postgres.probe import conninfo
+from app.postgres.roles import SCHEMA
 
 FOLDER = Path(migrations.__file__).parent
 VERSIONS = (FOLDER / "versions",)
@@ -35,9 +36,10 @@ UNLOCK = text("SELECT pg_advisory_unlock(hashtext('migration'))")
 LIMITS = {"lock_timeout": "3s", "statement_timeout": "60s"}
 OWNED_BY_ANOTHER = (
     "SELECT tableowner FROM pg_tables"
-    " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
+    f" WHERE schemaname = '{SCHEMA}' AND tablename = 'alembic_version'"
     " AND NOT pg_has_role(tableowner, 'USAGE')"
 )
+PLACE = "SELECT quote_ident(current_user), current_schema()"
 UTF8 = "UTF8"
 BLOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, deadlock_detected
 PATIENCE_SECONDS = 300.0
@@ -62,6 +64,17 @@ class WrongEncoding(OperatorError):
     def __init__(self, encoding: str) -> None:
         what, remedy = wrong_encoding(encoding)
         super().__init__(f"{what.zh}。{remedy.zh}", f"{what.en}: {remedy.en}")
+
+
+class WrongSchema(OperatorError):
+    """What the login makes would stand where neither backup nor doctor looks."""
+
+    def __init__(self, login: str, schema: str | None) -> None:
+        there, command = schema or "∅", f"ALTER ROLE {login} SET search_path = {SCHEMA}"
+        super().__init__(
+            f"{login} 新建的表会在 {there} 中，而不在 {SCHEMA} 中：请执行 {command}",
+            f"what {login} makes would stand in {there}, not in {SCHEMA}: {command}",
+        )
 
 
 def wrong_encoding(encoding: str) -> tuple[Text, Text]:
@@ -106,13 +119,16 @@ async def upgrade(
     """Run what is missing; processes that come together wait for one another.
 
     Raises StillBlocked when a table stays locked for longer than `patience` seconds, WrongEncoding,
-    and RoleError when something is missing and the login does not own the tables.
+    WrongSchema, and RoleError when something is missing and the login does not own the tables.
     """
     async with asking(engine.url) as asked:
         found = await (await asked.execute(OWNED_BY_ANOTHER)).fetchone()
         if found is not None:
             await _require_present(asked, owner=found[0])
             return
+        [login, schema] = await (await asked.execute(PLACE)).fetchone() or ("", None)
+        if schema != SCHEMA:
+            raise WrongSchema(login, schema)
     async with engine.connect() as connection, _turn(connection):
         await _upgrade_patiently(connection, versions, ends_at=time.monotonic() + patience)
 

@@ -16,6 +16,7 @@ from app.postgres.errors import RoleError
 from app.postgres.probe import conninfo
 
 SERVICE_ROLE = "shuangku_service"
+SCHEMA = "public"  # where the tables stand; a restore renames it
 
 # What is not named here the service may read, add to, change and delete from, as the rules allow.
 APPEND_ONLY = frozenset({"changes", "audit_entries", "audit_seals"})
@@ -64,9 +65,9 @@ END $$
 
 
 RULES = text(
-    """
+    f"""
     SELECT tablename, qual FROM pg_policies
-    WHERE schemaname = current_schema() AND policyname = 'reading' AND tablename = ANY(:tables)
+    WHERE schemaname = '{SCHEMA}' AND policyname = 'reading' AND tablename = ANY(:tables)
     """
 )
 
@@ -175,12 +176,9 @@ def _may_become_service(connection: Connection) -> bool:
 
 
 def _grants(connection: Connection) -> Iterator[str]:
-    inspector = inspect(connection)
-    quote = connection.dialect.identifier_preparer.quote
-    schema = quote(inspector.default_schema_name or "public")
-    tables = set(inspector.get_table_names())
-    yield f"USAGE ON SCHEMA {schema}, {VIEWS}"
-    yield f"SELECT ON ALL TABLES IN SCHEMA {schema}, {VIEWS}"
-    yield f"USAGE ON ALL SEQUENCES IN SCHEMA {schema}"
+    tables = set(inspect(connection).get_table_names(SCHEMA))
+    yield f"USAGE ON SCHEMA {SCHEMA}, {VIEWS}"
+    yield f"SELECT ON ALL TABLES IN SCHEMA {SCHEMA}, {VIEWS}"
+    yield f"USAGE ON ALL SEQUENCES IN SCHEMA {SCHEMA}"
     yield f"INSERT ON {', '.join(sorted(tables - READ_ONLY))}"
     yield f"UPDATE, DELETE ON {', '.join(sorted(tables - READ_ONLY - APPEND_ONLY))}"

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 from app import private_files
+from app.postgres.roles import SCHEMA
 
 FORMAT = 1
 # What the text of a value looks like must not depend on who asks.
@@ -26,9 +27,9 @@ FIXED = "; ".join(
         "extra_float_digits": "1",
     }.items()
 ).encode()
-TABLES = """
+TABLES = f"""
     SELECT relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+    WHERE relnamespace = '{SCHEMA}'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
 """
 # A sum, so that the order of the rows does not matter.
 CONTENT = """
@@ -91,7 +92,7 @@ async def contents(connection: AsyncConnection) -> dict[str, tuple[int, str]]:
     cursor: psycopg.AsyncCursor[tuple[str]] = await connection.execute(TABLES)
     found = {}
     for (name,) in await cursor.fetchall():
-        counted = await connection.execute(sql.SQL(CONTENT).format(sql.Identifier("public", name)))
+        counted = await connection.execute(sql.SQL(CONTENT).format(sql.Identifier(SCHEMA, name)))
         count, content = await counted.fetchone() or (0, "")
         found[name] = (int(count), str(content))
     return found

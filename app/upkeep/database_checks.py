@@ -15,16 +15,17 @@ from app.migration import (
     revisions,
     wrong_encoding,
 )
-from app.postgres.roles import APPEND_ONLY, READ_ONLY
+from app.postgres.roles import APPEND_ONLY, READ_ONLY, SCHEMA
 from app.upkeep.findings import Finding, bad, good, warning
 
 OLDEST = 15
 SKEW_WARNING, SKEW_BAD = 2.0, 30.0  # seconds
 CONNECTIONS_WARNING = 0.8
 
-ABOUT = """
+ABOUT = f"""
     SELECT current_setting('server_version_num')::int / 10000,
-           has_schema_privilege('public', 'CREATE') AND has_schema_privilege('public', 'USAGE'),
+           has_schema_privilege('{SCHEMA}', 'CREATE')
+               AND has_schema_privilege('{SCHEMA}', 'USAGE'),
            rolsuper OR rolbypassrls,
            pg_is_in_recovery(),
            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
@@ -32,9 +33,9 @@ ABOUT = """
     FROM pg_roles WHERE rolname = current_user
 """
 # Of a login that does not own the tables less is asked: what the service may do (postgres.roles).
-RIGHTS = """
+RIGHTS = f"""
     SELECT relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    WHERE relnamespace = '{SCHEMA}'::regnamespace AND relkind IN ('r', 'p')
       AND NOT (
           has_table_privilege(oid, 'SELECT')
           AND (relname = ANY(%(read_only)s) OR has_table_privilege(oid, 'INSERT'))
@@ -45,9 +46,9 @@ RIGHTS = """
       )
     ORDER BY relname LIMIT 5
 """
-IS_ANOTHERS = """
+IS_ANOTHERS = f"""
     SELECT EXISTS (
-        SELECT FROM pg_class WHERE oid = to_regclass('public.alembic_version')
+        SELECT FROM pg_class WHERE oid = to_regclass('{SCHEMA}.alembic_version')
         AND NOT pg_has_role(relowner, 'USAGE')
     )
 """
@@ -100,7 +101,7 @@ async def rights(connection: AsyncConnection, *, may_create: bool, is_standby: b
     [[is_anothers]] = await _rows(connection, IS_ANOTHERS)
     if (may_create or is_anothers) and not missing:
         return good("rights", "数据库权限足够", "the role may do what it must")
-    tables = ", ".join(missing) or "public"
+    tables = ", ".join(missing) or SCHEMA
     return bad(
         "rights",
         Text(f"数据库用户缺少权限：{tables}", f"the role lacks rights on {tables}"),

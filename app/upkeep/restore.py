@@ -19,7 +19,7 @@ from app.migration import revisions, upgrade
 from app.operators import OperatorError
 from app.postgres import programs
 from app.postgres.probe import conninfo
-from app.postgres.roles import OWNER_POLICY, VIEWS, whole_view
+from app.postgres.roles import OWNER_POLICY, SCHEMA, VIEWS, whole_view
 from app.upkeep import archives
 from app.upkeep.archives import Manifest
 
@@ -28,12 +28,12 @@ OTHERS = """
     WHERE datname = current_database() AND pid <> pg_backend_pid()
       AND backend_type = 'client backend'
 """
-RELATIONS = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+RELATIONS = f"SELECT count(*) FROM pg_class WHERE relnamespace = '{SCHEMA}'::regnamespace"
 LOOKS, PAUSE_SECONDS = 5, 0.3
-SCHEMAS = ("public", VIEWS)
+SCHEMAS = (SCHEMA, VIEWS)
 PRESENT = "SELECT nspname FROM pg_namespace WHERE nspname IN ('{}')"
-NEW_SCHEMA = "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
-EMPTY_AGAIN = f"DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS {VIEWS} CASCADE"
+NEW_SCHEMA = f"CREATE SCHEMA {SCHEMA}; GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC"
+EMPTY_AGAIN = f"DROP SCHEMA {SCHEMA} CASCADE; DROP SCHEMA IF EXISTS {VIEWS} CASCADE"
 # It names the role that owned the tables there: migrating makes one for whoever owns them here.
 OF_OWNER = re.compile(rf"\d+; \d+ \d+ POLICY \S+ \S+ {OWNER_POLICY} ")
 

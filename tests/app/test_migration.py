@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import migration
-from app.database import create_engine
-from app.migration import VERSIONS, StillBlocked, WrongEncoding, revisions, upgrade
+from app.database import create_engine, open_engine
+from app.migration import VERSIONS, StillBlocked, WrongEncoding, WrongSchema, revisions, upgrade
 from app.postgres.embedded import EmbeddedServer
+from app.postgres.probe import conninfo
 from app.settings import Settings
 
 HEAD = """
@@ -199,6 +200,23 @@ async def test_values_are_required_of_a_table_in_use(
         await reader.execute("UPDATE regions SET parent_code = NULL WHERE code = '330782'")
     left = "SELECT count(*) FROM pg_constraint WHERE conname = 'ck_regions_parent_code_not_null'"
     assert await one(reader, left) == 0
+
+
+async def test_a_login_whose_tables_would_stand_elsewhere_is_refused(
+    server: EmbeddedServer, settings: Settings
+) -> None:
+    """As where a schema is called like the login: a backup would find nothing to write down."""
+    name, login = "another_schema", server.url.username
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        url = server.url.set(database=name)
+        with psycopg.connect(conninfo(url), autocommit=True) as own:
+            own.execute(f'CREATE SCHEMA "{login}"'.encode())
+            async with open_engine(url, settings) as engine:
+                with pytest.raises(WrongSchema, match=f"{login}.*SET search_path = public"):
+                    await upgrade(engine)
+            assert own.execute("SELECT to_regclass('organizations')").fetchone() == (None,)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
