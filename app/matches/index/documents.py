@@ -12,7 +12,7 @@ from matching.text import normalise
 
 PROFILE = "profile"
 # Of what is made of a record here: an index that was saved of anything else is made anew.
-FORMAT = 2
+FORMAT = 3
 
 
 def candidate_of_expert(expert: Expert, *, engagements: int) -> Candidate:
@@ -95,10 +95,7 @@ def candidate_of_achievement(achievement: Achievement) -> Candidate:
     document = Document(
         document_id=str(achievement.id), kind="achievement", text="；".join(p for p in parts if p)
     )
-    facts = Facts(
-        region=achievement.region_code or "",
-        organizations=frozenset({str(achievement.organization_id)} - {"None"}),
-    )
+    facts = Facts(region=achievement.region_code or "")
     return Candidate(candidate_id=str(achievement.id), documents=(document,), facts=facts)
 
 
