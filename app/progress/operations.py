@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
@@ -153,8 +152,7 @@ async def end_lost(session: AsyncSession) -> None:
 
 async def delete_old(session: AsyncSession) -> None:
     """Delete what ended a month ago, but for what a record of its own still shows."""
-    is_old = Operation.finished_at < now() - KEPT_FOR
-    await session.execute(delete(Operation).where(is_old, Operation.is_kept.is_(False)))
+    await repository.delete_ended(session, before=now() - KEPT_FOR)
 
 
 def show(operation: Operation, language: str) -> OperationBody:

@@ -1,10 +1,10 @@
-"""Every SELECT of operations."""
+"""Every SELECT of operations, and the DELETE."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import queries
@@ -56,3 +56,9 @@ async def cancel_job(session: AsyncSession, job_id: int) -> bool:
     """Take a job that no worker has begun out of the queue; whether there was one."""
     statement = text("SELECT procrastinate_cancel_job_v1(:job_id, false, false)")
     return await session.scalar(statement, {"job_id": job_id}) is not None
+
+
+async def delete_ended(session: AsyncSession, *, before: datetime) -> None:
+    """All that ended before then, but for what is kept."""
+    is_old = Operation.finished_at < before
+    await session.execute(delete(Operation).where(is_old, Operation.is_kept.is_(False)))
