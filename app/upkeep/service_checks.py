@@ -84,10 +84,8 @@ def oldest_job(waits: dict[str, float]) -> Finding:
 async def index(session: AsyncSession) -> Finding:
     """Whether every pool has statistics, learned on a pool like the one there is now."""
     for pool in Pool:
-        stored, candidates = (
-            await repository.newest(session, pool),
-            await repository.member_count(session, pool),
-        )
+        stored = await repository.newest(session, pool)
+        candidates = await repository.member_count(session, pool)
         if not candidates:
             continue
         if stored is None:
@@ -96,7 +94,7 @@ async def index(session: AsyncSession) -> Finding:
                 Text(f"还没有 {pool} 的索引", f"there is no index of {pool} yet"),
                 Text("启动服务：shuangku serve", "start the service: shuangku serve"),
             )
-        is_outgrown = candidates > fitting.GROWTH * stored.candidates
+        is_outgrown = fitting.has_grown(candidates, stored.candidates)
         if is_outgrown and now() - stored.created_at > SETTLING:
             return warning(
                 "index",

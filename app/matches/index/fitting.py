@@ -59,13 +59,18 @@ def is_outgrown(stored: StoredModel | None, size: PoolSize, encoder: Encoder | N
     """Whether the pool has become another one than the statistics were learned on."""
     if size.candidates == 0:
         return False
-    if stored is None or size.candidates > GROWTH * stored.candidates:
+    if stored is None or has_grown(size.candidates, stored.candidates):
         return True
-    if size.queries + PRIOR_QUERIES > GROWTH * (stored.queries + PRIOR_QUERIES):
+    if has_grown(size.queries + PRIOR_QUERIES, stored.queries + PRIOR_QUERIES):
         return True
-    if encoder is not None and size.encoded > GROWTH * stored.encoded:
+    if encoder is not None and has_grown(size.encoded, stored.encoded):
         return True
     return stored.encoder != space_of(size, encoder)
+
+
+def has_grown(count: int, learned_on: int) -> bool:
+    """Whether there are so many more now that statistics learned on fewer are outgrown."""
+    return count > GROWTH * learned_on
 
 
 def space_of(size: PoolSize, encoder: Encoder | None) -> str:
