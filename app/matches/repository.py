@@ -101,9 +101,6 @@ ADD_MATCHES = text(
 )
 
 
-# Which records a pool holds.
-
-
 async def find_run(session: AsyncSession, run_id: UUID) -> MatchRun | None:
     """The run with its demand."""
     return await session.get(MatchRun, run_id, options=[joinedload(MatchRun.demand)])
