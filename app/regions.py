@@ -20,6 +20,11 @@ def prefix(region_code: str) -> str:
     return region_code
 
 
+def prefix_of(column: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[str]:
+    """The same rule as `prefix`, in SQL."""
+    return func.regexp_replace(column, "(00)+$", "")
+
+
 COUNTRY = "000000"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.arrays import Floats, Rowset
+from matching.columns import indices
 from matching.index import MatchIndex
 from matching.segments import Mask, Segment
 
@@ -81,10 +82,8 @@ def _segment_scores(
     passages = documents.values.passages
     starts = passages.offsets[documents.offsets[rows]]
     stops = passages.offsets[documents.offsets[rows + 1]]
-    lengths = stops - starts
-    places = np.repeat(np.arange(len(rows)), lengths)
-    shift = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-    at = np.arange(len(places)) + shift
+    places = np.repeat(np.arange(len(rows)), stops - starts)
+    at = indices(starts, stops)
     scores = passages.values.dot_ranges(vector, starts, stops)
     known = passages.values.scales[at] > 0
     docs = np.searchsorted(passages.offsets, at[known], side="right") - 1

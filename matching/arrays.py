@@ -15,4 +15,5 @@ def positions(sorted_keys: Keys, keys: Keys) -> NDArray[np.int64]:
     if not len(sorted_keys):
         return np.full(len(keys), -1, dtype=np.int64)
     at = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return np.where(sorted_keys[at] == keys, at, -1).astype(np.int64)
+    at[sorted_keys[at] != keys] = -1
+    return at

@@ -42,6 +42,18 @@ def offsets_of(lengths: Sequence[int]) -> NDArray[np.int64]:
     return np.cumsum([0, *lengths], dtype=np.int64)
 
 
+def indices(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices in the half-open ranges, one range after the other.
+
+    >>> indices(np.array([4, 0, 7]), np.array([6, 0, 8])).tolist()
+    [4, 5, 7]
+    """
+    lengths = stops - starts
+    before = np.cumsum(lengths) - lengths
+    shifts: NDArray[np.int64] = np.repeat(starts - before, lengths)
+    return np.arange(len(shifts)) + shifts
+
+
 def strings(texts: Sequence[str]) -> Strings:
     """Pack texts as UTF-8."""
     encoded = [text.encode("utf-8", "replace") for text in texts]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matching.arrays import Floats, Keys
+from matching.arrays import Floats, Keys, positions
 from matching.columns import Ragged
 from matching.features import Rows
 from matching.kernels import add_postings, group_entries
@@ -57,10 +57,8 @@ def join(parts: list[tuple[Postings, NDArray[np.bool_]]]) -> Postings:
 def cosines(postings: Postings, keys: Keys, weights: Floats, rows: int) -> Floats:
     """Return the dot product of a sparse query (ascending `keys`) with each of `rows` rows."""
     scores = np.zeros(rows, dtype=np.float32)
-    if not len(postings.keys):
-        return scores
-    at = np.minimum(np.searchsorted(postings.keys, keys), len(postings.keys) - 1)
-    known = postings.keys[at] == keys
+    at = positions(postings.keys, keys)
+    known = at >= 0
     offsets, entries = postings.entries.offsets, postings.entries.values
     starts, stops = offsets[at[known]], offsets[at[known] + 1]
     add_postings(scores, starts, stops, weights[known], entries.rows, entries.weights)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from matching.arrays import Floats
-from matching.columns import concatenate, offsets_of
+from matching.columns import concatenate, indices, offsets_of
 from matching.embeddings import Vectors, centred, unit
 from matching.features import Rows
 from matching.model import IndexModel, VectorsByKey, known_vectors
@@ -81,10 +81,9 @@ def _means(
     stops: NDArray[np.int64],
 ) -> Floats:
     """Return the mean of the known vectors of each range, zeros where a range has none."""
-    lengths = stops - starts
-    shift = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-    columns = np.arange(int(lengths.sum())) + shift
-    entries = (known[columns].astype(np.float32), columns, offsets_of(lengths.tolist()))
+    columns = indices(starts, stops)
+    offsets = offsets_of((stops - starts).tolist())
+    entries = (known[columns].astype(np.float32), columns, offsets)
     chooser = csr_array(entries, shape=(len(starts), len(vectors)))
     counts = np.maximum(1, chooser.sum(axis=1))
     return np.asarray((chooser @ vectors) / counts[:, None], dtype=np.float32)

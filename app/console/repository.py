@@ -39,7 +39,7 @@ from app.organizations.models import (
     OrganizationState,
 )
 from app.reference.models import Region
-from app.regions import COUNTRY, RegionColumn, all_in_jurisdiction, in_jurisdiction
+from app.regions import COUNTRY, RegionColumn, all_in_jurisdiction, in_jurisdiction, prefix_of
 
 EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
 
@@ -154,7 +154,7 @@ def _is_smallest(jurisdiction: str | None, codes: ColumnElement[list[str]]) -> C
     """Whether no smaller region covers all of the codes; what has none is the country's."""
     below = exists().where(
         Region.parent_code == jurisdiction,  # None: the provinces
-        func.all_within(codes, func.regexp_replace(Region.code, "(00)+$", "")),
+        func.all_within(codes, prefix_of(Region.code)),
     )
     is_covered = all_in_jurisdiction(codes, jurisdiction)
     return (is_covered if jurisdiction else is_covered | (codes == [])) & ~below

@@ -1,7 +1,11 @@
 """A region's code covers exactly what the tree of regions puts below it."""
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.reference.codes import names, rows
-from app.regions import COUNTRY, covers, parent, prefix
+from app.reference.models import Region
+from app.regions import COUNTRY, covers, parent, prefix, prefix_of
 
 PARENTS = {row["code"]: row["parent_code"] for row in rows("regions")}
 
@@ -39,6 +43,11 @@ def test_prefix() -> None:
         "3301",
         "330782",
     ]
+
+
+async def test_a_prefix_is_the_same_in_sql(session: AsyncSession) -> None:
+    found = await session.execute(select(Region.code, prefix_of(Region.code)))
+    assert {tuple(row) for row in found} == {(code, prefix(code)) for code in PARENTS}
 
 
 def test_the_level_above_is_the_parent_in_the_tree() -> None:
