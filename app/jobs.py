@@ -191,9 +191,7 @@ async def _keep_looking(worker: Worker, after_look: Look | None) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def retry_stalled_jobs(
-    suspects: Collection[int] | None = None, worker: Worker | None = None
-) -> set[int]:
+async def retry_stalled_jobs(suspects: Collection[int], worker: Worker) -> set[int]:
     """Give the jobs of dead workers back to the queue, and those that this worker has lost.
 
     After the last attempt they fail.
@@ -205,7 +203,7 @@ async def retry_stalled_jobs(
     found = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
     found = [*found, *await _lost_jobs(worker)]
     stalled = {job.id: job for job in found if job.id is not None}
-    for job in [job for job_id, job in stalled.items() if suspects is None or job_id in suspects]:
+    for job in [job for job_id, job in stalled.items() if job_id in suspects]:
         if job.attempts + 1 >= ATTEMPTS:
             await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
         else:
@@ -213,13 +211,13 @@ async def retry_stalled_jobs(
     return set(stalled)
 
 
-async def _lost_jobs(worker: Worker | None) -> list[Job]:
+async def _lost_jobs(worker: Worker) -> list[Job]:
     """What the worker runs in the queue's words alone.
 
     The database went away while the worker took the job, or told how it had ended. The worker goes
     on living, so nobody else takes it, and its lock would hold back all that wait for it.
     """
-    if worker is None or worker.worker_id is None:
+    if worker.worker_id is None:  # it has not begun
         return []
     held = await queue.job_manager.list_jobs_async(status="doing", worker_id=worker.worker_id)
     runs = {context.job.id for context in worker._running_jobs.values()}

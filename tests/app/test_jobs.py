@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.worker import Worker
 from psycopg.errors import QueryCanceled
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,7 @@ from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, waitin
 from app.matches.index.tasks import MatchingWork
 from app.postgres.probe import conninfo
 from app.scopes import Scope, within
+from tests.stalled_jobs import given_back
 
 WAIT_SECONDS = 20.0
 
@@ -114,7 +116,7 @@ async def _abandon(session: AsyncSession, task: str, attempts: int, **columns: A
 
 async def test_the_job_of_a_dead_worker_is_given_back(session: AsyncSession) -> None:
     await _abandon(session, "note", 0)
-    await jobs.retry_stalled_jobs()
+    await given_back()
     assert [row[:2] for row in await rows(session)] == [("todo", 1)]
     await _run_all()
     assert runs == ["again"]
@@ -124,7 +126,7 @@ async def test_the_job_of_a_dead_worker_is_given_back(session: AsyncSession) -> 
 async def test_after_the_last_attempt_it_fails(session: AsyncSession) -> None:
     await _abandon(session, "note", ATTEMPTS - 2)
     await _abandon(session, "note", ATTEMPTS - 1)
-    await jobs.retry_stalled_jobs()
+    await given_back()
     assert [row[:2] for row in await rows(session)] == [
         ("todo", ATTEMPTS - 1),
         ("failed", ATTEMPTS),
@@ -135,7 +137,7 @@ async def test_a_job_of_a_living_worker_is_left_alone(session: AsyncSession) -> 
     await _abandon(session, "note", 0)
     await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now()"))
     await session.commit()
-    await jobs.retry_stalled_jobs()
+    await given_back()
     assert [row[0] for row in await rows(session)] == ["doing"]
 
 
@@ -144,15 +146,15 @@ async def test_a_worker_that_was_silent_only_by_the_clock_keeps_its_job(
 ) -> None:
     """Set forwards, the clock makes every worker silent, until it says something."""
     await _abandon(session, "note", 0)
-    suspects = await jobs.retry_stalled_jobs(set())
+    suspects = await jobs.retry_stalled_jobs(set(), Worker(app=queue))
     assert len(suspects) == 1
     await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now()"))
     await session.commit()
-    assert not await jobs.retry_stalled_jobs(suspects)
+    assert not await jobs.retry_stalled_jobs(suspects, Worker(app=queue))
     assert [row[0] for row in await rows(session)] == ["doing"]
     await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = '2000-01-01'"))
     await session.commit()
-    await jobs.retry_stalled_jobs(await jobs.retry_stalled_jobs(set()))
+    await given_back()
     assert [row[0] for row in await rows(session)] == ["todo"]
 
 
@@ -163,7 +165,7 @@ async def test_a_stalled_job_whose_like_already_waits_makes_room_for_it(
     await _abandon(session, "encode_texts", 0, **locks)
     await defer_once("encode_texts")
     await _abandon(session, "note", 0)
-    await jobs.retry_stalled_jobs()
+    await given_back()
     assert [row[0] for row in await rows(session, "encode_texts")] == ["todo"]
     assert [row[0] for row in await rows(session)] == ["todo"], "the others are looked at, too"
 

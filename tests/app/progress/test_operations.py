@@ -11,7 +11,7 @@ from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import now
-from app.jobs import STALLED_SECONDS, queue, retry_stalled_jobs
+from app.jobs import STALLED_SECONDS, queue
 from app.organizations.actors import SERVICE
 from app.progress import operations
 from app.progress.following import advance, end_lost, follow, follow_job
@@ -19,6 +19,7 @@ from app.progress.models import Operation
 from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import expert, json_lines
 from tests.people import People
+from tests.stalled_jobs import given_back
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ async def test_no_operation_outlives_its_job(
         await staff.post(f"/operations/{operation['id']}:cancel")
     await end_lost(sessions)
     assert (await read(staff, operation))["state"] == "running", "its job may still come back"
-    await retry_stalled_jobs()
+    await given_back()
     assert await jobs(session) == [("failed", 5)]
     await end_lost(sessions)
     ended, import_ = await read(staff, operation), await result_of(staff, operation)

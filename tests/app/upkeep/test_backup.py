@@ -24,7 +24,7 @@ from app.audit.verification import verify
 from app.changes import repository as changes
 from app.changes.repository import EpochEnded, Position
 from app.database import create_engine
-from app.jobs import open_queue, retry_stalled_jobs
+from app.jobs import open_queue
 from app.matches.models import Pool
 from app.migration import upgrade
 from app.operators import OperatorError
@@ -41,6 +41,7 @@ from tests.app.demands import forms
 from tests.app.matches import scenes
 from tests.app.matches.scenes import another_process, names, scores
 from tests.people import People
+from tests.stalled_jobs import given_back
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -229,7 +230,7 @@ async def test_workers_are_not_restored_and_their_jobs_are_given_back(
     assert await restore(engine, empty, await backed_up(database, tmp_path)) is not None
     assert rows(empty)["procrastinate_workers"] == []
     async with open_queue(empty):
-        await retry_stalled_jobs()
+        await given_back()
     with psycopg.connect(conninfo(empty)) as connection:
         found = connection.execute("SELECT status, attempts FROM procrastinate_jobs").fetchall()
     assert found == [("todo", 1)]
