@@ -39,7 +39,6 @@ async def test_a_run_is_kept_with_all_it_depended_on(people: People, session: As
     assert {n: run["parameters"][n] for n in PARAMETERS} == PARAMETERS
     stages = {"query", "retrieval", "aggregation", "fusion", "constraints", "explanation"}
     assert set(run["durations"]) == stages
-    assert all(milliseconds >= 0 for milliseconds in run["durations"].values())
     read = (await staff.get(f"/match-runs/{run['id']}")).json()
     assert read == {name: value for name, value in run.items() if name != "matches"}
     listed = (await staff.get(f"/match-runs/{run['id']}/matches")).json()["items"]
