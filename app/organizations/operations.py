@@ -137,7 +137,7 @@ async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[O
 async def update(
     session: AsyncSession, actor: Actor, organization_id: UUID, data: OrganizationUpdate
 ) -> Organization:
-    """Change what the body names; the identity of a verified one only by staff of its region."""
+    """Change what the body names; its identity only by staff of its region."""
     organization = await get_managed(session, actor, organization_id)
     wanted = actor.placing(data.changes())
     _require_unlocked(actor, organization, wanted)
@@ -174,9 +174,8 @@ def _require_unlocked(actor: Actor, organization: Organization, wanted: Mapping[
         return
     for name in IDENTITY:
         if name in wanted and wanted[name] != getattr(organization, name):
-            raise invalid_field(
-                f"/{name}", "locked", "机构已核验，请联系协调员修改", "Verified; ask a coordinator"
-            )
+            message = ("请由所在地区的工作人员修改", "Staff of its region change this")
+            raise invalid_field(f"/{name}", "locked", *message)
 
 
 async def move(
