@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from app.bulk.kinds import ImportKind
-from app.bulk.sheets.columns import ColumnBody, columns
+from app.bulk.schemas import ColumnBody
+from app.bulk.sheets.columns import columns
 
 
 def explanation(kind: ImportKind) -> str:
