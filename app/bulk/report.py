@@ -91,7 +91,7 @@ class Report:
     entries: list[JsonObject] = field(default_factory=list)
     _kept: Counter[Outcome] = field(default_factory=Counter)
     _cut: set[Outcome] = field(default_factory=set)
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _met: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, results: Iterable[RowResult]) -> None:
         for result in results:
@@ -129,8 +129,8 @@ class Report:
         return bool(self._cut)
 
     def _untold(self, column_notes: Iterable[FieldError]) -> list[FieldError]:
-        untold = [note for note in column_notes if (note.pointer, note.code) not in self._told]
-        self._told |= {(note.pointer, note.code) for note in untold}
+        untold = [note for note in column_notes if (note.pointer, note.code) not in self._met]
+        self._met |= {(note.pointer, note.code) for note in untold}
         return untold
 
     def _keep(self, result: RowResult, outcome: Outcome, fault: FieldError) -> None:
