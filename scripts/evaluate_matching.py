@@ -61,7 +61,7 @@ def cut_words(text: str) -> list[str]:
 def baselines(cases: Cases) -> dict[str, Rankings]:
     """Two plain systems on the same texts."""
     documents = {
-        case.expert_id: f"{case.title} {case.directions} {case.achievements}"
+        case.expert_id: " ".join([case.title, case.directions, *case.achievement_texts])
         for case in cases.experts
     }
     queries = [f"{case.title}\n{case.description}" for case in cases.demands]

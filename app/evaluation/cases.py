@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from app.demands.completeness import FORM_TEXT_LIMIT
 from app.interface.language import Text
 from app.interface.validation import field_errors
 from app.operators import OperatorError
@@ -22,7 +23,7 @@ EXPERTS, DEMANDS, JUDGMENTS = "experts.jsonl", "demands.jsonl", "qrels.tsv"
 HEADING = "demand_id\texpert_id\tgrade"
 JUDGED = "judged"
 MAX_GRADE = 3
-FORM_TEXT_LIMIT, LINE_LIMIT = 500, 300  # characters of the form's fields
+LINE_LIMIT = 300  # characters of a direction
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 
 Grades = Mapping[str, int]  # by expert
@@ -46,11 +47,11 @@ class ExpertCase(BaseModel):
             "title": self.title,
             "research_directions": [part for part in parts if 0 < len(part) <= LINE_LIMIT],
             "introduction": "；".join(part for part in parts if len(part) > LINE_LIMIT),
-            "achievements": [text for text in self._achievements if text],
+            "achievements": [text for text in self.achievement_texts if text],
         }
 
     @property
-    def _achievements(self) -> list[str]:
+    def achievement_texts(self) -> list[str]:
         told = self.achievements
         return [told] if isinstance(told, str) else told
 
