@@ -10,8 +10,10 @@ from app.bulk.writing.importers.directory import Directory
 from app.database import Record
 from app.demands.models import Demand
 from app.experts.models import Expert
-from app.interface.errors import Forbidden
-from app.interface.language import Text
+from app.interface.errors import (
+    NOT_IN_REGION,
+    Forbidden,
+)
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
@@ -73,7 +75,7 @@ AnyImporter = Importer[Any, Any]
 def require_jurisdiction(actor: Actor, region_code: str | None) -> None:
     """Raises Forbidden for a record outside the importing staff's region."""
     if not actor.manages_region(region_code):
-        raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
+        raise Forbidden(NOT_IN_REGION)
 
 
 def organization_values(row: ExpertRow | AchievementRow, directory: Directory) -> dict[str, Any]:
