@@ -47,11 +47,11 @@ class ExpertCase(BaseModel):
             "title": self.title,
             "research_directions": [part for part in parts if 0 < len(part) <= LINE_LIMIT],
             "introduction": "；".join(part for part in parts if len(part) > LINE_LIMIT),
-            "achievements": [text for text in self.achievement_texts if text],
+            "achievements": [text for text in self._achievements if text],
         }
 
     @property
-    def achievement_texts(self) -> list[str]:
+    def _achievements(self) -> list[str]:
         told = self.achievements
         return [told] if isinstance(told, str) else told
 
