@@ -1,6 +1,5 @@
 """One frozen Settings: what an operator sets is read here and nowhere else."""
 
-import secrets
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_network
@@ -8,20 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import (
-    AnyHttpUrl,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError, from_json
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.encryption.key_files import kept, kept_ring
+from app.encryption.key_files import kept_ring
 from app.encryption.keys import KeyRing, NotKeys, split_keys
 from app.interface.policies import NotPolicies, policies_of
 from app.interface.sign_in_providers import SignInProvider
+from app.secret_keys import LENGTH, TOO_SHORT, is_short, kept_secret_key
 
 # The files under var_folder that keep the keys which were not given.
 SECRET_KEY, ENCRYPTION_KEYS = "secret_key", "encryption_keys"
@@ -76,7 +70,8 @@ class Settings(BaseSettings):
     var_folder: Path = Field(default=Path("var"), description="everything the service writes")
     secret_key: SecretStr = Field(
         default=SecretStr(""),
-        description="signs tokens and cursors; made and kept under var_folder when empty",
+        description=f"signs tokens and cursors, {LENGTH} characters or more;"
+        " made and kept under var_folder when empty",
     )
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
@@ -215,6 +210,13 @@ class Settings(BaseSettings):
             raise _refused(fault.text.zh, fault.text.en) from None
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def require_long_key(cls, key: SecretStr) -> SecretStr:
+        if key and is_short(key.get_secret_value()):
+            raise _refused(*TOO_SHORT)
+        return key
+
     @field_validator("encryption_keys")
     @classmethod
     def require_whole_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -315,11 +317,11 @@ class Settings(BaseSettings):
     def with_secret_key(self) -> "Settings":
         """The settings with a key to sign with: the given one, or one kept under var_folder.
 
-        Several hosts on one database must be given the same SECRET_KEY.
+        Several hosts on one database must be given the same SECRET_KEY. Raises UnusableKeyFile.
         """
         if self.secret_key.get_secret_value():
             return self
-        key = kept(self.secret_key_file, secrets.token_urlsafe(48))
+        key = kept_secret_key(self.secret_key_file)
         return self.model_copy(update={"secret_key": SecretStr(key)})
 
     def key_ring(self) -> KeyRing:

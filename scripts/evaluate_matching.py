@@ -22,7 +22,7 @@ from rich.table import Table
 
 from app.evaluation.cases import Cases, Judgments, read_cases
 from app.evaluation.figures import MEASURES, Estimate
-from matching.evaluation import tfidf_rankings
+from app.evaluation.ranking import Bench
 from scripts.service import Service, own_service, signed_in
 
 DEPTH = 50
@@ -59,17 +59,15 @@ def cut_words(text: str) -> list[str]:
 
 
 def baselines(cases: Cases) -> dict[str, Rankings]:
-    """Two plain systems on the same texts."""
-    documents = {
-        case.expert_id: f"{case.title} {case.directions} {case.achievements}"
-        for case in cases.experts
+    """Two plain systems on the texts that the service has of the same cases."""
+    bench = Bench(cases)
+    ranked = {
+        "word_tfidf": bench.rank_by_tfidf(cut_words),
+        "bigram_tfidf": bench.rank_by_tfidf(),
     }
-    queries = [f"{case.title}\n{case.description}" for case in cases.demands]
-    ids = [case.demand_id for case in cases.demands]
-    systems = {"word_tfidf": cut_words, "bigram_tfidf": None}
     return {
-        name: dict(zip(ids, tfidf_rankings(documents, queries, words=words), strict=True))
-        for name, words in systems.items()
+        name: {demand: [one.candidate_id for one in found] for demand, found in rankings.items()}
+        for name, rankings in ranked.items()
     }
 
 

@@ -30,7 +30,7 @@ def main(
 def present_document() -> dict[str, Any]:
     """What a service of this checkout serves at /openapi.json."""
     settings = Settings(
-        _env_file=None, secret_key="not used to sign anything", encoder=EncoderKind.NONE
+        _env_file=None, secret_key="which is not used to sign anything", encoder=EncoderKind.NONE
     )
     return create_app(settings).openapi()
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import flows, repository
-from app.accounts.models import Account, Identity, Role
+from app.accounts.models import NO_PASSWORD, Account, Identity, Role
 from app.accounts.providers import Attestation, ProviderClients
 from app.accounts.schemas import (
     Authorization,
@@ -36,7 +36,6 @@ from app.interface.schemas import ShortText
 from app.interface.sign_in_providers import SignInProvider
 from app.scopes import Scope, open_scope
 
-NO_PASSWORD = ""
 MAX_IDENTITIES = 10
 EMAIL, NAME = TypeAdapter[str](Email), TypeAdapter[str](ShortText)
 

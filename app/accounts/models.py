@@ -36,6 +36,8 @@ MEMBERS = frozenset({Role.ENTERPRISE, Role.EXPERT})
 # Who reads what the pools hold openly; everybody else sees their own records.
 POOL_READERS = STAFF | {Role.EVALUATOR}
 
+NO_PASSWORD = ""  # in the place of a hash
+
 
 class Account(Record):
     """One person who signs in; `region_code` bounds what a coordinator may touch.
@@ -66,7 +68,7 @@ class Account(Record):
     @property
     def has_password(self) -> bool:
         """False for somebody who came through a provider and has set none."""
-        return self.password_hash != ""
+        return self.password_hash != NO_PASSWORD
 
 
 class RefreshToken(Record):

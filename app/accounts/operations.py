@@ -12,7 +12,14 @@ from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, Accou
 from app.accounts.secrets import hash_password
 from app.accounts.sign_in import end_sign_ins
 from app.changes import operations as changes
-from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
+from app.interface.errors import (
+    NOT_OUT_OF_REGION,
+    Conflict,
+    Forbidden,
+    NotFound,
+    WrongState,
+    invalid_field,
+)
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted, meet
@@ -95,7 +102,7 @@ async def update(
     if not may_manage(
         actor, account, await repository.regions_of(session, account.id, region_code)
     ):
-        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+        raise Forbidden(NOT_OUT_OF_REGION)
     for name, value in wanted.items():
         setattr(account, name, value)
     if not account.is_active:

@@ -20,8 +20,15 @@ from app.achievements.schemas import (
 )
 from app.achievements.workflow import TRANSITIONS, editable_states, settle
 from app.changes import operations as changes
-from app.interface.errors import Conflict, Forbidden, NotFound, WrongState
-from app.interface.language import Text
+from app.interface.errors import (
+    EXTERNAL_ID_TAKEN,
+    NOT_OF_OWN,
+    NOT_OUT_OF_OWN,
+    Conflict,
+    Forbidden,
+    NotFound,
+    WrongState,
+)
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
@@ -49,12 +56,12 @@ def show_summary(actor: Actor, achievement: Achievement) -> AchievementSummary:
 async def create(session: AsyncSession, actor: Actor, data: AchievementCreate) -> Achievement:
     """Register a result: by a member of its organization, or staff of its region."""
     if data.external_id and await repository.is_taken(session, data.external_id):
-        raise Conflict(Text("该外部编号已存在", "This external id is taken"))
+        raise Conflict(EXTERNAL_ID_TAKEN)
     achievement = Achievement(state=AchievementState.REGISTERED)
     values = data.model_dump() | {"region_code": actor.region_for(data.region_code)}
     await apply(session, actor, achievement, values)
     if not parties_of(actor, achievement):
-        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+        raise Forbidden(NOT_OF_OWN)
     index_text(achievement)
     session.add(achievement)
     await changes.append(session, "achievement.created", achievement.id, actor_id=actor.account_id)
@@ -96,9 +103,7 @@ async def update(
     wanted = actor.placing(data.changes())
     await apply(session, actor, achievement, wanted)
     if not parties_of(actor, achievement):
-        raise Forbidden(
-            Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
-        )
+        raise Forbidden(NOT_OUT_OF_OWN)
     if achievement.state in OPEN_STATES:
         require_publishable(achievement)
     index_text(achievement)

@@ -1,7 +1,5 @@
 """The audit log as a file, streamed: a thousand entries at a time, no transaction held open."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 
 from fastapi.responses import StreamingResponse
@@ -10,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import operations, repository
 from app.audit.schemas import AuditEntryBody, AuditExport, AuditQuery, ExportFormat
-from app.bulk.report import spreadsheet_cell
 from app.interface.models import AuditEntry
 from app.scopes import Scope, Sessions, within
 from app.settings import Settings
+from app.spreadsheets import csv_file, csv_rows
 
 CHUNK = 1_000
 MEDIA_TYPES = {
@@ -59,18 +57,11 @@ async def _as_lines(chunks: AsyncIterator[Sequence[AuditEntryBody]]) -> AsyncIte
 
 
 async def _as_csv(chunks: AsyncIterator[Sequence[AuditEntryBody]]) -> AsyncIterator[bytes]:
-    """UTF-8 with a mark, as spreadsheets want it, and no cell that is a formula."""
-    yield _rows([list(AuditEntryBody.model_fields)]).encode("utf-8-sig")
+    yield csv_file([list(AuditEntryBody.model_fields)])
     async for entries in chunks:
-        yield _rows([_cells(entry) for entry in entries]).encode()
+        yield csv_rows(_cells(entry) for entry in entries)
 
 
-def _rows(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-def _cells(entry: AuditEntryBody) -> list[str]:
+def _cells(entry: AuditEntryBody) -> list[object]:
     values = entry.model_dump(mode="json").values()
-    return [spreadsheet_cell(" ".join(v) if isinstance(v, list) else v) for v in values]
+    return [" ".join(v) if isinstance(v, list) else v for v in values]

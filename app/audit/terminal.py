@@ -8,18 +8,19 @@ from rich.markup import escape
 
 from app.audit.verification import Fault, FaultKind, Verdict, verify
 from app.interface.errors import invalid_field
+from app.interface.language import Text
 from app.scopes import Sessions
 
 ANCHOR = re.compile(r"\d{1,18}:[0-9a-f]{64}")
 
 WHAT = {
-    FaultKind.ENTRY_CHANGED: "记录被改动 · an entry was changed",
-    FaultKind.ENTRY_MISSING: "记录被删除 · an entry is missing",
-    FaultKind.ENTRY_INSERTED: "记录被插入 · an entry was inserted",
-    FaultKind.SEAL_CHANGED: "封存被改动 · a seal was changed",
-    FaultKind.SEAL_MISSING: "封存缺失 · a seal is missing",
-    FaultKind.DROPPED_TOO_EARLY: "未到期即删除 · entries were dropped too early",
-    FaultKind.ANCHOR_MISSING: "链尾被截断或改写 · the chain was cut off or rewritten",
+    FaultKind.ENTRY_CHANGED: Text("记录被改动", "an entry was changed"),
+    FaultKind.ENTRY_MISSING: Text("记录被删除", "an entry is missing"),
+    FaultKind.ENTRY_INSERTED: Text("记录被插入", "an entry was inserted"),
+    FaultKind.SEAL_CHANGED: Text("封存被改动", "a seal was changed"),
+    FaultKind.SEAL_MISSING: Text("封存缺失", "a seal is missing"),
+    FaultKind.DROPPED_TOO_EARLY: Text("未到期即删除", "entries were dropped too early"),
+    FaultKind.ANCHOR_MISSING: Text("链尾被截断或改写", "the chain was cut off or rewritten"),
 }
 
 
@@ -34,7 +35,8 @@ async def report(sessions: Sessions, anchor: str | None, console: Console) -> bo
     if verdict.holds and verdict.anchor:
         typer.echo(verdict.anchor)
     if verdict.fault is not None:
-        console.print(f"[red]✗[/] {_where(verdict.fault)}", highlight=False, soft_wrap=True)
+        told = escape(_where(verdict.fault).in_both)
+        console.print(f"[red]✗[/] {told}", highlight=False, soft_wrap=True)
     return verdict.holds
 
 
@@ -49,7 +51,12 @@ def _found(verdict: Verdict) -> str:
     return "\n".join(f"{mark} {escape(line)}" for line in lines)
 
 
-def _where(fault: Fault) -> str:
-    place = f"seal {fault.number}" if fault.number is not None else "outside the seals"
-    entry = f", from entry {fault.entry_id} on" if fault.entry_id else ""
-    return escape(f"{WHAT[fault.kind]} ({place}{entry})")
+def _where(fault: Fault) -> Text:
+    """What is wrong, in which seal and from which entry on."""
+    zh, en = "在封存之外", "outside the seals"
+    if fault.number is not None:
+        zh, en = f"封存 {fault.number}", f"seal {fault.number}"
+    if fault.entry_id is not None:
+        zh, en = f"{zh}，自记录 {fault.entry_id} 起", f"{en}, from entry {fault.entry_id} on"
+    what = WHAT[fault.kind]
+    return Text(f"{what.zh}（{zh}）", f"{what.en} ({en})")

@@ -8,8 +8,8 @@ from fastapi import Depends, File, Form, Query, Response, UploadFile, status
 from app.bulk import operations
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.operations import Upload
-from app.bulk.schemas import ImportBody, ImportQuery, ImportSummary
-from app.bulk.sheets.columns import ColumnBody, columns, template
+from app.bulk.schemas import ColumnBody, ImportBody, ImportQuery, ImportSummary
+from app.bulk.sheets.columns import columns, template
 from app.database import SessionDep
 from app.interface.admission import limited
 from app.interface.auditing import sensitive

@@ -1,7 +1,5 @@
 """What became of each row, and the report of those that need somebody's attention."""
 
-import csv
-import io
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +10,11 @@ from app.database import JsonObject
 from app.interface.errors import Problem
 from app.interface.language import Text
 from app.interface.validation import FieldError
+from app.spreadsheets import csv_file
 
 MAX_ENTRIES = 1_000
 MAX_FIELD = 200  # characters
 WHOLE_FILE = "文件"  # the heading, in the place of a column's, of what holds for no row
-FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 # What values may bring our code to raise where nobody foresaw them; what the database or the
 # network raises is no row's fault.
@@ -93,7 +91,7 @@ class Report:
     entries: list[JsonObject] = field(default_factory=list)
     _kept: Counter[Outcome] = field(default_factory=Counter)
     _cut: set[Outcome] = field(default_factory=set)
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _met: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, results: Iterable[RowResult]) -> None:
         for result in results:
@@ -131,8 +129,8 @@ class Report:
         return bool(self._cut)
 
     def _untold(self, column_notes: Iterable[FieldError]) -> list[FieldError]:
-        untold = [note for note in column_notes if (note.pointer, note.code) not in self._told]
-        self._told |= {(note.pointer, note.code) for note in untold}
+        untold = [note for note in column_notes if (note.pointer, note.code) not in self._met]
+        self._met |= {(note.pointer, note.code) for note in untold}
         return untold
 
     def _keep(self, result: RowResult, outcome: Outcome, fault: FieldError) -> None:
@@ -176,18 +174,6 @@ CUT = f"每类仅列出前 {MAX_ENTRIES} 条 · only the first {MAX_ENTRIES:,} o
 
 
 def as_csv(entries: Iterable[JsonObject], *, is_cut: bool) -> bytes:
-    """The report for a spreadsheet: UTF-8 with a mark, no cell of which is a formula."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS.values())
-    for entry in entries:
-        writer.writerow([spreadsheet_cell(entry.get(name)) for name in COLUMNS])
-    if is_cut:
-        writer.writerow([CUT])
-    return text.getvalue().encode("utf-8-sig")
-
-
-def spreadsheet_cell(value: object) -> str:
-    """A spreadsheet would run a cell that begins like a formula."""
-    text = "" if value in (None, False) else "是" if value is True else str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    """The report for a spreadsheet."""
+    rows = [[entry.get(name) for name in COLUMNS] for entry in entries]
+    return csv_file([[*COLUMNS.values()], *rows, *([[CUT]] if is_cut else [])])

@@ -1,11 +1,11 @@
-"""Every SELECT of imports, and of the records that rows may mean."""
+"""Every SELECT and UPDATE of imports, and every SELECT of the records that rows may mean."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload, undefer
 
@@ -44,6 +44,12 @@ async def find_with_content(session: AsyncSession, import_id: UUID) -> Import | 
     return await session.get(
         Import, import_id, options=[undefer(Import.content_sealed)], populate_existing=True
     )
+
+
+async def write(session: AsyncSession, import_id: UUID, **values: object) -> None:
+    """Straight to the row: several sessions follow one import."""
+    statement = update(Import).where(Import.id == import_id).values(values)
+    await session.execute(statement.execution_options(synchronize_session=False))
 
 
 def listed(query: ImportQuery, readable: ColumnElement[bool]) -> Select[Import]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from anyio import to_thread
-from sqlalchemy import Update, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import repository as account_repository
@@ -86,8 +86,7 @@ async def forget_file(session: AsyncSession, operation: Operation, problem: Prob
     """The file goes, the counts of what partial mode has written stay."""
     report = Report()
     report.add([refused_by(None, problem)] if problem else [])
-    values = {"report": report.entries, "content_sealed": None}
-    await session.execute(_update(operation.id, **values))
+    await repository.write(session, operation.id, report=report.entries, content_sealed=None)
     await changes.append(session, f"import.{operation.state}", operation.id)
 
 
@@ -171,7 +170,7 @@ async def _write_partially(
         async with sessions.begin() as session:
             await _act(session, load.actor)
             report.add(chunk.in_order(await write_rows(session, load, chunk.rows)))
-            await session.execute(_update(load.import_id, **_counts(report)))
+            await repository.write(session, load.import_id, **_counts(report))
         await follow.advance(chunk.size)
     async with within(sessions, Scope.PROGRESS).begin() as session:
         await _end(session, load, OperationState.DONE, report)
@@ -214,22 +213,16 @@ async def _finish(
     if operation is None:
         raise NotFound()
     await operations.end(session, operation, state, problem)
-    statement = _update(
+    await repository.write(
+        session,
         import_id,
         report=report.entries,
         is_report_cut=report.is_cut,
         content_sealed=None,
         **_counts(report),
     )
-    await session.execute(statement)
     await changes.append(session, f"import.{state}", import_id)
 
 
 def _counts(report: Report) -> dict[str, int]:
     return {f"{outcome}_count": report.counts[outcome] for outcome in COUNTED}
-
-
-def _update(import_id: UUID, **values: object) -> Update:
-    """Straight to the row: several sessions follow one import."""
-    statement = update(Import).where(Import.id == import_id).values(values)
-    return statement.execution_options(synchronize_session=False)

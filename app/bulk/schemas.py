@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.report import Outcome
+from app.bulk.sheets.cells import Shape
 from app.interface.pagination import PageQuery
 from app.interface.schemas import RecordBody
 from app.progress.models import Operation, OperationState
@@ -82,3 +83,18 @@ class ImportQuery(PageQuery):
     kind: ImportKind | None = None
     state: OperationState | None = None
     sort: Literal["created_at", "-created_at"] = "-created_at"
+
+
+class ColumnBody(BaseModel):
+    """One column that a file may have; none but the required ones must be there."""
+
+    field: str = Field(description="the heading that always works, and the key in JSON Lines")
+    headings: list[str] = Field(description="the Chinese headings that mean the same")
+    shape: Shape = Field(
+        description="list: 多项，怎样分隔见 format · several, parted as format says"
+    )
+    is_required: bool
+    words: list[str] = Field(description="what the cell may say; empty where it is free")
+    format_zh: str = Field(description="怎样填写 · how to fill it in; empty where it is free")
+    format_en: str
+    example: str = Field(description="a cell that is read; empty where it is free")

@@ -5,6 +5,7 @@ from app.interface.language import Text
 from app.interface.validation import FieldError
 
 FORM_TEXT_LIMIT = 500
+TOO_LONG = (f"不得超过 {FORM_TEXT_LIMIT} 字", f"At most {FORM_TEXT_LIMIT} characters")
 KEYWORD_LIMIT = 5
 OPEN_BID_MONTHS_LIMIT = 36
 
@@ -57,7 +58,7 @@ def missing_fields(demand: Demand) -> list[FieldError]:
 
 def _limits(demand: Demand) -> list[FieldError]:
     found = [
-        _fault(name, "too_long", f"不得超过 {FORM_TEXT_LIMIT} 字", "At most 500 characters")
+        _fault(name, "too_long", *TOO_LONG)
         for name in ("problem", "key_indicators", "expected_outcome")
         if len(getattr(demand, name)) > FORM_TEXT_LIMIT
     ]

@@ -22,8 +22,17 @@ from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
 from app.demands.workflow import EDITABLE, TRANSITIONS, lend_summary, settle
-from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
-from app.interface.language import Text
+from app.interface.errors import (
+    EXTERNAL_ID_TAKEN,
+    NOT_OF_OWN,
+    NOT_OUT_OF_REGION,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    WrongState,
+    invalid_field,
+)
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
@@ -55,7 +64,7 @@ async def create(session: AsyncSession, actor: Actor, data: DemandCreate) -> Dem
     """A draft, by a member of the enterprise or by staff on its behalf."""
     organization = await _organization_of(session, actor, data.organization_id)
     if data.external_id and await repository.is_taken(session, data.external_id):
-        raise Conflict(Text("该外部编号已存在", "This external id is taken"))
+        raise Conflict(EXTERNAL_ID_TAKEN)
     demand = Demand(
         **data.model_dump(exclude={"organization_id"}),
         organization_id=organization.id,
@@ -65,7 +74,7 @@ async def create(session: AsyncSession, actor: Actor, data: DemandCreate) -> Dem
     demand.region_code = actor.region_for(demand.region_code or organization.region_code)
     demand.industry_code = demand.industry_code or organization.industry_code
     if not may_manage(actor, demand):
-        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+        raise Forbidden(NOT_OF_OWN)
     index_text(demand)
     session.add(demand)
     await changes.append(session, "demand.created", demand.id, actor_id=actor.account_id)
@@ -122,7 +131,7 @@ async def update(
     if demand.is_confidential:  # stored before that was refused: no more text comes to it
         raise Invalid(errors=[fault for fault in faults(demand) if fault.code == "confidential"])
     if not may_manage(actor, demand):
-        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+        raise Forbidden(NOT_OUT_OF_REGION)
     await changes.append(
         session,
         "demand.updated",
@@ -177,5 +186,5 @@ async def _organization_of(
         raise invalid_field("/organization_id", "missing", "请指明机构", "Name the organization")
     organization = await organizations.get_named(session, actor, organization_id)
     if not organization_access.may_manage(actor, organization):
-        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+        raise Forbidden(NOT_OF_OWN)
     return organization

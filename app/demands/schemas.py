@@ -30,7 +30,7 @@ Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
 
 
-def _without_trailing_zeros(amount: Decimal) -> Decimal:
+def without_trailing_zeros(amount: Decimal) -> Decimal:
     """The database's 50.5000 as the 50.5 that was sent, and every nought as 0."""
     return Decimal(f"{amount.normalize() + 0:f}")
 
@@ -38,9 +38,9 @@ def _without_trailing_zeros(amount: Decimal) -> Decimal:
 Money = Annotated[
     Decimal,
     Field(ge=0, max_digits=14, decimal_places=4, examples=["50"]),
-    AfterValidator(_without_trailing_zeros),
+    AfterValidator(without_trailing_zeros),
 ]
-StoredMoney = Annotated[Decimal, AfterValidator(_without_trailing_zeros)]
+StoredMoney = Annotated[Decimal, AfterValidator(without_trailing_zeros)]
 
 
 class DemandFields(Body):

@@ -14,13 +14,16 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from app.demands.completeness import FORM_TEXT_LIMIT
+from app.interface.language import Text
+from app.interface.validation import field_errors
 from app.operators import OperatorError
 
 EXPERTS, DEMANDS, JUDGMENTS = "experts.jsonl", "demands.jsonl", "qrels.tsv"
 HEADING = "demand_id\texpert_id\tgrade"
 JUDGED = "judged"
 MAX_GRADE = 3
-FORM_TEXT_LIMIT, LINE_LIMIT = 500, 300  # characters of the form's fields
+LINE_LIMIT = 300  # characters of a direction
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 
 Grades = Mapping[str, int]  # by expert
@@ -131,13 +134,18 @@ def _cases(path: Path, case: type[CaseT], key: Callable[[CaseT], str]) -> dict[s
         try:
             read = case.model_validate_json(line)
         except ValidationError as error:
-            fault = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, fault["loc"]))
-            raise _wrong(path, number, f"{place} {fault['msg']}".strip()) from None
+            raise _wrong(path, number, *_fault(error)) from None
         if key(read) in found:
-            raise _wrong(path, number, f"{key(read)} comes twice")
+            raise _wrong(path, number, f"{key(read)} 重复", f"{key(read)} comes twice")
         found[key(read)] = read
     return found
+
+
+def _fault(error: ValidationError) -> Text:
+    """The first one: its field and what is wrong with it."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    [fault] = field_errors([{**first, "loc": ("query", *first["loc"])}])
+    return Text(*(f"{fault.pointer} {message}".strip() for message in fault.message))
 
 
 def _judgments(path: Path, demands: set[str], experts: set[str]) -> Judgments:
@@ -147,12 +155,15 @@ def _judgments(path: Path, demands: set[str], experts: set[str]) -> Judgments:
             continue  # the heading
         cells = line.split("\t")
         if len(cells) != 3:
-            raise _wrong(path, number, f"has {len(cells)} columns instead of 3")
+            count = len(cells)
+            raise _wrong(path, number, f"应有 3 列，实有 {count}", f"has {count} columns, not 3")
         demand, expert, grade = cells
         if demand not in demands or expert not in experts:
-            raise _wrong(path, number, f"{demand} or {expert} is not among the cases")
+            zh = f"{demand} 或 {expert} 不在 {DEMANDS}、{EXPERTS} 中"
+            raise _wrong(path, number, zh, f"{demand} or {expert} is not among the cases")
         if grade not in map(str, range(MAX_GRADE + 1)):
-            raise _wrong(path, number, f"the grade {grade} is none of 0 to {MAX_GRADE}")
+            zh = f"grade {grade} 不是 0 至 {MAX_GRADE}"
+            raise _wrong(path, number, zh, f"the grade {grade} is none of 0 to {MAX_GRADE}")
         grades.setdefault(demand, {})[expert] = int(grade)
     if not grades:
         raise UnreadableCases(f"{path.name} 中没有评判", f"{path.name} holds no judgment")
@@ -171,6 +182,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _wrong(path: Path, number: int, what: str) -> UnreadableCases:
+def _wrong(path: Path, number: int, zh: str, en: str) -> UnreadableCases:
     where = f"{path.name}:{number}"
-    return UnreadableCases(f"{where} 有误", f"{where} is wrong: {what}")
+    return UnreadableCases(f"{where} 有误：{zh}", f"{where} is wrong: {en}")

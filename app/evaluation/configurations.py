@@ -51,5 +51,8 @@ def _with(found: Configuration, word: str) -> Configuration:
             return replace(found, weights=replace(found.weights, **{name: float(value)}))
         except ValueError:
             pass
-    known = ", ".join([*NAMED, "encoder=local|none", *(f"{weight}=NUMBER" for weight in WEIGHTS)])
-    raise UnknownSetting(f"没有这样的配置 {word}", f"there is no setting {word}; known: {known}")
+    known = [*NAMED, "encoder=local|none", *(f"{weight}=NUMBER" for weight in WEIGHTS)]
+    raise UnknownSetting(
+        f"没有这样的配置 {word}；可用：{'、'.join(known)}",
+        f"there is no setting {word}; known: {', '.join(known)}",
+    )

@@ -1,6 +1,6 @@
 """The whole pool ranked for every demand of the cases, in this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.bulk.rows import UNSAID_OF_EVIDENCE, DemandRow, ExpertRow
@@ -47,7 +47,7 @@ class Bench:
     def rank(self, configuration: Configuration) -> Rankings:
         """Rank everybody for every demand."""
         if configuration.encoder == "bigrams":
-            return self._by_bigrams()
+            return self.rank_by_tfidf()
         encoder = LocalEncoder() if configuration.encoder == "local" else None
         index = self._index(configuration.encoder, encoder)
         return {
@@ -74,9 +74,11 @@ class Bench:
                 self._vectors = encoded_queries(encoder, texts)
         return self._indexes[name]
 
-    def _by_bigrams(self) -> Rankings:
+    def rank_by_tfidf(self, words: Callable[[str], list[str]] | None = None) -> Rankings:
+        """By scikit-learn's TF-IDF on the same texts: of character bigrams, or of words."""
         documents = {c.candidate_id: "；".join(d.text for d in c.documents) for c in self._pool}
-        ranked = tfidf_rankings(documents, [query.text for query in self._queries.values()])
+        queries = [query.text for query in self._queries.values()]
+        ranked = tfidf_rankings(documents, queries, words=words)
         return {
             demand_id: [Ranked(candidate_id=candidate) for candidate in found]
             for demand_id, found in zip(self._queries, ranked, strict=True)

@@ -42,7 +42,7 @@ def evaluate(folder: Path, ours: str, theirs: str, console: Console) -> str:
         mine, other = (bench.rank(one) for one in configurations)
     names = [one.name for one in configurations]
     told = {
-        name: _told(cases, judgments, mine, other, names, name, console)
+        name: _comparison(cases, judgments, mine, other, names, name, console)
         for name, judgments in cases.judgments.items()
     }
     return json.dumps(
@@ -50,7 +50,7 @@ def evaluate(folder: Path, ours: str, theirs: str, console: Console) -> str:
     )
 
 
-def _told(
+def _comparison(
     cases: Cases,
     judgments: Judgments,
     mine: Rankings,

@@ -34,6 +34,9 @@ from app.experts.schemas import (
 )
 from app.experts.workflow import ADMITTED, EDITABLE, PRESENT, TRANSITIONS, settle
 from app.interface.errors import (
+    EXTERNAL_ID_TAKEN,
+    NOT_OF_OWN,
+    NOT_OUT_OF_OWN,
     Conflict,
     Forbidden,
     Invalid,
@@ -83,7 +86,7 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
         await _require_no_profile(session, actor.account_id)
         expert.account_id = actor.account_id
     if data.external_id and await repository.find_by_external_id(session, data.external_id):
-        raise Conflict(Text("该外部编号已存在", "This external id is taken"))
+        raise Conflict(EXTERNAL_ID_TAKEN)
     expert.external_id = data.external_id
     values = data.model_dump(exclude={"evidence", "external_id"})
     values["region_code"] = actor.region_for(data.region_code)
@@ -92,7 +95,7 @@ async def create(session: AsyncSession, actor: Actor, data: ExpertCreate) -> Exp
         require_gradable(actor, expert, item.grade, pointer=f"/evidence/{number}/grade")
     expert.evidence = [Evidence(**item.model_dump()) for item in data.evidence]
     if not parties_of(actor, expert):
-        raise Forbidden(Text("不在您的机构或管辖地区", "Not of your organization or region"))
+        raise Forbidden(NOT_OF_OWN)
     index_text(expert)
     session.add(expert)
     await changes.append(session, "expert.created", expert.id, actor_id=actor.account_id)
@@ -172,9 +175,7 @@ async def update(
     if gone and expert.state in ADMITTED:
         raise Invalid(errors=gone)
     if not parties_of(actor, expert):
-        raise Forbidden(
-            Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
-        )
+        raise Forbidden(NOT_OUT_OF_OWN)
     return await save(session, actor, expert, fields=sorted(wanted))
 
 

@@ -53,7 +53,7 @@ class Trace:
     status: int | None = None
     code: str | None = None
     kept_status: int | None = None
-    refused_items: Sequence["RefusedItem"] = ()
+    refused_items: Sequence["AuditedItem"] = ()
 
     def is_of_interest(self) -> bool:
         """Whether a refusal of the request is to be recorded, and has not been with its work."""
@@ -80,14 +80,14 @@ class Trace:
             "email_hash": self.email_hash,
             "item_count": None,
         }
-        alike: dict[Any, list[RefusedItem]] = defaultdict(list)
+        alike: dict[Any, list[AuditedItem]] = defaultdict(list)
         for item in self.refused_items:
             alike[item.action, item.status, item.code].append(item)
         return [row, *(row | _columns_of(items) for items in alike.values())]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedItem:
+class AuditedItem:
     """What was refused within a request that did the rest: as its own request would be told of."""
 
     action: str
@@ -97,7 +97,7 @@ class RefusedItem:
     code: str
 
 
-def _columns_of(items: Sequence[RefusedItem]) -> dict[str, Any]:
+def _columns_of(items: Sequence[AuditedItem]) -> dict[str, Any]:
     """Where the entry of items that were refused alike differs from their request's.
 
     One for each of them would let one request write 500.
@@ -170,7 +170,7 @@ def touch(session: AsyncSession, record_id: UUID) -> UUID:
     return trace.id
 
 
-def note_refused_items(session: AsyncSession, items: Sequence[RefusedItem]) -> None:
+def note_refused_items(session: AsyncSession, items: Sequence[AuditedItem]) -> None:
     """These items of the session's request were refused, whatever becomes of the others."""
     _trace_of(session).refused_items = items
 

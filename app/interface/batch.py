@@ -26,7 +26,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.database import Record, SessionDep, get_session
 from app.interface import auditing, idempotency
 from app.interface.admission import Values, limited
-from app.interface.auditing import RefusedItem as AuditedItem
+from app.interface.auditing import AuditedItem
 from app.interface.batch_items import CREATE, Action, Batch, Fault, actions_of, batch_model
 from app.interface.errors import (
     ChangedMeanwhile,
@@ -178,7 +178,7 @@ class _Run:
         for number, item in enumerate(batch.items):
             result, fate = await self._result(number, item)
             if fate is not None:
-                refused.append(self._told(item, fate))
+                refused.append(self._audited(item, fate))
             # As text: five hundred records held as objects would take ten times as much.
             results.append(result.model_dump_json().encode())
             fates.append(fate if batch.atomic else None)
@@ -203,7 +203,7 @@ class _Run:
             body = fate.body(language_of(self.request), self.request.scope.get("request_id"))
             return BatchResult(status=fate.status, body=None, problem=body), fate
 
-    def _told(self, item: Any, fate: Problem) -> AuditedItem:
+    def _audited(self, item: Any, fate: Problem) -> AuditedItem:
         """The refusal for the audit log, where a batch is no way to try unseen what one may do."""
         action = self.actions.get(item.action)
         data = getattr(item, "data", None)

@@ -206,6 +206,13 @@ class Busy(Unavailable):
     title = Text("记录正被其他操作占用，请稍后重试", "Something else is at work on this; try again")
 
 
+# Refusals that several domains share.
+NOT_IN_REGION = Text("不在您的管辖地区", "Not in your region")
+NOT_OUT_OF_REGION = Text("不能移出自己的管辖地区", "Not out of your own region")
+NOT_OF_OWN = Text("不在您的机构或管辖地区", "Not of your organization or region")
+NOT_OUT_OF_OWN = Text("不能移出自己的机构或管辖地区", "Not out of your organization or region")
+EXTERNAL_ID_TAKEN = Text("该外部编号已存在", "This external id is taken")
+
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     problem.status: {
         "description": problem.title.in_both,

@@ -69,7 +69,7 @@ async def read_organization(
 async def update_organization(
     session: SessionDep, actor: CurrentActor, organization_id: UUID, data: OrganizationUpdate
 ) -> OrganizationBody:
-    """修改机构 · Change what the body names; identity of a verified one only by staff."""
+    """修改机构 · Change what the body names; its identity only by staff."""
     return operations.show(actor, await operations.update(session, actor, organization_id, data))
 
 

@@ -8,8 +8,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.interface.errors import Forbidden, NotFound, invalid_field
-from app.interface.language import Text
+from app.interface.errors import (
+    NOT_IN_REGION,
+    NOT_OUT_OF_REGION,
+    Forbidden,
+    NotFound,
+    invalid_field,
+)
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.jobs import defer_unless_waiting
@@ -53,7 +58,7 @@ def show(actor: Actor, organization: Organization) -> OrganizationBody:
 async def create(session: AsyncSession, actor: Actor, data: OrganizationCreate) -> Organization:
     """Staff enter an organization that they vouch for."""
     if not actor.manages_region(data.region_code):
-        raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
+        raise Forbidden(NOT_IN_REGION)
     placed = data.model_copy(update={"region_code": actor.region_for(data.region_code)})
     return await add(session, actor, placed, OrganizationState.VERIFIED)
 
@@ -137,7 +142,7 @@ async def search(pages: Pages, actor: Actor, query: OrganizationQuery) -> Page[O
 async def update(
     session: AsyncSession, actor: Actor, organization_id: UUID, data: OrganizationUpdate
 ) -> Organization:
-    """Change what the body names; the identity of a verified one only by staff of its region."""
+    """Change what the body names; its identity only by staff of its region."""
     organization = await get_managed(session, actor, organization_id)
     wanted = actor.placing(data.changes())
     _require_unlocked(actor, organization, wanted)
@@ -149,7 +154,7 @@ async def update(
     for name, value in wanted.items():
         setattr(organization, name, value)
     if not may_manage(actor, organization):
-        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+        raise Forbidden(NOT_OUT_OF_REGION)
     index_text(organization)
     await changes.append(
         session, "organization.updated", organization.id, actor_id=actor.account_id
@@ -174,9 +179,8 @@ def _require_unlocked(actor: Actor, organization: Organization, wanted: Mapping[
         return
     for name in IDENTITY:
         if name in wanted and wanted[name] != getattr(organization, name):
-            raise invalid_field(
-                f"/{name}", "locked", "机构已核验，请联系协调员修改", "Verified; ask a coordinator"
-            )
+            message = ("请由所在地区的工作人员修改", "Staff of its region change this")
+            raise invalid_field(f"/{name}", "locked", *message)
 
 
 async def move(

@@ -60,13 +60,13 @@ def enlisted(folder: Path, port: int) -> Iterator[Running]:
 def runs(folder: Path, port: int) -> bool:
     """Whether the service of this folder and port does; False where nobody may look."""
     with suppress(PermissionError):
-        return _told(folder, port) is not None
+        return _state_of(folder, port) is not None
     return False
 
 
 def ask(folder: Path, port: int) -> None:
     """Have the service reload, and return when its new processes serve; ReloadError if not."""
-    before = _told(folder, port)
+    before = _state_of(folder, port)
     if before is None:
         raise ReloadError(
             f"目录 {folder} 的服务不在端口 {port} 上运行（VAR_FOLDER、PORT）",
@@ -75,7 +75,7 @@ def ask(folder: Path, port: int) -> None:
     os.kill(before["pid"], signal.SIGHUP)
     ends_at = time.monotonic() + RELOAD_SECONDS
     while time.monotonic() < ends_at:
-        now = _told(folder, port)
+        now = _state_of(folder, port)
         if now is None:
             break
         if now["reloads"] > before["reloads"]:
@@ -89,7 +89,7 @@ def ask(folder: Path, port: int) -> None:
     )
 
 
-def _told(folder: Path, port: int) -> dict[str, int] | None:
+def _state_of(folder: Path, port: int) -> dict[str, int] | None:
     """What the service tells, None when none runs."""
     with suppress(FileNotFoundError), _path(folder, port).open("rb") as file:
         while not take(file):

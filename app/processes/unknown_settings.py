@@ -36,14 +36,14 @@ def place_of(name: str) -> Text:
 def unknown_in_environment(names: Iterable[str]) -> Iterator[Text]:
     for name in sorted(filter(_is_unknown, names)):
         if meant := _meant(name):
-            yield _told(*IN_ENVIRONMENT, name, meant)
+            yield _sentence(*IN_ENVIRONMENT, name, meant)
 
 
 def unknown_in_file(file: Path) -> Iterator[Text]:
     names = dotenv_values(file, interpolate=False) if file.is_file() else ()
     for name in filter(_is_unknown, names):
         if name.upper() not in OF_OTHERS:
-            yield _told(str(file), str(file), name, _meant(name))
+            yield _sentence(str(file), str(file), name, _meant(name))
 
 
 def _is_unknown(name: str) -> bool:
@@ -64,7 +64,7 @@ def _is_swapped(bare: str, name: str) -> bool:
     return bare != name and bare in swaps
 
 
-def _told(where_zh: str, where_en: str, name: str, meant: str | None) -> Text:
+def _sentence(where_zh: str, where_en: str, name: str, meant: str | None) -> Text:
     asked = Text(f"，是否指 {meant}？", f"; is {meant} meant?") if meant else Text("", "")
     return Text(
         f"{where_zh}：没有设置项 {name}{asked.zh}", f"{where_en}: no setting {name}{asked.en}"

@@ -27,7 +27,6 @@ MB = 1_000_000
 FREE_BAD, FREE_WARNING = 200 * MB, 2_000 * MB
 MEMORY_BAD, MEMORY_WARNING = 300 * MB, 1_000 * MB
 FILES_BAD, FILES_WARNING = 256, 1024
-KEY_LENGTH = 32
 PYTHONS = ((3, 11), (3, 14))
 
 
@@ -40,7 +39,8 @@ def examine(settings: Settings, unread: Collection[str] = ()) -> Iterator[Findin
     yield packages()
     yield setting_names(unknown_settings())
     yield from folder(settings.var_folder)
-    yield secret_key(settings)
+    if "secret_key" not in unread:
+        yield secret_key(settings)
     if "encryption_keys" not in unread:
         yield encryption_key_file(settings)
     if "port" not in unread:
@@ -150,40 +150,35 @@ def free_space(place: Path, free: int) -> Finding:
 
 
 def secret_key(settings: Settings) -> Finding:
-    given, file = settings.secret_key.get_secret_value(), settings.secret_key_file
-    if given:
-        return _key("SECRET_KEY", given)
+    """Whether it can be read, and only by its owner; a given one was looked at as a setting."""
+    check, file = "secret_key", settings.secret_key_file
+    if settings.secret_key:
+        return good(check, "密钥来自 SECRET_KEY", "the key comes from SECRET_KEY")
     if not os.path.lexists(file):
-        return good("secret_key", "首次启动时生成密钥", "made at the first start")
+        return good(check, "首次启动时生成密钥", "made at the first start")
     try:
-        mode, kept = stat.S_IMODE(file.stat().st_mode), file.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
+        settings.with_secret_key()
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except (UnusableKeyFile, OSError) as error:
         return bad(
-            "secret_key",
-            Text(
-                f"无法读取密钥文件：{type(error).__name__}", f"unreadable: {type(error).__name__}"
-            ),
-            Text(f"改正 {file} 的权限，或从备份恢复", f"mend {file}, or restore it from a backup"),
+            check,
+            _unreadable(file, error),
+            Text(f"改正 {file}，或从备份恢复", f"mend {file}, or restore it from a backup"),
         )
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return bad(
-            "secret_key",
+            check,
             Text(f"别人也能读取密钥文件（{mode:o}）", f"others can read the key's file ({mode:o})"),
             Text(f"chmod 600 {file}", f"chmod 600 {file}"),
         )
-    return _key(str(file), kept)
+    return good(check, f"密钥来自 {file}", f"the key comes from {file}")
 
 
-def _key(source: str, key: str) -> Finding:
-    if len(key) >= KEY_LENGTH:
-        return good("secret_key", f"密钥来自 {source}", f"the key comes from {source}")
-    return bad(
-        "secret_key",
-        Text(f"密钥太短（{len(key)} 个字符）", f"the key is too short ({len(key)} characters)"),
-        Text(
-            f"换用：openssl rand -hex 32（{source}）", f"openssl rand -hex 32 makes one ({source})"
-        ),
-    )
+def _unreadable(file: Path, error: UnusableKeyFile | OSError) -> Text:
+    if isinstance(error, UnusableKeyFile):
+        return error.text
+    reason = f"{file}: {type(error).__name__}"
+    return Text(f"无法读取 {reason}", f"unreadable: {reason}")
 
 
 def encryption_key_file(settings: Settings) -> Finding:
@@ -197,11 +192,9 @@ def encryption_key_file(settings: Settings) -> Finding:
     try:
         count = len(settings.key_ring().keys)
     except (UnusableKeyFile, OSError) as error:
-        reason = f"{file}: {type(error).__name__}"
-        unreadable = Text(f"无法读取 {reason}", f"unreadable: {reason}")
         return bad(
             check,
-            error.text if isinstance(error, UnusableKeyFile) else unreadable,
+            _unreadable(file, error),
             Text(
                 f"每行一个 base64 密钥（openssl rand -base64 32 的格式）；改正，或从备份的 .keys"
                 f" 恢复 {file}；不要换成新密钥，否则已加密的内容无法读取",

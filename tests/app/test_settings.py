@@ -17,6 +17,7 @@ from app.postgres.server import driver_url
 from app.settings import EncoderKind, LogLevel, Settings
 
 KEY = base64.b64encode(bytes(32)).decode()
+SECRET = "x" * 32
 
 
 def _settings(**values: object) -> Settings:
@@ -58,6 +59,8 @@ def test_settings_are_frozen() -> None:
         ("client_seconds", 0),
         ("rate_limits", "dreams=1/1"),
         ("forwarded_allow_ips", "10.0.0.0/8, proxy.test"),
+        ("secret_key", "x"),
+        ("secret_key", "x" * 31),
         ("encryption_keys", "c2hvcnQ="),
         ("encryption_keys", f"{KEY},no key"),
     ],
@@ -83,8 +86,8 @@ def test_metrics_by_token_need_a_long_one() -> None:
 
 
 def test_given_secret_key_is_kept(tmp_path: Path) -> None:
-    settings = _settings(var_folder=tmp_path, secret_key="given").with_secret_key()
-    assert settings.secret_key.get_secret_value() == "given"
+    settings = _settings(var_folder=tmp_path, secret_key=SECRET).with_secret_key()
+    assert settings.secret_key.get_secret_value() == SECRET
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,6 +99,19 @@ def test_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> 
     assert len(key.get_secret_value()) >= 32
     [path] = (tmp_path / "new").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_short_secret_key_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """Whoever guesses it signs in as anybody."""
+    with pytest.raises(ValidationError, match="openssl rand -hex 32"):
+        _settings(secret_key="hunter2")
+    file = tmp_path / "secret_key"
+    for content in ("", "hunter2"):
+        file.write_text(content)
+        with pytest.raises(UnusableKeyFile, match="openssl rand -hex 32") as refused:
+            _settings(var_folder=tmp_path).with_secret_key()
+        assert str(file) in refused.value.text.zh
+        assert file.read_text() == content
 
 
 def test_encryption_keys_are_read_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

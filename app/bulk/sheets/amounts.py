@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.demands.schemas import without_trailing_zeros
+
 AMOUNT = re.compile(
     r"(?:人民币|RMB|CNY|¥|￥)?\s*(\d[\d,，]{0,30}(?:\.\d{1,30})?)\s*(亿元|亿|万元|万|千元|元|圆)?(?:人民币)?",
     re.IGNORECASE,
@@ -49,7 +51,7 @@ def amount(text: str) -> Amount | None:
         return None
     number, unit = found.groups()
     value = Decimal(re.sub("[,，]", "", number)) * IN_WAN.get(unit or "万元", Decimal(1))
-    return Amount(f"{value.normalize() + 0:f}", has_unit=unit is not None)
+    return Amount(f"{without_trailing_zeros(value):f}", has_unit=unit is not None)
 
 
 def is_open(text: str) -> bool:

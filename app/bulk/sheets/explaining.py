@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 
 from app.bulk.kinds import ImportKind
-from app.bulk.sheets.columns import ColumnBody, columns
+from app.bulk.schemas import ColumnBody
+from app.bulk.sheets.columns import columns
 
 
 def explanation(kind: ImportKind) -> str:
     """A few lines for each column; a star marks those that must be there."""
     lines = ["* 必填 · required"]
     for column in columns(kind):
-        lines += _told(column)
+        lines += _lines_of(column)
     return "\n".join(lines)
 
 
-def _told(column: ColumnBody) -> Iterator[str]:
+def _lines_of(column: ColumnBody) -> Iterator[str]:
     first, *others = column.headings or [column.field]
     called = "、".join([first + ("*" if column.is_required else ""), *others])
     yield f"{called} · {column.field}"

@@ -24,7 +24,7 @@ from app.bulk.repository import History
 from app.bulk.rows import Row
 from app.bulk.writing import inserting
 from app.bulk.writing.importers import importer_of
-from app.bulk.writing.importers.importer import AnyImporter, require_jurisdiction
+from app.bulk.writing.importers.importer import AnyImporter, Importable, require_jurisdiction
 from app.database import Record
 from app.interface.errors import Invalid, Problem, WrongState
 from app.interface.language import Text
@@ -132,7 +132,7 @@ class _Chunk:
         self,
         importer: AnyImporter,
         numbered: NumberedRow,
-        records: Sequence[Record],
+        records: Sequence[Importable],
         histories: dict[UUID, History],
     ) -> RowResult:
         if len(records) > 1:
@@ -172,10 +172,10 @@ class _Chunk:
         self,
         importer: AnyImporter,
         numbered: NumberedRow,
-        record: Record,
+        record: Importable,
         histories: dict[UUID, History],
     ) -> RowResult:
-        require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
+        require_jurisdiction(self.load.actor, record.region_code)
         history, fingerprint = histories.get(record.id), numbered.row.fingerprint()
         if self._is_somebodys(importer, record, history) and not self.load.is_overwriting:
             return refused(numbered.number, EDITED)
@@ -188,50 +188,54 @@ class _Chunk:
         outcome = Outcome.UPDATED if is_written or is_admitted else Outcome.UNCHANGED
         return _accepted(importer, numbered, record, outcome)
 
-    def _is_somebodys(self, importer: AnyImporter, record: Record, history: History | None) -> bool:
+    def _is_somebodys(
+        self, importer: AnyImporter, record: Importable, history: History | None
+    ) -> bool:
         """Whether somebody's work would be lost; a mere registration is nobody's yet."""
         if history is not None:
             return history.is_edited_since
-        return getattr(record, "state") not in importer.unconfirmed  # noqa: B009
+        return record.state not in importer.unconfirmed
 
-    async def _update(self, importer: AnyImporter, numbered: NumberedRow, record: Record) -> None:
+    async def _update(
+        self, importer: AnyImporter, numbered: NumberedRow, record: Importable
+    ) -> None:
         """A record in the pool stays whole; one under review or removed is left alone."""
-        state = getattr(record, "state")  # noqa: B009
+        state = record.state
         if state not in importer.editable:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
         lacking = importer.faults(record)  # a file may have admitted it so
         await importer.update(record, numbered.row)
-        require_jurisdiction(self.load.actor, getattr(record, "region_code"))  # noqa: B009
+        require_jurisdiction(self.load.actor, record.region_code)
         faults = importer.faults(record)
         gone = [fault for fault in faults if fault not in lacking]
         if state == importer.pool and (refused := _barring(faults) or gone):
             raise Invalid(errors=refused)
         self._happened(importer, "updated", record)
 
-    def _admit(self, importer: AnyImporter, record: Record) -> bool:
+    def _admit(self, importer: AnyImporter, record: Importable) -> bool:
         """Put the record into the pool, if that is asked for and nothing speaks against it.
 
         Staff who import vouch for their rows: a field that is missing is reported, no more.
         """
-        is_ready = getattr(record, "state") in importer.admissible  # noqa: B009
+        is_ready = record.state in importer.admissible
         if not (self.load.is_admitting and is_ready) or _barring(importer.faults(record)):
             return False
         importer.admit(record)
         self._happened(importer, str(importer.pool), record)
         return True
 
-    def _happened(self, importer: AnyImporter, verb: str, record: Record) -> None:
+    def _happened(self, importer: AnyImporter, verb: str, record: Importable) -> None:
         data = {"import_id": str(self.load.import_id)}
         self.changes.append((f"{importer.subject}.{verb}", record.id, data))
 
 
 def _accepted(
-    importer: AnyImporter, numbered: NumberedRow, record: Record, outcome: Outcome
+    importer: AnyImporter, numbered: NumberedRow, record: Importable, outcome: Outcome
 ) -> RowResult:
     return RowResult(
         row=numbered.number,
         outcome=outcome,
-        is_in_pool=getattr(record, "state") == importer.pool,  # noqa: B009
+        is_in_pool=record.state == importer.pool,
         faults=importer.faults(record),
         notes=[*numbered.notes, *importer.notes(record)],
         column_notes=numbered.column_notes,

@@ -23,5 +23,7 @@ async def test_the_anchor_alone_is_on_standard_output(
     assert capsys.readouterr().out == f"{anchor}\n"
     assert "2 条记录" in said.getvalue()
     assert not await report(app.state.sessions, f"9:{'9f' * 32}", Console(file=said))
-    assert "链尾被截断" in said.getvalue()
+    assert "链尾被截断或改写（封存 9） · the chain was cut off or rewritten (seal 9)" in (
+        said.getvalue()
+    )
     assert capsys.readouterr().out == ""

@@ -21,24 +21,30 @@ def test_all_files_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "line", "named"),
+    ("file", "line", "zh", "en"),
     [
-        ("experts.jsonl", "{", "experts.jsonl:5"),
-        ("experts.jsonl", "{}", "expert_id Field required"),
-        ("experts.jsonl", '{"expert_id": "E1"}', "E1 comes twice"),
-        ("demands.jsonl", '{"demand_id": "D3"}', "demands.jsonl:3 is wrong: title"),
-        ("qrels.tsv", "D1\tE1", "has 2 columns"),
-        ("qrels.tsv", "D1\tE9\t1", "qrels.tsv:6 is wrong: D1 or E9"),
-        ("qrels.tsv", "D1\tE3\t4", "the grade 4"),
-        ("qrels.tsv", "D1\tE3\t-1", "the grade -1"),
+        ("experts.jsonl", "{", "5 有误：不是有效的 JSON", "experts.jsonl:5 is wrong: Not valid"),
+        ("experts.jsonl", "{}", "expert_id 必填", "expert_id Required"),
+        ("experts.jsonl", '{"expert_id": "E1"}', "E1 重复", "E1 comes twice"),
+        (
+            "demands.jsonl",
+            '{"demand_id": "D3"}',
+            "3 有误：title",
+            "demands.jsonl:3 is wrong: title",
+        ),
+        ("qrels.tsv", "D1\tE1", "应有 3 列，实有 2", "has 2 columns"),
+        ("qrels.tsv", "D1\tE9\t1", "6 有误：D1 或 E9", "qrels.tsv:6 is wrong: D1 or E9"),
+        ("qrels.tsv", "D1\tE3\t4", "grade 4 不是", "the grade 4"),
+        ("qrels.tsv", "D1\tE3\t-1", "grade -1 不是", "the grade -1"),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path: Path, file: str, line: str, named: str) -> None:
+def test_a_wrong_line_is_named(tmp_path: Path, file: str, line: str, zh: str, en: str) -> None:
     path = written(tmp_path) / file
     path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     with pytest.raises(UnreadableCases) as refused:
         read_cases(tmp_path)
-    assert named in str(refused.value)
+    assert zh in refused.value.text.zh
+    assert en in refused.value.text.en
 
 
 @pytest.mark.parametrize("file", ["experts.jsonl", "demands.jsonl", "qrels.tsv"])

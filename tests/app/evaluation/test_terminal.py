@@ -51,7 +51,9 @@ def test_settings_are_read() -> None:
 def test_what_is_no_setting_is_refused(text: str) -> None:
     with pytest.raises(UnknownSetting) as refused:
         configuration(text)
-    assert text in str(refused.value)
+    for told in refused.value.text:
+        assert text in told
+        assert "encoder=local|none" in told
 
 
 @pytest.mark.skipif(

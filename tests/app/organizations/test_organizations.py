@@ -78,6 +78,7 @@ async def test_identity_is_the_staffs(people: People, state: OrganizationState) 
         assert answer.status_code == 422, name
         [error] = answer.json()["errors"]
         assert (error["pointer"], error["code"]) == (f"/{name}", "locked")
+        assert error["detail"] == "请由所在地区的工作人员修改"
     unchanged = (await member.get(path)).json()
     assert (unchanged["name"], unchanged["introduction"]) == ("义乌甲公司", "")
     same = {"name": "义乌甲公司", "region_code": YIWU, "introduction": "针织"}

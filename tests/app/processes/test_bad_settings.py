@@ -18,6 +18,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value", "told"),
     [
         ("PORT", "abc", "PORT=abc: Should be a whole number (environment)"),
+        ("SECRET_KEY", "hunter2", "SECRET_KEY: too short"),
         ("ENCRYPTION_KEYS", "hunter2", "ENCRYPTION_KEYS: "),
         ("ENCODER", "remote", "ENCODER=remote needs ENCODER_URL and ENCODER_MODEL"),
         ("METRICS", "token", "METRICS=token needs METRICS_TOKEN of at least 16 characters"),

@@ -65,12 +65,12 @@ class AchievementImporter:
     def region_of(self, row: AchievementRow) -> str | None:
         return row.region_code
 
-    async def create(self, row: AchievementRow) -> list[Record]:
+    async def create(self, row: AchievementRow) -> tuple[Achievement, *tuple[Record, ...]]:
         require_jurisdiction(self._actor, row.region_code)
         values = UNSAID | self._values(row)
         achievement = Achievement(state=AchievementState.REGISTERED, **values)
         operations.index_text(achievement)
-        return [achievement]
+        return (achievement,)
 
     async def update(self, record: Achievement, row: AchievementRow) -> None:
         for name, value in self._values(row).items():

@@ -83,7 +83,7 @@ class DemandImporter:
         is_vouched_for = known is not None and self._directory.is_vouched_for(known)
         return row.region_code or (known.region_code if known and is_vouched_for else None)
 
-    async def create(self, row: DemandRow) -> list[Record]:
+    async def create(self, row: DemandRow) -> tuple[Demand, *tuple[Record, ...]]:
         require_jurisdiction(self._actor, row.region_code)
         known = self._known(row)
         notes = self._notes_of(row, known)
@@ -99,7 +99,7 @@ class DemandImporter:
         operations.index_text(demand)
         demand.region_code = demand.region_code or organization.region_code
         demand.industry_code = demand.industry_code or organization.industry_code
-        return [demand]
+        return (demand,)
 
     async def update(self, record: Demand, row: DemandRow) -> None:
         if not _may_be_owned_by(record.organization, row):

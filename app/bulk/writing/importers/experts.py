@@ -70,7 +70,7 @@ class ExpertImporter:
     def region_of(self, row: ExpertRow) -> str | None:
         return row.region_code
 
-    async def create(self, row: ExpertRow) -> list[Record]:
+    async def create(self, row: ExpertRow) -> tuple[Expert, *tuple[Record, ...]]:
         require_jurisdiction(self._actor, row.region_code)
         expert = Expert(state=ExpertState.DRAFT, **(UNSAID | self._values(row)))
         items = [self._new_item(values) for values in row.evidence_values()]
@@ -80,7 +80,8 @@ class ExpertImporter:
         _require_room(expert)
         operations.index_text(expert)
         contact = ExpertContact(expert_id=expert.id, phone=row.phone, email=row.email)
-        return [expert, *items, *([contact] if row.phone or row.email else [])]
+        belongings = [*items, *([contact] if row.phone or row.email else [])]
+        return (expert, *belongings)
 
     async def update(self, record: Expert, row: ExpertRow) -> None:
         values = self._values(row)

@@ -4,16 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from app.achievements.models import Achievement
 from app.bulk.rows import AchievementRow, ExpertRow, Row
 from app.bulk.writing.importers.directory import Directory
 from app.database import Record
-from app.interface.errors import Forbidden
-from app.interface.language import Text
+from app.demands.models import Demand
+from app.experts.models import Expert
+from app.interface.errors import (
+    NOT_IN_REGION,
+    Forbidden,
+)
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
+from app.organizations.models import Organization
 
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
-RecordT = TypeVar("RecordT", bound=Record)
+Importable = Achievement | Demand | Expert | Organization
+RecordT = TypeVar("RecordT", bound=Importable)
 
 
 class Importer(Protocol[RowT_contra, RecordT]):
@@ -41,7 +48,7 @@ class Importer(Protocol[RowT_contra, RecordT]):
         """The region that the row, or what it belongs to, states for a new record."""
         ...
 
-    async def create(self, row: RowT_contra) -> list[Record]:
+    async def create(self, row: RowT_contra) -> tuple[RecordT, *tuple[Record, ...]]:
         """The new record, then what belongs to it; raises Problem for a row that is refused."""
         ...
 
@@ -68,7 +75,7 @@ AnyImporter = Importer[Any, Any]
 def require_jurisdiction(actor: Actor, region_code: str | None) -> None:
     """Raises Forbidden for a record outside the importing staff's region."""
     if not actor.manages_region(region_code):
-        raise Forbidden(Text("不在您的管辖地区", "Not in your region"))
+        raise Forbidden(NOT_IN_REGION)
 
 
 def organization_values(row: ExpertRow | AchievementRow, directory: Directory) -> dict[str, Any]:

@@ -59,12 +59,12 @@ class OrganizationImporter:
     def region_of(self, row: OrganizationRow) -> str | None:
         return row.region_code
 
-    async def create(self, row: OrganizationRow) -> list[Record]:
+    async def create(self, row: OrganizationRow) -> tuple[Organization, *tuple[Record, ...]]:
         """Staff vouch for what they import."""
         require_jurisdiction(self._actor, row.region_code)
         organization = Organization(state=OrganizationState.VERIFIED, **UNSAID)
         self._set(organization, row.stated(OrganizationCreate))
-        return [organization]
+        return (organization,)
 
     async def update(self, record: Organization, row: OrganizationRow) -> None:
         stated = row.stated(OrganizationCreate)
