@@ -18,7 +18,6 @@ Nothing here knows HTTP, SQL or how to reach anybody.
 from matching.embeddings import Encoder, LocalEncoder, text_key
 from matching.features import PRIOR_QUERIES
 from matching.fitting import centring_queries, fit_model
-from matching.fusion import Weights
 from matching.index import MatchIndex
 from matching.kernels import warm_up
 from matching.matcher import match
@@ -37,6 +36,7 @@ from matching.types import (
     Query,
     Ranking,
 )
+from matching.weights import Weights
 
 __all__ = [
     "LATENT",

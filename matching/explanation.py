@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.columns import string
-from matching.fusion import SPACES, Chosen, Feature, Weights
+from matching.fusion import Chosen, Feature
 from matching.index import MatchIndex
-from matching.retrieval import QueryFeatures
+from matching.queries import QueryFeatures
 from matching.segments import GRADES
 from matching.shares import (
     Subject,
@@ -22,6 +22,7 @@ from matching.shares import (
 )
 from matching.terms import Wording, heaviest, read_wording, shared_terms
 from matching.types import Contribution, Evidence, Match, Query
+from matching.weights import FEATURES, Weights
 
 SHOWN_EVIDENCE = 3
 SHOWN_TERMS = 8
@@ -67,7 +68,7 @@ def _match(
 ) -> Match:
     items, terms = told
     named = contributions(subject, chosen.features, shares, weights)
-    raw = {space: float(chosen.features[space].values[subject.place]) for space in SPACES}
+    raw = {name: float(chosen.features[name].values[subject.place]) for name in FEATURES}
     for preference in chosen.preferences:
         value = float(preference.values[subject.place])
         named.append(Contribution(name=preference.name, value=preference.weight * value))
@@ -91,13 +92,13 @@ def contributions(
     shares: Shares,
     weights: Weights,
 ) -> list[Contribution]:
-    """Return the baseline and what each space, document by document, puts above or below it."""
-    baseline = sum(weights.of(space) * features[space].mean for space in SPACES)
+    """Return the baseline and what each feature, document by document, puts above or below it."""
+    baseline = sum(weights.of(name) * features[name].mean for name in FEATURES)
     named = [Contribution(name="baseline", value=baseline)]
-    for space in SPACES:
-        value, mean = float(features[space].values[subject.place]), features[space].mean
-        excess = weights.of(space) * (value - mean)
-        named += divided(space, excess, shares.get(space, np.zeros(0)), subject)
+    for name in FEATURES:
+        value, mean = float(features[name].values[subject.place]), features[name].mean
+        excess = weights.of(name) * (value - mean)
+        named += divided(name, excess, shares.get(name, np.zeros(0)), subject)
     return named
 
 

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from matching.arrays import Floats, Keys, positions
 from matching.embeddings import text_key, unit
 from matching.features import Rows, count_terms, damping, smooth_idf, weigh
+from matching.hubness import probes_of
 from matching.model import LATENT, IndexModel, VectorsByKey, known_vectors
 from matching.passages import Reading, read
 from matching.text import normalise
@@ -35,6 +36,7 @@ def fit_model(
     centring: Sequence[Query] | None = None,
     query_vectors: VectorsByKey | None = None,
     secret: bytes = b"",
+    corrects_hubs: bool = True,
 ) -> IndexModel:
     """Learn the statistics of a pool and of the queries that it is for.
 
@@ -43,6 +45,8 @@ def fit_model(
     encoder, `vectors` holds by `text_key` what is known of the candidates' `texts_to_encode`, and
     `query_vectors` the same of `centring`. Without one, a latent space is learned from the
     candidates. ValueError when the vectors do not fit.
+
+    corrects_hubs: False for a pool that is asked by others than `queries` are like.
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
@@ -58,24 +62,14 @@ def fit_model(
     )
     if centring is None:
         centring = centring_queries(queries, candidates)
+    asked = {} if query_vectors is None else query_vectors
     if encoder_name is None:
         weighed, _ = weigh(counts, model.idf)
-        model = _with_latent_space(model, weighed, frequencies, readings)
-        return replace(
-            model,
-            query_mean=_latent_mean(model, [query.text for query in centring]),
-            title_mean=_latent_mean(model, [query.title for query in centring]),
-        )
-    asked = {} if query_vectors is None else query_vectors
-    texts = [query.texts_to_encode[0] for query in centring]
-    titles = [query.texts_to_encode[1] for query in centring]
-    dimensions = _dimensions(texts, asked)
-    model = _with_encoded_space(model, readings, {} if vectors is None else vectors, dimensions)
-    return replace(
-        model,
-        query_mean=mean_direction(known_vectors(texts, asked, dimensions)),
-        title_mean=mean_direction(known_vectors(titles, asked, dimensions)),
-    )
+        model = _with_latent_space(model, weighed, frequencies, readings, centring)
+    else:
+        known = {} if vectors is None else vectors
+        model = _with_encoded_space(model, readings, known, centring, asked)
+    return replace(model, probes=probes_of(queries, model, asked) if corrects_hubs else None)
 
 
 def centring_queries(queries: Sequence[Query], candidates: Sequence[Candidate]) -> list[Query]:
@@ -98,16 +92,25 @@ def _dimensions(texts: Sequence[str], vectors: VectorsByKey) -> int:
 
 
 def _with_encoded_space(
-    model: IndexModel, readings: Sequence[Reading], vectors: VectorsByKey, dimensions: int
+    model: IndexModel,
+    readings: Sequence[Reading],
+    vectors: VectorsByKey,
+    centring: Sequence[Query],
+    asked: VectorsByKey,
 ) -> IndexModel:
     sample = readings[:: 1 + len(readings) // MEAN_SAMPLE]
     statements = [reading.statement for reading in sample]
     passages = [text for reading in sample for text in chain.from_iterable(reading.passages)]
+    texts = [query.texts_to_encode[0] for query in centring]
+    titles = [query.texts_to_encode[1] for query in centring]
+    dimensions = _dimensions(texts, asked)
     return replace(
         model,
         basis=np.zeros((0, dimensions), dtype=np.float32),
         statement_mean=mean_direction(known_vectors(statements, vectors, dimensions)),
         passage_mean=mean_direction(known_vectors(passages, vectors, dimensions)),
+        query_mean=mean_direction(known_vectors(texts, asked, dimensions)),
+        title_mean=mean_direction(known_vectors(titles, asked, dimensions)),
     )
 
 
@@ -116,6 +119,7 @@ def _with_latent_space(
     weighed: Rows,
     frequencies: NDArray[np.int64],
     readings: Sequence[Reading],
+    centring: Sequence[Query],
 ) -> IndexModel:
     """`weighed` are the candidates' rows under the model."""
     basis_keys, basis = _latent_basis(model, weighed, frequencies)
@@ -126,6 +130,8 @@ def _with_latent_space(
         model,
         statement_mean=mean_direction(model.project(weighed)),
         passage_mean=mean_direction(model.project(model.weigh(passages)[0])),
+        query_mean=_latent_mean(model, [query.text for query in centring]),
+        title_mean=_latent_mean(model, [query.title for query in centring]),
     )
 
 

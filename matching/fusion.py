@@ -9,35 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.aggregation import PassageScores
-
-SPACES = ("lexical", "topic", "passage")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """Weight of each space and the decay ρ of `aggregation`; a setting of the platform.
-
-    Cosines of the lexical space are small, hence its weight. The defaults were chosen on
-    development judgments of real demands against real profiles.
-    """
-
-    lexical: float = 4.0
-    topic: float = 1.0
-    passage: float = 1.0
-    decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay must be at least 0 and below 1, got {self.decay}")
-
-    def of(self, space: str) -> float:
-        """Return the weight of one of `SPACES`."""
-        return {"lexical": self.lexical, "topic": self.topic, "passage": self.passage}[space]
+from matching.weights import FEATURES, Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feature:
-    """One space's cosines of the chosen candidates, and what the average candidate gets."""
+    """The chosen candidates' values of one feature, and what the average candidate has."""
 
     values: NDArray[np.float64]
     mean: float
@@ -62,7 +39,7 @@ class Chosen:
     preferences: Sequence[PreferenceValues]
 
     def scores(self, weights: Weights) -> NDArray[np.float64]:
-        """Return the final score of each: fused cosines and preferences."""
+        """Return the final score of each: fused features and preferences."""
         scores = fuse(self.features, weights)
         for preference in self.preferences:
             scores = scores + preference.weight * preference.values
@@ -80,6 +57,6 @@ def mean_of(values: NDArray[np.floating], known: NDArray[np.bool_]) -> float:
 
 
 def fuse(features: Mapping[str, Feature], weights: Weights) -> NDArray[np.float64]:
-    """Return Σ weight × cosine over `SPACES`."""
-    spaces = [weights.of(space) * features[space].values for space in SPACES]
-    return np.asarray(np.sum(spaces, axis=0), dtype=np.float64)
+    """Return Σ weight × value over `FEATURES`."""
+    terms = [weights.of(name) * features[name].values for name in FEATURES]
+    return np.asarray(np.sum(terms, axis=0), dtype=np.float64)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching import storage
-from matching.arrays import Rowset
+from matching.arrays import Floats, Rowset
 from matching.columns import flatten, string, unflatten
 from matching.embeddings import Encoder, encoded_queries, text_key
 from matching.fitting import centring_queries, fit_model
@@ -101,6 +101,16 @@ class MatchIndex:
         """Fixed pseudo-random number of every row, by which equals are ordered."""
         parts = [segment.candidates.draws for segment in self.segments]
         return np.concatenate([np.zeros(0, np.uint32), *parts])
+
+    @cached_property
+    def hubness(self) -> Floats:
+        """How near each row comes to whatever is asked; the mean where vectors are missing."""
+        parts = [segment.candidates.hubness for segment in self.segments]
+        waiting = [segment.candidates.is_pending for segment in self.segments]
+        values = np.concatenate([np.zeros(0, np.float32), *parts])
+        known = self.alive & ~np.concatenate([np.zeros(0, np.bool_), *waiting])
+        usual = values[known].mean() if known.any() else np.float32(0)
+        return np.where(known, values, usual).astype(np.float32)
 
     @cached_property
     def background(self) -> NDArray[np.int64]:

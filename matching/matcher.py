@@ -14,16 +14,17 @@ from matching.arrays import Rowset
 from matching.constraints import REASONS, detail, prefer, reasons
 from matching.embeddings import Encoder
 from matching.explanation import explain
-from matching.fusion import Chosen, Weights, mean_of, neutral
+from matching.fusion import Chosen, mean_of, neutral
 from matching.index import MatchIndex
 from matching.model import VectorsByKey
-from matching.retrieval import PoolScores, QueryFeatures, read_query, score_pool, top_rows
+from matching.queries import QueryFeatures, read_query
+from matching.retrieval import PoolScores, score_pool, top_rows
 from matching.shares import Subject, subject_at
 from matching.types import Constraints, Exclusion, Preferences, Query, Ranking
+from matching.weights import DEFAULT_WEIGHTS, Weights
 
 NO_CONSTRAINTS = Constraints()
 NO_PREFERENCES = Preferences()
-DEFAULT_WEIGHTS = Weights()
 CHOSEN = 1_000
 LEXICAL_ONLY = "none"
 
@@ -92,7 +93,9 @@ def choose(pool: PoolScores, index: MatchIndex, broken: Codes, weights: Weights)
     """Return the rows worth a close look: the best thousand, and the best thousand allowed."""
     mean = mean_of(pool.topic, pool.has_topic & index.alive)
     topic = np.where(pool.has_topic, pool.topic, np.float32(mean))
-    first = (weights.lexical * pool.lexical + weights.topic * topic).astype(np.float32)
+    parts = {"lexical": pool.lexical, "topic": topic, "hubness": index.hubness}
+    weighted = [weights.of(name) * values for name, values in parts.items()]
+    first = np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
     best = top_rows(first, index.alive, index.draws, CHOSEN)
     if not broken[best].any():
         return best
@@ -117,6 +120,7 @@ def weigh_up(
         "lexical": neutral(pool.lexical[rows], everyone, mean_of(pool.lexical, index.alive)),
         "topic": neutral(pool.topic[rows], pool.has_topic[rows], topic_mean),
         "passage": neutral(*sum_by_owner(passages, len(rows)), passage_mean),
+        "hubness": neutral(index.hubness[rows], everyone, mean_of(index.hubness, index.alive)),
     }
     return Chosen(rows, features, passages, prefer(index, rows, passages, preferences))
 

@@ -19,13 +19,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.arrays import Floats, Keys, positions
+from matching.columns import flatten, unflatten
 from matching.embeddings import centred, text_key
 from matching.features import Rows, count_terms, smooth_idf, weigh
 from matching.kernels import project_rows
 
 LATENT = "lsa"
+PROBES = "probes"
 
 VectorsByKey = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Probes:
+    """A sample of queries, by which `hubness` is measured.
+
+    `weights` (terms, queries) are the unit weights of `terms`, which ascend; `vectors` and
+    `focuses` (queries, d) what topics and passages are compared with.
+    """
+
+    terms: Keys
+    weights: Floats
+    vectors: Floats
+    focuses: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,10 +52,10 @@ class IndexModel:
     ascending, with their `idf`; `asked_keys` those that several queries share, with their
     `asked_damping` (see `features.damping`). `statement_mean`, `passage_mean`, `query_mean` and
     `title_mean` (d,) centre the dense space. `basis_keys` and `basis` (terms, d) project into the
-    latent space, if that is it.
+    latent space, if that is it. `probes` are None where hubs are not corrected.
     """
 
-    FORMAT: ClassVar[int] = 3  # of what is serialised, and of the terms it counts
+    FORMAT: ClassVar[int] = 4  # of what is serialised, and of the terms it counts
 
     encoder: str
     documents: int
@@ -53,6 +69,7 @@ class IndexModel:
     passage_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     query_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     title_mean: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    probes: Probes | None = None
 
     @property
     def dimensions(self) -> int:
@@ -119,7 +136,10 @@ class IndexModel:
         try:
             header = json.loads(arrays["header"].tobytes())
             version, written = header.pop("version"), header.pop("format")
-            model = cls(**header, **learned)
+            has_probes = any(name.startswith(PROBES) for name in learned)
+            probes = unflatten(Probes, learned, PROBES) if has_probes else None
+            own = {name: learned[name] for name in learned if not name.startswith(PROBES)}
+            model = cls(**header, **own, probes=probes)
         except (KeyError, TypeError) as error:
             raise ValueError("the arrays are not an index model") from error
         if written != cls.FORMAT or model.version != version:
@@ -163,6 +183,7 @@ class IndexModel:
             "passage_mean": self.passage_mean,
             "query_mean": self.query_mean,
             "title_mean": self.title_mean,
+            **({} if self.probes is None else dict(flatten(self.probes, PROBES))),
         }
 
 

@@ -26,6 +26,7 @@ from matching.columns import (
     strings,
 )
 from matching.embeddings import Vectors
+from matching.hubness import hubness
 from matching.model import IndexModel, VectorsByKey
 from matching.passages import Reading, read
 from matching.postings import Postings, invert, join
@@ -71,6 +72,7 @@ class Candidates:
     keys: NDArray[np.uint64]
     draws: NDArray[np.uint32]
     norms: Floats
+    hubness: Floats
     topics: Vectors
     is_pending: Mask
     facts: FactTable
@@ -109,7 +111,9 @@ def build_segment(
     readings = [read(candidate) for candidate in candidates]
     rows, norms = model.weigh([reading.text for reading in readings])
     space = embed(model, readings, rows, vectors)
-    return _segment(_candidates(candidates, readings, norms, space), invert(rows))
+    bounds = offsets_of([sum(map(len, reading.passages)) for reading in readings])
+    hubs = hubness(model, rows, space, bounds)
+    return _segment(_candidates(candidates, readings, norms, hubs, space), invert(rows))
 
 
 def join_segments(parts: Sequence[tuple[Segment, Mask]]) -> Segment:
@@ -136,6 +140,7 @@ def _candidates(
     candidates: Sequence[Candidate],
     readings: Sequence[Reading],
     norms: Floats,
+    hubs: Floats,
     space: Space,
 ) -> Candidates:
     ids = [candidate.candidate_id for candidate in candidates]
@@ -145,6 +150,7 @@ def _candidates(
         keys=np.array([name_key(name) for name in ids], dtype=np.uint64),
         draws=np.array([crc32(name.encode()) for name in ids], dtype=np.uint32),
         norms=norms,
+        hubness=hubs,
         topics=space.topics,
         is_pending=space.is_pending,
         facts=fact_table([candidate.facts for candidate in candidates]),

@@ -13,7 +13,7 @@ from matching.aggregation import PassageScores
 from matching.arrays import Floats, Rowset, positions
 from matching.columns import string
 from matching.index import MatchIndex
-from matching.retrieval import QueryFeatures
+from matching.queries import QueryFeatures
 from matching.segments import Segment
 from matching.text import CODE_POINTS, normalise, term_keys
 

@@ -13,12 +13,12 @@ from matching import Weights
 NAMED = {
     "default": "",
     "without-encoder": "encoder=none",
-    "lexical": "topic=0 passage=0",
-    "topic": "lexical=0 passage=0",
-    "passage": "lexical=0 topic=0",
+    "lexical": "topic=0 passage=0 hubness=0",
+    "topic": "lexical=0 passage=0 hubness=0",
+    "passage": "lexical=0 topic=0 hubness=0",
     "bigrams": "encoder=bigrams",
 }
-WEIGHTS = ("lexical", "topic", "passage", "decay")
+WEIGHTS = ("lexical", "topic", "passage", "hubness", "decay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

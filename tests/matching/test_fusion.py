@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from matching.fusion import Feature, Weights, fuse, mean_of, neutral
+from matching.fusion import Feature, fuse, mean_of, neutral
+from matching.weights import Weights
 
 
 def test_scores_are_weighted_sums() -> None:
@@ -9,8 +10,10 @@ def test_scores_are_weighted_sums() -> None:
         "lexical": Feature(np.array([0.1, 0.2]), 0.0),
         "topic": Feature(np.array([0.5, -0.5]), 0.0),
         "passage": Feature(np.array([0.0, 1.0]), 0.0),
+        "hubness": Feature(np.array([1.0, 2.0]), 0.0),
     }
-    assert fuse(features, Weights(lexical=3, topic=1, passage=2)) == pytest.approx([0.8, 2.1])
+    weights = Weights(lexical=3, topic=1, passage=2, hubness=0.5)
+    assert fuse(features, weights) == pytest.approx([0.3, 1.1])
 
 
 def test_the_unknown_counts_as_average() -> None:

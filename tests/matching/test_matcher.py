@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.embeddings import encoded_queries, text_key
-from matching.fusion import Weights
 from matching.index import MatchIndex
 from matching.matcher import match
 from matching.types import Constraints, Facts, Preferences, Query
+from matching.weights import Weights
 from tests.matching.pools import DEMAND, FIELDS, CharacterEncoder, candidate, experts
 
 ENCODER = CharacterEncoder()
@@ -72,11 +72,12 @@ def test_the_baseline_is_what_the_average_candidate_gets() -> None:
     assert min(c.value for c in matches[-1].contributions[1:]) < 0
 
 
-def test_features_are_the_raw_cosines() -> None:
+def test_features_are_raw_values() -> None:
     best = match(DEMAND, LATENT).matches[0]
-    assert set(best.features) == {"lexical", "topic", "passage"}
+    assert set(best.features) == {"lexical", "topic", "passage", "hubness"}
     total = 4 * best.features["lexical"] + best.features["topic"] + best.features["passage"]
     assert total == pytest.approx(best.score)
+    assert best.features["hubness"] == 0  # nobody has asked enough to tell
 
 
 def test_ties_are_broken_by_id_and_repeats_are_alike() -> None:

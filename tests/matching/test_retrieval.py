@@ -9,7 +9,8 @@ from matching.embeddings import encoded_queries
 from matching.features import count_terms
 from matching.index import MatchIndex
 from matching.postings import cosines, invert, join
-from matching.retrieval import read_query, top_rows
+from matching.queries import read_query
+from matching.retrieval import top_rows
 from matching.types import LONGEST_QUERY, Query
 from tests.matching.pools import CharacterEncoder, experts
 

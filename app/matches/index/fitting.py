@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from anyio import to_thread
@@ -114,7 +115,7 @@ async def fit(
         encoded=sum(is_encoded(c, known) for c in candidates),
         queries=len(queries),
     )
-    model = await _fit_model(session, candidates, queries, size, encoder, known, secret)
+    model = await _fit_model(session, pool, candidates, queries, size, encoder, known, secret)
     stored = await _store(session, pool, model, size)
     index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
     return Fitted(version_id=stored.id, index=index, position=position)
@@ -141,6 +142,7 @@ async def _store(
 
 async def _fit_model(
     session: AsyncSession,
+    pool: Pool,
     candidates: list[Candidate],
     queries: list[Query],
     size: PoolSize,
@@ -148,24 +150,24 @@ async def _fit_model(
     known: dict[str, vectors.Vector],
     secret: bytes,
 ) -> IndexModel:
+    # Experts look through the demands, and what is near to demands is no hub for them.
+    fitted = partial(
+        fit_model,
+        candidates,
+        queries=queries,
+        secret=secret,
+        corrects_hubs=pool is not Pool.DEMANDS,
+    )
     if encoder is None or space_of(size, encoder) == LATENT:
-        return await to_thread.run_sync(
-            lambda: fit_model(candidates, queries=queries, secret=secret)
-        )
+        return await to_thread.run_sync(fitted)
     # Nothing goes to an encoder that has not been there: it may ask for consent.
     told = [candidate for candidate in candidates if is_encoded(candidate, known)]
     centring = centring_queries(queries, told)
     texts = [text for query in centring for text in query.texts_to_encode]
     asked = await vectors.encode(session, encoder, texts, is_query=True)
     return await to_thread.run_sync(
-        lambda: fit_model(
-            candidates,
-            encoder_name=encoder.name,
-            vectors=known,
-            queries=queries,
-            centring=centring,
-            query_vectors=asked,
-            secret=secret,
+        lambda: fitted(
+            encoder_name=encoder.name, vectors=known, centring=centring, query_vectors=asked
         )
     )
 

@@ -43,7 +43,7 @@ def test_settings_are_read() -> None:
     found = configuration("encoder=none lexical=2.5 decay=0.3")
     assert found.encoder == "none"
     assert found.weights == Weights(lexical=2.5, decay=0.3)
-    assert configuration("lexical").weights == Weights(topic=0.0, passage=0.0)
+    assert configuration("lexical").weights == Weights(topic=0.0, passage=0.0, hubness=0.0)
     assert configuration("").name == "default"
 
 
