@@ -1,6 +1,6 @@
 """Every SELECT on what is held on a person, and the statements that forget it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -210,7 +210,9 @@ async def lock_demands(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[D
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 
-async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+async def removed_experts(
+    session: AsyncSession, before: datetime, limit: int, *, but: Collection[UUID]
+) -> Sequence[Expert]:
     """Experts who left the pool for good before then and were not erased."""
     return (
         await session.scalars(
@@ -219,6 +221,7 @@ async def removed_experts(session: AsyncSession, before: datetime, limit: int) -
                 Expert.state == ExpertState.REMOVED,
                 Expert.updated_at < before,
                 Expert.erased_at.is_(None),
+                Expert.id.not_in(but),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -226,7 +229,9 @@ async def removed_experts(session: AsyncSession, before: datetime, limit: int) -
     ).all()
 
 
-async def closed_accounts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Account]:
+async def closed_accounts(
+    session: AsyncSession, before: datetime, limit: int, *, but: Collection[UUID]
+) -> Sequence[Account]:
     """Accounts that were shut before then and were not erased."""
     return (
         await session.scalars(
@@ -235,6 +240,7 @@ async def closed_accounts(session: AsyncSession, before: datetime, limit: int) -
                 Account.is_active.is_(False),
                 Account.updated_at < before,
                 Account.erased_at.is_(None),
+                Account.id.not_in(but),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
