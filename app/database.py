@@ -6,7 +6,7 @@ import logging
 import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -229,9 +229,11 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One request, one transaction, committed before the answer leaves.
 
     A problem rolls back, but for those that say their work must stay (a revoked token chain).
+    `place`: what the request waits for, once its body is there and before it has a connection.
     """
     info = getattr(request.state, "session_info", {})
-    async with request.app.state.sessions(info=info) as session:
+    place = getattr(request.state, "place", nullcontext())
+    async with place, request.app.state.sessions(info=info) as session:
         request.state.session = session
         try:
             yield session

@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.limiter = Limiter(settings)
     app.state.callers = Callers(app.state.access_tokens.account_of)
-    app.state.places = Places()
+    app.state.places = Places(2 * settings.database_pool_size)
     app.state.refusal_log = RefusalLog()
     app.state.listeners = CapacityLimiter(settings.max_listeners)
     app.state.listening = Counter()

@@ -14,10 +14,10 @@ from app.accounts.models import NO_PASSWORD, Account, Identity, Role
 from app.accounts.providers import Attestation, ProviderClients
 from app.accounts.schemas import (
     Authorization,
-    Email,
     IdentityBody,
     IdentityQuery,
     LinkStart,
+    NewEmail,
     Provider,
     ProviderFinish,
     Providers,
@@ -37,7 +37,7 @@ from app.interface.sign_in_providers import SignInProvider
 from app.scopes import Scope, open_scope
 
 MAX_IDENTITIES = 10
-EMAIL, NAME = TypeAdapter[str](Email), TypeAdapter[str](ShortText)
+EMAIL, NAME = TypeAdapter[str](NewEmail), TypeAdapter[str](ShortText)
 
 
 class IdentityUnknown(Forbidden):

@@ -155,17 +155,18 @@ def listed(query: AccountQuery, managed: ColumnElement[bool]) -> Select[Account]
 async def find_refresh_token(session: AsyncSession, token_hash: bytes) -> RefreshToken | None:
     """The token, locked, so that of two parallel uses only one wins.
 
-    Its account is locked first: a token that is issued while the password changes would be
-    too new for the change to see and end it.
+    Its account is held first: a token that is issued while the password changes would be
+    too new for the change to see and end it. Whoever works on the account for longer is not waited
+    for, as nothing bounds how many such requests come at a time.
     """
     statement = (
         select(RefreshToken)
         .join_from(Account, RefreshToken, RefreshToken.account_id == Account.id)
         .where(RefreshToken.token_hash == token_hash)
     )
-    return await session.scalar(
-        statement.with_for_update(of=(Account, RefreshToken), key_share=True)
-    )
+    await session.execute(statement.with_for_update(of=Account, read=True, nowait=True))
+    locking = statement.with_for_update(of=RefreshToken, key_share=True)
+    return await session.scalar(locking.execution_options(populate_existing=True))
 
 
 async def note_sign_in(session: AsyncSession, account: Account) -> bool:
@@ -267,10 +268,11 @@ async def close_resets(session: AsyncSession, account_id: UUID) -> None:
 
 
 async def note_use(session: AsyncSession, key_id: UUID) -> None:
-    """Keep the key's last use, without touching its version."""
+    """Keep the key's last use, without touching its version or waiting for another use."""
+    free = select(ApiKey.id).where(ApiKey.id == key_id).with_for_update(skip_locked=True)
     await session.execute(
         update(ApiKey)
-        .where(ApiKey.id == key_id)
+        .where(ApiKey.id.in_(free))
         .values(last_used_at=now())
         .execution_options(synchronize_session=False)
     )

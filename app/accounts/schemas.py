@@ -31,6 +31,18 @@ Email = Annotated[
     ),
     AfterValidator(str.lower),
 ]
+ERASED_DOMAIN = "@erased.invalid"
+
+
+def _not_reserved(email: str) -> str:
+    """Whoever had the address of an erased account would be in the way of its erasure."""
+    if email.endswith(ERASED_DOMAIN):
+        text = ("该邮箱域名为系统保留", "This domain is reserved")
+        raise PydanticCustomError("reserved_domain", "reserved", {"text": text})
+    return email
+
+
+NewEmail = Annotated[Email, AfterValidator(_not_reserved)]
 
 
 def _encodable(secret: SecretStr) -> SecretStr:
@@ -226,7 +238,7 @@ class PasswordResetCode(BaseModel):
 
 
 class AccountCreate(Body):
-    email: Email
+    email: NewEmail
     display_name: ShortText
     role: Role
     region_code: RegionCode | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from app.bulk.schemas import ImportQuery
 from app.changes.models import Change
 from app.database import Record
 from app.demands.models import Demand
-from app.experts.models import Expert
+from app.experts.models import Expert, ExpertState
 from app.organizations.models import Organization, OrganizationState
 from app.progress.models import Operation
 
@@ -132,6 +133,12 @@ async def experts_meant(
         or_(Expert.external_id.in_(external_ids), Expert.name.in_(names))
     )
     return await _locked(session, statement.options(selectinload(Expert.evidence)))
+
+
+async def is_anybody_erased_since(session: AsyncSession, moment: datetime) -> bool:
+    """Whether an expert was erased since then, of whichever region."""
+    erased = select(Expert.id).where(Expert.state == ExpertState.REMOVED, Expert.erased_at > moment)
+    return await session.scalar(erased.limit(1)) is not None
 
 
 async def demands_meant(

@@ -98,6 +98,7 @@ async def _load(sessions: Sessions, import_id: UUID) -> _Work:
             raise NotFound()
         load = Load(
             import_id=import_.id,
+            handed_in_at=import_.created_at,
             kind=import_.kind,
             actor=await _actor_of(session, import_),
             is_admitting=import_.is_admitting,

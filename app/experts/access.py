@@ -56,8 +56,12 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 
 
 def may_read_in_full(actor: Actor, expert: Expert) -> bool:
-    """Contact, consents and all else that is held: the expert, and the staff of the region."""
-    return bool(parties_of(actor, expert) & {Party.PERSON, Party.STAFF})
+    """Contact, consents and all else that is held: the expert, and the staff of the region.
+
+    One of no region is every staff's to review, but not to read in full, much less to erase.
+    """
+    is_placed = expert.region_code is not None or actor.role is Role.ADMINISTRATOR
+    return is_own(actor, expert) or (is_placed and Party.STAFF in parties_of(actor, expert))
 
 
 def may_supervise(actor: Actor, expert: Expert) -> bool:

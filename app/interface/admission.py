@@ -96,6 +96,13 @@ class Callers:
         secret = secret_of(request)
         return self._known.get(_digest(secret)) or self._account_of_token(secret)
 
+    def sender_of(self, request: Request) -> str | None:
+        """Whose body this is: a key's apart from its owner's, as somebody else may have the key."""
+        secret = secret_of(request)
+        if owner_id := self._account_of_token(secret):
+            return f"owner {owner_id}"
+        return f"key {self.account_of(request) or _digest(secret).hex()}" if secret else None
+
 
 def address_of(request: Request) -> str:
     """The caller's address, or the network of an IPv6 host, which has 2**64 addresses."""

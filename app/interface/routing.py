@@ -67,7 +67,10 @@ class ConventionalRoute(APIRoute):
             request.scope[SHARED_HEADERS] |= await count_request(request, self.guard)
             callers: Callers = request.app.state.callers
             places: Places = request.app.state.places
-            async with places.one_of(callers.account_of(request)):
+            sender, is_writing = callers.sender_of(request), request.method != "GET"
+            caller = callers.account_of(request) or sender
+            request.state.place = places.to_work(caller, is_writing=is_writing)
+            async with places.to_send(sender):
                 return await self._govern(request, handle)
 
         return governed

@@ -41,11 +41,11 @@ class Actor:
         return organization_id in self.organization_ids
 
     def region_for(self, region_code: str | None) -> str | None:
-        """The region of what the actor enters: for staff their own, where none is stated.
+        """The region of what the actor enters: staff's and experts' own, where none is stated.
 
         What has none is open to the staff of every region; an administrator may mean that.
         """
-        return region_code or (self.jurisdiction if self.is_staff else None)
+        return region_code or (None if self.role is Role.ENTERPRISE else self.jurisdiction)
 
     def placing(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The changes of a record; one that takes its region away gives it that of `region_for`."""

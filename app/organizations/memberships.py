@@ -128,9 +128,12 @@ async def search(pages: Pages, actor: Actor, query: MembershipQuery) -> Page[Mem
 
 async def move(session: AsyncSession, actor: Actor, membership_id: UUID, verb: str) -> Membership:
     """`approve` by the staff of the organization's region; `revoke` also by the member."""
+    is_open = verb != "approve" or await _stays_open(session, actor, membership_id)
     membership = await get_managed(session, actor, membership_id)
     parties = parties_in(actor, membership)
     target = next_state(MEMBERSHIP_TRANSITIONS, verb, membership.state, parties)
+    if not is_open:
+        raise Conflict(Text("该账号已停用", "This account is closed"))
     await _enter(session, membership, target, actor.account_id)
     if membership.account_id == actor.account_id:
         # They act for fewer now.
@@ -161,6 +164,16 @@ def show(actor: Actor, membership: Membership) -> MembershipBody:
         organization_name=membership.organization.name,
         allowed_actions=possible_verbs(MEMBERSHIP_TRANSITIONS, membership.state, parties),
     )
+
+
+async def _stays_open(session: AsyncSession, actor: Actor, membership_id: UUID) -> bool:
+    """Whether the member's account is open, and held so before its membership is locked.
+
+    Whoever erases an account locks in this order, too.
+    """
+    account_id = (await get(session, actor, membership_id)).account_id
+    async with borrowed(session, Scope.SERVICE):  # of whichever region the account is
+        return await account_repository.stays_open(session, account_id)
 
 
 async def _require_few_wishes(session: AsyncSession, account_id: UUID) -> None:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from stdnum.cn import uscc
 
-from app.accounts.schemas import Email, Password
+from app.accounts.schemas import NewEmail, Password
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, ContactEmail, Line, Phone, RecordBody, ShortText, text_of
 from app.organizations.models import (
@@ -74,7 +74,7 @@ class OrganizationUpdate(OrganizationFields):
 
 
 class RegisteringAccount(Body):
-    email: Annotated[Email, Field(examples=["wang@demo.invalid"])]
+    email: Annotated[NewEmail, Field(examples=["wang@demo.invalid"])]
     display_name: ShortText
     password: Password
 

@@ -4,7 +4,7 @@ Rank, score and features of past matches, verdicts, kind, province and broad dis
 them alone nobody can be found. Vectors and saved indexes follow by job.
 """
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import repository as account_repository
 from app.accounts.access import may_erase_own
 from app.accounts.models import Account
+from app.accounts.schemas import ERASED_DOMAIN
 from app.accounts.secrets import hash_password, new_secret
 from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
@@ -32,7 +33,6 @@ from app.scopes import Scope, borrowed
 from app.search import search_vector
 
 ERASED = "已注销"
-ERASED_DOMAIN = "@erased.invalid"
 NO_LISTS = (
     *("technology_fields", "research_directions", "specialities", "languages", "service_modes"),
     *("absences", "conflicting_organization_ids", "societies"),
@@ -95,7 +95,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
 async def forget_account(session: AsyncSession, account: Account, actor_id: UUID | None) -> None:
     """Empty the account, end its ways in, and take it out of contact fields that name it."""
     emptied = await _leave_contacts(session, account)
-    account.email, account.display_name = f"{account.id.hex}{ERASED_DOMAIN}", ERASED
+    account.email, account.display_name = f"{uuid4().hex}{ERASED_DOMAIN}", ERASED
     account.password_hash, account.is_active = await hash_password(new_secret()), False
     account.erased_at, account.has_second_factor = now(), False
     await end_sign_ins(session, account)

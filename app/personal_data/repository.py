@@ -1,6 +1,6 @@
 """Every SELECT on what is held on a person, and the statements that forget it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     delete,
+    exists,
     func,
     inspect,
     or_,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.accounts.models import (
     Account,
@@ -29,6 +31,7 @@ from app.accounts.models import (
 )
 from app.bulk.kinds import ImportKind
 from app.bulk.models import Import, ImportedRow
+from app.changes.models import Change
 from app.database import Base
 from app.demands.models import Demand
 from app.encryption.sealed import Sealed, place_of, ring
@@ -37,7 +40,12 @@ from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, ReviewState
 from app.organizations.actors import Actor
-from app.organizations.models import Membership, Organization, OrganizationState
+from app.organizations.models import (
+    Membership,
+    MembershipState,
+    Organization,
+    OrganizationState,
+)
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
 
@@ -145,11 +153,35 @@ async def forget_about_account(
 
 
 async def organizations_of(session: AsyncSession, account_id: UUID) -> Sequence[Organization]:
-    """The organizations that the account is or was a member of, locked in the order of their ids.
+    """The organizations that the account acts or acted for, locked in the order of their ids.
 
-    Two members of the same ones may be erased at once.
+    Two members of the same ones may be erased at once. Whoever was never approved says of themself
+    to whom they belong and what their address is: no contact goes by their word but the one that
+    they registered themself, as long as nobody has verified it.
     """
-    members = select(Membership.organization_id).where(Membership.account_id == account_id)
+    made, asked, approved = (aliased(Change) for _ in range(3))
+    is_approved = exists().where(
+        approved.subject_id == Membership.id,
+        approved.kind == f"membership.{MembershipState.APPROVED}",
+    )
+    has_introduced = exists().where(
+        asked.subject_id == Membership.id,
+        asked.transaction_id == made.transaction_id,
+        made.subject_id == Membership.organization_id,
+        made.kind == "organization.created",
+    )
+    members = (
+        select(Membership.organization_id)
+        .join(Membership.organization)
+        .where(
+            Membership.account_id == account_id,
+            or_(
+                Membership.state == MembershipState.APPROVED,
+                is_approved,
+                has_introduced & (Organization.state != OrganizationState.VERIFIED),
+            ),
+        )
+    )
     statement = select(Organization).where(Organization.id.in_(members)).order_by(Organization.id)
     return (await session.scalars(statement.with_for_update(of=Organization))).all()
 
@@ -178,7 +210,9 @@ async def lock_demands(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[D
     return (await session.scalars(statement.with_for_update(of=Demand))).all()
 
 
-async def removed_experts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Expert]:
+async def removed_experts(
+    session: AsyncSession, before: datetime, limit: int, *, but: Collection[UUID]
+) -> Sequence[Expert]:
     """Experts who left the pool for good before then and were not erased."""
     return (
         await session.scalars(
@@ -187,6 +221,7 @@ async def removed_experts(session: AsyncSession, before: datetime, limit: int) -
                 Expert.state == ExpertState.REMOVED,
                 Expert.updated_at < before,
                 Expert.erased_at.is_(None),
+                Expert.id.not_in(but),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -194,7 +229,9 @@ async def removed_experts(session: AsyncSession, before: datetime, limit: int) -
     ).all()
 
 
-async def closed_accounts(session: AsyncSession, before: datetime, limit: int) -> Sequence[Account]:
+async def closed_accounts(
+    session: AsyncSession, before: datetime, limit: int, *, but: Collection[UUID]
+) -> Sequence[Account]:
     """Accounts that were shut before then and were not erased."""
     return (
         await session.scalars(
@@ -203,6 +240,7 @@ async def closed_accounts(session: AsyncSession, before: datetime, limit: int) -
                 Account.is_active.is_(False),
                 Account.updated_at < before,
                 Account.erased_at.is_(None),
+                Account.id.not_in(but),
             )
             .limit(limit)
             .with_for_update(skip_locked=True)

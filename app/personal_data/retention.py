@@ -3,13 +3,28 @@
 Periods are settings (`RETENTION_DAYS_…`). Each step is a transaction of its own and may be cut off.
 """
 
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.clock import now
+from app.database import Record
+from app.encryption.keys import CannotOpen
 from app.personal_data import repository
 from app.personal_data.erasure import forget_account, forget_expert
 from app.scopes import Sessions
+from app.scrubbing import safe
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 AT_ONCE = 100
 
@@ -27,21 +42,27 @@ async def let_go(sessions: Sessions, settings: Settings) -> None:
         async with sessions.begin() as session:
             await step(session, present - timedelta(days=days))
     before = present - timedelta(days=settings.retention_days_removed)
-    while await _erase_removed(sessions, before) or await _erase_closed(sessions, before):
-        pass
+    await _forget_each(sessions, before, repository.removed_experts, forget_expert)
+    await _forget_each(sessions, before, repository.closed_accounts, forget_account)
 
 
-async def _erase_removed(sessions: Sessions, before: datetime) -> bool:
-    async with sessions.begin() as session:
-        experts = await repository.removed_experts(session, before, AT_ONCE)
-        for expert in experts:
-            await forget_expert(session, expert, None)
-        return bool(experts)
-
-
-async def _erase_closed(sessions: Sessions, before: datetime) -> bool:
-    async with sessions.begin() as session:
-        accounts = await repository.closed_accounts(session, before, AT_ONCE)
-        for account in accounts:
-            await forget_account(session, account, None)
-        return bool(accounts)
+async def _forget_each(
+    sessions: Sessions,
+    before: datetime,
+    find: Callable[..., Awaitable[Sequence[RecordT]]],
+    forget: Callable[[AsyncSession, RecordT, None], Awaitable[None]],
+) -> None:
+    """Each in a savepoint: one that cannot be forgotten tonight keeps nobody else here."""
+    failed: set[UUID] = set()
+    while True:
+        async with sessions.begin() as session:
+            records = {r.id: r for r in await find(session, before, AT_ONCE, but=failed)}
+            for record_id, record in records.items():
+                try:
+                    async with session.begin_nested():
+                        await forget(session, record, None)
+                except (DBAPIError, StaleDataError, CannotOpen) as error:
+                    logger.error("%s is not erased: %s", record_id, safe(error))
+                    failed.add(record_id)
+        if not records:
+            return

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -49,6 +50,14 @@ EDITED = FieldError(
         "The record was edited after its last import; use the overwrite option to replace it",
     ),
 )
+ERASED_SINCE = FieldError(
+    pointer="",
+    code="erased_since",
+    message=Text(
+        "提交文件后有专家的个人信息被删除，可能就是此人；请核对后重新提交",
+        "An expert was erased since the file came, maybe this one; check, then send it anew",
+    ),
+)
 CONFLICT = FieldError(
     pointer="",
     code="conflict",
@@ -65,6 +74,7 @@ class Load:
     """What holds for all rows of one import."""
 
     import_id: UUID
+    handed_in_at: datetime
     kind: ImportKind
     actor: Actor
     is_admitting: bool
@@ -114,10 +124,17 @@ class _Chunk:
         histories = await repository.histories(
             self.session, self.load.kind, record_ids, importer.edits
         )
+        # Nobody can tell any more who that was. Asked now that those who were meant are locked.
+        is_late = self.load.kind is ImportKind.EXPERTS and await repository.is_anybody_erased_since(
+            self.session, self.load.handed_in_at
+        )
         results = []
         with self.session.no_autoflush:
             for numbered, records in zip(rows, meant, strict=True):
                 await checkpoint()  # a chunk must not hold up the requests beside it
+                if is_late and not records:
+                    results.append(refused(numbered.number, ERASED_SINCE))
+                    continue
                 results.append(await self._row(importer, numbered, records, histories))
         await self._store()
         return results

@@ -78,6 +78,7 @@ async def test_email_is_taken_in_any_case(people: People) -> None:
     ("change", "pointer"),
     [
         ({"email": "no-mail"}, "/email"),
+        ({"email": "a@erased.invalid"}, "/email"),
         ({"email": "a\u0000@test.invalid"}, "/email"),
         ({"email": "İ" * 240 + "@test.invalid"}, "/email"),
         ({"email": "a" * 250 + "@test.invalid"}, "/email"),

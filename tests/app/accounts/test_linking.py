@@ -139,6 +139,7 @@ async def test_accounts_are_made_where_that_is_allowed(
         (None, {"email": "new@test.invalid", "email_verified": "true"}),
         (None, {"email": "new@test.invalid"}),
         (None, {"email": "no mail", "email_verified": True}),
+        (None, {"email": "somebody@erased.invalid", "email_verified": True}),
         (None, {"email_verified": True, "userinfo": {}}),
         ("other userinfo", {"userinfo": {"email": "new@test.invalid", "email_verified": True}}),
     ],

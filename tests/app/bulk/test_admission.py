@@ -7,21 +7,28 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.achievements.models import Achievement
+from app.bulk import operations
+from app.bulk.kinds import ImportKind, ImportMode
+from app.bulk.operations import Upload
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
 from app.experts.models import Expert
-from app.scopes import Sessions
+from app.organizations.actors import SERVICE
+from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import (
     codes,
+    count_of,
     counts,
     demand,
     expert,
     imported,
     json_lines,
+    run,
 )
-from tests.people import People
+from tests.people import YIWU, People
 
 
 async def test_what_is_missing_is_reported_and_staff_vouch_for_it(
@@ -121,3 +128,34 @@ async def test_a_published_demand_is_corrected_and_keeps_a_public_text(
         await session.commit()
         body = await imported(sessions, "demands", json_lines(demand(title="别的")))
         assert codes(body) == [(1, "", "wrong_state")]
+
+
+@pytest.mark.parametrize("role", [None, Role.COORDINATOR])
+async def test_a_file_brings_nobody_back_who_was_erased_since_it_was_handed_in(
+    sessions: Sessions, session: AsyncSession, people: People, role: Role | None
+) -> None:
+    await imported(sessions, "experts", json_lines(expert(1), expert(2)), is_admitting=True)
+    [gone, other] = await session.scalars(select(Expert).order_by(Expert.external_id))
+    content = json_lines(expert(1), expert(2, title="院长"))
+    upload = Upload(
+        kind=ImportKind.EXPERTS,
+        filename="a.jsonl",
+        content=content,
+        mode=ImportMode.PARTIAL,
+        is_admitting=True,
+    )
+    account = await people.account(role, region_code=YIWU) if role else None
+    async with within(sessions, Scope.SERVICE).begin() as own:
+        import_ = await operations.start(own, SERVICE, upload)
+        import_.account_id = account.id if account else None
+    elsewhere = await people.administrator()
+    assert (await elsewhere.post(f"/experts/{gone.id}:erase")).status_code == 204
+    await run(sessions, import_.id)
+    async with within(sessions, Scope.SERVICE)() as own:
+        body = await operations.get(own, SERVICE, import_.id)
+    assert codes(body) == [(1, "", "erased_since")]
+    await session.refresh(other)
+    assert other.title == "院长"
+    assert await count_of(session, Expert) == 2
+    again = await imported(sessions, "experts", content)
+    assert counts(again) == (1, 0, 1, 0)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.changes.models import Change
+from app.experts.consents import TEXT_VERSION
 from app.experts.models import ExpertState
 from app.interface.models import AuditEntry
 from app.organizations.models import OrganizationState
@@ -153,6 +154,40 @@ async def test_contacts_are_for_the_expert_and_staff_of_the_region(
     assert (await staff.put(path, json={"phone": "1" * 41})).status_code == 422
     assert (await staff.put(path, json={"phone": "1\u0000"})).status_code == 422
     assert (await staff.put(path, json={"wechat": "x"})).status_code == 422
+
+
+async def test_what_is_held_on_somebody_of_no_region_is_theirs_and_the_administrators(
+    people: People,
+) -> None:
+    account = await people.account(Role.EXPERT)  # came through a provider, say
+    own = await people.client(account)
+    path = f"/experts/{(await enter(own, region_code=None, country='US'))['id']}"
+    staff = await people.coordinator(YIWU)
+    assert (await staff.get(path)).json()["region_code"] is None
+    consent = {"purpose": "matching", "is_given": True, "text_version": TEXT_VERSION}
+    for method, part, body in (
+        ("GET", "/contact", None),
+        ("PUT", "/contact", CONTACT),
+        ("GET", "/personal-data", None),
+        ("GET", "/consents", None),
+        ("POST", ":declare-consent", consent),
+        ("POST", ":erase", None),
+    ):
+        assert (await staff.request(method, path + part, json=body)).status_code == 403, part
+        if part != ":erase":
+            for client in (own, await people.administrator()):
+                answer = await client.request(method, path + part, json=body)
+                assert answer.is_success, (part, answer.text)
+    assert (await (await people.administrator()).post(f"{path}:erase")).status_code == 204
+
+
+async def test_a_profile_without_a_region_gets_that_of_whose_it_is(people: People) -> None:
+    own = await people.client(await people.account(Role.EXPERT, region_code=YIWU))
+    mine = await enter(own, region_code=None, country="US")
+    assert mine["region_code"] == YIWU
+    path = f"/experts/{mine['id']}"
+    assert (await own.patch(path, json={"region_code": None})).json()["region_code"] == YIWU
+    assert (await (await people.coordinator(GUANGZHOU)).get(path)).status_code == 404
 
 
 async def test_every_reading_of_contacts_is_recorded(people: People, session: AsyncSession) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 
+import pytest
 from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, Role
 from app.organizations.models import Organization, OrganizationState
@@ -191,3 +193,23 @@ async def test_an_evaluator_acts_for_nobody(people: People) -> None:
     assert (await own.get(path)).json()["allowed_actions"] == []
     assert (await own.patch(path, json={"introduction": "x"})).status_code == 403
     assert await draft_status(own, organization) == 403
+
+
+@pytest.mark.parametrize("region_code", [YIWU, GUANGZHOU])
+async def test_an_account_that_was_shut_is_not_approved(
+    people: People, session: AsyncSession, region_code: str
+) -> None:
+    """Nor one that is shut beside the approval; of which region it is makes no difference."""
+    organization, staff = await people.organization(), await people.coordinator(YIWU)
+    account = await people.account(Role.ENTERPRISE, region_code=region_code)
+    path = f"/memberships/{await ask(await people.client(account), organization)}"
+    account.is_active = False
+    await session.flush()  # under way
+    approval = asyncio.create_task(staff.post(f"{path}:approve"))
+    await asyncio.wait({approval}, timeout=0.5)
+    await session.commit()
+    assert ((await approval).status_code, (await approval).json()["code"]) == (409, "conflict")
+    assert (await staff.get(path)).json()["state"] == "requested"
+    account.is_active = True
+    await session.commit()
+    assert (await staff.post(f"{path}:approve")).status_code == 200

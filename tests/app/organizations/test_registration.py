@@ -148,6 +148,9 @@ async def test_registrations_are_checked(client: AsyncClient) -> None:
         [error] = answer.json()["errors"]
         assert error["pointer"] == f"/organization/{pointer}"
         assert code in (None, error["code"])
+    for email in ("0@erased.invalid", "0@Erased.INVALID"):
+        answer = await client.post("/organizations:register", json=registration(email))
+        assert answer.json()["errors"][0]["code"] == "reserved_domain"
     roleful = registration()
     roleful["account"]["role"] = "administrator"
     answer = await client.post("/organizations:register", json=roleful)

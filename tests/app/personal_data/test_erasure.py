@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from httpx import AsyncClient
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,9 +18,10 @@ from app.experts.consents import TEXT_VERSION
 from app.experts.models import Expert, ExpertKind, ExpertState, RemovalCause
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview
-from app.organizations.models import Membership
+from app.organizations.models import Membership, Organization
 from app.search import search_vector
 from tests.app.matches import scenes
+from tests.app.organizations.test_registration import credit_code, register, registration
 from tests.app.personal_data.scenes import PASSWORD, WORDS, whole_person
 from tests.people import GUANGZHOU, YIWU, People
 
@@ -150,6 +152,70 @@ async def test_an_enterprises_person_leaves_its_contact_fields(
     membership = await session.get_one(Membership, membership_id)
     assert (membership.state, membership.version) == ("revoked", 2)
     assert await kinds_of(session, membership_id) == ["membership.revoked"]
+
+
+async def test_a_former_member_leaves_the_contact_fields(
+    people: People, session: AsyncSession
+) -> None:
+    organization, staff = await people.organization(), await people.coordinator()
+    account = await people.account(Role.EXPERT, region_code=YIWU)
+    organization.contact_email = account.email
+    await session.commit()
+    own = await people.client(account)
+    asked = await own.post("/memberships", json={"organization_id": str(organization.id)})
+    path = f"/memberships/{asked.json()['id']}"
+    assert (await staff.post(f"{path}:approve")).status_code == 200
+    assert (await staff.post(f"{path}:revoke")).status_code == 200
+    again = await own.post("/memberships", json={"organization_id": str(organization.id)})
+    assert again.json()["state"] == "requested"
+    assert (await own.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    await session.refresh(organization)
+    assert organization.contact_email == ""
+
+
+async def test_who_only_asked_to_belong_empties_no_contact(
+    client: AsyncClient, people: People, session: AsyncSession
+) -> None:
+    """Nobody has checked their address, nor to whom they belong."""
+    code, email = credit_code(7), "info@dachang.test.invalid"
+    organization = await people.organization()
+    organization.unified_social_credit_code = code
+    contact = {"contact_name": "王", "contact_phone": "0579", "contact_email": email}
+    for name, value in contact.items():
+        setattr(organization, name, value)
+    demand = await scenes.demand(session, organization, **contact)
+    _, registered = await register(
+        client, people, registration(email, unified_social_credit_code=code)
+    )
+    account = await people.account(Role.EXPERT)
+    expert = await people.client(account)
+    asked = await expert.post("/memberships", json={"organization_id": str(organization.id)})
+    await expert.post(f"/memberships/{asked.json()['id']}:revoke")
+    assert (await registered.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    account.email = email  # which is free again
+    await session.commit()
+    assert (await expert.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    for record in (organization, demand):
+        await session.refresh(record)
+        assert {name: getattr(record, name) for name in contact} == contact
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_who_introduced_an_unverified_organization_leaves_its_contact(
+    client: AsyncClient, people: People, session: AsyncSession, is_first: bool
+) -> None:
+    email = "own@test.invalid"
+    body = registration(email, contact_email=email)
+    before = body if is_first else registration("first@test.invalid", contact_email=email)
+    made, own = await register(client, people, before)
+    if not is_first:
+        _, own = await register(client, people, body)
+    assert (await own.post("/me:erase", json={"password": PASSWORD})).status_code == 204
+    organization = await session.get_one(Organization, UUID(made["organization_id"]))
+    assert (organization.contact_email, organization.contact_phone == "") == (
+        "" if is_first else email,
+        is_first,
+    )
 
 
 async def test_who_has_no_password_is_erased_without(people: People, session: AsyncSession) -> None:

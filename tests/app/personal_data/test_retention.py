@@ -13,6 +13,7 @@ from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import
 from app.clock import now
 from app.database import Base
+from app.demands.models import Demand
 from app.experts.models import Expert, ExpertState, RemovalCause
 from app.matches.models import Match, MatchRun
 from app.organizations.models import Organization, OrganizationState
@@ -20,6 +21,7 @@ from app.personal_data.retention import let_go
 from app.progress.models import Operation, OperationState
 from app.scopes import Scope, within
 from app.settings import Settings
+from tests.app.demands import forms as demands
 from tests.app.experts.profiles import store
 from tests.app.matches import scenes
 from tests.people import YIWU, People
@@ -91,7 +93,34 @@ async def test_a_name_or_an_address_makes_nobody_erased(
         await session.refresh(record)
         assert record.erased_at is not None
     assert (expert.introduction, account.display_name) == ("", "已注销")
-    assert account.email == f"{account.id.hex}@erased.invalid"
+    assert account.email.endswith("@erased.invalid")
+    assert not account.email.startswith(("somebody", account.id.hex))  # nobody can have taken it
+
+
+async def test_who_cannot_be_erased_keeps_nobody_else(
+    app: FastAPI, settings: Settings, people: People, session: AsyncSession
+) -> None:
+    """A contact under a key that is lost, say."""
+    accounts = [await people.account(Role.ENTERPRISE) for _ in range(3)]
+    experts = [await store(session, state=ExpertState.REMOVED, name=f"第{n}人") for n in range(3)]
+    organization = await people.organization()
+    await people.join(accounts[0], organization)
+    demand = await demands.store(session, organization, contact_email="a@test.invalid")
+    for account in accounts:
+        account.is_active = False
+    await session.execute(
+        update(Demand).where(Demand.id == demand.id).values(contact_email_sealed="\x01ffffffffxyz")
+    )
+    for table in (Expert, Account):
+        await age(session, table, OLD)
+    others = f"CHECK (id <> '{experts[0].id}' OR name <> '已注销')"
+    await session.execute(text(f"ALTER TABLE experts ADD CONSTRAINT one_stays {others}"))
+    await session.commit()
+    await run(app, settings)
+    for records in (accounts, experts):
+        for record in records:
+            await session.refresh(record)
+        assert [record.erased_at is None for record in records] == [True, False, False]
 
 
 @pytest.mark.parametrize("cause", [*RemovalCause, None])

@@ -10,6 +10,7 @@ from app.bulk.reading.parsing import NumberedRow, Parser
 from app.bulk.reading.tables import Table, TableRow
 from app.bulk.rows import ExpertRow
 from app.bulk.writing.loading import Load, write_rows
+from app.clock import now
 from app.organizations.actors import SERVICE
 from app.scopes import Scope, Sessions, within
 from tests.app.bulk.files import expert
@@ -30,6 +31,7 @@ async def test_a_row_that_cannot_be_written(
     rows[4] = NumberedRow(number=5, row=ExpertRow.model_construct(**stated))
     load = Load(
         import_id=uuid4(),
+        handed_in_at=now(),
         kind=ImportKind.EXPERTS,
         actor=SERVICE,
         is_admitting=False,
