@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.achievements import repository
 from app.achievements.access import allowed_actions, may_read, parties_of, readable
-from app.achievements.completeness import faults, require_publishable
+from app.achievements.completeness import CONFIDENTIAL, faults, require_publishable
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.schemas import (
     AchievementBody,
@@ -26,6 +26,7 @@ from app.interface.errors import (
     NOT_OUT_OF_OWN,
     Conflict,
     Forbidden,
+    Invalid,
     NotFound,
     WrongState,
 )
@@ -100,6 +101,8 @@ async def update(
     allowed = editable_states(parties_of(actor, achievement))
     if achievement.state not in allowed:
         raise WrongState(verb="update", state=achievement.state, allowed=sorted(allowed))
+    if achievement.is_confidential:  # stored before that was refused: taking the mark off opens it
+        raise Invalid(errors=[CONFIDENTIAL])
     wanted = actor.placing(data.changes())
     await apply(session, actor, achievement, wanted)
     if not parties_of(actor, achievement):

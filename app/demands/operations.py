@@ -126,10 +126,10 @@ async def update(
     demand = await get_managed(session, actor, demand_id)
     if demand.state not in EDITABLE:
         raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
+    if demand.is_confidential:  # stored before that was refused: taking the mark off opens it
+        raise Invalid(errors=[fault for fault in faults(demand) if fault.code == "confidential"])
     wanted = actor.placing(data.changes())
     apply(demand, wanted)
-    if demand.is_confidential:  # stored before that was refused: no more text comes to it
-        raise Invalid(errors=[fault for fault in faults(demand) if fault.code == "confidential"])
     if not may_manage(actor, demand):
         raise Forbidden(NOT_OUT_OF_REGION)
     await changes.append(

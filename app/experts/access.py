@@ -14,10 +14,11 @@ from app.transitions import Party, possible_verbs
 
 
 def parties_of(actor: Actor, expert: Expert) -> set[Party]:
-    """In which capacities the actor touches this expert."""
+    """In which capacities the actor touches this expert; to themself nobody is the organization."""
+    is_person = expert.account_id is not None and expert.account_id == actor.account_id
     held = {
-        Party.PERSON: expert.account_id is not None and expert.account_id == actor.account_id,
-        Party.ORGANIZATION: actor.acts_for(expert.organization_id),
+        Party.PERSON: is_person,
+        Party.ORGANIZATION: actor.acts_for(expert.organization_id) and not is_person,
         Party.STAFF: actor.manages_region(expert.region_code),
     }
     return {party for party, is_held in held.items() if is_held}

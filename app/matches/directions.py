@@ -1,5 +1,6 @@
 """Matching in the other directions: demands for an expert, like demands, achievements."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,15 +35,29 @@ async def demands_for_expert(
         raise Forbidden()
     conflicting = await conflicts_of_expert(session, expert, are_confirmed=not actor.is_staff)
     asks_for_consent = matcher.indexes[Pool.EXPERTS].by_consent
-    ranking = await matcher.rank(
+    rank = partial(
+        matcher.rank,
         session,
         Pool.DEMANDS,
         query_of_expert(expert),
-        constraints=Constraints(organizations=conflicting),
         limit=limit,
         may_encode=expert.is_external_encoding_allowed or not asks_for_consent,
     )
+    ranking = await rank(constraints=Constraints(organizations=conflicting))
+    if actor.is_staff:
+        ranking = await rank(constraints=await _known_conflicts(session, actor, ranking))
     return await _show_demands(session, actor, ranking)
+
+
+async def _known_conflicts(session: AsyncSession, actor: Actor, ranking: Ranking) -> Constraints:
+    """Of the demands that a conflict kept out, those of which the actor may know whose they are.
+
+    What is missing tells it, and staff may enter experts with whatever employers and conflicts.
+    Where whose it is stays unknown, the demand's own staff are told of the conflict.
+    """
+    kept_out = await demands.find_many(session, [UUID(e.candidate_id) for e in ranking.exclusions])
+    known = [demand for demand in kept_out if demand_access.may_read_in_full(actor, demand)]
+    return Constraints(excluded={str(demand.id): "organization_conflict" for demand in known})
 
 
 async def similar_demands(

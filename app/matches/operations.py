@@ -1,5 +1,6 @@
 """Matching for coordinators: run and store, preview, read again."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,6 +34,9 @@ from app.scopes import Scope, borrowed
 from matching import Match as Ranked
 from matching import Preferences, Query, Ranking
 
+# What erasure, too, leaves of a reason for keeping somebody out.
+NO_REASON = "-"
+
 
 async def run(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, data: MatchParameters
@@ -48,7 +52,8 @@ async def run(
         preferences=preferences_of(data),
         limit=data.limit,
     )
-    # Not held before, while an encoder was waited for.
+    # Not held before, while an encoder was waited for; people before the demand, as erasure does.
+    ranking, data = await _without_erased(session, ranking, data)
     require_published(await repository.held_state(session, demand), verb="match")
     shown_run, actions = _show_run(actor, demand, data, ranking), allowed_actions(actor, demand)
     found = await _with_experts(session, ranking)
@@ -57,6 +62,31 @@ async def run(
     await repository.add_run(session, shown_run, matches, features)
     await changes.append(session, "match_run.created", shown_run.id, actor_id=actor.account_id)
     return MatchRunWithMatches(**dict(shown_run), matches=matches)
+
+
+async def _without_erased(
+    session: AsyncSession, ranking: Ranking, data: MatchParameters
+) -> tuple[Ranking, MatchParameters]:
+    """What is about to be stored, without a word on whoever was erased.
+
+    Whoever erases one of the others waits until it is there to be forgotten.
+    """
+    ranked, kept_out, excluded = ranking.matches, ranking.exclusions, data.excluded
+    named = {one.candidate_id for one in ranked} | {one.candidate_id for one in kept_out}
+    async with borrowed(session, Scope.SERVICE):
+        erased = await repository.held_erased(
+            session, named | {str(one.expert_id) for one in excluded}
+        )
+    of_others = replace(
+        ranking,
+        matches=tuple(one for one in ranked if one.candidate_id not in erased),
+        exclusions=tuple(one for one in kept_out if one.candidate_id not in erased),
+    )
+    wordless = [
+        one.model_copy(update={"reason": NO_REASON}) if str(one.expert_id) in erased else one
+        for one in excluded
+    ]
+    return of_others, data.model_copy(update={"excluded": wordless})
 
 
 def require_published(state: DemandState, *, verb: str) -> None:

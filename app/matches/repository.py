@@ -77,6 +77,12 @@ HELD_STATE = (
     .where(Demand.id == bindparam("demand_id"))
     .with_for_update(read=True, of=Demand)
 )
+HELD_PEOPLE = (
+    select(Expert.id, Expert.erased_at)
+    .where(_is_one_of(Expert.id, "expert_ids"))
+    .order_by(Expert.id)
+    .with_for_update(read=True)
+)
 ACTING_FOR = (
     select(Expert.id)
     .join(Membership, Membership.account_id == Expert.account_id)
@@ -257,6 +263,15 @@ async def held_erasure(session: AsyncSession, match_id: UUID) -> bool:
         .with_for_update(read=True, of=Expert)
     )
     return await session.scalar(erased) is not None
+
+
+async def held_erased(session: AsyncSession, expert_ids: Iterable[str]) -> Set[str]:
+    """Who of many experts was erased; whoever erases another of them waits for this transaction.
+
+    Locked in the order of their ids, as all who lock several do.
+    """
+    rows = await session.execute(HELD_PEOPLE, {"expert_ids": _array(expert_ids)})
+    return {str(row.id) for row in rows if row.erased_at is not None}
 
 
 async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:

@@ -221,6 +221,8 @@ class _Chunk:
         if state not in importer.editable:
             raise WrongState(verb="import", state=state, allowed=sorted(importer.editable))
         lacking = importer.faults(record)  # a file may have admitted it so
+        if secret := [fault for fault in lacking if fault.code == "confidential"]:
+            raise Invalid(errors=secret)
         await importer.update(record, numbered.row)
         require_jurisdiction(self.load.actor, record.region_code)
         faults = importer.faults(record)

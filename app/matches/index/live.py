@@ -210,7 +210,7 @@ class LiveIndex:
                 standing = await self._source.loaded(session)
                 continue
             has_more = changes.may_be_more(rows)
-            ids = pools.subjects(rows, self.pool)
+            ids = await pools.concerned(session, rows, self.pool)
             if ids and standing.index is None:
                 standing = await self._source.loaded(session, standing.asked)
                 has_more = standing.index is not None
@@ -242,11 +242,11 @@ class LiveIndex:
     async def _read_changes(
         self, session: AsyncSession, position: Position
     ) -> tuple[Sequence[ChangeRow], Position]:
-        records = (pools.SUBJECT_OF_POOL[self.pool], fitting.RECORD)
+        records = (*pools.followed(self.pool), fitting.RECORD)
         return await changes.read_since(session, position, records=records)
 
     async def _updated(
-        self, session: AsyncSession, index: MatchIndex, ids: list[UUID]
+        self, session: AsyncSession, index: MatchIndex, ids: Sequence[UUID]
     ) -> MatchIndex:
         """The index with these records as they are now, or without them."""
         found = await pools.load(session, self.pool, ids)

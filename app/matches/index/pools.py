@@ -31,12 +31,33 @@ SUBJECT_OF_POOL = {
     Pool.DEMANDS: "demand",
     Pool.ACHIEVEMENTS: "achievement",
 }
+# And of those of whom a demand is.
+OWNER = "organization"
+
+
+def followed(pool: Pool) -> Sequence[str]:
+    """The first words of the changes that `concerned` looks at."""
+    return (SUBJECT_OF_POOL[pool], *([OWNER] if pool is Pool.DEMANDS else []))
 
 
 def subjects(rows: Sequence[ChangeRow], pool: Pool) -> list[UUID]:
     """The ids of the pool's records among the changes."""
     kind = SUBJECT_OF_POOL[pool]
     return sorted({row.subject_id for row in rows if row.kind.partition(".")[0] == kind})
+
+
+async def concerned(session: AsyncSession, rows: Sequence[ChangeRow], pool: Pool) -> Sequence[UUID]:
+    """The ids of the pool's records that are other candidates since the changes.
+
+    A demand is one of its organization's, whose name an employer may have.
+    """
+    ids = subjects(rows, pool)
+    if pool is not Pool.DEMANDS:
+        return ids
+    owners = sorted({row.subject_id for row in rows if row.kind.startswith(f"{OWNER}.")})
+    for batch in batches(owners):
+        ids += await repository.demands_of(session, batch)
+    return sorted(set(ids))
 
 
 async def load(session: AsyncSession, pool: Pool, ids: Sequence[UUID]) -> list[Candidate]:

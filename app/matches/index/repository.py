@@ -30,6 +30,13 @@ async def member_ids(session: AsyncSession, pool: Pool) -> Sequence[UUID]:
     return (await session.scalars(select(table.id).where(is_member).order_by(table.id))).all()
 
 
+async def demands_of(session: AsyncSession, organization_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """The ids of the organizations' demands that are in the pool now."""
+    _, is_member = MEMBERS[Pool.DEMANDS]
+    owned = Demand.organization_id.in_(organization_ids)
+    return (await session.scalars(select(Demand.id).where(owned, is_member))).all()
+
+
 async def member_count(session: AsyncSession, pool: Pool) -> int:
     table, is_member = MEMBERS[pool]
     return await session.scalar(select(func.count(table.id)).where(is_member)) or 0

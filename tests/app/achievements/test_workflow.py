@@ -83,6 +83,8 @@ async def test_a_classified_achievement_is_refused(people: People, session: Asyn
     achievement_id = one["id"]
     await session.execute(update(Achievement).values(is_confidential=True))  # one of before
     await session.commit()
+    opened = await staff.patch(f"/achievements/{achievement_id}", json={"is_confidential": False})
+    assert (opened.status_code, opened.json()["errors"][0]["code"]) == (422, "confidential")
     status, body = await take_step(staff, achievement_id, "review")
     assert (status, body["errors"][0]["pointer"]) == (422, "/is_confidential")
     assert body["errors"][0]["code"] == "confidential"

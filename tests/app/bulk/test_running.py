@@ -308,16 +308,17 @@ async def test_what_is_classified_is_not_stored(
     assert await count_of(session, Organization) == 0
 
 
+@pytest.mark.parametrize("mark", [{}, {"is_confidential": False}])
 async def test_what_was_registered_as_classified_is_not_admitted(
-    sessions: Sessions, session: AsyncSession
+    sessions: Sessions, session: AsyncSession, mark: dict[str, bool]
 ) -> None:
-    """Nor by a row that leaves the mark of secrecy out."""
+    """Nor by a row that leaves the mark of secrecy out, or says otherwise."""
     row = {"name": "成果", "region_code": YIWU}
     await imported(sessions, "achievements", json_lines(row))
     await session.execute(update(Achievement).values(is_confidential=True))
     await session.commit()
     options: dict[str, Any] = {"is_admitting": True, "is_overwriting": True}
-    body = await imported(sessions, "achievements", json_lines(row), **options)
+    body = await imported(sessions, "achievements", json_lines(row | mark), **options)
     assert (1, "is_confidential", "confidential") in codes(body)
     assert await session.scalar(select(Achievement.state)) is AchievementState.REGISTERED
 

@@ -226,3 +226,21 @@ async def test_the_way_by_three_parties(people: People) -> None:
     await act(staff, path, "reinstate", "remove")
     assert (await own.get(path)).json()["state"] == "removed"
     assert (await own.get(path)).json()["allowed_actions"] == []
+
+
+async def test_nobody_recommends_themself(people: People, session: AsyncSession) -> None:
+    """Not even who acts for the organization they name; a colleague does."""
+    owner, organization = await people.account(Role.EXPERT), await people.organization()
+    await people.join(owner, organization)
+    expert = await store(
+        session,
+        state=ExpertState.DRAFT,
+        account_id=owner.id,
+        organization_id=organization.id,
+    )
+    own, colleague = await people.client(owner), await people.enterprise(organization)
+    assert (await own.post(f"{path_of(expert)}:submit")).status_code == 200
+    assert (await own.get(path_of(expert))).json()["allowed_actions"] == []
+    for verb in ("begin-review", "recommend"):
+        assert (await own.post(f"{path_of(expert)}:{verb}")).status_code == 403
+        assert (await colleague.post(f"{path_of(expert)}:{verb}")).status_code == 200

@@ -84,6 +84,29 @@ async def test_an_expert_learns_of_no_demand_whose_it_is(
         assert sorted(await titles(await people.client(account), path)) == ["锦纶1", "锦纶2"]
 
 
+async def test_staff_learn_of_no_demand_whose_it_is(people: People, session: AsyncSession) -> None:
+    """They may enter experts with any employer; what is missing would tell whose it is."""
+    far = await people.organization()
+    near = await people.organization(region_code=GUANGZHOU)
+    await scenes.demand(session, far, title="锦纶0")
+    await scenes.demand(session, far, title="锦纶1", shared_region_codes=[GUANGZHOU])
+    await scenes.demand(session, near, title="锦纶2", region_code=GUANGZHOU)
+    await scenes.demand(session, await people.organization(), title="锦纶3")
+    spy, staff = await people.coordinator(GUANGZHOU), await people.administrator()
+    draft = {"name": "甲", "title": "教授", "research_directions": ["锦纶"]}
+    for said in (
+        {"organization_id": str(far.id), "conflicting_organization_ids": [str(near.id)]},
+        {"organization_name": far.name, "conflicting_organization_ids": [str(near.id)]},
+        {"conflicting_organization_ids": [str(far.id), str(near.id)]},
+    ):
+        entered = await spy.post("/experts", json=draft | said)
+        assert entered.status_code == 201, entered.text
+        path = f"/experts/{entered.json()['id']}"
+        assert sorted(await titles(spy, f"{path}/matching-demands")) == ["锦纶0", "锦纶3"]
+        assert await titles(spy, f"{path}/matching-demands?limit=1") in (["锦纶0"], ["锦纶3"])
+        assert await titles(staff, f"{path}/matching-demands") == ["锦纶3"]
+
+
 async def test_the_words_of_a_full_text_stay_with_those_entitled(
     people: People, session: AsyncSession
 ) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -134,3 +135,24 @@ async def test_an_index_built_fresh_ranks_as_the_one_that_followed(
     assert scores(built) == pytest.approx(scores(followed), abs=1e-6)
     for one, two in zip(built["matches"], followed["matches"], strict=True):
         assert one["evidence"] == [item | {"score": ANY} for item in two["evidence"]]
+
+
+async def test_a_demand_has_the_new_name_of_its_enterprise(
+    people: People, session: AsyncSession
+) -> None:
+    """It is in conflict with whoever works there by that name, no more by the one before."""
+    enterprise = await people.organization("旧名厂")
+    await scenes.demand(session, enterprise, title="锦纶染色")
+    before, after = [
+        await scenes.expert(session, name, "锦纶染色", organization_name=name)
+        for name in ("旧名厂", "新名厂")
+    ]
+    staff = await people.coordinator()
+
+    async def found(expert_id: UUID) -> int:
+        return len((await staff.get(f"/experts/{expert_id}/matching-demands")).json())
+
+    assert [await found(expert.id) for expert in (before, after)] == [0, 1]
+    answer = await staff.patch(f"/organizations/{enterprise.id}", json={"name": "新名厂"})
+    assert answer.status_code == 200, answer.text
+    assert [await found(expert.id) for expert in (before, after)] == [1, 0]
