@@ -1,7 +1,10 @@
 """The whole pool ranked for every demand of the cases, in this process."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+
+import opencc
 
 from app.bulk.rows import UNSAID_OF_EVIDENCE, DemandRow, ExpertRow
 from app.bulk.writing.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
@@ -12,13 +15,26 @@ from app.demands.models import Demand
 from app.demands.schemas import DemandCreate
 from app.evaluation.cases import Cases, DemandCase, ExpertCase
 from app.evaluation.configurations import Configuration
+from app.evaluation.views import VIEWS, scores, technical_terms
 from app.experts.models import Evidence, Expert
 from app.experts.schemas import ExpertCreate
 from app.matches.index.documents import candidate_of_expert, query_of_demand
-from matching import Candidate, Encoder, LocalEncoder, Match, MatchIndex, Query, match
+from matching import (
+    Candidate,
+    LocalEncoder,
+    Match,
+    MatchIndex,
+    Query,
+    Steps,
+    centring_queries,
+    fit_model,
+    match,
+    text_key,
+)
 from matching.arrays import Floats
 from matching.embeddings import encoded_queries
 from matching.evaluation import tfidf_rankings
+from matching.index import encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +50,15 @@ Rankings = Mapping[str, Sequence[Ranked]]  # by demand, best first
 
 @dataclass(eq=False)
 class Bench:
-    """The cases as the service would read them after an import; indexes are made once each."""
+    """The cases as the service would read them after an import; everything is made once."""
 
     cases: Cases
-    _indexes: dict[str, MatchIndex] = field(default_factory=dict, init=False)
-    _vectors: dict[str, Floats] = field(default_factory=dict, init=False)
+    _indexes: dict[tuple[str, Steps, bool], MatchIndex] = field(default_factory=dict, init=False)
+    _documents: dict[str, Floats] = field(default_factory=dict, init=False)
+    _asked: dict[str, Floats] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self._encoder = LocalEncoder()
         self._pool = [_candidate(case) for case in self.cases.experts]
         self._queries = {case.demand_id: _query(case) for case in self.cases.demands}
 
@@ -48,31 +66,76 @@ class Bench:
         """Rank everybody for every demand."""
         if configuration.encoder == "bigrams":
             return self.rank_by_tfidf()
-        encoder = LocalEncoder() if configuration.encoder == "local" else None
-        index = self._index(configuration.encoder, encoder)
-        return {
+        index = self._index(configuration)
+        queries = {name: _read(q, configuration) for name, q in self._queries.items()}
+        encodes = configuration.encoder == "local"
+        vectors = self._query_vectors(queries.values()) if encodes else None
+        rankings: Rankings = {
             demand_id: [
                 _ranked(found)
                 for found in match(
                     query,
                     index,
-                    query_vectors=self._vectors if encoder else None,
+                    query_vectors=vectors,
                     weights=configuration.weights,
                     limit=len(self._pool),
+                    depth=len(self._pool),
                 ).matches
             ]
-            for demand_id, query in self._queries.items()
+            for demand_id, query in queries.items()
         }
+        return self._viewed(rankings, configuration) if configuration.view else rankings
 
-    def _index(self, name: str, encoder: Encoder | None) -> MatchIndex:
+    def _index(self, configuration: Configuration) -> MatchIndex:
         """The demands centre the queries, as those of the service's own pool do."""
-        if name not in self._indexes:
+        has_evidence = "evidence" not in configuration.unread
+        key = (configuration.encoder, configuration.steps, has_evidence)
+        if key not in self._indexes:
             queries = list(self._queries.values())
-            self._indexes[name] = MatchIndex.fit(self._pool, encoder, queries)
-            if encoder is not None:
-                texts = [text for query in queries for text in query.texts_to_encode]
-                self._vectors = encoded_queries(encoder, texts)
-        return self._indexes[name]
+            pool = self._pool if has_evidence else [_stated(one) for one in self._pool]
+            fitted = partial(fit_model, pool, queries=queries, steps=configuration.steps)
+            if configuration.encoder == "local":
+                if not self._documents:
+                    self._documents = encode(self._pool, self._encoder)
+                asked = self._query_vectors(centring_queries(queries, pool))
+                model = fitted(
+                    encoder_name=self._encoder.name, vectors=self._documents, query_vectors=asked
+                )
+            else:
+                model = fitted()
+            self._indexes[key] = MatchIndex.build(model, pool, self._documents)
+        return self._indexes[key]
+
+    def _query_vectors(self, queries: Iterable[Query]) -> dict[str, Floats]:
+        texts = {
+            text_key(text): text for query in queries for text in query.texts_to_encode if text
+        }
+        missing = [text for key, text in texts.items() if key not in self._asked]
+        self._asked |= encoded_queries(self._encoder, missing)
+        return self._asked
+
+    def _viewed(self, rankings: Rankings, configuration: Configuration) -> Rankings:
+        """The same with another lexical view; hubness stays what the matcher's own makes it."""
+        terms = technical_terms([candidate.documents[0].text for candidate in self._pool])
+        documents = [";".join(d.text for d in candidate.documents) for candidate in self._pool]
+        asked = [f"{query.title}\n{query.text}" for query in self._queries.values()]
+        found = scores(VIEWS[configuration.view], documents, asked, terms)
+        weighed = configuration.weights.lexical * found
+        places = {candidate.candidate_id: n for n, candidate in enumerate(self._pool)}
+        return {
+            demand_id: _ordered(
+                replace(
+                    one,
+                    contributions={
+                        **one.contributions,
+                        "baseline": 0.0,
+                        "lexical": float(row[places[one.candidate_id]]),
+                    },
+                )
+                for one in rankings[demand_id]
+            )
+            for demand_id, row in zip(self._queries, weighed, strict=True)
+        }
 
     def rank_by_tfidf(self, words: Callable[[str], list[str]] | None = None) -> Rankings:
         """By scikit-learn's TF-IDF on the same texts: of character bigrams, or of words."""
@@ -83,6 +146,36 @@ class Bench:
             demand_id: [Ranked(candidate_id=candidate) for candidate in found]
             for demand_id, found in zip(self._queries, ranked, strict=True)
         }
+
+
+def _ordered(ranking: Iterable[Ranked]) -> list[Ranked]:
+    return sorted(ranking, key=lambda one: (-sum(one.contributions.values()), one.candidate_id))
+
+
+def _read(query: Query, configuration: Configuration) -> Query:
+    """The demand as this configuration asks it."""
+    if "description" in configuration.unread:
+        query = replace(query, problem="", indicators="")
+    if "title" in configuration.unread:  # it stands first in the text, and nowhere else
+        query = replace(query, title="", problem=f"{query.title}\n{query.problem}")
+    if configuration.is_foreign:
+        query = replace(
+            query,
+            title=_foreign(query.title),
+            problem=_foreign(query.problem),
+            indicators=_foreign(query.indicators),
+        )
+    return query
+
+
+def _foreign(text: str) -> str:
+    """Traditional script; letters, digits and signs in full width."""
+    converted = opencc.OpenCC("s2twp").convert(text)
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in converted)
+
+
+def _stated(candidate: Candidate) -> Candidate:
+    return replace(candidate, documents=candidate.documents[:1])
 
 
 def _ranked(found: Match) -> Ranked:
