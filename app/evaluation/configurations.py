@@ -21,8 +21,9 @@ NAMED = {
 }
 WEIGHTS = ("lexical", "topic", "passage", "hubness", "decay")
 STEPS = ("centring", "damping", "hubs")
-# What of the cases is read: the demand's title twice, its description, the expert's evidence.
-READ = ("title", "description", "evidence")
+# What of the cases is read: the demand's title twice, its description, the expert's evidence, and
+# what is said of honours and offices.
+READ = ("title", "description", "evidence", "honours")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The whole pool ranked for every demand of the cases, in this process."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,7 +26,6 @@ from matching import (
     Match,
     MatchIndex,
     Query,
-    Steps,
     centring_queries,
     fit_model,
     match,
@@ -34,7 +34,13 @@ from matching import (
 from matching.arrays import Floats
 from matching.embeddings import encoded_queries
 from matching.evaluation import tfidf_rankings
-from matching.index import encode
+
+ITEMS = re.compile(r"(?<=[;；。、，,])")
+HONOURS = re.compile(
+    "杰青|长江学者|人计划|津贴|优秀|先进(?:个人|工作者)|劳动模范|入选|称号|荣誉"
+    "|委员|理事|会员|主编|编委|院长|教授|博导|导师"
+)
+LONGEST_HONOUR = 40  # characters: a longer item tells of the work, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,9 @@ class Bench:
     """The cases as the service would read them after an import; everything is made once."""
 
     cases: Cases
-    _indexes: dict[tuple[str, Steps, bool], MatchIndex] = field(default_factory=dict, init=False)
+    _indexes: dict[tuple[str, Steps, frozenset[str]], MatchIndex] = field(
+        default_factory=dict, init=False
+    )
     _documents: dict[str, Floats] = field(default_factory=dict, init=False)
     _asked: dict[str, Floats] = field(default_factory=dict, init=False)
 
@@ -88,15 +96,14 @@ class Bench:
 
     def _index(self, configuration: Configuration) -> MatchIndex:
         """The demands centre the queries, as those of the service's own pool do."""
-        has_evidence = "evidence" not in configuration.unread
-        key = (configuration.encoder, configuration.steps, has_evidence)
+        unread = configuration.unread & {"evidence", "honours"}
+        key = (configuration.encoder, configuration.steps, unread)
         if key not in self._indexes:
             queries = list(self._queries.values())
-            pool = self._pool if has_evidence else [_stated(one) for one in self._pool]
+            pool = [_told(candidate, unread) for candidate in self._pool]
             fitted = partial(fit_model, pool, queries=queries, steps=configuration.steps)
             if configuration.encoder == "local":
-                if not self._documents:
-                    self._documents = encode(self._pool, self._encoder)
+                self._encode(pool)
                 asked = self._query_vectors(centring_queries(queries, pool))
                 model = fitted(
                     encoder_name=self._encoder.name, vectors=self._documents, query_vectors=asked
@@ -105,6 +112,12 @@ class Bench:
                 model = fitted()
             self._indexes[key] = MatchIndex.build(model, pool, self._documents)
         return self._indexes[key]
+
+    def _encode(self, pool: Sequence[Candidate]) -> None:
+        texts = {text_key(t): t for one in pool for t in MatchIndex.texts_to_encode(one)}
+        missing = {key: text for key, text in texts.items() if key not in self._documents}
+        made = self._encoder.encode_documents(list(missing.values()))
+        self._documents |= dict(zip(missing, made, strict=True))
 
     def _query_vectors(self, queries: Iterable[Query]) -> dict[str, Floats]:
         texts = {
@@ -174,8 +187,17 @@ def _foreign(text: str) -> str:
     return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in converted)
 
 
-def _stated(candidate: Candidate) -> Candidate:
-    return replace(candidate, documents=candidate.documents[:1])
+def _told(candidate: Candidate, unread: frozenset[str]) -> Candidate:
+    """The candidate as far as this configuration reads of them."""
+    documents = candidate.documents[:1] if "evidence" in unread else candidate.documents
+    if "honours" in unread:
+        documents = tuple(replace(d, text=_without_honours(d.text)) for d in documents)
+    return replace(candidate, documents=documents)
+
+
+def _without_honours(text: str) -> str:
+    parts = ITEMS.split(text)
+    return "".join(p for p in parts if len(p) > LONGEST_HONOUR or not HONOURS.search(p))
 
 
 def _ranked(found: Match) -> Ranked:

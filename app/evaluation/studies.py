@@ -23,7 +23,7 @@ ABLATIONS: Mapping[str, Sequence[str]] = {
     "空间 · spaces": ("lexical=0", "topic=0", "passage=0", "lexical", "topic", "passage"),
     "向量 · vectors": ("encoder=none", "centring=off", "hubness=0"),
     "需求 · the demand": ("damping=off", "title=off", "description=off", "script=traditional"),
-    "专家 · the expert": ("evidence=off", "decay=0.3"),
+    "专家 · the expert": ("evidence=off", "honours=off", "decay=0.3"),
     "词项 · terms": (
         "view=grams",
         "view=bigrams",
@@ -48,9 +48,10 @@ def ablation(folder: Path, console: Console) -> str:
         table = _ablation_table(cases.judgments, base)
         for group, lines in ABLATIONS.items():
             table.add_section()
+            table.add_row(f"[bold]{group}[/]")
             for line in lines:
                 found = _beside(bench.rank(configuration(line)), base, cases.judgments)
-                table.add_row(group, escape(line), *_cells(found))
+                table.add_row(escape(line), *_cells(found))
                 told[line] = {name: asdict(one) for name, one in found.items()}
     console.print(table)
     return json.dumps({"default": _means(base, cases.judgments), "without": told})
@@ -115,11 +116,10 @@ def _cells(found: Mapping[str, Comparison]) -> list[str]:
 
 def _ablation_table(judgments: Mapping[str, Judgments], base: Rankings) -> Table:
     table = Table(title=escape(f"默认 · default: {_means(base, judgments)}"))
-    table.add_column("")
-    table.add_column("去除或替换 · left out or replaced")
+    table.add_column("去除或替换 · without", no_wrap=True)
     for name in judgments:
         table.add_column(escape(f"{name} {_measure(name)}"))
-        table.add_column("差异 · difference")
+        table.add_column("差异 · difference", no_wrap=True)
     return table
 
 

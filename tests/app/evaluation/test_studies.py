@@ -33,7 +33,15 @@ def test_every_step_is_left_out_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["centring=off", "damping=off", "title=off", "evidence=off", "script=traditional"]
+    "words",
+    [
+        "centring=off",
+        "damping=off",
+        "title=off",
+        "evidence=off",
+        "honours=off",
+        "script=traditional",
+    ],
 )
 def test_a_step_left_out_still_finds_whom_it_is_about(tmp_path: Path, words: str) -> None:
     bench = Bench(read_cases(written(tmp_path)))
