@@ -1,7 +1,7 @@
 """The whole pool ranked for every demand of the cases, in this process."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -59,9 +59,7 @@ class Bench:
     """The cases as the service would read them after an import; everything is made once."""
 
     cases: Cases
-    _indexes: dict[tuple[str, Steps, frozenset[str]], MatchIndex] = field(
-        default_factory=dict, init=False
-    )
+    _indexes: dict[Hashable, MatchIndex] = field(default_factory=dict, init=False)
     _documents: dict[str, Floats] = field(default_factory=dict, init=False)
     _asked: dict[str, Floats] = field(default_factory=dict, init=False)
 
