@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.bulk.kinds import ImportKind, ImportMode
+from app.evaluation.kinds import Study
 from app.processes.arguments import file_there, folder_there
 from app.processes.execution import commanded, console, leaving_at_once, run
 from app.upkeep.commands import upkeep
@@ -267,15 +268,30 @@ def evaluate(
     cases: Annotated[Path, typer.Argument(callback=folder_there, help="experts.jsonl …")],
     config: Annotated[str, typer.Option(help='"encoder=none lexical=3 …"')] = "default",
     against: Annotated[str, typer.Option(help="比较对象 · compare with")] = "bigrams",
+    study: Annotated[
+        Study,
+        typer.Option(help="两者比较、逐步去除、嵌套交叉验证、标题对 · what is measured"),
+    ] = Study.COMPARISON,
 ) -> None:
-    """评测 · How well the matcher ranks a folder of cases, beside another configuration."""
-    run(_evaluate(cases, config, against))
+    """评测 · How well the matcher ranks a folder of cases, beside another configuration.
+
+    ablation: what each step of the design brings; nested: weights chosen on other demands than
+    they are measured on; pairs: titles graded from 1 to 4 (title_pairs.jsonl).
+    """
+    run(_evaluate(cases, config, against, study))
 
 
-async def _evaluate(cases: Path, config: str, against: str) -> None:
+async def _evaluate(cases: Path, config: str, against: str, study: Study) -> None:
+    from app.evaluation import studies
     from app.evaluation.terminal import evaluate as compared
 
-    typer.echo(await asyncio.to_thread(compared, cases, config, against, console))
+    work = {
+        Study.COMPARISON: lambda: compared(cases, config, against, console),
+        Study.ABLATION: lambda: studies.ablation(cases, console),
+        Study.NESTED: lambda: studies.nested_validation(cases, config, console),
+        Study.PAIRS: lambda: studies.title_pairs(cases, console),
+    }[study]
+    typer.echo(await asyncio.to_thread(work))
 
 
 @cli.command(name="export-judgments")

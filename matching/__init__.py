@@ -17,11 +17,12 @@ Nothing here knows HTTP, SQL or how to reach anybody.
 
 from matching.embeddings import Encoder, LocalEncoder, text_key
 from matching.features import PRIOR_QUERIES
-from matching.fitting import centring_queries, fit_model
+from matching.fitting import Steps, centring_queries, fit_model
 from matching.index import MatchIndex
 from matching.kernels import warm_up
 from matching.matcher import match
 from matching.model import LATENT, IndexModel
+from matching.scoring import score
 from matching.types import (
     Candidate,
     Constraints,
@@ -57,10 +58,12 @@ __all__ = [
     "Preferences",
     "Query",
     "Ranking",
+    "Steps",
     "Weights",
     "centring_queries",
     "fit_model",
     "match",
+    "score",
     "text_key",
     "warm_up",
 ]

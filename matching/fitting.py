@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 
@@ -20,6 +20,22 @@ from matching.passages import Reading, read
 from matching.text import normalise
 from matching.types import Candidate, Query
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What the queries of a pool are used for; each step can be left out to see what it brings.
+
+    `centring` of dense spaces by the means of their kinds, `damping` of what many queries say, and
+    the correction of `hubs`, which is wrong for a pool that is asked by others than the queries.
+    """
+
+    centring: bool = True
+    damping: bool = True
+    hubs: bool = True
+
+
+ALL_STEPS = Steps()
+MEANS = ("statement_mean", "passage_mean", "query_mean", "title_mean")
 LATENT_DIMENSIONS = 300
 LATENT_TERMS = 50_000
 LATENT_SAMPLE = 10_000
@@ -36,7 +52,7 @@ def fit_model(
     centring: Sequence[Query] | None = None,
     query_vectors: VectorsByKey | None = None,
     secret: bytes = b"",
-    corrects_hubs: bool = True,
+    steps: Steps = ALL_STEPS,
 ) -> IndexModel:
     """Learn the statistics of a pool and of the queries that it is for.
 
@@ -45,13 +61,12 @@ def fit_model(
     encoder, `vectors` holds by `text_key` what is known of the candidates' `texts_to_encode`, and
     `query_vectors` the same of `centring`. Without one, a latent space is learned from the
     candidates. ValueError when the vectors do not fit.
-
-    corrects_hubs: False for a pool that is asked by others than `queries` are like.
     """
     readings = [read(candidate) for candidate in candidates]
     counts = count_terms([reading.text for reading in readings])
     frequencies = np.bincount(counts.positions, minlength=len(counts.terms))
-    asked_keys, asked_damping = _damped([normalise(query.text) for query in queries], secret)
+    telling = queries if steps.damping else ()
+    asked_keys, asked_damping = _damped([normalise(query.text) for query in telling], secret)
     model = IndexModel(
         encoder=LATENT if encoder_name is None else encoder_name,
         documents=len(candidates),
@@ -69,7 +84,9 @@ def fit_model(
     else:
         known = {} if vectors is None else vectors
         model = _with_encoded_space(model, readings, known, centring, asked)
-    return replace(model, probes=probes_of(queries, model, asked) if corrects_hubs else None)
+    if not steps.centring:
+        model = replace(model, **{name: np.zeros_like(getattr(model, name)) for name in MEANS})
+    return replace(model, probes=probes_of(queries, model, asked) if steps.hubs else None)
 
 
 def centring_queries(queries: Sequence[Query], candidates: Sequence[Candidate]) -> list[Query]:

@@ -55,19 +55,20 @@ def match(
     preferences: Preferences = NO_PREFERENCES,
     weights: Weights = DEFAULT_WEIGHTS,
     limit: int = 50,
+    depth: int = CHOSEN,
 ) -> Ranking:
     """Rank the candidates of `index` for `query`, best first, ties by id.
 
     The dense space takes what `query_vectors` holds by `text_key` of the query's texts, else what
-    `encoder` makes of them; a latent one needs neither. ValueError when `limit` < 1, or a vector
-    or encoder does not fit.
+    `encoder` makes of them; a latent one needs neither. Passages are read of the `depth` best by
+    words and topic. ValueError when `limit` < 1, or a vector or encoder does not fit.
     """
     watch = Stopwatch()
     asked = read_query(query, index.model, query_vectors, encoder)
     watch.stop("query")
     pool = score_pool(asked, index)
     broken = reasons(index, constraints)
-    rows = choose(pool, index, broken, weights)
+    rows = choose(pool, index, broken, weights, depth)
     watch.stop("retrieval")
     passages = score_passages(index, rows, asked.focus, weights.decay)
     watch.stop("aggregation")
@@ -89,17 +90,19 @@ def match(
     )
 
 
-def choose(pool: PoolScores, index: MatchIndex, broken: Codes, weights: Weights) -> Rowset:
-    """Return the rows worth a close look: the best thousand, and the best thousand allowed."""
+def choose(
+    pool: PoolScores, index: MatchIndex, broken: Codes, weights: Weights, depth: int
+) -> Rowset:
+    """Return the rows worth a close look: the best `depth`, and as many of the allowed."""
     mean = mean_of(pool.topic, pool.has_topic & index.alive)
     topic = np.where(pool.has_topic, pool.topic, np.float32(mean))
     parts = {"lexical": pool.lexical, "topic": topic, "hubness": index.hubness}
     weighted = [weights.of(name) * values for name, values in parts.items()]
     first = np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
-    best = top_rows(first, index.alive, index.draws, CHOSEN)
+    best = top_rows(first, index.alive, index.draws, depth)
     if not broken[best].any():
         return best
-    return np.union1d(best, top_rows(first, index.alive & (broken == 0), index.draws, CHOSEN))
+    return np.union1d(best, top_rows(first, index.alive & (broken == 0), index.draws, depth))
 
 
 def weigh_up(

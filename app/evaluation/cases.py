@@ -5,6 +5,7 @@ experts.jsonl     expert_id, and of title, organization, directions, achievement
 demands.jsonl     demand_id, title, and description and field where they are known
 qrels.tsv         demand_id, expert_id, grade from 0 (no) to 3 (could lead), under a heading
 qrels_NAME.tsv    further judgments in the same form, kept apart under their name
+title_pairs.jsonl demand and achievement (titles), level from 1 (nothing in common) to 4 (the same)
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +21,11 @@ from app.interface.validation import field_errors
 from app.operators import OperatorError
 
 EXPERTS, DEMANDS, JUDGMENTS = "experts.jsonl", "demands.jsonl", "qrels.tsv"
+PAIRS = "title_pairs.jsonl"
 HEADING = "demand_id\texpert_id\tgrade"
 JUDGED = "judged"
 MAX_GRADE = 3
+MATCHING_LEVEL = 3
 LINE_LIMIT = 300  # characters of a direction
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -73,7 +76,15 @@ class DemandCase(BaseModel):
         }
 
 
-CaseT = TypeVar("CaseT", ExpertCase, DemandCase)
+class TitlePair(BaseModel):
+    """A demand's title and an achievement's, from 1 (nothing in common) to 4 (the same problem)."""
+
+    demand: Annotated[str, Field(min_length=1)]
+    achievement: Annotated[str, Field(min_length=1)]
+    level: Annotated[int, Field(ge=1, le=4)]
+
+
+CaseT = TypeVar("CaseT", ExpertCase, DemandCase, TitlePair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +114,16 @@ def read_cases(folder: Path) -> Cases:
     )
 
 
+def read_pairs(folder: Path) -> list[TitlePair]:
+    """Raises UnreadableCases."""
+    found = [pair for _, pair in _read(folder / PAIRS, TitlePair)]
+    if len({pair.level >= MATCHING_LEVEL for pair in found}) < 2:
+        raise UnreadableCases(
+            f"{PAIRS} 中没有可比较的等级", f"{PAIRS} holds no levels to tell apart"
+        )
+    return found
+
+
 def _lacking(folder: Path, missing: Sequence[str]) -> UnreadableCases:
     return UnreadableCases(
         f"{folder} 中没有 {'、'.join(missing)}。"
@@ -130,15 +151,19 @@ def _name(path: Path) -> str:
 
 def _cases(path: Path, case: type[CaseT], key: Callable[[CaseT], str]) -> dict[str, CaseT]:
     found: dict[str, CaseT] = {}
-    for number, line in _lines(path):
-        try:
-            read = case.model_validate_json(line)
-        except ValidationError as error:
-            raise _wrong(path, number, *_fault(error)) from None
+    for number, read in _read(path, case):
         if key(read) in found:
             raise _wrong(path, number, f"{key(read)} 重复", f"{key(read)} comes twice")
         found[key(read)] = read
     return found
+
+
+def _read(path: Path, case: type[CaseT]) -> Iterator[tuple[int, CaseT]]:
+    for number, line in _lines(path):
+        try:
+            yield number, case.model_validate_json(line)
+        except ValidationError as error:
+            raise _wrong(path, number, *_fault(error)) from None
 
 
 def _fault(error: ValidationError) -> Text:

@@ -1,6 +1,6 @@
 """A ranking's figures beside another's: means, intervals, paired differences, fields, the worst."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,7 @@ TOP = 10
 LEAST = 5  # demands; of fewer an interval says nothing, and fields with fewer are put together
 OTHERS = "其他 · others"
 WORST = 5
+HUBS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,12 @@ def fields(cases: Cases, judgments: Judgments) -> dict[str, list[str]]:
         is_large = name and len(demands) >= LEAST
         found[name if is_large else OTHERS] += demands
     return dict(found)
+
+
+def hub_share(rankings: Rankings) -> float:
+    """The share of all first ten places that the 20 most frequent candidates hold."""
+    places = Counter(name for ranking in rankings.values() for name in _ids(ranking[:TOP]))
+    return sum(count for _, count in places.most_common(HUBS)) / max(1, places.total())
 
 
 def worst(cases: Cases, ours: Rankings, judgments: Judgments) -> list[Worst]:

@@ -1,7 +1,11 @@
 """The whole pool ranked for every demand of the cases, in this process."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+
+import opencc
 
 from app.bulk.rows import UNSAID_OF_EVIDENCE, DemandRow, ExpertRow
 from app.bulk.writing.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
@@ -12,13 +16,31 @@ from app.demands.models import Demand
 from app.demands.schemas import DemandCreate
 from app.evaluation.cases import Cases, DemandCase, ExpertCase
 from app.evaluation.configurations import Configuration
+from app.evaluation.views import VIEWS, scores, technical_terms
 from app.experts.models import Evidence, Expert
 from app.experts.schemas import ExpertCreate
 from app.matches.index.documents import candidate_of_expert, query_of_demand
-from matching import Candidate, Encoder, LocalEncoder, Match, MatchIndex, Query, match
+from matching import (
+    Candidate,
+    LocalEncoder,
+    Match,
+    MatchIndex,
+    Query,
+    centring_queries,
+    fit_model,
+    match,
+    text_key,
+)
 from matching.arrays import Floats
 from matching.embeddings import encoded_queries
 from matching.evaluation import tfidf_rankings
+
+ITEMS = re.compile(r"(?<=[;；。、，,])")
+HONOURS = re.compile(
+    "杰青|长江学者|人计划|津贴|优秀|先进(?:个人|工作者)|劳动模范|入选|称号|荣誉"
+    "|委员|理事|会员|主编|编委|院长|教授|博导|导师"
+)
+LONGEST_HONOUR = 40  # characters: a longer item tells of the work, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +56,15 @@ Rankings = Mapping[str, Sequence[Ranked]]  # by demand, best first
 
 @dataclass(eq=False)
 class Bench:
-    """The cases as the service would read them after an import; indexes are made once each."""
+    """The cases as the service would read them after an import; everything is made once."""
 
     cases: Cases
-    _indexes: dict[str, MatchIndex] = field(default_factory=dict, init=False)
-    _vectors: dict[str, Floats] = field(default_factory=dict, init=False)
+    _indexes: dict[Hashable, MatchIndex] = field(default_factory=dict, init=False)
+    _documents: dict[str, Floats] = field(default_factory=dict, init=False)
+    _asked: dict[str, Floats] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self._encoder = LocalEncoder()
         self._pool = [_candidate(case) for case in self.cases.experts]
         self._queries = {case.demand_id: _query(case) for case in self.cases.demands}
 
@@ -48,31 +72,81 @@ class Bench:
         """Rank everybody for every demand."""
         if configuration.encoder == "bigrams":
             return self.rank_by_tfidf()
-        encoder = LocalEncoder() if configuration.encoder == "local" else None
-        index = self._index(configuration.encoder, encoder)
-        return {
+        index = self._index(configuration)
+        queries = {name: _read(q, configuration) for name, q in self._queries.items()}
+        encodes = configuration.encoder == "local"
+        vectors = self._query_vectors(queries.values()) if encodes else None
+        rankings: Rankings = {
             demand_id: [
                 _ranked(found)
                 for found in match(
                     query,
                     index,
-                    query_vectors=self._vectors if encoder else None,
+                    query_vectors=vectors,
                     weights=configuration.weights,
                     limit=len(self._pool),
+                    depth=len(self._pool),
                 ).matches
             ]
-            for demand_id, query in self._queries.items()
+            for demand_id, query in queries.items()
         }
+        return self._viewed(rankings, configuration) if configuration.view else rankings
 
-    def _index(self, name: str, encoder: Encoder | None) -> MatchIndex:
+    def _index(self, configuration: Configuration) -> MatchIndex:
         """The demands centre the queries, as those of the service's own pool do."""
-        if name not in self._indexes:
+        unread = configuration.unread & {"evidence", "honours"}
+        key = (configuration.encoder, configuration.steps, unread)
+        if key not in self._indexes:
             queries = list(self._queries.values())
-            self._indexes[name] = MatchIndex.fit(self._pool, encoder, queries)
-            if encoder is not None:
-                texts = [text for query in queries for text in query.texts_to_encode]
-                self._vectors = encoded_queries(encoder, texts)
-        return self._indexes[name]
+            pool = [_told(candidate, unread) for candidate in self._pool]
+            fitted = partial(fit_model, pool, queries=queries, steps=configuration.steps)
+            if configuration.encoder == "local":
+                self._encode(pool)
+                asked = self._query_vectors(centring_queries(queries, pool))
+                model = fitted(
+                    encoder_name=self._encoder.name, vectors=self._documents, query_vectors=asked
+                )
+            else:
+                model = fitted()
+            self._indexes[key] = MatchIndex.build(model, pool, self._documents)
+        return self._indexes[key]
+
+    def _encode(self, pool: Sequence[Candidate]) -> None:
+        texts = {text_key(t): t for one in pool for t in MatchIndex.texts_to_encode(one)}
+        missing = {key: text for key, text in texts.items() if key not in self._documents}
+        made = self._encoder.encode_documents(list(missing.values()))
+        self._documents |= dict(zip(missing, made, strict=True))
+
+    def _query_vectors(self, queries: Iterable[Query]) -> dict[str, Floats]:
+        texts = {
+            text_key(text): text for query in queries for text in query.texts_to_encode if text
+        }
+        missing = [text for key, text in texts.items() if key not in self._asked]
+        self._asked |= encoded_queries(self._encoder, missing)
+        return self._asked
+
+    def _viewed(self, rankings: Rankings, configuration: Configuration) -> Rankings:
+        """The same with another lexical view; hubness stays what the matcher's own makes it."""
+        terms = technical_terms([candidate.documents[0].text for candidate in self._pool])
+        documents = [";".join(d.text for d in candidate.documents) for candidate in self._pool]
+        asked = [f"{query.title}\n{query.text}" for query in self._queries.values()]
+        found = scores(VIEWS[configuration.view], documents, asked, terms)
+        weighed = configuration.weights.lexical * found
+        places = {candidate.candidate_id: n for n, candidate in enumerate(self._pool)}
+        return {
+            demand_id: _ordered(
+                replace(
+                    one,
+                    contributions={
+                        **one.contributions,
+                        "baseline": 0.0,
+                        "lexical": float(row[places[one.candidate_id]]),
+                    },
+                )
+                for one in rankings[demand_id]
+            )
+            for demand_id, row in zip(self._queries, weighed, strict=True)
+        }
 
     def rank_by_tfidf(self, words: Callable[[str], list[str]] | None = None) -> Rankings:
         """By scikit-learn's TF-IDF on the same texts: of character bigrams, or of words."""
@@ -83,6 +157,45 @@ class Bench:
             demand_id: [Ranked(candidate_id=candidate) for candidate in found]
             for demand_id, found in zip(self._queries, ranked, strict=True)
         }
+
+
+def _ordered(ranking: Iterable[Ranked]) -> list[Ranked]:
+    return sorted(ranking, key=lambda one: (-sum(one.contributions.values()), one.candidate_id))
+
+
+def _read(query: Query, configuration: Configuration) -> Query:
+    """The demand as this configuration asks it."""
+    if "description" in configuration.unread:
+        query = replace(query, problem="", indicators="")
+    if "title" in configuration.unread:  # it stands first in the text, and nowhere else
+        query = replace(query, title="", problem=f"{query.title}\n{query.problem}")
+    if configuration.is_foreign:
+        query = replace(
+            query,
+            title=_foreign(query.title),
+            problem=_foreign(query.problem),
+            indicators=_foreign(query.indicators),
+        )
+    return query
+
+
+def _foreign(text: str) -> str:
+    """Traditional script; letters, digits and signs in full width."""
+    converted = opencc.OpenCC("s2twp").convert(text)
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in converted)
+
+
+def _told(candidate: Candidate, unread: frozenset[str]) -> Candidate:
+    """The candidate as far as this configuration reads of them."""
+    documents = candidate.documents[:1] if "evidence" in unread else candidate.documents
+    if "honours" in unread:
+        documents = tuple(replace(d, text=_without_honours(d.text)) for d in documents)
+    return replace(candidate, documents=documents)
+
+
+def _without_honours(text: str) -> str:
+    parts = ITEMS.split(text)
+    return "".join(p for p in parts if len(p) > LONGEST_HONOUR or not HONOURS.search(p))
 
 
 def _ranked(found: Match) -> Ranked:

@@ -12,12 +12,14 @@ from rich.table import Table
 from app.evaluation.cases import Cases, Judgments, read_cases
 from app.evaluation.configurations import configuration
 from app.evaluation.figures import (
+    HUBS,
     LEAST,
     MEASURES,
     Comparison,
     Worst,
     compare,
     fields,
+    hub_share,
     worst,
 )
 from app.evaluation.ranking import Bench, Rankings
@@ -27,6 +29,11 @@ MAIN_MEASURE = "ndcg_at_10"
 FEW = Text(
     "评判的需求不足 {least} 条：不给出置信区间，差异不足为据",
     "fewer than {least} demands were judged: there is no interval, and a difference says nothing",
+)
+
+HUBBED = Text(
+    "最常见的 {count} 位专家占全部前十名的 {ours:.1%}（比较对象 {theirs:.1%}）",
+    "the {count} most frequent experts hold {ours:.1%} of all first ten places, and {theirs:.1%}",
 )
 
 
@@ -45,9 +52,19 @@ def evaluate(folder: Path, ours: str, theirs: str, console: Console) -> str:
         name: _comparison(cases, judgments, mine, other, names, name, console)
         for name, judgments in cases.judgments.items()
     }
-    return json.dumps(
-        {"configuration": names[0], "against": names[1], "judgments": told}, ensure_ascii=False
+    hubs = [hub_share(ranked) for ranked in (mine, other)]
+    console.print(
+        HUBBED.format(count=HUBS, ours=hubs[0], theirs=hubs[1]).in_both,
+        highlight=False,
+        soft_wrap=True,
     )
+    found = {
+        "configuration": names[0],
+        "against": names[1],
+        "judgments": told,
+        "hub_share": {"ours": hubs[0], "theirs": hubs[1]},
+    }
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _comparison(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from matching.embeddings import encoded_queries
-from matching.fitting import fit_model
+from matching.fitting import Steps, fit_model
 from matching.hubness import FEWEST_PROBES, MOST_PROBES, NEAREST, probes_of
 from matching.index import MatchIndex
 from matching.matcher import match
@@ -83,7 +83,7 @@ def test_many_queries_are_sampled_and_whoever_lacks_vectors_is_none() -> None:
 
 
 def test_a_pool_that_others_ask_has_no_hubs() -> None:
-    assert fit_model(experts(), queries=queries(50), corrects_hubs=False).probes is None
+    assert fit_model(experts(), queries=queries(50), steps=Steps(hubs=False)).probes is None
 
 
 def test_who_waits_for_vectors_has_the_usual_hubness() -> None:
@@ -102,4 +102,6 @@ def test_probes_are_part_of_what_is_saved() -> None:
     assert again.probes is not None
     assert model.probes is not None
     assert np.array_equal(again.probes.weights, model.probes.weights)
-    assert fit_model(experts(), queries=queries(40), corrects_hubs=False).version != model.version
+    assert (
+        fit_model(experts(), queries=queries(40), steps=Steps(hubs=False)).version != model.version
+    )

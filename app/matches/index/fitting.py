@@ -22,6 +22,7 @@ from matching import (
     IndexModel,
     MatchIndex,
     Query,
+    Steps,
     centring_queries,
     fit_model,
     text_key,
@@ -156,7 +157,7 @@ async def _fit_model(
         candidates,
         queries=queries,
         secret=secret,
-        corrects_hubs=pool is not Pool.DEMANDS,
+        steps=Steps(hubs=pool is not Pool.DEMANDS),
     )
     if encoder is None or space_of(size, encoder) == LATENT:
         return await to_thread.run_sync(fitted)

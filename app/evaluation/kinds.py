@@ -1,0 +1,10 @@
+"""What `shuangku evaluate` can measure; read by the command line, which imports nothing heavy."""
+
+from enum import StrEnum
+
+
+class Study(StrEnum):
+    COMPARISON = "comparison"
+    ABLATION = "ablation"
+    NESTED = "nested"
+    PAIRS = "pairs"
