@@ -22,7 +22,7 @@ from matching.shares import (
 )
 from matching.terms import Wording, heaviest, read_wording, shared_terms
 from matching.types import Contribution, Evidence, Match, Query
-from matching.weights import FEATURES, Weights
+from matching.weights import Weights
 
 SHOWN_EVIDENCE = 3
 SHOWN_TERMS = 8
@@ -68,7 +68,7 @@ def _match(
 ) -> Match:
     items, terms = told
     named = contributions(subject, chosen.features, shares, weights)
-    raw = {name: float(chosen.features[name].values[subject.place]) for name in FEATURES}
+    raw = {name: float(f.values[subject.place]) for name, f in chosen.features.items()}
     for preference in chosen.preferences:
         value = float(preference.values[subject.place])
         named.append(Contribution(name=preference.name, value=preference.weight * value))
@@ -93,11 +93,10 @@ def contributions(
     weights: Weights,
 ) -> list[Contribution]:
     """Return the baseline and what each feature, document by document, puts above or below it."""
-    baseline = sum(weights.of(name) * features[name].mean for name in FEATURES)
+    baseline = sum(weights.of(name) * feature.mean for name, feature in features.items())
     named = [Contribution(name="baseline", value=baseline)]
-    for name in FEATURES:
-        value, mean = float(features[name].values[subject.place]), features[name].mean
-        excess = weights.of(name) * (value - mean)
+    for name, feature in features.items():
+        excess = weights.of(name) * (float(feature.values[subject.place]) - feature.mean)
         named += divided(name, excess, shares.get(name, np.zeros(0)), subject)
     return named
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.aggregation import PassageScores
-from matching.weights import FEATURES, Weights
+from matching.weights import Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +57,6 @@ def mean_of(values: NDArray[np.floating], known: NDArray[np.bool_]) -> float:
 
 
 def fuse(features: Mapping[str, Feature], weights: Weights) -> NDArray[np.float64]:
-    """Return Σ weight × value over `FEATURES`."""
-    terms = [weights.of(name) * features[name].values for name in FEATURES]
+    """Return Σ weight × value over the features that are known."""
+    terms = [weights.of(name) * feature.values for name, feature in features.items()]
     return np.asarray(np.sum(terms, axis=0), dtype=np.float64)

@@ -123,8 +123,10 @@ def weigh_up(
         "lexical": neutral(pool.lexical[rows], everyone, mean_of(pool.lexical, index.alive)),
         "topic": neutral(pool.topic[rows], pool.has_topic[rows], topic_mean),
         "passage": neutral(*sum_by_owner(passages, len(rows)), passage_mean),
-        "hubness": neutral(index.hubness[rows], everyone, mean_of(index.hubness, index.alive)),
     }
+    if index.model.probes is not None:
+        usual_hubness = mean_of(index.hubness, index.alive)
+        features["hubness"] = neutral(index.hubness[rows], everyone, usual_hubness)
     return Chosen(rows, features, passages, prefer(index, rows, passages, preferences))
 
 

@@ -101,16 +101,29 @@ def compare(
 
 
 def fields(cases: Cases, judgments: Judgments) -> dict[str, list[str]]:
-    """The judged demands of each field that has at least five of them, and of all others."""
+    """The judged demands by field; fields of fewer than five go together until they are five.
+
+    What is left over goes with the last of these, where there are any.
+    """
     by_field: dict[str, list[str]] = defaultdict(list)
     for demand in cases.demands:
         if demand.demand_id in judgments:
             by_field[demand.field].append(demand.demand_id)
-    found: dict[str, list[str]] = defaultdict(list)
-    for name, demands in sorted(by_field.items()):
-        is_large = name and len(demands) >= LEAST
-        found[name if is_large else OTHERS] += demands
-    return dict(found)
+    large, groups = dict[str, list[str]](), dict[str, list[str]]()
+    names, together = list[str](), list[str]()
+    for name, own in sorted(by_field.items(), key=lambda item: (not item[0], item[0])):
+        if name and len(own) >= LEAST:
+            large[name] = own
+            continue
+        names, together = [*names, name or OTHERS], [*together, *own]
+        if len(together) >= LEAST:
+            groups["、".join(names)], names, together = together, [], []
+    if together and groups:
+        last, own = groups.popitem()
+        groups["、".join([last, *names])] = own + together
+    elif together:
+        groups[OTHERS] = together
+    return large | groups
 
 
 def hub_share(rankings: Rankings) -> float:

@@ -99,7 +99,9 @@ def _size(weights: Weights) -> float:
 def _judged(ranking: Sequence[Ranked], grades: Mapping[str, int], used: Weights) -> Judged:
     """A contribution is weight × (value − mean), and a demand's means move nobody in its order."""
     by_id = sorted(ranking, key=lambda one: one.candidate_id)
-    values = [[one.contributions[name] / used.of(name) for name in FEATURES] for one in by_id]
+    values = [
+        [one.contributions.get(name, 0.0) / used.of(name) for name in FEATURES] for one in by_id
+    ]
     return Judged([one.candidate_id for one in by_id], np.array(values), grades)
 
 

@@ -44,7 +44,7 @@ def _grams(text: str, terms: frozenset[str], *, sizes: Sequence[int]) -> list[st
 
 
 def _words(text: str, terms: frozenset[str]) -> list[str]:
-    import rjieba  # of the developers' packages: the service needs no words
+    import rjieba  # here, since its dictionary takes memory that no other command needs
 
     return [word for word in rjieba.cut(text) if len(word) > 1]
 

@@ -5,14 +5,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.processes import environment, run
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def test_the_library_example_prints_what_stands_below_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        (README, "## Matching on its own"),
+        (README.parent / "matching" / "README.md", "## A benchmark of one's own"),
+    ],
+    ids=["README", "matching"],
+)
+def test_the_library_example_prints_what_stands_below_it(
+    page: Path, heading: str, tmp_path: Path
+) -> None:
     """Order, names and rounded terms; the last digit may differ from one processor to another."""
-    _, _, section = README.read_text(encoding="utf-8").partition("## Matching on its own")
+    _, _, section = page.read_text(encoding="utf-8").partition(heading)
     found = re.search(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", section, re.S)
     assert found, "the README has a Python example with its output below"
     code, shown = found.groups()

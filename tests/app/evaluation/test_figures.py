@@ -47,7 +47,12 @@ def test_small_fields_are_put_together() -> None:
     demands += [DemandCase(demand_id="D9", title="x"), DemandCase(demand_id="DX", title="x")]
     cases = Cases(experts=[], demands=demands, judgments={})
     found = fields(cases, {f"D{n}": {} for n in range(10)})
-    assert {name: len(ids) for name, ids in found.items()} == {"食品": 5, OTHERS: 5}
+    assert {name: len(ids) for name, ids in found.items()} == {
+        "食品": 5,
+        f"电池、{OTHERS}": 5,
+    }
+    few = fields(cases, {f"D{n}": {} for n in range(6)})
+    assert {name: len(ids) for name, ids in few.items()} == {"食品": 5, OTHERS: 1}
 
 
 def test_the_worst_says_who_was_missed_and_for_what() -> None:
