@@ -1,0 +1,143 @@
+"""What the groups found now change about the problems that stand: pure, and nothing when repeated.
+
+A proposal gains what is like it, keeps its demands while they are published and in no other group,
+and lapses when they are not of two enterprises any more. A dismissed one comes back only with a
+demand that it did not have. A confirmed one is left as it is; what is like it is proposed beside.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.problems.models import ProblemState as S
+
+Ids = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A problem as it stands. `added` of the members came by hand; `excluded` were taken out."""
+
+    problem_id: str
+    state: S
+    members: Ids
+    added: Ids = frozenset()
+    excluded: Ids = frozenset()
+
+    @property
+    def known(self) -> Ids:
+        return self.members | self.excluded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The members that a problem is to have; a new one has no id yet.
+
+    extends_id: of a new one, the confirmed problem that some of its demands belong to.
+    """
+
+    members: Ids
+    problem_id: str | None = None
+    extends_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapse:
+    """A proposal that is none any more."""
+
+    problem_id: str
+
+
+def reconcile(
+    groups: Sequence[Ids], standing: Sequence[Standing], enterprises: Mapping[str, str]
+) -> list[Proposal | Lapse]:
+    """The steps that bring the problems up to date. Taken, and asked again: none.
+
+    groups: disjoint, each of two enterprises at least.
+    enterprises: whose each published demand is.
+    """
+    counterparts = _counterparts(groups, standing)
+    grown = {
+        one.problem_id: counterparts[one.problem_id]
+        for one in standing
+        if one.problem_id in counterparts and _is_open(one, counterparts[one.problem_id])
+    }
+    settled = [one for one in standing if one.problem_id not in grown]
+    new = [
+        group
+        for group in groups
+        if group not in counterparts.values()
+        and not any(_settles(one, group) for one in settled)
+        and not any(_parts(one, group, enterprises) for one in standing)
+    ]
+    claimed = {demand: group for group in (*new, *grown.values()) for demand in group}
+    steps: list[Proposal | Lapse] = []
+    for one in sorted(standing, key=lambda one: one.problem_id):
+        members = _members(one, grown.get(one.problem_id, frozenset()), claimed, enterprises)
+        is_shared = len({enterprises[demand] for demand in members}) > 1
+        is_proposed = one.state is S.PROPOSED
+        if is_proposed and not is_shared:
+            steps.append(Lapse(problem_id=one.problem_id))
+        elif is_shared and (members != one.members if is_proposed else one.problem_id in grown):
+            steps.append(Proposal(members=members, problem_id=one.problem_id))
+    return [*steps, *(Proposal(members=g, extends_id=_extended(g, standing)) for g in new)]
+
+
+def _members(
+    one: Standing, group: Ids, claimed: Mapping[str, Ids], enterprises: Mapping[str, str]
+) -> Ids:
+    """Whom the problem has once it is this group: none is taken from another group."""
+    kept = {d for d in one.members & enterprises.keys() if claimed.get(d, group) == group}
+    return (group | kept | (one.added & enterprises.keys())) - one.excluded
+
+
+def _counterparts(groups: Sequence[Ids], standing: Sequence[Standing]) -> dict[str, Ids]:
+    """By problem the group that it is now: that with which it shares most demands.
+
+    A group is one problem at most. With proposals one demand in common is enough; what somebody
+    has decided on, or has lapsed, is only met again by two.
+    """
+    overlaps = [
+        (-count, one.state is not S.PROPOSED, one.problem_id, sorted(group))
+        for group in groups
+        for one in standing
+        if one.state is not S.CONFIRMED and (count := _common(one, group))
+    ]
+    found: dict[str, Ids] = {}
+    for _, _, problem_id, demands in sorted(overlaps):
+        group = frozenset(demands)
+        if problem_id not in found and group not in found.values():
+            found[problem_id] = group
+    return found
+
+
+def _common(one: Standing, group: Ids) -> int:
+    """How many demands a problem has in common with a group, where that makes them one."""
+    count = len(group & one.members)
+    return count if count > 1 or one.state is S.PROPOSED else 0
+
+
+def _is_open(one: Standing, group: Ids) -> bool:
+    """Whether a problem may still become this group."""
+    return one.state is not S.DISMISSED or bool(group - one.known)
+
+
+def _settles(one: Standing, group: Ids) -> bool:
+    """Whether somebody has confirmed or dismissed all of the group together."""
+    is_decided = one.state in (S.CONFIRMED, S.DISMISSED)
+    return is_decided and group <= one.known and bool(group & one.members)
+
+
+def _parts(one: Standing, group: Ids, enterprises: Mapping[str, str]) -> bool:
+    """Whether somebody took the rest of the group away from its only enterprise in a problem."""
+    left = {enterprises[demand] for demand in group - one.excluded}
+    return len(left) < 2 and bool(group & one.members)
+
+
+def _extended(group: Ids, standing: Sequence[Standing]) -> str | None:
+    """The confirmed problem that most of the group is in."""
+    shares = [
+        (-len(group & one.members), one.problem_id)
+        for one in standing
+        if one.state is S.CONFIRMED and group & one.members
+    ]
+    return min(shares)[1] if shares else None
