@@ -5,12 +5,14 @@ and lapses when they are not of two enterprises any more. A dismissed one comes 
 demand that it did not have. A confirmed one is left as it is; what is like it is proposed beside.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from app.problems.models import ProblemState as S
 
 Ids = frozenset[str]
+MOST_ROUNDS = 10
+NEW = "~"  # begins the ids of new problems until they have one: the youngest, so the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,55 @@ def reconcile(
 ) -> list[Proposal | Lapse]:
     """The steps that bring the problems up to date. Taken, and asked again: none.
 
+    A step may make way for another, as when the group of a proposal that lapses is proposed anew.
+
     groups: disjoint, each of two enterprises at least.
     enterprises: whose each published demand is.
     """
+    before = {one.problem_id: one for one in standing}
+    after, extended = dict(before), dict[str, str | None]()
+    for _ in range(MOST_ROUNDS):
+        steps = _steps(groups, list(after.values()), enterprises)
+        for step in steps:
+            now = _taken(step, after, f"{NEW}{len(extended):04}")
+            after[now.problem_id] = now
+            if isinstance(step, Proposal) and step.problem_id is None:
+                extended[now.problem_id] = step.extends_id
+        if not steps:
+            break
+    changed = [one for one in after.values() if _is_due(before.get(one.problem_id), one)]
+    return [_difference(one, extended.get(one.problem_id)) for one in changed]
+
+
+def _is_due(before: Standing | None, after: Standing) -> bool:
+    """Whether a step has to lead from one to the other: nobody has seen what came and went."""
+    was_proposed = before is not None and before.state is S.PROPOSED
+    return after != before and (was_proposed or after.state is S.PROPOSED)
+
+
+def _taken(step: Proposal | Lapse, known: Mapping[str, Standing], new_id: str) -> Standing:
+    """The problem of a step after it."""
+    if isinstance(step, Lapse):
+        return replace(known[step.problem_id], state=S.LAPSED)
+    if step.problem_id is None:
+        return Standing(problem_id=new_id, state=S.PROPOSED, members=step.members)
+    old = known[step.problem_id]
+    return replace(old, state=S.PROPOSED, members=step.members, added=old.added & step.members)
+
+
+def _difference(one: Standing, extends_id: str | None) -> Proposal | Lapse:
+    """The step that leads to a problem that is not as it was."""
+    if one.state is S.LAPSED:
+        return Lapse(problem_id=one.problem_id)
+    if one.problem_id.startswith(NEW):
+        return Proposal(members=one.members, extends_id=extends_id)
+    return Proposal(members=one.members, problem_id=one.problem_id)
+
+
+def _steps(
+    groups: Sequence[Ids], standing: Sequence[Standing], enterprises: Mapping[str, str]
+) -> list[Proposal | Lapse]:
+    """The steps that the problems as they stand are in need of."""
     counterparts = _counterparts(groups, standing)
     grown = {
         one.problem_id: counterparts[one.problem_id]
@@ -65,9 +113,7 @@ def reconcile(
     new = [
         group
         for group in groups
-        if group not in counterparts.values()
-        and not any(_settles(one, group) for one in settled)
-        and not any(_parts(one, group, enterprises) for one in standing)
+        if group not in counterparts.values() and not any(_settles(one, group) for one in settled)
     ]
     claimed = {demand: group for group in (*new, *grown.values()) for demand in group}
     steps: list[Proposal | Lapse] = []
@@ -85,7 +131,12 @@ def reconcile(
 def _members(
     one: Standing, group: Ids, claimed: Mapping[str, Ids], enterprises: Mapping[str, str]
 ) -> Ids:
-    """Whom the problem has once it is this group: none is taken from another group."""
+    """Whom the problem has once it is this group; a proposal takes none from another group.
+
+    One that comes back is the group as it is now.
+    """
+    if one.state is not S.PROPOSED:
+        return group - one.excluded
     kept = {d for d in one.members & enterprises.keys() if claimed.get(d, group) == group}
     return (group | kept | (one.added & enterprises.keys())) - one.excluded
 
@@ -125,12 +176,6 @@ def _settles(one: Standing, group: Ids) -> bool:
     """Whether somebody has confirmed or dismissed all of the group together."""
     is_decided = one.state in (S.CONFIRMED, S.DISMISSED)
     return is_decided and group <= one.known and bool(group & one.members)
-
-
-def _parts(one: Standing, group: Ids, enterprises: Mapping[str, str]) -> bool:
-    """Whether somebody took the rest of the group away from its only enterprise in a problem."""
-    left = {enterprises[demand] for demand in group - one.excluded}
-    return len(left) < 2 and bool(group & one.members)
 
 
 def _extended(group: Ids, standing: Sequence[Standing]) -> str | None:

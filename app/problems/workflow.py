@@ -27,7 +27,4 @@ EDITABLE = frozenset({S.PROPOSED})
 def settle(problem: CommonProblem, state: S, reason: str = "") -> None:
     """Put the problem into a state; the reason of the state before goes."""
     problem.state, problem.state_reason = state, reason
-    if state is S.CONFIRMED:
-        problem.confirmed_at = now()
-    elif state is S.PROPOSED:
-        problem.confirmed_at = None
+    problem.confirmed_at = now() if state is S.CONFIRMED else None
