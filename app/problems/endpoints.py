@@ -11,7 +11,6 @@ from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor, StaffActor
 from app.problems import operations
 from app.problems.schemas import (
@@ -19,6 +18,7 @@ from app.problems.schemas import (
     CommonProblemQuery,
     CommonProblemSummary,
     CommonProblemUpdate,
+    Dismissal,
 )
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
@@ -79,7 +79,7 @@ async def confirm_common_problem(
 
 @router.post("/common-problems/{problem_id:uuid}:dismiss")
 async def dismiss_common_problem(
-    session: SessionDep, actor: StaffActor, language: LanguageDep, problem_id: UUID, data: Reason
+    session: SessionDep, actor: StaffActor, language: LanguageDep, problem_id: UUID, data: Dismissal
 ) -> CommonProblemBody:
     """不予立项 · It is none, with the reason; proposed again only with a further demand."""
     problem = await operations.move(session, actor, problem_id, "dismiss", data.reason)

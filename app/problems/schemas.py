@@ -29,6 +29,14 @@ class CommonProblemUpdate(Body):
     demand_ids: Annotated[list[UUID], Field(min_length=2, max_length=100)] = []
 
 
+class Dismissal(Body):
+    """Why demands are no common problem; their staff read it."""
+
+    reason: Annotated[
+        str, text_of(500, min_length=1), Field(examples=["工况与指标不同，并非同一难题"])
+    ]
+
+
 class CommonProblemSummary(RecordBody):
     """What a list shows."""
 
