@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# Chosen on real demands, see README, decision 65; scripts/evaluate_problems.py measures them.
+# Chosen on real demands, see README, decision 60; scripts/evaluate_problems.py measures them.
 SIMILAR = 0.30
 NEAR_DUPLICATE = 0.50
 LARGEST = 30  # demands of a group: more than people look through

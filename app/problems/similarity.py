@@ -21,7 +21,7 @@ from app.progress.following import advance
 from app.queries import batches
 from app.scopes import Sessions
 from matching import Match, Query, Weights
-from matching.fusion import SPACES
+from matching.weights import SPACES
 
 NEIGHBOURS = 50  # of each demand; more than a group may have
 SEEN = SIMILAR / 2  # what one direction says at the least, for the other to make up for

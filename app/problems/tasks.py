@@ -3,7 +3,6 @@
 from procrastinate import JobContext
 
 from app.jobs import RETRY, queue
-from app.matches.index.ranking import Matcher
 from app.matches.index.tasks import MatchingWork
 from app.problems.proposing import propose
 
@@ -28,5 +27,4 @@ async def propose_common_problems(context: JobContext) -> None:
 
 async def _propose(context: JobContext) -> None:
     work: MatchingWork = context.additional_context["matching"]
-    matcher = Matcher(indexes=work.indexes, encoder=work.encoder)
-    await propose(context.additional_context["sessions"], matcher)
+    await propose(context.additional_context["sessions"], work.matcher)

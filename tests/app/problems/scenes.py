@@ -58,10 +58,8 @@ async def propose(app: FastAPI, staff: AsyncClient | None = None) -> None:
         await queue.tasks["look_for_common_problems"].defer_async(timestamp=0)
     else:
         assert (await staff.post("/common-problems:propose")).status_code == 202
-    sessions, matcher = app.state.sessions, app.state.matcher
-    work = MatchingWork(
-        sessions=within(sessions, Scope.INDEX), encoder=None, indexes=dict(matcher.indexes)
-    )
+    sessions = app.state.sessions
+    work = MatchingWork(sessions=within(sessions, Scope.INDEX), matcher=app.state.matcher)
     await queue.run_worker_async(
         wait=False,
         listen_notify=False,
