@@ -16,7 +16,7 @@ from app.interface.preconditions import admitted
 from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import allowed_actions, may_manage, may_read, parties_of, readable
-from app.problems.models import CommonProblem, Origin, ProblemMember, ProblemState
+from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
 from app.problems.proposing import by_centrality, describe, present
 from app.problems.schemas import (
     CommonProblemBody,
@@ -176,6 +176,7 @@ def _place_by_hand(problem: CommonProblem, demand_ids: Sequence[UUID]) -> None:
                 demand_id=demand_id, origin=Origin.ADDED, is_excluded=False, terms=[]
             )
             problem.members.append(added)
+            problem.likeness = Likeness.SIMILAR  # nobody has compared it
 
 
 async def _shared(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[str, OpenDemand]:

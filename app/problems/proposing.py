@@ -1,5 +1,6 @@
 """Look through the published demands and bring the proposals up to date."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from uuid import UUID
@@ -20,6 +21,7 @@ from app.problems.workflow import TRANSITIONS, settle
 from app.scopes import Scope, Sessions, within
 from app.search import search_vector
 
+PairsByDemand = Mapping[str, Sequence[Pair]]
 LAPSED = "成员需求已不足两家企业，或已归入其他建议"
 
 
@@ -37,15 +39,19 @@ async def bring_up_to_date(
 ) -> None:
     """Take the steps from the problems that stand to the groups of these pairs."""
     enterprises = {demand_id: demand.enterprise for demand_id, demand in pool.items()}
+    by_demand = defaultdict[str, list[Pair]](list)
+    for pair in pairs:
+        by_demand[pair.first].append(pair)
+        by_demand[pair.second].append(pair)
     problems = {str(p.id): p for p in await repository.find_all(session)}
     standing = [standing_of(problem) for problem in problems.values()]
     for step in reconcile(group(pairs, enterprises), standing, enterprises):
         if isinstance(step, Lapse):
             await _lapse(session, problems[step.problem_id])
         elif step.problem_id is None:
-            await _add(session, step, pool, pairs)
+            await _add(session, step, pool, by_demand)
         else:
-            await _renew(session, problems[step.problem_id], step, pool, pairs)
+            await _renew(session, problems[step.problem_id], step, pool, by_demand)
 
 
 def standing_of(problem: CommonProblem) -> Standing:
@@ -61,7 +67,7 @@ def standing_of(problem: CommonProblem) -> Standing:
 
 
 async def _add(
-    session: AsyncSession, step: Proposal, pool: Mapping[str, OpenDemand], pairs: Sequence[Pair]
+    session: AsyncSession, step: Proposal, pool: Mapping[str, OpenDemand], pairs: PairsByDemand
 ) -> None:
     extends_id = UUID(step.extends_id) if step.extends_id else None
     problem = CommonProblem(state=ProblemState.PROPOSED, is_edited=False, extends_id=extends_id)
@@ -77,7 +83,7 @@ async def _renew(
     problem: CommonProblem,
     step: Proposal,
     pool: Mapping[str, OpenDemand],
-    pairs: Sequence[Pair],
+    pairs: PairsByDemand,
 ) -> None:
     kind = "updated" if problem.state is ProblemState.PROPOSED else "returned"
     if kind == "returned":
@@ -102,24 +108,29 @@ def _place(problem: CommonProblem, wanted: Collection[str]) -> JsonObject:
         problem.members.remove(known[demand_id])
     for demand_id in new:
         problem.members.append(
-            ProblemMember(demand_id=UUID(demand_id), origin=Origin.FOUND, is_excluded=False)
+            ProblemMember(
+                demand_id=UUID(demand_id), origin=Origin.FOUND, is_excluded=False, terms=[]
+            )
         )
     return {"added": new, "removed": gone}
 
 
-def explain(problem: CommonProblem, pairs: Sequence[Pair]) -> None:
+def explain(problem: CommonProblem, pairs: PairsByDemand) -> None:
     """Say of each demand that was found how like the others it is, the most to which, by what."""
     members = {str(m.demand_id): m for m in present(problem)}
-    inside = [pair for pair in pairs if pair.first in members and pair.second in members]
+    inside: list[Pair] = []
     for demand_id, member in members.items():
-        own = [pair for pair in inside if demand_id in (pair.first, pair.second)]
+        own = [pair for pair in pairs.get(demand_id, ()) if pair.other(demand_id) in members]
+        inside += [pair for pair in own if pair.first == demand_id]
         if member.origin is Origin.FOUND and own:
             nearest = min(own, key=lambda p: (-p.similarity, p.other(demand_id)))
             member.similarity = fmean(pair.similarity for pair in own)
             member.nearest_demand_id = UUID(nearest.other(demand_id))
             member.terms = list(nearest.terms)
-    problem.terms = shared_terms(inside)
-    are_close = all(pair.similarity >= NEAR_DUPLICATE for pair in inside)
+    if inside:  # else its demands are kept for what they had in common before
+        problem.terms = shared_terms(inside)
+    is_complete = len(inside) == len(members) * (len(members) - 1) // 2
+    are_close = is_complete and all(pair.similarity >= NEAR_DUPLICATE for pair in inside)
     problem.likeness = Likeness.NEAR_DUPLICATE if are_close else Likeness.SIMILAR
 
 

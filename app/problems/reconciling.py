@@ -5,6 +5,7 @@ and lapses when they are not of two enterprises any more. A dismissed one comes 
 demand that it did not have. A confirmed one is left as it is; what is like it is proposed beside.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -103,17 +104,19 @@ def _steps(
     groups: Sequence[Ids], standing: Sequence[Standing], enterprises: Mapping[str, str]
 ) -> list[Proposal | Lapse]:
     """The steps that the problems as they stand are in need of."""
-    counterparts = _counterparts(groups, standing)
+    near = _near(groups, standing)
+    counterparts = _counterparts(near)
     grown = {
         one.problem_id: counterparts[one.problem_id]
         for one in standing
         if one.problem_id in counterparts and _is_open(one, counterparts[one.problem_id])
     }
-    settled = [one for one in standing if one.problem_id not in grown]
+    taken = set(counterparts.values())
     new = [
         group
         for group in groups
-        if group not in counterparts.values() and not any(_settles(one, group) for one in settled)
+        if group not in taken
+        and not any(_settles(one, group) for one in near[group] if one.problem_id not in grown)
     ]
     claimed = {demand: group for group in (*new, *grown.values()) for demand in group}
     steps: list[Proposal | Lapse] = []
@@ -125,7 +128,7 @@ def _steps(
             steps.append(Lapse(problem_id=one.problem_id))
         elif is_shared and (members != one.members if is_proposed else one.problem_id in grown):
             steps.append(Proposal(members=members, problem_id=one.problem_id))
-    return [*steps, *(Proposal(members=g, extends_id=_extended(g, standing)) for g in new)]
+    return [*steps, *(Proposal(members=g, extends_id=_extended(g, near[g])) for g in new)]
 
 
 def _members(
@@ -141,7 +144,19 @@ def _members(
     return (group | kept | (one.added & enterprises.keys())) - one.excluded
 
 
-def _counterparts(groups: Sequence[Ids], standing: Sequence[Standing]) -> dict[str, Ids]:
+def _near(groups: Sequence[Ids], standing: Sequence[Standing]) -> dict[Ids, list[Standing]]:
+    """By group the problems that have one of its demands."""
+    holders = defaultdict[str, list[Standing]](list)
+    for one in standing:
+        for demand in one.members:
+            holders[demand].append(one)
+    return {
+        group: list({one.problem_id: one for d in group for one in holders[d]}.values())
+        for group in groups
+    }
+
+
+def _counterparts(near: Mapping[Ids, Sequence[Standing]]) -> dict[str, Ids]:
     """By problem the group that it is now: that with which it shares most demands.
 
     A group is one problem at most. With proposals one demand in common is enough; what somebody
@@ -149,15 +164,17 @@ def _counterparts(groups: Sequence[Ids], standing: Sequence[Standing]) -> dict[s
     """
     overlaps = [
         (-count, one.state is not S.PROPOSED, one.problem_id, sorted(group))
-        for group in groups
-        for one in standing
+        for group, problems in near.items()
+        for one in problems
         if one.state is not S.CONFIRMED and (count := _common(one, group))
     ]
     found: dict[str, Ids] = {}
+    taken: set[Ids] = set()
     for _, _, problem_id, demands in sorted(overlaps):
         group = frozenset(demands)
-        if problem_id not in found and group not in found.values():
+        if problem_id not in found and group not in taken:
             found[problem_id] = group
+            taken.add(group)
     return found
 
 
@@ -174,15 +191,12 @@ def _is_open(one: Standing, group: Ids) -> bool:
 
 def _settles(one: Standing, group: Ids) -> bool:
     """Whether somebody has confirmed or dismissed all of the group together."""
-    is_decided = one.state in (S.CONFIRMED, S.DISMISSED)
-    return is_decided and group <= one.known and bool(group & one.members)
+    return one.state in (S.CONFIRMED, S.DISMISSED) and group <= one.known
 
 
-def _extended(group: Ids, standing: Sequence[Standing]) -> str | None:
+def _extended(group: Ids, near: Sequence[Standing]) -> str | None:
     """The confirmed problem that most of the group is in."""
     shares = [
-        (-len(group & one.members), one.problem_id)
-        for one in standing
-        if one.state is S.CONFIRMED and group & one.members
+        (-len(group & one.members), one.problem_id) for one in near if one.state is S.CONFIRMED
     ]
     return min(shares)[1] if shares else None

@@ -10,6 +10,8 @@ from statistics import fmean
 from typing import NamedTuple
 from uuid import UUID
 
+from anyio import to_thread
+
 from app.demands import repository as demands
 from app.demands.models import Demand, DemandState
 from app.matches.index.documents import enterprise_of, public_query_of_demand
@@ -126,4 +128,4 @@ async def find_pairs(
                 )
                 known = [m for m in ranking.matches if m.candidate_id in pool]
                 found[demand_id] = looks_of(demand_id, known)
-    return pairs_of(found)
+    return await to_thread.run_sync(pairs_of, found)

@@ -32,6 +32,7 @@ async def test_like_demands_of_two_enterprises_are_proposed_with_the_reason(
     problem = await scenes.only(staff)
     assert scenes.members(problem) == {one.id, two.id}
     assert (problem["state"], problem["organization_count"]) == ("proposed", 2)
+    assert problem["likeness"] == "near_duplicate"
     assert problem["region_codes"] == [YIWU, GUANGZHOU]
     assert problem["technology_fields"] == ["new_materials"]
     assert problem["title"].startswith((one.title, two.title))
@@ -198,11 +199,12 @@ async def test_what_a_coordinator_wrote_and_chose_outlasts_the_night(
         f"/common-problems/{problem['id']}", json={"title": "锦纶黄变", "demand_ids": chosen}
     )
     assert answer.status_code == 200, answer.text
+    assert answer.json()["likeness"] == "similar"
     await scenes.propose(app)
     edited = await scenes.only(staff)
     assert edited == answer.json()
     fourth = await scenes.demand(session, people, "黄变二")
     await scenes.propose(app)
     grown = await scenes.only(staff)
-    assert grown["title"] == "锦纶黄变"
+    assert (grown["title"], grown["likeness"]) == ("锦纶黄变", "similar")
     assert scenes.members(grown) == {kept[0].id, kept[1].id, added.id, fourth.id}
