@@ -13,6 +13,7 @@ from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
+from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
 
@@ -25,6 +26,7 @@ ROUTERS = (
     achievements,
     demands,
     matches,
+    problems,
     bulk,
     personal_data,
     audit,

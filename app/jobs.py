@@ -46,6 +46,7 @@ queue = procrastinate.App(
         "app.encryption.tasks",
         "app.progress.tasks",
         "app.matches.index.tasks",
+        "app.problems.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",
         "app.audit.tasks",

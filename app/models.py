@@ -14,5 +14,6 @@ import app.experts.models
 import app.interface.models
 import app.matches.models
 import app.organizations.models
+import app.problems.models
 import app.progress.models
 import app.reference.models  # noqa: F401

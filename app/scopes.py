@@ -45,6 +45,8 @@ class Scope(StrEnum):
     IMPORT = "import"
     # Read what the pools hold openly, and every verdict; write nothing.
     INDEX = "index"
+    # Propose common problems, and bring the proposals up to date.
+    PROBLEMS = "problems"
     # Lock an expert of the pool, of whichever region.
     JUDGING = "judging"
     # Read the matches of one demand and the experts in them, also those who have left the pool

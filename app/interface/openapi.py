@@ -108,6 +108,10 @@ TAGS = [
     {"name": "achievements", "description": "成果库 · results open to transfer"},
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
+    {
+        "name": "common-problems",
+        "description": "共性技术难题 · like demands of several enterprises, seen as one problem",
+    },
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
     {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
     {"name": "audit", "description": "审计 · who did, read and was refused what; its seals"},

@@ -25,6 +25,7 @@ DOMAINS = (
     "achievements",
     "demands",
     "matches",
+    "problems",
     "bulk",
     "evaluation",
     "personal_data",

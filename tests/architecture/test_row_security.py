@@ -13,6 +13,7 @@ PROTECTED = frozenset(
         *("refresh_tokens", "second_factors", "organizations", "memberships"),
         *("experts", "evidence", "expert_contacts", "consents", "achievements"),
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
+        *("common_problems", "problem_members"),
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),
     }

@@ -67,8 +67,17 @@ def conflict_keys(organization_id: UUID | None, name: str) -> frozenset[str]:
     An employer may be a name alone, or the same body entered twice. Names are compared in one
     width and script, without case and spaces.
     """
-    named = {str(organization_id or ""), normalise(name).replace(" ", "")}
+    named = {str(organization_id or ""), _plain(name)}
     return frozenset(named - {""})
+
+
+def _plain(name: str) -> str:
+    return normalise(name).replace(" ", "")
+
+
+def enterprise_of(demand: Demand) -> str:
+    """What tells one enterprise from another, also where the same was entered twice."""
+    return _plain(demand.organization.name)
 
 
 def _document_of(item: Evidence) -> Document:
@@ -107,6 +116,12 @@ def query_of_demand(demand: Demand) -> Query:
         indicators="\n".join(t for t in (demand.key_indicators, demand.expected_outcome) if t),
         keywords=tuple(demand.keywords),
     )
+
+
+def public_query_of_demand(demand: Demand) -> Query:
+    """What every reader of a published demand may see, to compare it with the others."""
+    summary = "" if demand.public_summary == demand.title else demand.public_summary
+    return Query(title=demand.title, problem=summary, keywords=tuple(demand.keywords))
 
 
 def query_of_expert(expert: Expert) -> Query:

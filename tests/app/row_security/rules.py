@@ -32,6 +32,8 @@ from app.organizations import access as organization_access
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
+from app.problems import access as problems
+from app.problems.models import CommonProblem, ProblemMember
 from app.progress.models import Operation
 from app.transitions import Party
 from tests.app.row_security.world import World
@@ -108,6 +110,14 @@ class Application:
                 lambda r: self._carries(self._match(r)) or self._is_candidate(self._match(r)),
                 lambda r: self._is_candidate(self._match(r)),
                 lambda r: self._carries(self._match(r)),
+            ),
+            CommonProblem: self._rules(
+                lambda p: problems.may_read(actor, p),
+                never,
+                lambda p: problems.may_manage(actor, p),
+            ),
+            ProblemMember: self._rules(
+                self._reads_member, *2 * (lambda m: problems.may_manage(actor, self._problem(m)),)
             ),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -245,6 +255,16 @@ class Application:
 
     def _carries(self, match: Match) -> bool:
         return Party.STAFF in self._of_demand(self._demand(self._run(match)))
+
+    def _problem(self, member: ProblemMember) -> CommonProblem:
+        found: CommonProblem = self.world.find(CommonProblem, member.problem_id)
+        return found
+
+    def _reads_member(self, member: ProblemMember) -> bool:
+        """What was taken out of a problem is told to those who did it."""
+        problem = self._problem(member)
+        is_told = problems.may_read(self.actor, problem) and not member.is_excluded
+        return is_told or problems.may_manage(self.actor, problem)
 
     def _is_candidate(self, match: Match) -> bool:
         return Party.PERSON in self._of_expert(self._expert(match))

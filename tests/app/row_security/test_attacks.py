@@ -259,6 +259,7 @@ async def test_named_scopes_are_narrow(app: FastAPI, session: AsyncSession) -> N
         Scope.PROGRESS: [],
         Scope.IMPORT: [],
         Scope.INDEX: [pooled.id],
+        Scope.PROBLEMS: [],
         Scope.JUDGING: [pooled.id],
         Scope.MATCHES: [],
         Scope.RECOMMENDATIONS: [],

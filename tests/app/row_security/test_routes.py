@@ -26,6 +26,7 @@ from app.interface.models import AuditEntry
 from app.main import create_app, services
 from app.matches.models import Match, MatchReview, MatchRun
 from app.organizations.models import Membership, Organization
+from app.problems.models import CommonProblem
 from app.progress.models import Operation
 from app.settings import Settings
 from tests.app.row_security.rules import Application
@@ -48,6 +49,7 @@ KINDS: dict[str, type[Any]] = {
     "membership_id": Membership,
     "operation_id": Operation,
     "organization_id": Organization,
+    "problem_id": CommonProblem,
     "review_id": MatchReview,
     "run_id": MatchRun,
 }

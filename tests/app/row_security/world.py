@@ -47,6 +47,7 @@ from app.organizations.models import (
     OrganizationKind,
     OrganizationState,
 )
+from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
 from app.progress.models import Operation, OperationState
 from app.search import search_vector
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
@@ -90,6 +91,7 @@ async def build(session: AsyncSession) -> World:
     for organization in world.of(Organization)[:6]:
         world.add(_achievement(GUANGZHOU, AchievementState.WITHDRAWN, organization.id))
     _matches(world)
+    _problems(world)
     _audit(world)
     for records in world.records.values():  # in the order of foreign keys
         session.add_all(records)
@@ -291,6 +293,37 @@ def _matches(world: World) -> None:
         others = world.of(Expert)
         for rank, expert in enumerate((own[number % len(own)], others[number % len(others)]), 1):
             _match(world, run, expert, rank)
+
+
+def _problems(world: World) -> None:
+    """Two demands each, of the same and of different regions, published or not any more."""
+    demands = world.of(Demand)
+    for number, state in enumerate(state for state in ProblemState for _ in range(6)):
+        pair = [demands[(7 * number) % len(demands)], demands[(11 * number + 5) % len(demands)]]
+        problem = world.add(
+            CommonProblem(
+                state=state,
+                title="某难题",
+                likeness=Likeness.SIMILAR,
+                terms=[],
+                organization_ids=sorted({demand.organization_id for demand in pair}),
+                organization_count=2,
+                demand_count=2,
+                region_codes=[demand.region_code for demand in pair],
+                technology_fields=[],
+                disciplines=[],
+                search=search_vector([]),
+            )
+        )
+        for demand in pair:
+            member = ProblemMember(
+                problem_id=problem.id,
+                demand_id=demand.id,
+                origin=Origin.FOUND,
+                is_excluded=demand is pair[1] and number % 2 == 0,
+                terms=[],
+            )
+            world.add(member)
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:

@@ -1,0 +1,200 @@
+"""Common problems: read by whom they concern, edited and decided on by the staff."""
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.demands import repository as demands
+from app.demands.models import Demand, DemandState
+from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
+from app.interface.preconditions import admitted
+from app.organizations.actors import Actor
+from app.problems import repository
+from app.problems.access import allowed_actions, may_manage, may_read, parties_of, readable
+from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
+from app.problems.proposing import by_centrality, describe, present
+from app.problems.schemas import (
+    CommonProblemBody,
+    CommonProblemQuery,
+    CommonProblemSummary,
+    CommonProblemUpdate,
+    MemberBody,
+)
+from app.problems.similarity import OpenDemand
+from app.problems.wording import reason_of
+from app.problems.workflow import EDITABLE, TRANSITIONS, settle
+from app.progress import operations as progress
+from app.progress.models import Operation
+from app.scopes import Scope, borrowed
+from app.transitions import next_state
+
+SORTS = {
+    "created_at": CommonProblem.created_at,
+    "organization_count": CommonProblem.organization_count,
+}
+NOT_SHARED = Text("须有至少两家企业的已公开需求", "Needs published demands of two enterprises")
+
+
+async def ask_for_proposals(session: AsyncSession, actor: Actor) -> Operation:
+    """An operation that looks through all published demands."""
+    operation = await progress.create(
+        session, actor, "propose_common_problems", result_path="/api/v1/common-problems"
+    )
+    await progress.enqueue(session, operation)
+    return operation
+
+
+async def get(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonProblem:
+    """The problem, if the actor may read it."""
+    problem = await repository.find(session, problem_id)
+    if problem is None or not may_read(actor, problem):
+        raise NotFound()
+    return problem
+
+
+async def get_managed(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonProblem:
+    """The problem, locked, if the actor may touch it."""
+    problem = await repository.find(session, problem_id, is_for_update=True)
+    reads, touches = partial(may_read, actor), partial(may_manage, actor)
+    return admitted(session, problem, may_read=reads, may_touch=touches)
+
+
+async def search(
+    pages: Pages, actor: Actor, query: CommonProblemQuery
+) -> Page[CommonProblemSummary]:
+    return await pages.read(
+        repository.listed(query, readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=lambda problem: CommonProblemSummary.of(problem, **_computed(actor, problem)),
+    )
+
+
+async def show(
+    session: AsyncSession, actor: Actor, problem: CommonProblem, language: str
+) -> CommonProblemBody:
+    """The problem with its demands, of which everybody sees the public part alone."""
+    members = by_centrality(problem)
+    async with borrowed(session, Scope.INDEX):  # an enterprise reads no other's demand elsewhere
+        found = await _published(session, [member.demand_id for member in members])
+    by_id = {demand.id: demand for demand in found}
+    shown = [_show_member(actor, member, by_id, language) for member in members]
+    return CommonProblemBody.of(problem, **_computed(actor, problem), members=shown)
+
+
+def _computed(actor: Actor, problem: CommonProblem) -> dict[str, object]:
+    return {
+        "region_codes": [code for code in problem.region_codes if code],
+        "allowed_actions": allowed_actions(actor, problem),
+    }
+
+
+def _show_member(
+    actor: Actor, member: ProblemMember, published: dict[UUID, Demand], language: str
+) -> MemberBody:
+    demand = published.get(member.demand_id)
+    nearest = published.get(member.nearest_demand_id) if member.nearest_demand_id else None
+    terms = member.terms if demand and nearest else []
+    reason = reason_of(member.similarity, terms, nearest.title if demand and nearest else None)
+    return MemberBody(
+        demand_id=member.demand_id,
+        is_own=demand is not None and actor.acts_for(demand.organization_id),
+        title=demand.title if demand else None,
+        public_summary=demand.public_summary if demand else None,
+        keywords=demand.keywords if demand else None,
+        region_code=demand.region_code if demand else None,
+        technology_field=demand.technology_field if demand else None,
+        origin=member.origin,
+        similarity=member.similarity,
+        terms=terms,
+        reason=reason.in_language(language),
+    )
+
+
+async def update(
+    session: AsyncSession, actor: Actor, problem_id: UUID, data: CommonProblemUpdate
+) -> CommonProblem:
+    """Say a proposal in one's own words, take demands out of it, or put others in."""
+    problem = await get_managed(session, actor, problem_id)
+    if problem.state not in EDITABLE:
+        raise WrongState(verb="update", state=problem.state, allowed=sorted(EDITABLE))
+    wanted = data.changes()
+    demand_ids = wanted.pop("demand_ids", [m.demand_id for m in present(problem)])
+    pool = await _shared(session, demand_ids)
+    _place_by_hand(problem, demand_ids)
+    for name, value in wanted.items():
+        setattr(problem, name, value)
+    problem.is_edited = problem.is_edited or bool(wanted)
+    describe(problem, pool)
+    if not may_manage(actor, problem):
+        raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
+    names = sorted(data.model_fields_set)
+    await changes.append(
+        session,
+        "common_problem.updated",
+        problem.id,
+        actor_id=actor.account_id,
+        data={"fields": names},
+    )
+    return problem
+
+
+async def move(
+    session: AsyncSession, actor: Actor, problem_id: UUID, verb: str, reason: str = ""
+) -> CommonProblem:
+    """Take one step of the life cycle; what is confirmed is shared by two enterprises now."""
+    problem = await get_managed(session, actor, problem_id)
+    target = next_state(TRANSITIONS, verb, problem.state, parties_of(actor, problem))
+    if target is ProblemState.CONFIRMED:
+        found = await _published(session, [member.demand_id for member in present(problem)])
+        if not _is_shared(found):
+            raise Conflict(NOT_SHARED)
+    settle(problem, target, reason)
+    await changes.append(
+        session,
+        f"common_problem.{target}",
+        problem.id,
+        actor_id=actor.account_id,
+        data={"verb": verb},
+    )
+    return problem
+
+
+def _place_by_hand(problem: CommonProblem, demand_ids: Sequence[UUID]) -> None:
+    """Exactly these demands; the job neither takes what is put in here nor brings back the rest."""
+    known = {member.demand_id: member for member in problem.members}
+    for demand_id, member in known.items():
+        member.is_excluded = demand_id not in demand_ids
+    for demand_id in dict.fromkeys(demand_ids):
+        if demand_id not in known:
+            added = ProblemMember(
+                demand_id=demand_id, origin=Origin.ADDED, is_excluded=False, terms=[]
+            )
+            problem.members.append(added)
+            problem.likeness = Likeness.SIMILAR  # nobody has compared it
+
+
+async def _shared(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[str, OpenDemand]:
+    """The demands, all of them published, and of two enterprises at least."""
+    found = await _published(session, demand_ids)
+    if len(found) < len(set(demand_ids)):
+        raise invalid_field(
+            "/demand_ids", "not_published", "只能包含已公开的需求", "Published demands alone"
+        )
+    if not _is_shared(found):
+        raise invalid_field("/demand_ids", "not_shared", NOT_SHARED.zh, NOT_SHARED.en)
+    return {str(demand.id): OpenDemand.of(demand) for demand in found}
+
+
+async def _published(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Demand]:
+    found = await demands.find_many(session, demand_ids)
+    return [demand for demand in found if demand.state is DemandState.PUBLISHED]
+
+
+def _is_shared(found: Sequence[Demand]) -> bool:
+    return len({OpenDemand.of(demand).enterprise for demand in found}) > 1

@@ -1,0 +1,161 @@
+"""Look through the published demands and bring the proposals up to date."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.clock import now
+from app.database import JsonObject
+from app.matches.index.ranking import Matcher
+from app.problems import repository
+from app.problems.grouping import NEAR_DUPLICATE, Pair, group
+from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
+from app.problems.reconciling import Lapse, Proposal, Standing, reconcile
+from app.problems.similarity import OpenDemand, find_pairs, load_open
+from app.problems.wording import shared_terms, statement_of, title_of
+from app.problems.workflow import TRANSITIONS, settle
+from app.scopes import Scope, Sessions, within
+from app.search import search_vector
+
+PairsByDemand = Mapping[str, Sequence[Pair]]
+LAPSED = "成员需求已不足两家企业，或已归入其他建议"
+
+
+async def propose(sessions: Sessions, matcher: Matcher) -> None:
+    """Propose what is alike now. Nothing is held while the demands are compared."""
+    reading = within(sessions, Scope.INDEX)
+    pool = await load_open(reading)
+    pairs = await find_pairs(reading, matcher, pool)
+    async with within(sessions, Scope.PROBLEMS).begin() as session:
+        await bring_up_to_date(session, pool, pairs)
+
+
+async def bring_up_to_date(
+    session: AsyncSession, pool: Mapping[str, OpenDemand], pairs: Sequence[Pair]
+) -> None:
+    """Take the steps from the problems that stand to the groups of these pairs."""
+    enterprises = {demand_id: demand.enterprise for demand_id, demand in pool.items()}
+    by_demand = defaultdict[str, list[Pair]](list)
+    for pair in pairs:
+        by_demand[pair.first].append(pair)
+        by_demand[pair.second].append(pair)
+    problems = {str(p.id): p for p in await repository.find_all(session)}
+    standing = [standing_of(problem) for problem in problems.values()]
+    for step in reconcile(group(pairs, enterprises), standing, enterprises):
+        if isinstance(step, Lapse):
+            await _lapse(session, problems[step.problem_id])
+        elif step.problem_id is None:
+            await _add(session, step, pool, by_demand)
+        else:
+            await _renew(session, problems[step.problem_id], step, pool, by_demand)
+
+
+def standing_of(problem: CommonProblem) -> Standing:
+    """The problem as `reconcile` reads it."""
+    members = [m for m in problem.members if not m.is_excluded]
+    return Standing(
+        problem_id=str(problem.id),
+        state=problem.state,
+        members=frozenset(str(m.demand_id) for m in members),
+        added=frozenset(str(m.demand_id) for m in members if m.origin is Origin.ADDED),
+        excluded=frozenset(str(m.demand_id) for m in problem.members if m.is_excluded),
+    )
+
+
+async def _add(
+    session: AsyncSession, step: Proposal, pool: Mapping[str, OpenDemand], pairs: PairsByDemand
+) -> None:
+    extends_id = UUID(step.extends_id) if step.extends_id else None
+    problem = CommonProblem(state=ProblemState.PROPOSED, is_edited=False, extends_id=extends_id)
+    told = _place(problem, step.members)
+    explain(problem, pairs)
+    describe(problem, pool)
+    session.add(problem)
+    await changes.append(session, "common_problem.proposed", problem.id, data=told)
+
+
+async def _renew(
+    session: AsyncSession,
+    problem: CommonProblem,
+    step: Proposal,
+    pool: Mapping[str, OpenDemand],
+    pairs: PairsByDemand,
+) -> None:
+    kind = "updated" if problem.state is ProblemState.PROPOSED else "returned"
+    if kind == "returned":
+        settle(problem, TRANSITIONS["return"].target)
+    told = _place(problem, step.members)
+    explain(problem, pairs)
+    describe(problem, pool)
+    await changes.append(session, f"common_problem.{kind}", problem.id, data=told)
+
+
+async def _lapse(session: AsyncSession, problem: CommonProblem) -> None:
+    settle(problem, TRANSITIONS["lapse"].target, LAPSED)
+    await changes.append(session, "common_problem.lapsed", problem.id)
+
+
+def _place(problem: CommonProblem, wanted: Collection[str]) -> JsonObject:
+    """Give the problem these demands, besides those taken out by hand; what changed, by ids."""
+    known = {str(m.demand_id): m for m in problem.members}
+    gone = sorted(i for i, m in known.items() if i not in wanted and not m.is_excluded)
+    new = sorted(set(wanted) - known.keys())
+    for demand_id in gone:
+        problem.members.remove(known[demand_id])
+    for demand_id in new:
+        problem.members.append(
+            ProblemMember(
+                demand_id=UUID(demand_id), origin=Origin.FOUND, is_excluded=False, terms=[]
+            )
+        )
+    return {"added": new, "removed": gone}
+
+
+def explain(problem: CommonProblem, pairs: PairsByDemand) -> None:
+    """Say of each demand that was found how like the others it is, the most to which, by what."""
+    members = {str(m.demand_id): m for m in present(problem)}
+    inside: list[Pair] = []
+    for demand_id, member in members.items():
+        own = [pair for pair in pairs.get(demand_id, ()) if pair.other(demand_id) in members]
+        inside += [pair for pair in own if pair.first == demand_id]
+        if member.origin is Origin.FOUND and own:
+            nearest = min(own, key=lambda p: (-p.similarity, p.other(demand_id)))
+            member.similarity = fmean(pair.similarity for pair in own)
+            member.nearest_demand_id = UUID(nearest.other(demand_id))
+            member.terms = list(nearest.terms)
+    if inside:  # else its demands are kept for what they had in common before
+        problem.terms = shared_terms(inside)
+    is_complete = len(inside) == len(members) * (len(members) - 1) // 2
+    are_close = is_complete and all(pair.similarity >= NEAR_DUPLICATE for pair in inside)
+    problem.likeness = Likeness.NEAR_DUPLICATE if are_close else Likeness.SIMILAR
+
+
+def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
+    """What follows from whose demands these are; title and statement unless somebody wrote them."""
+    members = by_centrality(problem)
+    demands = [pool[str(member.demand_id)] for member in members]
+    enterprises = {demand.enterprise for demand in demands}
+    problem.organization_ids = sorted({demand.organization_id for demand in demands})
+    problem.organization_count, problem.demand_count = len(enterprises), len(demands)
+    problem.region_codes = sorted({d.region_code for d in demands}, key=lambda code: code or "")
+    problem.technology_fields = sorted({d.technology_field for d in demands if d.technology_field})
+    problem.disciplines = sorted({d.discipline for d in demands if d.discipline})
+    if not problem.is_edited:
+        problem.title = title_of(demands[0].title, problem.terms)
+        problem.statement = statement_of(len(demands), len(enterprises), problem.terms)
+    problem.search = search_vector([problem.title, problem.statement, *problem.terms])
+    problem.updated_at = now()  # a new version, even if its members alone are others
+
+
+def present(problem: CommonProblem) -> list[ProblemMember]:
+    """The members, without those taken out."""
+    return [member for member in problem.members if not member.is_excluded]
+
+
+def by_centrality(problem: CommonProblem) -> list[ProblemMember]:
+    """The members, those most like the others first; those added by hand last."""
+    return sorted(present(problem), key=lambda m: (-(m.similarity or 0.0), m.demand_id))

@@ -1,0 +1,98 @@
+"""Request and response bodies of common problems."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.interface.pagination import PageQuery
+from app.interface.schemas import Body, FormText, RecordBody, text_of
+from app.problems.models import Likeness, Origin, ProblemState
+from app.reference.codes import DisciplineCode, RegionCode, TechnologyField
+
+TITLE, TERMS = "浅色锦纶袜黄变控制（热定型）", ["锦纶", "黄变"]
+STATEMENT = "3 家企业提出 4 条相近的技术需求，都涉及“锦纶”、“黄变”。"
+REASON = "与其他需求的平均相似度 0.58；与“超细旦锦纶袜浅色黄变控制”最相近，都提到“锦纶”、“黄变”"
+ProblemTitle = Annotated[str, text_of(300, min_length=1), Field(examples=[TITLE])]
+
+
+class CommonProblemUpdate(Body):
+    """JSON Merge Patch: what is absent stays.
+
+    Demands that `demand_ids` leaves out are not proposed here again; those it adds are published
+    ones that the caller may read. At least two, of two enterprises.
+    """
+
+    title: ProblemTitle = ""
+    statement: Annotated[FormText, Field(examples=[STATEMENT])] = ""
+    demand_ids: Annotated[list[UUID], Field(min_length=2, max_length=100)] = []
+
+
+class Dismissal(Body):
+    """Why demands are no common problem; their staff read it."""
+
+    reason: Annotated[
+        str, text_of(500, min_length=1), Field(examples=["工况与指标不同，并非同一难题"])
+    ]
+
+
+class CommonProblemSummary(RecordBody):
+    """What a list shows."""
+
+    title: str = Field(examples=[TITLE])
+    statement: str = Field(examples=[STATEMENT])
+    state: ProblemState = Field(examples=[ProblemState.PROPOSED])
+    state_reason: str
+    likeness: Likeness = Field(
+        description="near_duplicate: any two of its demands say nearly the same",
+        examples=[Likeness.SIMILAR],
+    )
+    terms: list[str] = Field(description="what its demands share", examples=[TERMS])
+    organization_count: int = Field(description="enterprises", examples=[3])
+    demand_count: int = Field(examples=[4])
+    region_codes: list[str] = Field(examples=[["330782", "440100"]])
+    technology_fields: list[str]
+    disciplines: list[str]
+    extends_id: UUID | None = Field(
+        description="a confirmed problem that some of its demands belong to", examples=[None]
+    )
+    confirmed_at: datetime | None = Field(examples=[None])
+    allowed_actions: list[str] = Field(examples=[["update", "confirm", "dismiss"]])
+
+
+class MemberBody(BaseModel):
+    """A demand by its public part, and why it is here; null what is no longer published."""
+
+    demand_id: UUID
+    is_own: bool = Field(description="of an enterprise that the caller acts for")
+    title: str | None = Field(examples=["超细旦锦纶袜浅色黄变控制"])
+    public_summary: str | None
+    keywords: list[str] | None
+    region_code: str | None
+    technology_field: str | None
+    origin: Origin = Field(examples=[Origin.FOUND])
+    similarity: float | None = Field(
+        description="mean to the others, 1 for the same text; null: added by hand", examples=[0.58]
+    )
+    terms: list[str] = Field(description="shared with the demand most like it", examples=[TERMS])
+    reason: str = Field(description="why, in the caller's language", examples=[REASON])
+
+
+class CommonProblemBody(CommonProblemSummary):
+    """共性技术难题，含成员需求与理由."""
+
+    members: list[MemberBody] = Field(description="the most central first")
+
+
+class CommonProblemQuery(PageQuery):
+    text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["锦纶"])] = None
+    state: ProblemState | None = None
+    likeness: Likeness | None = None
+    region_code: RegionCode | None = Field(default=None, description="includes its counties")
+    technology_field: TechnologyField | None = None
+    discipline: DisciplineCode | None = Field(default=None, description="includes its branches")
+    demand_id: UUID | None = Field(default=None, description="in which this demand is")
+    sort: Literal["created_at", "-created_at", "organization_count", "-organization_count"] = (
+        "-created_at"
+    )

@@ -1,0 +1,270 @@
+"""Common problems over HTTP: who sees which, what of them, and who may edit and decide."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.demands.models import Demand, DemandState
+from app.problems.workflow import TRANSITIONS
+from app.transitions import Party
+from tests.app.matches.scenes import move
+from tests.app.problems import scenes
+from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG, People
+
+
+@pytest.fixture
+async def demands(people: People, session: AsyncSession) -> list[Demand]:
+    """Two like demands, of Yiwu and of Guangzhou, among others."""
+    await scenes.others(session, people)
+    return [
+        await scenes.demand(session, people, "黄变", problem="内部配方甲"),
+        await scenes.demand(session, people, "黄变二", region_code=GUANGZHOU, problem="内部配方乙"),
+    ]
+
+
+@pytest.fixture
+async def staff(people: People) -> AsyncClient:
+    return await people.coordinator(YIWU)
+
+
+@pytest.fixture
+async def problem(app: FastAPI, demands: list[Demand], staff: AsyncClient) -> dict[str, Any]:
+    await scenes.propose(app)
+    return await scenes.only(staff)
+
+
+async def sees(client: AsyncClient, problem: dict[str, Any]) -> bool:
+    """By the list and by the record, which agree."""
+    answer = await client.get(f"/common-problems/{problem['id']}")
+    assert answer.status_code in (200, 404)
+    found = bool(await scenes.listed(client))
+    assert found == (answer.status_code == 200)
+    return found
+
+
+async def test_nobody_without_sign_in(client: AsyncClient) -> None:
+    assert (await client.get("/common-problems")).status_code == 401
+    assert (await client.post("/common-problems:propose")).status_code == 401
+
+
+async def test_staff_see_proposals_with_a_demand_of_their_region(
+    people: People, problem: dict[str, Any]
+) -> None:
+    for region in (YIWU, JINHUA, ZHEJIANG, GUANGZHOU, None):
+        assert await sees(await people.coordinator(region), problem)
+    assert await sees(await people.administrator(), problem)
+    assert not await sees(await people.coordinator("330100"), problem)
+    assert not await sees(await people.evaluator(), problem)
+
+
+async def test_an_enterprise_sees_what_is_confirmed_and_its_own(
+    people: People,
+    session: AsyncSession,
+    demands: list[Demand],
+    problem: dict[str, Any],
+    staff: AsyncClient,
+) -> None:
+    own, other = [await people.enterprise(d.organization) for d in demands]
+    stranger = await people.enterprise()
+    for client in (own, other, stranger, await people.expert()):
+        assert not await sees(client, problem)
+    assert (await scenes.step(staff, problem["id"], "confirm"))[0] == 200
+    for client in (own, other, await people.evaluator()):
+        assert await sees(client, problem)
+    for client in (stranger, await people.expert()):
+        assert not await sees(client, problem)
+    shown = await scenes.read(own, problem["id"])
+    assert shown["allowed_actions"] == []
+    assert {m["is_own"]: m["title"] for m in shown["members"]} == {
+        True: demands[0].title,
+        False: demands[1].title,
+    }
+    assert "内部配方" not in str(shown)
+    assert demands[1].organization.name not in str(shown)
+    assert str(demands[1].organization_id) not in str(shown)
+    await move(session, demands[1], DemandState.WITHDRAWN)
+    shown = await scenes.read(own, problem["id"])
+    assert demands[1].title not in str(shown["members"])
+
+
+async def test_what_was_taken_out_is_nobodys_elses(
+    people: People, session: AsyncSession, app: FastAPI, staff: AsyncClient
+) -> None:
+    """An enterprise whose demand was taken out sees nothing of the problem."""
+    await scenes.others(session, people)
+    found = [await scenes.demand(session, people, s) for s in ("黄变", "黄变二", "黄变")]
+    await scenes.propose(app)
+    path = f"/common-problems/{(await scenes.only(staff))['id']}"
+    kept = [str(d.id) for d in found[:2]]
+    assert (await staff.patch(path, json={"demand_ids": kept})).status_code == 200
+    assert (await staff.post(f"{path}:confirm")).status_code == 200
+    outside = await people.enterprise(found[2].organization)
+    assert (await outside.get(path)).status_code == 404
+    inside = (await (await people.enterprise(found[0].organization)).get(path)).json()
+    assert {m["demand_id"] for m in inside["members"]} == set(kept)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_found"),
+    [
+        ({"state": "proposed"}, True),
+        ({"state": "confirmed"}, False),
+        ({"region_code": ZHEJIANG}, True),
+        ({"region_code": GUANGZHOU}, True),
+        ({"region_code": "110000"}, False),
+        ({"text": "黄变"}, True),
+        ({"text": "氨氮"}, False),
+        ({"technology_field": "new_materials"}, True),
+        ({"technology_field": "software"}, False),
+        ({"discipline": "540"}, False),
+        ({"likeness": "no such"}, None),
+        ({"count": "exact", "sort": "-organization_count"}, True),
+    ],
+)
+async def test_filters(
+    staff: AsyncClient, problem: dict[str, Any], query: dict[str, str], is_found: bool | None
+) -> None:
+    answer = await staff.get("/common-problems", params=query)
+    if is_found is None:
+        assert answer.status_code == 422
+    else:
+        assert [p["id"] for p in answer.json()["items"]] == [problem["id"]] * is_found
+
+
+async def test_by_demand_and_by_discipline(
+    people: People, session: AsyncSession, app: FastAPI
+) -> None:
+    await scenes.others(session, people)
+    one = await scenes.demand(session, people, "黄变", discipline="54020")
+    await scenes.demand(session, people, "黄变二")
+    await scenes.demand(session, people, "氨氮")
+    await scenes.demand(session, people, "氨氮二")
+    staff = await people.administrator()
+    await scenes.propose(app)
+    assert len(await scenes.listed(staff)) == 2
+    found = await scenes.only(staff, demand_id=str(one.id))
+    assert one.id in scenes.members(found)
+    assert (await scenes.only(staff, discipline="540"))["id"] == found["id"]
+    first = (await staff.get("/common-problems", params={"limit": 1})).json()
+    second = await staff.get(
+        "/common-problems", params={"limit": 1, "cursor": first["next_cursor"]}
+    )
+    assert first["items"][0]["id"] != second.json()["items"][0]["id"]
+
+
+async def test_editing(
+    people: People,
+    session: AsyncSession,
+    demands: list[Demand],
+    problem: dict[str, Any],
+    staff: AsyncClient,
+) -> None:
+    path = f"/common-problems/{problem['id']}"
+    third = await scenes.demand(session, people, "氨氮")
+    wanted = [str(d.id) for d in (*demands, third)]
+    tag = (await staff.get(path)).headers["etag"]
+    body = {"title": "锦纶黄变共性难题", "demand_ids": wanted}
+    answer = await staff.patch(path, json=body, headers={"If-Match": tag})
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert (shown["title"], shown["organization_count"]) == ("锦纶黄变共性难题", 3)
+    assert shown["statement"] == problem["statement"], "one's own words stay"
+    [added] = [m for m in shown["members"] if m["demand_id"] == str(third.id)]
+    assert (added["origin"], added["similarity"]) == ("added", None)
+    assert added["reason"] == "由协调员加入"
+    assert (await staff.patch(path, json=body, headers={"If-Match": tag})).status_code == 412
+    assert await scenes.listed(staff, text="共性难题")
+
+
+async def test_what_an_edit_may_not_leave_behind(
+    people: People,
+    session: AsyncSession,
+    demands: list[Demand],
+    problem: dict[str, Any],
+    staff: AsyncClient,
+) -> None:
+    path, own = f"/common-problems/{problem['id']}", demands[0].organization
+    second = await scenes.demand(session, people, "氨氮", organization=own)
+    draft = await scenes.demand(session, people, "氨氮", state=DemandState.DRAFT)
+    third = await scenes.demand(session, people, "黄变", region_code=GUANGZHOU)
+    first, other = (str(d.id) for d in demands)
+    refused = [
+        ([first, str(second.id)], 422, "not_shared"),
+        ([first, other, str(draft.id)], 422, "not_published"),
+        ([first], 422, "too_short"),
+        ([other, str(third.id)], 403, None),  # nothing of the region is left
+    ]
+    for wanted, status, code in refused:
+        answer = await staff.patch(path, json={"demand_ids": wanted})
+        assert answer.status_code == status, answer.text
+        if code:
+            assert answer.json()["errors"][0]["code"] == code
+    assert await scenes.read(staff, problem["id"]) == problem
+
+
+async def test_who_may_edit_and_decide(
+    people: People, demands: list[Demand], problem: dict[str, Any], staff: AsyncClient
+) -> None:
+    path = f"/common-problems/{problem['id']}"
+    outside = await people.coordinator("330100")
+    assert (await outside.patch(path, json={"title": "x"})).status_code == 404
+    assert (await scenes.step(outside, problem["id"], "confirm"))[0] == 404
+    enterprise = await people.enterprise(demands[0].organization)
+    assert (await scenes.step(enterprise, problem["id"], "confirm"))[0] == 403
+    assert (await staff.post(f"{path}:dismiss", json={})).status_code == 422
+    assert (await scenes.step(await people.coordinator(GUANGZHOU), problem["id"], "confirm"))[
+        0
+    ] == 200
+    answer = await staff.patch(path, json={"title": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+
+
+LEADS_TO = {
+    ("proposed", "confirm"): "confirmed",
+    ("proposed", "dismiss"): "dismissed",
+    ("confirmed", "dismiss"): "dismissed",
+    ("dismissed", "reopen"): "proposed",
+}
+WAYS: dict[str, tuple[str, ...]] = {
+    "proposed": (),
+    "confirmed": ("confirm",),
+    "dismissed": ("dismiss",),
+}
+
+
+@pytest.mark.parametrize("state", WAYS)
+async def test_every_verb_from_every_state(
+    staff: AsyncClient, problem: dict[str, Any], state: str
+) -> None:
+    by_staff = [verb for verb, step in TRANSITIONS.items() if Party.STAFF in step.parties]
+    for verb in by_staff:
+        for way in WAYS[state]:
+            assert (await scenes.step(staff, problem["id"], way))[0] == 200
+        offered = (await scenes.read(staff, problem["id"]))["allowed_actions"]
+        assert set(offered) - {"update"} == {v for v in by_staff if (state, v) in LEADS_TO}
+        status, body = await scenes.step(staff, problem["id"], verb)
+        if (state, verb) in LEADS_TO:
+            assert (status, body["state"]) == (200, LEADS_TO[state, verb])
+            assert (body["confirmed_at"] is not None) == (body["state"] == "confirmed")
+        else:
+            assert (status, body["code"]) == (409, "wrong_state")
+        now = await scenes.read(staff, problem["id"])
+        for back in {"confirmed": ("dismiss", "reopen"), "dismissed": ("reopen",)}.get(
+            now["state"], ()
+        ):
+            assert (await scenes.step(staff, problem["id"], back))[0] == 200
+
+
+async def test_a_step_that_comes_twice_is_taken_once(
+    staff: AsyncClient, problem: dict[str, Any]
+) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    path = f"/common-problems/{problem['id']}:confirm"
+    first = await staff.post(path, headers=headers)
+    again = await staff.post(path, headers=headers)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert first.json() == again.json()
