@@ -12,19 +12,25 @@ from app.accounts.secrets import digest, new_secret
 from app.accounts.sign_in import require_password
 from app.changes import operations as changes
 from app.clock import now
-from app.interface.errors import NotFound, NotSignedIn, invalid_field
+from app.interface.errors import Conflict, NotFound, NotSignedIn, invalid_field
+from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
+
+MAX_API_KEYS = 20
 
 
 async def create(session: AsyncSession, account: Account, data: ApiKeyCreate) -> NewApiKey:
     """A new key; the password is asked for, since a key outlives the sign-in it was made in."""
-    await repository.hold(session, account)
+    await repository.lock(session, account.id)  # two at once would both count one less
+    await session.refresh(account)
     if not account.is_active:
         raise NotSignedIn()
     await require_password(account, data.password)
     if data.expires_at is not None and data.expires_at <= now():
         raise invalid_field("/expires_at", "in_the_past", "应在将来", "Should be in the future")
+    if await repository.count_api_keys(session, account.id) >= MAX_API_KEYS:
+        raise Conflict(Text("最多有 20 个有效密钥", "Twenty keys in force at most"))
     secret = new_secret(API_KEY_PREFIX)
     key = ApiKey(
         account_id=account.id,

@@ -227,6 +227,15 @@ def listed_api_keys(account_id: UUID) -> Select[ApiKey]:
     return select(ApiKey).where(ApiKey.account_id == account_id)
 
 
+async def count_api_keys(session: AsyncSession, account_id: UUID) -> int:
+    """How many keys the account has that still open anything."""
+    is_in_force = ApiKey.revoked_at.is_(None) & (
+        ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now())
+    )
+    statement = select(func.count()).select_from(ApiKey)
+    return await session.scalar(statement.where(ApiKey.account_id == account_id, is_in_force)) or 0
+
+
 async def find_own_api_key(session: AsyncSession, account_id: UUID, key_id: UUID) -> ApiKey | None:
     return await session.scalar(listed_api_keys(account_id).where(ApiKey.id == key_id))
 

@@ -8,6 +8,7 @@ from httpx import AsyncClient
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.api_keys import MAX_API_KEYS
 from app.accounts.models import Account, ApiKey, Role
 from app.accounts.secrets import digest, hash_password
 from app.changes.models import Change
@@ -45,6 +46,24 @@ async def test_key_is_shown_once_and_kept_as_a_hash(
     stored = await session.scalar(select(ApiKey))
     assert stored is not None
     assert stored.secret_hash == digest(key["key"])
+
+
+async def test_keys_in_force_are_few_also_when_they_are_made_at_once(
+    owner: AsyncClient, session: AsyncSession
+) -> None:
+    first = await new_key(owner)
+    row = await session.get(ApiKey, first["id"])
+    assert row is not None
+    for number in range(MAX_API_KEYS - 2):
+        session.add(
+            ApiKey(account_id=row.account_id, name="钥", prefix="x", secret_hash=b"%d" % number)
+        )
+    await session.commit()
+    body = {"name": "钥", "password": PASSWORD}
+    answers = await asyncio.gather(*(owner.post("/api-keys", json=body) for _ in range(3)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    await owner.delete(f"/api-keys/{first['id']}")
+    assert (await owner.post("/api-keys", json=body)).status_code == 201
 
 
 async def test_read_only_key(owner: AsyncClient, client: AsyncClient) -> None:
