@@ -9,16 +9,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError, from_json
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.encryption.key_files import kept_ring
 from app.encryption.keys import KeyRing, NotKeys, split_keys
+from app.folders import Folders
 from app.interface.policies import NotPolicies, policies_of
 from app.interface.sign_in_providers import SignInProvider
 from app.secret_keys import LENGTH, TOO_SHORT, is_short, kept_secret_key
-
-# The files under var_folder that keep the keys which were not given.
-SECRET_KEY, ENCRYPTION_KEYS = "secret_key", "encryption_keys"
 
 
 class EncoderKind(StrEnum):
@@ -46,7 +44,7 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-class Settings(BaseSettings):
+class Settings(Folders):
     """Every setting is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
@@ -67,7 +65,6 @@ class Settings(BaseSettings):
         description="how long a service that stops answers 503 at /readyz and all else as usual:"
         " as long as its balancer needs to notice",
     )
-    var_folder: Path = Field(default=Path("var"), description="everything the service writes")
     secret_key: SecretStr = Field(
         default=SecretStr(""),
         description=f"signs tokens and cursors, {LENGTH} characters or more;"
@@ -282,30 +279,6 @@ class Settings(BaseSettings):
     @property
     def audit_retention(self) -> timedelta:
         return timedelta(days=self.audit_retention_days)
-
-    @property
-    def postgres_folder(self) -> Path:
-        return self.var_folder / "postgres"
-
-    @property
-    def indexes_folder(self) -> Path:
-        return self.var_folder / "indexes"
-
-    @property
-    def metrics_folder(self) -> Path:
-        return self.var_folder.absolute() / "metrics"
-
-    @property
-    def backups_folder(self) -> Path:
-        return self.var_folder / "backups"
-
-    @property
-    def secret_key_file(self) -> Path:
-        return self.var_folder / SECRET_KEY
-
-    @property
-    def encryption_keys_file(self) -> Path:
-        return self.var_folder / ENCRYPTION_KEYS
 
     @property
     def given_keys(self) -> dict[Path, bytes]:
