@@ -147,6 +147,9 @@ class Settings(Folders):
         description="a remote encoder is another's: only experts who consented go there",
     )
     encoder_timeout_seconds: float = Field(default=30.0, gt=0)
+    encoder_batch_size: int = Field(
+        default=32, ge=1, description="texts of one request; some services take 10 at most"
+    )
 
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
