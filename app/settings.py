@@ -25,6 +25,11 @@ class EncoderKind(StrEnum):
     NONE = "none"
 
 
+class RerankerForm(StrEnum):
+    JINA = "jina"
+    TEI = "tei"
+
+
 class MetricsAccess(StrEnum):
     LOOPBACK = "loopback"
     TOKEN = "token"
@@ -144,12 +149,23 @@ class Settings(Folders):
     encoder_api_key: SecretStr = SecretStr("")
     encoder_needs_consent: bool = Field(
         default=True,
-        description="a remote encoder is another's: only experts who consented go there",
+        description="remote services are others': only experts who consented go there",
     )
-    encoder_timeout_seconds: float = Field(default=30.0, gt=0)
+    encoder_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="how long a match waits for encoder and reranker together"
+    )
     encoder_batch_size: int = Field(
         default=32, ge=1, description="texts of one request; some services take 10 at most"
     )
+    reranker_url: AnyHttpUrl | None = Field(
+        default=None, description="base of a /rerank service, which reads the first 50 of a match"
+    )
+    reranker_model: str = ""
+    reranker_api_key: SecretStr = SecretStr("")
+    reranker_form: RerankerForm = Field(
+        default=RerankerForm.JINA, description="of its questions; Cohere and others ask as jina"
+    )
+    reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
 
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
@@ -171,7 +187,9 @@ class Settings(Folders):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("log_level", "log_format", "metrics", "encoder", mode="before")
+    @field_validator(
+        "log_level", "log_format", "metrics", "encoder", "reranker_form", mode="before"
+    )
     @classmethod
     def in_any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

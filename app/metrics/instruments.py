@@ -85,6 +85,12 @@ class Instruments:
         self.pending = _gauge(
             "index_pending_vectors", "Candidates without vectors", registry, "pool", "livemax"
         )
+        self.endpoint_requests = Counter(
+            "shuangku_endpoint_requests",
+            "Requests to a remote encoder and to the reranker, each attempt",
+            ["service", "outcome"],
+            registry=registry,
+        )
         self.current_at = _gauge(
             "index_current_timestamp_seconds",
             "When the index last held all that was committed, in the process furthest behind",

@@ -79,6 +79,7 @@ def create_encoder(settings: Settings) -> Encoder | None:
     """The encoder that the settings ask for; None where matching goes on with LSA alone."""
     if settings.encoder is EncoderKind.REMOTE:
         endpoint = Endpoint(
+            service="encoder",
             url=f"{str(settings.encoder_url).rstrip('/')}/embeddings",
             api_key=settings.encoder_api_key.get_secret_value(),
             seconds=settings.encoder_timeout_seconds,

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import inf
 from time import monotonic
 from typing import Any
 
 import httpx
 
 from app.clock import now
+from app.metrics.instruments import instruments
 from app.trust import trusted
 
 MAX_ANSWER_BYTES = 64 << 20
@@ -25,8 +27,9 @@ FAILURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """`seconds` are for a whole answer, however slowly its bytes drip."""
+    """`seconds` are for a whole answer, however slowly its bytes drip; `service` is for metrics."""
 
+    service: str
     url: str
     api_key: str
     seconds: float
@@ -42,12 +45,23 @@ class Endpoint:
         while True:
             made += 1
             try:
-                return await self._answer(question, min(self.seconds, until - monotonic()))
+                answer = await self._counted(question, min(self.seconds, until - monotonic()))
             except httpx.HTTPError as error:
                 wait = _wait(error, made)
                 if wait is None or made == attempts or monotonic() + wait >= until:
                     raise
                 await asyncio.sleep(wait)
+            else:
+                return answer
+
+    async def _counted(self, question: dict[str, Any], seconds: float) -> Any:
+        outcome = "failed"
+        try:
+            answer = await self._answer(question, seconds)
+            outcome = "answered"
+            return answer
+        finally:
+            instruments().endpoint_requests.labels(self.service, outcome).inc()
 
     async def _answer(self, question: dict[str, Any], seconds: float) -> Any:
         """A connection of its own: only so can the whole be given up in time."""
@@ -64,6 +78,20 @@ class Endpoint:
                 if len(content) > MAX_ANSWER_BYTES:
                     raise ValueError(f"the answer has more than {MAX_ANSWER_BYTES} bytes")
         return json.loads(content)
+
+
+@dataclass(eq=False)
+class Silence:
+    """While it lasts, who failed is not asked again by matches; jobs do ask."""
+
+    _ends_at: float = field(default=-inf, init=False)
+
+    def begin(self, seconds: float) -> None:
+        self._ends_at = monotonic() + seconds
+
+    @property
+    def lasts(self) -> bool:
+        return monotonic() < self._ends_at
 
 
 def _wait(error: httpx.HTTPError, made: int) -> float | None:

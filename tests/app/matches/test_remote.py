@@ -26,7 +26,7 @@ def server() -> Iterator[EmbeddingsServer]:
 
 def encoder(server: EmbeddingsServer, *, key: str = "key", batch_size: int = 32) -> RemoteEncoder:
     url = f"{server.url}/embeddings"
-    endpoint = Endpoint(url=url, api_key=key, seconds=SECONDS)
+    endpoint = Endpoint(service="encoder", url=url, api_key=key, seconds=SECONDS)
     return RemoteEncoder(endpoint=endpoint, model="bigrams", batch_size=batch_size)
 
 
