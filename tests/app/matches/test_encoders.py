@@ -27,7 +27,7 @@ from app.experts.consents import TEXT_VERSION
 from app.jobs import observed, queue
 from app.matches.index import encoders, vectors
 from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
 from app.scopes import Scope, within
