@@ -121,7 +121,7 @@ class SecondOpinions:
 
     async def _heard(self, asked: str, texts: list[str], until: float) -> list[float]:
         """The scores of the texts; none where they cannot be had."""
-        if self.silence.lasts:
+        if self.silence.lasts or monotonic() >= until:  # the encoder may have had all the time
             return []
         if ASKING.statistics().tasks_waiting >= MOST_WAITING:
             logger.info("a match goes without a second opinion: the reranker is busy")

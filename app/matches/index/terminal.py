@@ -23,7 +23,7 @@ async def encode_with_progress(settings: Settings, sessions: Sessions, console: 
 
     sessions: in the scope of the index.
     """
-    matcher = create_matcher(settings.with_secret_key(), sessions)
+    matcher = create_matcher(settings, sessions)  # nothing is fitted: no secret key is made
     if matcher.encoder is None:
         raise OperatorError(
             "没有编码器：设置 ENCODER=remote，或在有本地编码器的平台上设置 ENCODER=local",
