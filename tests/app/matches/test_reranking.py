@@ -16,6 +16,8 @@ from app.accounts.models import Role
 from app.demands.models import DemandState
 from app.matches.index import reranking
 from app.matches.models import Match
+from app.problems.similarity import find_pairs, load_open
+from app.scopes import Scope, within
 from app.settings import RerankerForm, Settings
 from app.upkeep import service_checks
 from app.upkeep.findings import State
@@ -217,6 +219,31 @@ async def test_what_is_not_published_goes_there_in_no_direction(
     found = (await staff.get(f"/demands/{published.id}/matching-achievements")).json()
     assert "rerank" in {c["name"] for c in found[0]["contributions"]}
     assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
+
+
+async def test_it_is_asked_once_though_staff_are_ranked_for_twice(
+    people: People, session: AsyncSession, endpoint: RerankServer
+) -> None:
+    organization = await people.organization()
+    await scenes.demand(session, organization, title="锦纶染色")
+    await scenes.demand(session, organization, title="茶园害虫", problem="茶")
+    expert = await scenes.expert(session, "染整", scenes.DIRECTIONS["染整"])
+    staff = await people.administrator()
+    found = (await staff.get(f"/experts/{expert.id}/matching-demands")).json()
+    assert [item["demand"]["title"] for item in found] == ["茶园害虫", "锦纶染色"]
+    assert len(endpoint.questions) == 1
+
+
+async def test_like_demands_are_looked_for_without_it(
+    people: People, session: AsyncSession, app: FastAPI, endpoint: RerankServer
+) -> None:
+    """How like they are is measured; nobody looks at the places."""
+    organization = await people.organization()
+    for number in range(2):
+        await scenes.demand(session, organization, title=f"锦纶染色{number}")
+    sessions = within(app.state.sessions, Scope.INDEX)
+    await find_pairs(sessions, app.state.matcher, await load_open(sessions))
+    assert endpoint.questions == []
 
 
 async def test_the_doctor_asks_it(reranked: Settings, endpoint: RerankServer) -> None:
