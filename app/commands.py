@@ -264,6 +264,24 @@ async def _verify(anchor: str | None) -> None:
 
 
 @cli.command()
+def encode() -> None:
+    """编码 · Make the vectors that are missing, with a bar; stopped or killed, it goes on later."""
+    run(_encode())
+
+
+async def _encode() -> None:
+    from app.matches.index.terminal import encode_with_progress
+    from app.processes.preparation import own_database
+    from app.scopes import Scope, create_sessions
+    from app.settings import Settings
+
+    async with own_database() as engine:
+        sessions = create_sessions(engine, Scope.INDEX)
+        said = await encode_with_progress(Settings(), sessions, console)
+    console.print(f"[green]✓[/] {said}", highlight=False, soft_wrap=True)
+
+
+@cli.command()
 def evaluate(
     cases: Annotated[Path, typer.Argument(callback=folder_there, help="experts.jsonl …")],
     config: Annotated[str, typer.Option(help='"encoder=none lexical=3 …"')] = "default",

@@ -9,22 +9,25 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError, from_json
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.encryption.key_files import kept_ring
 from app.encryption.keys import KeyRing, NotKeys, split_keys
+from app.folders import Folders
 from app.interface.policies import NotPolicies, policies_of
 from app.interface.sign_in_providers import SignInProvider
 from app.secret_keys import LENGTH, TOO_SHORT, is_short, kept_secret_key
-
-# The files under var_folder that keep the keys which were not given.
-SECRET_KEY, ENCRYPTION_KEYS = "secret_key", "encryption_keys"
 
 
 class EncoderKind(StrEnum):
     LOCAL = "local"
     REMOTE = "remote"
     NONE = "none"
+
+
+class RerankerForm(StrEnum):
+    JINA = "jina"
+    TEI = "tei"
 
 
 class MetricsAccess(StrEnum):
@@ -46,7 +49,7 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-class Settings(BaseSettings):
+class Settings(Folders):
     """Every setting is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
@@ -67,7 +70,6 @@ class Settings(BaseSettings):
         description="how long a service that stops answers 503 at /readyz and all else as usual:"
         " as long as its balancer needs to notice",
     )
-    var_folder: Path = Field(default=Path("var"), description="everything the service writes")
     secret_key: SecretStr = Field(
         default=SecretStr(""),
         description=f"signs tokens and cursors, {LENGTH} characters or more;"
@@ -147,9 +149,23 @@ class Settings(BaseSettings):
     encoder_api_key: SecretStr = SecretStr("")
     encoder_needs_consent: bool = Field(
         default=True,
-        description="a remote encoder is another's: only experts who consented go there",
+        description="remote services are others': only experts who consented go there",
     )
-    encoder_timeout_seconds: float = Field(default=30.0, gt=0)
+    encoder_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="how long a match waits for encoder and reranker together"
+    )
+    encoder_batch_size: int = Field(
+        default=32, ge=1, description="texts of one request; some services take 10 at most"
+    )
+    reranker_url: AnyHttpUrl | None = Field(
+        default=None, description="base of a /rerank service, which reads the first 50 of a match"
+    )
+    reranker_model: str = ""
+    reranker_api_key: SecretStr = SecretStr("")
+    reranker_form: RerankerForm = Field(
+        default=RerankerForm.JINA, description="of its questions; Cohere and others ask as jina"
+    )
+    reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
 
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
@@ -171,7 +187,9 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("log_level", "log_format", "metrics", "encoder", mode="before")
+    @field_validator(
+        "log_level", "log_format", "metrics", "encoder", "reranker_form", mode="before"
+    )
     @classmethod
     def in_any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -282,30 +300,6 @@ class Settings(BaseSettings):
     @property
     def audit_retention(self) -> timedelta:
         return timedelta(days=self.audit_retention_days)
-
-    @property
-    def postgres_folder(self) -> Path:
-        return self.var_folder / "postgres"
-
-    @property
-    def indexes_folder(self) -> Path:
-        return self.var_folder / "indexes"
-
-    @property
-    def metrics_folder(self) -> Path:
-        return self.var_folder.absolute() / "metrics"
-
-    @property
-    def backups_folder(self) -> Path:
-        return self.var_folder / "backups"
-
-    @property
-    def secret_key_file(self) -> Path:
-        return self.var_folder / SECRET_KEY
-
-    @property
-    def encryption_keys_file(self) -> Path:
-        return self.var_folder / ENCRYPTION_KEYS
 
     @property
     def given_keys(self) -> dict[Path, bytes]:

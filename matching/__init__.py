@@ -22,6 +22,7 @@ from matching.index import MatchIndex
 from matching.kernels import warm_up
 from matching.matcher import match
 from matching.model import LATENT, IndexModel
+from matching.reranking import RERANK, reranked
 from matching.scoring import score
 from matching.types import (
     Candidate,
@@ -42,6 +43,7 @@ from matching.weights import Weights
 __all__ = [
     "LATENT",
     "PRIOR_QUERIES",
+    "RERANK",
     "Candidate",
     "Constraints",
     "Contribution",
@@ -63,6 +65,7 @@ __all__ = [
     "centring_queries",
     "fit_model",
     "match",
+    "reranked",
     "score",
     "text_key",
     "warm_up",

@@ -150,6 +150,16 @@ class MatchIndex:
                     return int(start) + row
         return None
 
+    def texts_of(self, candidate_id: str) -> list[str]:
+        """Return the folded texts of a candidate's documents; KeyError when it is not here."""
+        row = self.row_of(candidate_id)
+        if row is None:
+            raise KeyError(candidate_id)
+        number = int(self.segments_of(np.array([row]))[0])
+        documents = self.segments[number].candidates.documents
+        rows = range(*documents.bounds(row - int(self.starts[number])))
+        return [string(documents.values.texts, document) for document in rows]
+
     def updated(
         self,
         changed: Iterable[Candidate] = (),

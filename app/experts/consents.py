@@ -2,7 +2,8 @@
 
 The latest declaration about a purpose is in force. Without one, a profile is matched on another
 legal ground (the expert entered it, or their employer recommended them: 个人信息保护法 art. 13),
-and no text of it goes to an external encoder (art. 23: another processor needs separate consent).
+and no text of it goes to an external encoder or reranker (art. 23: another processor needs separate
+consent).
 """
 
 from uuid import UUID
@@ -26,7 +27,7 @@ from app.interface.pagination import Page, Pages
 from app.jobs import defer_unless_waiting
 from app.organizations.actors import Actor
 
-TEXT_VERSION = "2026-11"  # a changed text gets a new one: what was agreed to is what was read
+TEXT_VERSION = "2026-11-26"  # a changed text gets a new one: what was agreed to is what was read
 TEXTS = {
     ConsentPurpose.MATCHING: Text(
         "同意将本人的专业资料用于企业技术需求的匹配和推荐；撤回后暂停匹配，已有记录保留。",
@@ -34,9 +35,9 @@ TEXTS = {
         "matching stops and past records stay.",
     ),
     ConsentPurpose.EXTERNAL_ENCODING: Text(
-        "同意将本人的专业资料文本（不含姓名与联系方式）发送给外部向量服务，用于提高匹配准确度。",
-        "The texts of my profile, without name and contacts, may be sent to an external encoder, "
-        "which makes matching more accurate.",
+        "同意将本人的专业资料文本（不含姓名与联系方式）发送给外部的向量或重排服务，用于提高匹配准确度。",
+        "The texts of my profile, without name and contacts, may be sent to an external encoder "
+        "or reranker, which makes matching more accurate.",
     ),
 }
 REFUSED = "本人不同意参与匹配推荐"

@@ -42,7 +42,7 @@ class RemovalCause(StrEnum):
 
 
 class ConsentPurpose(StrEnum):
-    """What an expert may allow or refuse: 参与匹配推荐 / 由外部向量服务处理."""
+    """What an expert may allow or refuse: 参与匹配推荐 / 由外部向量或重排服务处理."""
 
     MATCHING = "matching"
     EXTERNAL_ENCODING = "external_encoding"

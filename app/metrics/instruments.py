@@ -85,6 +85,22 @@ class Instruments:
         self.pending = _gauge(
             "index_pending_vectors", "Candidates without vectors", registry, "pool", "livemax"
         )
+        self.texts_waiting = _gauge(
+            "texts_waiting",
+            "Texts that the pass under way has yet to encode",
+            registry,
+            "encoder",
+            "livemax",
+        )
+        self.texts_encoded = Counter(
+            "shuangku_texts_encoded", "Vectors made for the pools", ["encoder"], registry=registry
+        )
+        self.endpoint_requests = Counter(
+            "shuangku_endpoint_requests",
+            "Requests to a remote encoder and to the reranker, each attempt",
+            ["service", "outcome"],
+            registry=registry,
+        )
         self.current_at = _gauge(
             "index_current_timestamp_seconds",
             "When the index last held all that was committed, in the process furthest behind",

@@ -125,6 +125,7 @@ async def find_pairs(
                     pool[demand_id].query,
                     limit=NEIGHBOURS + 1,
                     keeps_vector=False,
+                    asks_reranker=False,
                 )
                 known = [m for m in ranking.matches if m.candidate_id in pool]
                 found[demand_id] = looks_of(demand_id, known)

@@ -8,7 +8,7 @@ import threading
 from functools import partial
 
 from app.jobs import work
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.processes.process import open_process
 from app.processes.unknown_settings import unknown_settings
 from app.progress.following import end_lost, follow_job

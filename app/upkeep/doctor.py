@@ -54,6 +54,8 @@ async def examine(
             yield finding
     if not any(name.startswith("encoder") for name in unread):
         yield await service_checks.encoder(settings)
+    if not any(name.startswith("reranker") for name in unread):
+        yield await service_checks.reranker(settings)
 
 
 def is_sound(findings: list[Finding]) -> bool:

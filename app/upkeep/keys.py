@@ -12,8 +12,9 @@ from pathlib import Path
 from app import private_files
 from app.clock import now
 from app.encryption.keys import KeyRing, NotKeys, split_keys
+from app.folders import ENCRYPTION_KEYS
 from app.operators import OperatorError
-from app.settings import ENCRYPTION_KEYS, Settings
+from app.settings import Settings
 
 
 class KeysRefused(OperatorError):

@@ -8,11 +8,12 @@ from pathlib import Path
 from psycopg import AsyncConnection, AsyncCursor
 from sqlalchemy import URL
 
+from app.folders import ENCRYPTION_KEYS
 from app.interface.language import Text
 from app.operators import OperatorError
 from app.postgres.probe import conninfo
 from app.postgres.roles import whole_view
-from app.settings import ENCRYPTION_KEYS, Settings
+from app.settings import Settings
 from app.upkeep.keys import KeysRefused, key_ids, keys_path, read_keys
 
 WITH_KEYS = Text(

@@ -1,4 +1,4 @@
-"""What the doctor asks of the service: the worker, its jobs, the indexes, the encoder."""
+"""What the doctor asks of the service: the worker, its jobs, the indexes, who helps to match."""
 
 import asyncio
 import time
@@ -16,6 +16,8 @@ from app.interface.language import Text
 from app.jobs import STALLED_SECONDS, waiting_jobs
 from app.matches.index import fitting, repository
 from app.matches.index.encoders import EncoderUnavailable, create_encoder
+from app.matches.index.remote import FAILURES
+from app.matches.index.reranking import create_reranker
 from app.matches.models import Pool
 from app.settings import EncoderKind, Settings
 from app.upkeep.findings import Finding, bad, good, warning
@@ -146,6 +148,27 @@ async def encoder(settings: Settings) -> Finding:
             "check ENCODER_URL, ENCODER_MODEL, ENCODER_API_KEY; until then matching uses LSA",
         ),
     )
+
+
+async def reranker(settings: Settings) -> Finding:
+    """Whether it gives scores to two short texts, soon."""
+    if settings.reranker_url is None:
+        return good("reranker", "不使用重排服务", "none is used")
+    until = time.monotonic() + ENCODER_SECONDS
+    try:
+        await create_reranker(settings).scores("锦纶染色", ["锦纶染整", "茶叶"], until=until)
+    except FAILURES as error:
+        fault = type(error).__name__
+        return bad(
+            "reranker",
+            Text(f"重排服务不可用：{fault}", f"the reranker does not serve: {fault}"),
+            Text(
+                "检查 RERANKER_URL、RERANKER_MODEL、RERANKER_API_KEY、RERANKER_FORM；期间不重排",
+                "check RERANKER_URL, RERANKER_MODEL, RERANKER_API_KEY, RERANKER_FORM; until then"
+                " matches go without",
+            ),
+        )
+    return good("reranker", "重排服务可用", "the reranker answers")
 
 
 async def _fault(made: Encoder) -> str | None:

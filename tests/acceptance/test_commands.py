@@ -62,6 +62,7 @@ def test_a_template_is_a_file_on_standard_output(settings: dict[str, str]) -> No
         ("audit", "verify"),
         ("rotate-keys",),
         ("worker",),
+        ("encode",),
         ("backup",),
     ],
 )

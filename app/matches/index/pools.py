@@ -86,18 +86,18 @@ async def queries(session: AsyncSession) -> list[Query]:
     """All published demands: the queries that every pool's statistics are for."""
     found: list[Query] = []
     for batch in batches(await repository.member_ids(session, Pool.DEMANDS)):
-        found += await queries_of(session, batch)
+        found += (await queries_by_id(session, batch)).values()
         session.expunge_all()
     return sorted(found, key=lambda query: query.text)
 
 
-async def queries_of(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Query]:
+async def queries_by_id(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[UUID, Query]:
     """Those of the demands that are published, as queries.
 
     What an enterprise has not handed in, or has taken back, goes to no encoder.
     """
     found = await demands.find_many(session, demand_ids)
-    return [query_of_demand(d) for d in found if d.state is DemandState.PUBLISHED]
+    return {d.id: query_of_demand(d) for d in found if d.state is DemandState.PUBLISHED}
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:

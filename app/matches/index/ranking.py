@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from math import inf
 from time import monotonic
 from typing import Annotated
 
@@ -21,6 +20,8 @@ from app.matches.index.encoders import (
     create_encoder,
 )
 from app.matches.index.live import LiveIndex
+from app.matches.index.remote import Silence
+from app.matches.index.reranking import RERANKED, SecondOpinions, create_second_opinions
 from app.matches.models import Pool
 from app.metrics.instruments import instruments
 from app.scopes import Sessions
@@ -40,20 +41,6 @@ from matching import (
 logger = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class Silence:
-    """While it lasts, an encoder that failed is not asked again by matches; jobs do ask it."""
-
-    _ends_at: float = field(default=-inf, init=False)
-
-    def begin(self, seconds: float) -> None:
-        self._ends_at = monotonic() + seconds
-
-    @property
-    def lasts(self) -> bool:
-        return monotonic() < self._ends_at
-
-
 EMPTY = Ranking(
     matches=(), exclusions=(), index_version="", encoder="none", pending=0, durations={}
 )
@@ -63,14 +50,17 @@ NO_CONSTRAINTS, NO_PREFERENCES = Constraints(), Preferences()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """The process's live indexes and the encoder they belong to.
+    """The process's live indexes, the encoder they belong to, and who gives second opinions.
 
-    encoder_seconds: how long a match waits for the encoder, and how long matches then go without.
+    encoder_seconds: how long a match waits for the two, and how long matches then go without.
+    needs_consent: whether an expert's texts leave this machine only with their consent.
     """
 
     indexes: Mapping[Pool, LiveIndex]
     encoder: Encoder | None
     encoder_seconds: float
+    second_opinions: SecondOpinions | None = None
+    needs_consent: bool = True
     silence: Silence = field(default_factory=Silence, init=False)
     # By `text_key`; an encoder makes the same vector of the same text, whoever asks.
     query_vectors: LRUCache[str, vectors.Vector] = field(
@@ -87,11 +77,13 @@ class Matcher:
         preferences: Preferences = NO_PREFERENCES,
         limit: int = 20,
         keeps_vector: bool = True,
-        may_encode: bool = True,
+        may_leave: bool = True,
+        asks_reranker: bool = True,
     ) -> Ranking:
         """The best of the pool as it is committed now; empty when it is, or the query is.
 
-        may_encode: False for a text that must not go to the encoder.
+        may_leave: False for a text that must not leave this machine.
+        asks_reranker: False where the places are not for people to look at.
         """
         index = await self.indexes[pool].refresh(session)
         if index is None:
@@ -99,8 +91,11 @@ class Matcher:
         if not len(index) or not query.text.strip():
             return replace(EMPTY, index_version=index.version)
         found: dict[str, vectors.Vector] = {}
-        if may_encode:
+        asked_at = monotonic()
+        if may_leave or not self.is_encoder_remote:
             found = await self._query_vectors(session, index, query, keeps_vector)
+        left = self.encoder_seconds - (monotonic() - asked_at)
+        opinions = self.second_opinions if may_leave and asks_reranker else None
         ranking = await to_thread.run_sync(
             lambda: match(
                 query,
@@ -108,9 +103,12 @@ class Matcher:
                 query_vectors=found,
                 constraints=constraints,
                 preferences=preferences,
-                limit=limit,
+                limit=limit if opinions is None else max(limit, RERANKED),
             )
         )
+        if opinions is not None:
+            until = monotonic() + left
+            ranking = await opinions.added(pool, index, query, ranking, limit=limit, until=until)
         for stage, milliseconds in ranking.durations.items():
             instruments().stage_seconds.labels(stage).observe(milliseconds / 1000)
         return replace(ranking, pending=self.pending(index))
@@ -185,7 +183,11 @@ def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
         for pool in Pool
     }
     return Matcher(
-        indexes=indexes, encoder=encoder, encoder_seconds=settings.encoder_timeout_seconds
+        indexes=indexes,
+        encoder=encoder,
+        encoder_seconds=settings.encoder_timeout_seconds,
+        second_opinions=create_second_opinions(settings, sessions),
+        needs_consent=settings.encoder_needs_consent,
     )
 
 

@@ -6,44 +6,24 @@ back, an erasure or a request, would be gone with the first database error.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
+from time import monotonic
 
 from procrastinate import JobContext
 
-from app.changes import operations as change_log
-from app.changes import repository as changes
-from app.changes.repository import EpochEnded, Position
-from app.experts import repository as experts
+from app import logs
 from app.jobs import RETRY, defer_once, queue
-from app.matches.index import fitting, pools, repository, vectors
+from app.matches.index import fitting, pools, repository
 from app.matches.index.encoders import EncoderUnavailable
+from app.matches.index.encoding import MatchingWork, Progress, Tell, encode_all, take_turn
 from app.matches.index.fitting import PoolSize
-from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.progress.following import advance
-from app.scopes import Sessions
-from matching import Candidate, Encoder, MatchIndex, text_key
+from matching import MatchIndex, text_key
 
 logger = logging.getLogger(__name__)
+events = logs.events(__name__)
 
-ENCODED_AT_ONCE = 64
-
-
-@dataclass(eq=False, kw_only=True)
-class MatchingWork:
-    """What a worker keeps between the jobs of matching."""
-
-    sessions: Sessions
-    matcher: Matcher
-    # How far each pool has been encoded; absent until the first pass over all of it is through.
-    positions: dict[Pool, Position] = field(default_factory=dict)
-    # The pools all of whose texts had vectors when this worker last looked.
-    settled: set[Pool] = field(default_factory=set)
-
-    def asks_for_consent(self, pool: Pool) -> bool:
-        return self.matcher.indexes[pool].by_consent
+TOLD_EVERY_SECONDS = 30.0
 
 
 @queue.periodic(cron="* * * * *")
@@ -55,11 +35,27 @@ async def encode_texts(context: JobContext, timestamp: int = 0) -> None:
     if encoder is None:
         return
     try:
-        for pool in Pool:
-            await _encode_pool(work, encoder, pool)
+        await encode_all(work, encoder, _telling_the_log())
     except EncoderUnavailable as error:
         logger.warning("texts wait for the encoder: %s", error)
     await defer_once("fit_indexes")
+
+
+def _telling_the_log() -> Tell:
+    """Every half minute, and at the end of a pass that had something to do."""
+    told_at = monotonic()
+
+    def tell(progress: Progress) -> None:
+        nonlocal told_at
+        is_over = progress.done == progress.total
+        if not is_over and monotonic() - told_at < TOLD_EVERY_SECONDS:
+            return
+        told_at, left = monotonic(), progress.seconds_left
+        rate = round(progress.per_second, 1)
+        told = {"texts_per_second": rate, "seconds_left": None if left is None else round(left)}
+        events.info("encoding", done=progress.done, total=progress.total, **told)
+
+    return tell
 
 
 @queue.periodic(cron="* * * * *")
@@ -138,6 +134,7 @@ async def rebuild_indexes(context: JobContext) -> None:
 
 async def _forget_vectors(work: MatchingWork) -> None:
     async with work.sessions.begin() as session:
+        await take_turn(session)
         documents: set[str] = set()
         for pool in Pool:
             candidates = await pools.load_all(session, pool)
@@ -155,60 +152,6 @@ async def _fit(work: MatchingWork, pool: Pool) -> None:
     async with work.sessions.begin() as session:
         await work.matcher.indexes[pool].fit(session, work.matcher.encoder)
     await work.matcher.indexes[pool].save()
-
-
-async def _encode_pool(work: MatchingWork, encoder: Encoder, pool: Pool) -> None:
-    """Encode what changed since this worker last looked; everything, the first time."""
-    has_more = True
-    while has_more:
-        ids, position, has_more = await _news(work, pool)
-        if ids:
-            work.settled.discard(pool)
-        for start in range(0, len(ids), ENCODED_AT_ONCE):
-            await _encode_batch(work, encoder, pool, ids[start : start + ENCODED_AT_ONCE])
-        work.positions[pool] = position
-    work.settled.add(pool)
-
-
-async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position, bool]:
-    """The records to look at, the position after them, and whether there are more."""
-    seen = work.positions.get(pool)
-    async with work.sessions.begin() as session:
-        if seen is None:
-            position = await changes.position_now(session)
-            return list(await repository.member_ids(session, pool)), position, False
-        records = (pools.SUBJECT_OF_POOL[pool],)
-        try:
-            rows, position = await changes.read_since(session, seen, records=records)
-        except EpochEnded:
-            del work.positions[pool]
-            return await _news(work, pool)
-    return pools.subjects(rows, pool), position, changes.may_be_more(rows)
-
-
-async def _encode_batch(
-    work: MatchingWork, encoder: Encoder, pool: Pool, ids: Sequence[UUID]
-) -> None:
-    """Encode and commit one batch, so that a killed worker loses little."""
-    async with work.sessions.begin() as session:
-        if work.asks_for_consent(pool):
-            ids = await experts.encodable(session, ids)
-        candidates = await pools.load(session, pool, ids)
-        known = await fitting.known_vectors(session, encoder.name, candidates, by_consent=False)
-        fresh = [c for c in candidates if not fitting.is_encoded(c, known)]
-        texts = _missing_texts(fresh, known)
-        await vectors.encode(session, encoder, texts, is_query=False)
-        if pool is Pool.DEMANDS:
-            asked = [t for q in await pools.queries_of(session, ids) for t in q.texts_to_encode]
-            await vectors.encode(session, encoder, asked, is_query=True)
-        for candidate in fresh:
-            kind = f"{pools.SUBJECT_OF_POOL[pool]}.encoded"
-            await change_log.append(session, kind, UUID(candidate.candidate_id))
-
-
-def _missing_texts(candidates: Sequence[Candidate], known: dict[str, vectors.Vector]) -> list[str]:
-    texts = {text_key(t): t for c in candidates for t in MatchIndex.texts_to_encode(c)}
-    return [text for key, text in texts.items() if key not in known]
 
 
 async def _outgrown(work: MatchingWork) -> list[Pool]:

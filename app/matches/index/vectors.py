@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.index import repository
-from app.matches.index.encoders import EncoderBusy, EncoderUnavailable
+from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, RemoteEncoder
 from matching import Encoder, text_key
 
 Vector = NDArray[np.float32]
@@ -48,17 +48,20 @@ async def encode(
     """
     by_key = {text_key(text): text for text in texts}
     known = await find(session, encoder.name, by_key, is_query=is_query)
-    missing = {key: text for key, text in by_key.items() if key not in known}
-    if missing:
-        made = await _made(encoder, list(missing.values()), is_query=is_query, seconds=seconds)
+    fresh: dict[str, Vector] = {}
+    if isinstance(encoder, RemoteEncoder):  # to which both sides are one: nothing is sent twice
+        missing = by_key.keys() - known.keys()
+        fresh = await find(session, encoder.name, missing, is_query=not is_query)
+    missing_texts = [text for key, text in by_key.items() if key not in known | fresh]
+    if missing_texts:
+        made = await _made(encoder, missing_texts, is_query=is_query, seconds=seconds)
         stored_length = await _stored_length(session, encoder.name)
-        fresh = dict(zip(missing, made, strict=True))
-        fresh = usable(fresh, stored_length or len(made[0]))
-        if keeps:
-            content = {key: vector.tobytes() for key, vector in fresh.items()}
-            await repository.add_vectors(session, encoder.name, content, is_query=is_query)
-        known |= fresh
-    return known
+        by_text = dict(zip(map(text_key, missing_texts), made, strict=True))
+        fresh |= usable(by_text, stored_length or len(made[0]))
+    if keeps:
+        content = {key: vector.tobytes() for key, vector in fresh.items()}
+        await repository.add_vectors(session, encoder.name, content, is_query=is_query)
+    return known | fresh
 
 
 async def _made(

@@ -1,14 +1,16 @@
 """A real embeddings service on this machine: OpenAI's protocol, vectors of hashed bigrams.
 
-`fault` makes it misbehave in one of the ways that services do.
+`fault` makes it misbehave in one of the ways that services do; `passing` faults hit one request
+each, before that.
 """
 
 import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -17,6 +19,12 @@ from typing import Any
 DIMENSIONS = 64
 HANG_SECONDS = 15.0  # far beyond any timeout: a busy machine is late, too
 DRIP_SECONDS = 0.1
+STATUSES = {"error": 500, "busy": 429, "busy for long": 429, "busy until": 503, "refused": 401}
+RETRY_AFTER: dict[str | None, Callable[[], str]] = {
+    "busy": lambda: "1",
+    "busy for long": lambda: "3600",
+    "busy until": lambda: formatdate(time.time() + 2, usegmt=True),
+}
 
 
 def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
@@ -29,14 +37,17 @@ def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
 
 
 class EmbeddingsServer(ThreadingHTTPServer):
-    """`texts` are all that it was ever asked for."""
+    """`texts` are all that it was ever asked for; `requests` when and for how many, each time."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fault: str | None = None
+        self.passing: list[str] = []
+        self.pause = 0.0  # seconds before each answer
         self.texts: list[str] = []
+        self.requests: list[tuple[float, int]] = []
 
     @property
     def url(self) -> str:
@@ -51,16 +62,22 @@ class _Handler(BaseHTTPRequestHandler):
         texts = json.loads(self.rfile.read(length))["input"]
         is_known = self.path == "/v1/embeddings" and self.headers["Authorization"] == "Bearer key"
         self.server.texts += texts
-        fault = self.server.fault
+        self.server.requests.append((time.monotonic(), len(texts)))
+        fault = self.server.passing.pop(0) if self.server.passing else self.server.fault
+        time.sleep(self.server.pause)
         if fault == "hang":
             time.sleep(HANG_SECONDS)
             return  # by now nobody listens
-        status = 500 if fault == "error" else 200 if is_known else 404
+        if fault == "cut":
+            return  # without a word
+        status = STATUSES.get(fault or "", 200 if is_known else 404)
         if fault == "drip":
             self._drip()
             return
         body = b"<html>" if fault == "html" else json.dumps(_answer(texts, fault)).encode()
         self.send_response(status)
+        if fault in RETRY_AFTER:
+            self.send_header("Retry-After", RETRY_AFTER[fault]())
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if fault == "half" else body)

@@ -25,9 +25,9 @@ from app.changes import repository as changes
 from app.demands.models import DemandState
 from app.experts.consents import TEXT_VERSION
 from app.jobs import observed, queue
-from app.matches.index import vectors
+from app.matches.index import encoders, vectors
 from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.matches.index.vectors import usable
 from app.matches.models import Pool, StoredModel, StoredVector
 from app.scopes import Scope, within
@@ -176,9 +176,37 @@ async def test_vectors_follow_by_job(
     await run_jobs(work)
     assert Counter(endpoint.texts) == sent, "nothing is sent again"
     assert sum(sent.values()) > asked
-    assert max(sent.values()) <= 2, "as a document, and where demands are few as a query"
+    assert max(sent.values()) == 1, "neither twice nor as a document and as a query"
     models = await session.scalars(select(StoredModel.encoder).where(StoredModel.pool == "experts"))
     assert models.all()[:2] == ["lsa", NAME]
+
+
+async def test_no_text_is_sent_twice_whatever_pool_it_stands_in_and_whoever_begins_anew(
+    people: People,
+    session: AsyncSession,
+    work: MatchingWork,
+    remote: Settings,
+    service_database: URL,
+    endpoint: EmbeddingsServer,
+) -> None:
+    """The stored vectors are the cache, by model and text."""
+    same = "锦纶染色热黄变控制"
+    await scenes.expert(session, "甲", same, evidence=[], title="")
+    await scenes.expert(session, "乙", same, evidence=[], title="")
+    await scenes.achievement(session, same, same)
+    bare: dict[str, Any] = {"problem": "", "keywords": [], "public_summary": ""}
+    demand = await scenes.demand(session, await people.organization(), title=same, **bare)
+    account = await people.account(Role.ADMINISTRATOR)
+    await run_jobs(work)
+    assert same in endpoint.texts
+    for _ in range(2):  # with nothing in memory, as after a restart
+        async with (
+            another_process(remote, service_database) as other,
+            _at(other, account.id) as staff,
+        ):
+            await run_jobs(work_of(other))
+            assert (await scenes.match(staff, demand.id))["encoder"] == NAME
+    assert set(Counter(endpoint.texts).values()) == {1}
 
 
 async def test_what_is_not_published_goes_to_no_endpoint(
@@ -240,8 +268,13 @@ async def test_a_preview_keeps_no_vector(
 
 
 async def test_wrong_vectors_poison_nothing(
-    people: People, session: AsyncSession, work: MatchingWork, endpoint: EmbeddingsServer
+    people: People,
+    session: AsyncSession,
+    work: MatchingWork,
+    endpoint: EmbeddingsServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(encoders, "DOCUMENT_TERMS", 0.1)
     await scenes.pool(session)
     organization = await people.organization()
     demand = await scenes.demand(session, organization)

@@ -13,7 +13,7 @@ from app.accounts.models import Role
 from app.changes import operations as changes
 from app.experts.models import ExpertState
 from app.jobs import queue
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.matches.models import Pool, StoredVector
 from app.scopes import Scope, within
 from app.settings import EncoderKind, Settings
