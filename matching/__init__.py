@@ -25,6 +25,7 @@ from matching.model import LATENT, IndexModel
 from matching.scoring import score
 from matching.types import (
     Candidate,
+    Concept,
     Constraints,
     Contribution,
     Document,
@@ -43,6 +44,7 @@ __all__ = [
     "LATENT",
     "PRIOR_QUERIES",
     "Candidate",
+    "Concept",
     "Constraints",
     "Contribution",
     "Document",
