@@ -84,7 +84,7 @@ def extract(
         Phrase(
             text=found[form],
             weight=HEAVY if form in leading or counts[form] > 1 else PLAIN,
-            places=_places(found[form], read),
+            places=places_of(found[form], read),
         )
         for form in sorted(worth, key=lambda form: -worth[form])
     ]
@@ -134,7 +134,8 @@ def _telling(form: str, model: IndexModel | None) -> float:
     return float((model.asked_idf_of(keys) * is_known).mean()) if len(keys) else 0.0
 
 
-def _places(phrase: str, texts: Mapping[str, str]) -> tuple[Place, ...]:
+def places_of(phrase: str, texts: Mapping[str, str]) -> tuple[Place, ...]:
+    """Return where a phrase stands, the first ten places, whatever its case."""
     places = [
         Place(field=field, start=found.start(), end=found.end())
         for field, text in texts.items()
