@@ -66,7 +66,8 @@ def extract(
     keyword, times 1 + ln of how often it stands there. Without a model nothing is known of a pool.
     """
     read = {field: text[:READ] for field, text in texts.items()}
-    named = {normalise(word): word for word in keywords if len(word) <= LONGEST_LATIN}
+    short = [word for word in keywords if len(word) <= LONGEST_LATIN]
+    named = {form: word for word in short if (form := normalise(word))}
     found = dict(named)
     for text in read.values():
         for phrase in _phrases(text, model):
@@ -74,11 +75,11 @@ def extract(
     whole, title = normalise("\n".join(read.values())), normalise(next(iter(read.values()), ""))
     counts = {form: max(1, whole.count(form)) for form in found}
     leading = {form for form in found if form in named or form in title}
-    kept = [form for form in found if form in named or not _is_part(form, counts)]
+    parts = _parts(counts) - named.keys()
     worth = {
         form: (1 + _telling(form, model)) * (1 + (form in leading)) * (1 + log(counts[form]))
-        for form in kept
-        if len(form) > SHORTEST or form in leading or counts[form] > 1
+        for form in found
+        if form not in parts and (len(form) > SHORTEST or form in leading or counts[form] > 1)
     }
     return [
         Phrase(
@@ -118,12 +119,15 @@ def _documents(keys: Keys, model: IndexModel) -> np.ndarray[tuple[int], np.dtype
     return np.maximum(0, np.round((1 + model.documents) / np.exp(idf - 1) - 1))
 
 
-def _is_part(form: str, counts: Mapping[str, int]) -> bool:
-    """Whether it stands only inside a longer phrase."""
-    return any(
-        len(other) > len(form) and form in other and counts[other] == counts[form]
-        for other in counts
-    )
+def _parts(counts: Mapping[str, int]) -> set[str]:
+    """The phrases that stand only inside a longer one."""
+    return {
+        part
+        for form, count in counts.items()
+        for length in range(1, len(form))
+        for start in range(len(form) - length + 1)
+        if counts.get(part := form[start : start + length]) == count
+    }
 
 
 def _telling(form: str, model: IndexModel | None) -> float:

@@ -14,6 +14,7 @@ from app.demands.schemas import ConceptFound, DiagnosedItem, DiagnosisBody, Plac
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.organizations.actors import Actor
+from matching import IndexModel
 from matching.concepts import Phrase, Place, extract, places_of
 from matching.text import normalise
 
@@ -27,9 +28,8 @@ async def diagnose(
     demand = await demand_operations.get_in_full(session, actor, demand_id)
     index = await matcher.indexes[Pool.EXPERTS].refresh(session)
     model = None if index is None else index.model
-    texts, keywords = rules.texts_of(demand), list(demand.keywords)
-    found = await to_thread.run_sync(extract, texts, keywords, model)
-    diagnosis = rules.diagnose(demand, [phrase.text for phrase in found])
+    found, diagnosis = await to_thread.run_sync(_examine, demand, model)
+    texts = rules.texts_of(demand)
     return DiagnosisBody(
         version=demand.version,
         demand_id=demand.id,
@@ -48,6 +48,11 @@ async def diagnose(
         vague_passages=_show(diagnosis.vague_passages, texts, language),
         concepts=[*_decided(demand, texts), *_suggested(demand, found)],
     )
+
+
+def _examine(demand: Demand, model: IndexModel | None) -> tuple[list[Phrase], rules.Diagnosis]:
+    found = extract(rules.texts_of(demand), demand.keywords, model)
+    return found, rules.diagnose(demand, [phrase.text for phrase in found])
 
 
 def _show(remarks: Iterable[Remark], texts: dict[str, str], language: str) -> list[RemarkBody]:

@@ -17,7 +17,7 @@ _UNITS = (
     "|(?:min|ppm|ppb|rpm|bar|HRC|HV|Ω|lm|cm)(?![A-Za-z])"
 )
 _COMPARISON = "[≥≤><＞＜±]|不(?:低|高|大|小|少|多)于|不超过|大于|小于|高于|低于|达到?"
-VALUE = re.compile(rf"\d[\d.]*\s*(?:{_UNITS})|(?:{_COMPARISON})\s*\d")
+VALUE = re.compile(rf"(?<![\d.])\d[\d.]{{0,19}}\s{{0,3}}(?:{_UNITS})|(?:{_COMPARISON})\s{{0,3}}\d")
 
 _CLAUSE = re.compile(r"[^，,；;。！？!?\n]+")
 _SENTENCE = re.compile(r"[^；;。！？!?\n]+")

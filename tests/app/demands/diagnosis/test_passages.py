@@ -1,5 +1,7 @@
 """Which passages leave something open, and which only look as if they did."""
 
+from time import process_time
+
 import pytest
 
 from app.demands.diagnosis.passages import (
@@ -101,6 +103,15 @@ def test_what_only_looks_so_is_not(text: str) -> None:
 
 def test_a_title_needs_no_sentence() -> None:
     assert vague_passages(texts(title="希望尽快得到专家的指导"), []) == []
+
+
+@pytest.mark.parametrize("text", ["1" * 5_000, "≥" * 5_000, "随着" * 2_500, "1." * 2_500])
+def test_no_text_takes_long(text: str) -> None:
+    """Quadratic, each of these took seconds."""
+    began = process_time()
+    missing_indicators(dict.fromkeys(READ, text))
+    vague_passages(dict.fromkeys(READ, text), [])
+    assert process_time() - began < 1
 
 
 def test_remarks_are_bounded() -> None:
