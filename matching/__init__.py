@@ -26,6 +26,7 @@ from matching.reranking import RERANK, reranked
 from matching.scoring import score
 from matching.types import (
     Candidate,
+    Concept,
     Constraints,
     Contribution,
     Document,
@@ -45,6 +46,7 @@ __all__ = [
     "PRIOR_QUERIES",
     "RERANK",
     "Candidate",
+    "Concept",
     "Constraints",
     "Contribution",
     "Document",

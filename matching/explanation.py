@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.columns import string
+from matching.emphasis import meant_text, must_haves
 from matching.fusion import Chosen, Feature
 from matching.index import MatchIndex
 from matching.queries import QueryFeatures
@@ -41,9 +42,9 @@ def explain(
     """Explain the ranked `subjects`, best first."""
     if not subjects:
         return ()
-    wording = read_wording(query.text, index.model)
+    wording = read_wording(meant_text(query), index.model)
     idf = index.model.idf_of(asked.keys)
-    keywords = keyword_shares(query.keywords, asked, idf)
+    keywords = keyword_shares(must_haves(query), asked, idf)
     occurrences = count_occurrences(asked, subjects)
     lexical = lexical_shares(asked, idf, occurrences, subjects)
     matches = []

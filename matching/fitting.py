@@ -153,7 +153,8 @@ def _with_latent_space(
 
 
 def _latent_mean(model: IndexModel, texts: Sequence[str]) -> Floats:
-    return mean_direction(model.project(model.weigh_queries([normalise(t) for t in texts])))
+    rows, _ = model.weigh_queries([normalise(text) for text in texts])
+    return mean_direction(model.project(rows))
 
 
 def _damped(queries: Sequence[str], secret: bytes) -> tuple[Keys, Floats]:

@@ -102,13 +102,17 @@ class IndexModel:
         counts = count_terms(texts)
         return weigh(counts, self.idf_of(counts.terms))
 
-    def weigh_queries(self, texts: Sequence[str]) -> Rows:
-        """Return unit TF-IDF rows of normalised queries, damped by what all queries say."""
-        counts = count_terms(texts)
-        at = positions(self.asked_keys, counts.terms)
+    def asked_idf_of(self, keys: Keys) -> Floats:
+        """Return the idf of each term of a query, damped by what all queries say."""
+        at = positions(self.asked_keys, keys)
         known = self.asked_damping[at] if len(self.asked_damping) else np.float32(1)
         damped = np.where(at >= 0, known, np.float32(1)).astype(np.float32)
-        return weigh(counts, self.idf_of(counts.terms) * damped)[0]
+        return self.idf_of(keys) * damped
+
+    def weigh_queries(self, texts: Sequence[str]) -> tuple[Rows, Floats]:
+        """Return unit TF-IDF rows of normalised queries and the norms they had."""
+        counts = count_terms(texts)
+        return weigh(counts, self.asked_idf_of(counts.terms))
 
     def project(self, rows: Rows) -> Floats:
         """Return the (n, d) latent vectors of TF-IDF rows, not centred."""

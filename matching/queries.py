@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from matching.arrays import Floats, Keys
 from matching.embeddings import Encoder, encoded_queries, text_key, unit
+from matching.emphasis import weigh_terms
 from matching.model import IndexModel, VectorsByKey
 from matching.text import normalise
 from matching.types import Query
@@ -13,7 +14,9 @@ from matching.types import Query
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFeatures:
-    """A query in both spaces: unit TF-IDF weights by ascending key, centred vectors or None.
+    """A query in both spaces: TF-IDF weights by ascending key, centred vectors or None.
+
+    The weights are a unit unless concepts weigh single terms.
 
     Topics are compared with `vector`, that of the whole text; passages, which are short, with
     `focus`, in which the title has as much weight as the whole.
@@ -36,13 +39,13 @@ def read_query(
     The title counts twice in the lexical space, too. Without its vectors, an encoder or a latent
     space the query has none. ValueError when the encoder is not the model's.
     """
-    rows = model.weigh_queries([normalise(f"{query.title}\n{query.text}")])
+    keys, weights = weigh_terms(normalise(f"{query.title}\n{query.text}"), query.concepts, model)
     whole, title = _raw_vectors(query, model, query_vectors, encoder)
     if whole is None:
-        return QueryFeatures(rows.keys, rows.values)
+        return QueryFeatures(keys, weights)
     vector = model.query_vector(whole)
     focus = vector if title is None else unit(vector + model.title_vector(title))
-    return QueryFeatures(rows.keys, rows.values, vector, focus)
+    return QueryFeatures(keys, weights, vector, focus)
 
 
 def _raw_vectors(
@@ -53,9 +56,8 @@ def _raw_vectors(
 ) -> tuple[Floats | None, Floats | None]:
     """The vectors of the whole query and of its title, as far as they can be had."""
     if model.is_latent:
-        whole, title = model.project(
-            model.weigh_queries([normalise(query.text), normalise(query.title)])
-        )
+        rows, _ = model.weigh_queries([normalise(query.text), normalise(query.title)])
+        whole, title = model.project(rows)
         return whole, title
     texts = query.texts_to_encode
     if query_vectors is None and encoder is not None:

@@ -15,7 +15,7 @@ from matching.columns import string
 from matching.index import MatchIndex
 from matching.queries import QueryFeatures
 from matching.segments import Segment
-from matching.text import CODE_POINTS, normalise, term_keys
+from matching.text import phrase_keys, term_keys
 
 COVERED_SHARE = 0.5
 
@@ -135,16 +135,10 @@ def uncovered(
 def keyword_shares(
     keywords: Sequence[str], features: QueryFeatures, idf: Floats
 ) -> dict[str, NDArray[np.float64]]:
-    """Return, for each keyword, the share of its idf that each query term holds.
-
-    Single characters count only where a keyword is one: scattered over a text they cover nothing.
-    """
+    """Return, for each keyword, the share of its idf that each query term holds."""
     shares = {}
     for keyword in keywords:
-        keys = np.unique(term_keys([normalise(keyword)])[0])
-        pairs_and_words = keys[keys >= CODE_POINTS]
-        keys = pairs_and_words if len(pairs_and_words) else keys
-        own = np.where(np.isin(features.keys, keys), idf, 0).astype(np.float64)
+        own = np.where(np.isin(features.keys, phrase_keys(keyword)), idf, 0).astype(np.float64)
         if own.any():
             shares[keyword] = own / own.sum()
     return shares

@@ -62,6 +62,16 @@ def term_keys(texts: Sequence[str]) -> tuple[Keys, NDArray[np.int64]]:
     return scan_terms(points, _cjk_table(), words, words_at, starts)
 
 
+def phrase_keys(phrase: str) -> Keys:
+    """Return the distinct term keys of a phrase, ascending: its words and its pairs of characters.
+
+    Single characters count only where the phrase is one: scattered over a text they say nothing.
+    """
+    keys = np.unique(term_keys([normalise(phrase)])[0])
+    pairs_and_words = keys[keys >= CODE_POINTS]
+    return pairs_and_words if len(pairs_and_words) else keys
+
+
 def cjk_mask(points: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """True where a code point belongs to a script that is written without spaces."""
     return _cjk_table()[points]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 LONGEST_QUERY = 1_000  # characters: some 600 tokens, more than the usual encoders read
+HEAVIEST = 3  # weight of a concept
 
 
 class Grade(StrEnum):
@@ -54,13 +55,36 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Concept:
+    """A term of a demand as whoever asks has weighed it, from 0 (not meant) to 3.
+
+    A must-have counts as the heaviest do, and its coverage is reported as a keyword's is.
+    ValueError when the weight is another, or of a must-have that is not meant.
+    """
+
+    text: str
+    weight: int = 1
+    is_must_have: bool = False
+
+    def __post_init__(self) -> None:
+        least = 1 if self.is_must_have else 0
+        if not least <= self.weight <= HEAVIEST:
+            raise ValueError(f"weight must be {least} to {HEAVIEST}, got {self.weight}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A demand as matching sees it; `keywords` are the must-haves whose coverage is reported."""
+    """A demand as matching sees it; `keywords` are the must-haves whose coverage is reported.
+
+    `concepts` weigh single terms in the lexical space, see `emphasis`. What is encoded is `text`,
+    whatever they say.
+    """
 
     title: str
     problem: str = ""
     indicators: str = ""
     keywords: tuple[str, ...] = ()
+    concepts: tuple[Concept, ...] = ()
 
     @property
     def text(self) -> str:

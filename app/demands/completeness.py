@@ -38,16 +38,21 @@ def faults(demand: Demand) -> list[FieldError]:
     return missing_fields(demand) + _limits(demand)
 
 
-def missing_fields(demand: Demand) -> list[FieldError]:
-    """What the form asks for and the demand has not; the organization's code included."""
+def needed_fields(demand: Demand) -> dict[str, Text]:
+    """The fields that the form asks of this demand, and the words in which it does."""
     needed = dict(REQUIRED)
     if demand.activity_type is ActivityType.BASIC_RESEARCH:
         needed |= BASIC_RESEARCH
     if demand.is_open_bid:
         needed |= OPEN_BID
+    return needed
+
+
+def missing_fields(demand: Demand) -> list[FieldError]:
+    """What the form asks for and the demand has not; the organization's code included."""
     missing = [
         FieldError(pointer=f"/{name}", code="missing", message=message)
-        for name, message in needed.items()
+        for name, message in needed_fields(demand).items()
         if not getattr(demand, name)
     ]
     if not demand.organization.unified_social_credit_code:

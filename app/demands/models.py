@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String
-from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Record
+from app.database import JsonObject, Record
 from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
@@ -40,6 +40,13 @@ class ActivityType(StrEnum):
     RESULT_APPLICATION = "result_application"
     EXTENSION_SERVICE = "extension_service"
     PRODUCTION = "production"
+
+
+class ConceptOrigin(StrEnum):
+    """Whether a diagnosis found the term in the text, or somebody added it."""
+
+    EXTRACTED = "extracted"
+    ADDED = "added"
 
 
 class HandoverKind(StrEnum):
@@ -105,6 +112,9 @@ class Demand(Record):
     ownership_of_results: Mapped[str] = mapped_column(default="", comment="产权归属")
     solver_conditions: Mapped[str] = mapped_column(default="")
     is_confidential: Mapped[bool] = mapped_column(default=False, comment="涉密")
+    concepts: Mapped[list[JsonObject]] = mapped_column(
+        JSONB, default=list, server_default="[]", comment="概念及权重"
+    )
     submitted_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
     search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
@@ -113,8 +123,8 @@ class Demand(Record):
     organization: Mapped[Organization] = relationship(lazy="joined", innerjoin=True)
 
     def __init__(self, **values: Any) -> None:
-        """Shared with nobody, which is known before the row is written."""
-        super().__init__(**{"shared_region_codes": [], **values})
+        """Shared with nobody, no concept decided on, which is known before the row is written."""
+        super().__init__(**{"shared_region_codes": [], "concepts": [], **values})
 
 
 class Handover(Record):

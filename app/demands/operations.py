@@ -128,7 +128,7 @@ async def update(
         raise WrongState(verb="update", state=demand.state, allowed=sorted(EDITABLE))
     if demand.is_confidential:  # stored before that was refused: taking the mark off opens it
         raise Invalid(errors=[fault for fault in faults(demand) if fault.code == "confidential"])
-    wanted = actor.placing(data.changes())
+    wanted = actor.placing(data.model_dump(exclude_unset=True))
     apply(demand, wanted)
     if not may_manage(actor, demand):
         raise Forbidden(NOT_OUT_OF_REGION)

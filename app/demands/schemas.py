@@ -5,9 +5,17 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic_core import PydanticCustomError
 
-from app.demands.models import ActivityType, CooperationMode, DemandState, HandoverKind
+from app.database import JsonObject
+from app.demands.models import (
+    ActivityType,
+    ConceptOrigin,
+    CooperationMode,
+    DemandState,
+    HandoverKind,
+)
 from app.interface.pagination import PageQuery
 from app.interface.schemas import (
     Body,
@@ -21,10 +29,12 @@ from app.interface.schemas import (
     Reason,
     RecordBody,
     Unclassified,
+    VersionedBody,
     Whole,
     text_of,
 )
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
+from matching.text import normalise
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
@@ -41,6 +51,33 @@ Money = Annotated[
     AfterValidator(without_trailing_zeros),
 ]
 StoredMoney = Annotated[Decimal, AfterValidator(without_trailing_zeros)]
+
+
+class Concept(Body):
+    """A term of the demand, and what it counts for the matcher: 0 is deleted, 3 the most."""
+
+    text: Annotated[str, text_of(40, min_length=1), Field(examples=["热黄变"])]
+    weight: Annotated[Whole, Field(ge=0, le=3, examples=[2])] = 1
+    is_must_have: Flag = Field(default=False, description="counts as 3; who lacks it is told")
+    origin: ConceptOrigin = ConceptOrigin.ADDED
+
+    @model_validator(mode="after")
+    def require_weight(self) -> "Concept":
+        if self.is_must_have and not self.weight:
+            message = ("必备概念的权重不能为 0", "A must-have cannot have the weight 0")
+            raise PydanticCustomError("deleted_must_have", "deleted must-have", {"text": message})
+        return self
+
+
+def _each_once(concepts: list[Concept]) -> list[Concept]:
+    forms = [normalise(concept.text) for concept in concepts]
+    if len(set(forms)) < len(forms):
+        message = ("概念重复", "A concept stands there twice")
+        raise PydanticCustomError("duplicate", "duplicate concept", {"text": message})
+    return concepts
+
+
+Concepts = Annotated[list[Concept], Field(max_length=30), AfterValidator(_each_once)]
 
 
 class DemandFields(Body):
@@ -75,6 +112,12 @@ class DemandFields(Body):
     ownership_of_results: FormText = ""
     solver_conditions: FormText = ""
     is_confidential: Unclassified = False
+    concepts: Annotated[Concepts, Field(description="概念及权重，见 `/diagnosis`")] = []
+
+    @field_serializer("concepts")
+    def store_concepts(self, concepts: list[Concept]) -> list[JsonObject]:
+        """Each is stored whole, whatever of it was sent."""
+        return [concept.model_dump(mode="json") for concept in concepts]
 
 
 class DemandCreate(DemandFields):
@@ -134,8 +177,59 @@ class DemandBody(PublicDemand):
     ownership_of_results: str | None = None
     solver_conditions: str | None = None
     is_confidential: bool | None = None
+    concepts: list[Concept] | None = None
     submitted_at: datetime | None = None
     missing: list[str] | None = Field(default=None, description="what `:submit` will ask for")
+
+
+class DiagnosedItem(BaseModel):
+    """One thing that the score consists of."""
+
+    code: str = Field(examples=["number_in_key_indicators"])
+    field: str = Field(examples=["key_indicators"])
+    points: int = Field(description="of the sum of all items' points", examples=[2])
+    is_met: bool
+    message: str = Field(examples=["请在技术关键与指标中给出数值与单位"])
+
+
+class PlaceBody(BaseModel):
+    """Characters `start` up to `end` of a field, counted as Unicode code points."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    field: str = Field(examples=["key_indicators"])
+    start: int = Field(examples=[0])
+    end: int = Field(examples=[4])
+
+
+class RemarkBody(PlaceBody):
+    """A passage that leaves something open, and the question that it leaves."""
+
+    code: str = Field(examples=["quality_without_value"])
+    text: str = Field(description="the passage", examples=["耐高温"])
+    question: str = Field(examples=["耐高温：请给出数值与单位，如工作温度（℃）与时间"])
+
+
+class ConceptFound(BaseModel):
+    """A technical term: as decided on, or as the diagnosis suggests it."""
+
+    text: str = Field(examples=["热黄变"])
+    weight: int = Field(examples=[2])
+    is_must_have: bool
+    origin: ConceptOrigin
+    is_decided: bool = Field(description="false: a suggestion, on which nothing depends yet")
+    places: list[PlaceBody]
+
+
+class DiagnosisBody(VersionedBody):
+    """What would make the demand clearer; `version` is the demand's."""
+
+    demand_id: UUID
+    completeness: int = Field(description="0–100: met points of all", examples=[84])
+    items: list[DiagnosedItem]
+    missing_indicators: list[RemarkBody]
+    vague_passages: list[RemarkBody]
+    concepts: list[ConceptFound] = Field(description="those decided on first; PATCH `concepts`")
 
 
 class HandoverTo(Reason):

@@ -65,15 +65,15 @@ class Bench:
 
     def __post_init__(self) -> None:
         self._encoder = LocalEncoder()
-        self._pool = [_candidate(case) for case in self.cases.experts]
-        self._queries = {case.demand_id: _query(case) for case in self.cases.demands}
+        self.pool = [_candidate(case) for case in self.cases.experts]
+        self.queries = {case.demand_id: _query(case) for case in self.cases.demands}
 
     def rank(self, configuration: Configuration) -> Rankings:
         """Rank everybody for every demand."""
         if configuration.encoder == "bigrams":
             return self.rank_by_tfidf()
         index = self._index(configuration)
-        queries = {name: _read(q, configuration) for name, q in self._queries.items()}
+        queries = {name: _read(q, configuration) for name, q in self.queries.items()}
         encodes = configuration.encoder == "local"
         vectors = self._query_vectors(queries.values()) if encodes else None
         rankings: Rankings = {
@@ -84,8 +84,8 @@ class Bench:
                     index,
                     query_vectors=vectors,
                     weights=configuration.weights,
-                    limit=len(self._pool),
-                    depth=len(self._pool),
+                    limit=len(self.pool),
+                    depth=len(self.pool),
                 ).matches
             ]
             for demand_id, query in queries.items()
@@ -97,8 +97,8 @@ class Bench:
         unread = configuration.unread & {"evidence", "honours"}
         key = (configuration.encoder, configuration.steps, unread)
         if key not in self._indexes:
-            queries = list(self._queries.values())
-            pool = [_told(candidate, unread) for candidate in self._pool]
+            queries = list(self.queries.values())
+            pool = [_told(candidate, unread) for candidate in self.pool]
             fitted = partial(fit_model, pool, queries=queries, steps=configuration.steps)
             if configuration.encoder == "local":
                 self._encode(pool)
@@ -127,12 +127,12 @@ class Bench:
 
     def _viewed(self, rankings: Rankings, configuration: Configuration) -> Rankings:
         """The same with another lexical view; hubness stays what the matcher's own makes it."""
-        terms = technical_terms([candidate.documents[0].text for candidate in self._pool])
-        documents = [";".join(d.text for d in candidate.documents) for candidate in self._pool]
-        asked = [f"{query.title}\n{query.text}" for query in self._queries.values()]
+        terms = technical_terms([candidate.documents[0].text for candidate in self.pool])
+        documents = [";".join(d.text for d in candidate.documents) for candidate in self.pool]
+        asked = [f"{query.title}\n{query.text}" for query in self.queries.values()]
         found = scores(VIEWS[configuration.view], documents, asked, terms)
         weighed = configuration.weights.lexical * found
-        places = {candidate.candidate_id: n for n, candidate in enumerate(self._pool)}
+        places = {candidate.candidate_id: n for n, candidate in enumerate(self.pool)}
         return {
             demand_id: _ordered(
                 replace(
@@ -145,17 +145,17 @@ class Bench:
                 )
                 for one in rankings[demand_id]
             )
-            for demand_id, row in zip(self._queries, weighed, strict=True)
+            for demand_id, row in zip(self.queries, weighed, strict=True)
         }
 
     def rank_by_tfidf(self, words: Callable[[str], list[str]] | None = None) -> Rankings:
         """By scikit-learn's TF-IDF on the same texts: of character bigrams, or of words."""
-        documents = {c.candidate_id: "；".join(d.text for d in c.documents) for c in self._pool}
-        queries = [query.text for query in self._queries.values()]
+        documents = {c.candidate_id: "；".join(d.text for d in c.documents) for c in self.pool}
+        queries = [query.text for query in self.queries.values()]
         ranked = tfidf_rankings(documents, queries, words=words)
         return {
             demand_id: [Ranked(candidate_id=candidate) for candidate in found]
-            for demand_id, found in zip(self._queries, ranked, strict=True)
+            for demand_id, found in zip(self.queries, ranked, strict=True)
         }
 
 

@@ -6,13 +6,15 @@ from uuid import UUID
 from fastapi import Body, Query, status
 
 from app.database import SessionDep
+from app.demands.schemas import DiagnosisBody
 from app.interface.admission import limited
 from app.interface.auditing import sensitive
 from app.interface.idempotency import repeated_if, unkept
+from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.matches import directions, judging, operations, presentation, reviews
+from app.matches import diagnosing, directions, judging, operations, presentation, reviews
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
 from app.matches.schemas import (
@@ -170,6 +172,19 @@ async def list_matching_achievements(
 ) -> list[AchievementMatch]:
     """可用成果 · Published achievements that may solve a demand."""
     return await directions.achievements_for_demand(session, actor, matcher, demand_id, query.limit)
+
+
+@router.get("/demands/{demand_id:uuid}/diagnosis")
+@limited(RateClass.EXPENSIVE)
+async def diagnose_demand(
+    session: SessionDep,
+    actor: CurrentActor,
+    matcher: MatcherDep,
+    language: LanguageDep,
+    demand_id: UUID,
+) -> DiagnosisBody:
+    """需求诊断 · What is missing or vague, and the terms to weigh; for who reads it in full."""
+    return await diagnosing.diagnose(session, actor, matcher, demand_id, language)
 
 
 @router.get("/experts/{expert_id:uuid}/matches")

@@ -100,7 +100,9 @@ class Explained(BaseModel):
     contributions: list[ContributionBody]
     terms: list[str] = Field(examples=[["锦纶", "黄变"]])
     evidence: list[MatchedEvidence]
-    uncovered_keywords: list[str] = Field(description="keywords that no evidence covers")
+    uncovered_keywords: list[str] = Field(
+        description="keywords and must-have concepts that no evidence covers"
+    )
     is_pending: bool = Field(description="some vectors of this candidate are still being made")
 
 

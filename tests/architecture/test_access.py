@@ -147,6 +147,7 @@ ACCESS = {
     "GET /demands/{demand_id}/recommendations": EVERYBODY,
     "GET /demands/{demand_id}/similar-demands": STAFF,
     "GET /demands/{demand_id}/matching-achievements": EVERYBODY,
+    "GET /demands/{demand_id}/diagnosis": EVERYBODY,
     "POST /matches:preview": STAFF,
     "GET /match-runs/{run_id}": STAFF,
     "GET /match-runs/{run_id}/matches": STAFF,

@@ -7,7 +7,7 @@ from app.achievements.models import Achievement
 from app.demands.models import Demand
 from app.experts.models import Evidence, Expert
 from app.reference.codes import names
-from matching import Candidate, Document, Facts, Grade, Query
+from matching import Candidate, Concept, Document, Facts, Grade, Query
 from matching.text import normalise
 
 PROFILE = "profile"
@@ -115,6 +115,10 @@ def query_of_demand(demand: Demand) -> Query:
         problem=demand.problem,
         indicators="\n".join(t for t in (demand.key_indicators, demand.expected_outcome) if t),
         keywords=tuple(demand.keywords),
+        concepts=tuple(
+            Concept(text=c["text"], weight=c["weight"], is_must_have=c["is_must_have"])
+            for c in demand.concepts
+        ),
     )
 
 

@@ -32,7 +32,7 @@ from app.organizations.actors import Actor
 from app.organizations.models import Organization, OrganizationState
 from app.organizations.schemas import OrganizationCreate
 
-NOT_COLUMNS = frozenset({"organization_id"})
+NOT_COLUMNS = frozenset({"organization_id", "concepts"})
 UNSAID = DemandCreate(title="-").model_dump(exclude={"organization_id"})
 
 ENTERED = Text(
