@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands.models import Demand
 from app.jobs import observed, queue
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.organizations.models import Organization
 from app.progress.following import follow_job
 from app.scopes import Scope, within
