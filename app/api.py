@@ -11,6 +11,7 @@ from app.demands.endpoints import router as demands
 from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
+from app.matches.rankers.endpoints import router as rankers
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
@@ -27,6 +28,7 @@ ROUTERS = (
     demands,
     matches,
     problems,
+    rankers,
     bulk,
     personal_data,
     audit,

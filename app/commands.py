@@ -288,13 +288,14 @@ def evaluate(
     against: Annotated[str, typer.Option(help="比较对象 · compare with")] = "bigrams",
     study: Annotated[
         Study,
-        typer.Option(help="两者比较、逐步去除、嵌套交叉验证、标题对 · what is measured"),
+        typer.Option(help="两者比较、逐步去除、嵌套交叉验证、学习、标题对 · what is measured"),
     ] = Study.COMPARISON,
 ) -> None:
     """评测 · How well the matcher ranks a folder of cases, beside another configuration.
 
     ablation: what each step of the design brings; nested: weights chosen on other demands than
-    they are measured on; pairs: titles graded from 1 to 4 (title_pairs.jsonl).
+    they are measured on; learning: weights learned as from verdicts, likewise; pairs: titles
+    graded from 1 to 4 (title_pairs.jsonl).
     """
     run(_evaluate(cases, config, against, study))
 
@@ -307,6 +308,7 @@ async def _evaluate(cases: Path, config: str, against: str, study: Study) -> Non
         Study.COMPARISON: lambda: compared(cases, config, against, console),
         Study.ABLATION: lambda: studies.ablation(cases, console),
         Study.NESTED: lambda: studies.nested_validation(cases, config, console),
+        Study.LEARNING: lambda: studies.learning(cases, config, console),
         Study.PAIRS: lambda: studies.title_pairs(cases, console),
     }[study]
     typer.echo(await asyncio.to_thread(work))

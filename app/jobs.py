@@ -47,6 +47,7 @@ queue = procrastinate.App(
         "app.progress.tasks",
         "app.matches.index.tasks",
         "app.problems.tasks",
+        "app.matches.rankers.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",
         "app.audit.tasks",

@@ -47,6 +47,8 @@ class Scope(StrEnum):
     INDEX = "index"
     # Propose common problems, and bring the proposals up to date.
     PROBLEMS = "problems"
+    # Add rankers, and put one in force.
+    LEARNING = "learning"
     # Lock an expert of the pool, of whichever region.
     JUDGING = "judging"
     # Read the matches of one demand and the experts in them, also those who have left the pool

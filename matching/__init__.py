@@ -15,6 +15,7 @@ With `LocalEncoder()` handed to `MatchIndex.fit` and to `match`, texts are compa
 Nothing here knows HTTP, SQL or how to reach anybody.
 """
 
+from matching.confidence import Calibration, Confidence, Ranker, default_calibration
 from matching.embeddings import Encoder, LocalEncoder, text_key
 from matching.features import PRIOR_QUERIES
 from matching.fitting import Steps, centring_queries, fit_model
@@ -39,14 +40,17 @@ from matching.types import (
     Query,
     Ranking,
 )
-from matching.weights import Weights
+from matching.weights import DEFAULT_WEIGHTS, Weights
 
 __all__ = [
+    "DEFAULT_WEIGHTS",
     "LATENT",
     "PRIOR_QUERIES",
     "RERANK",
+    "Calibration",
     "Candidate",
     "Concept",
+    "Confidence",
     "Constraints",
     "Contribution",
     "Document",
@@ -61,10 +65,12 @@ __all__ = [
     "MatchIndex",
     "Preferences",
     "Query",
+    "Ranker",
     "Ranking",
     "Steps",
     "Weights",
     "centring_queries",
+    "default_calibration",
     "fit_model",
     "match",
     "reranked",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf, log2
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from matching.text import normalise
 
 Grades = Mapping[str, int]
 RELEVANT = 2
+LEAST = 5  # queries: of fewer an interval says nothing
+DRAWN_AT_ONCE = 1_000_000  # numbers, so that memory does not grow with the queries
 
 
 def ndcg(ranking: Sequence[str], grades: Grades, k: int = 10) -> float:
@@ -62,10 +66,34 @@ def bootstrap_interval(
     if not values:
         raise ValueError("an interval needs at least one value, got 0")
     observed = np.asarray(values, dtype=np.float64)
-    drawn = np.random.default_rng(seed).integers(0, len(observed), (samples, len(observed)))
+    generator, size = np.random.default_rng(seed), len(observed)
+    block = max(1, DRAWN_AT_ONCE // size)
+    counts = [min(block, samples - done) for done in range(0, samples, block)]
+    drawn = [observed[generator.integers(0, size, (n, size))].mean(axis=1) for n in counts]
     tail = 100 * (1 - level) / 2
-    low, high = np.percentile(observed[drawn].mean(axis=1), [tail, 100 - tail])
+    low, high = np.percentile(np.concatenate(drawn), [tail, 100 - tail])
     return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over queries with its 95 % bootstrap interval, None of fewer than five."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Estimate:
+        low, high = bootstrap_interval(values) if len(values) >= LEAST else (None, None)
+        return cls(mean=fmean(values), low=low, high=high)
+
+    def shown(self, *, sign: str = "") -> str:
+        """For people; `sign` is "+" where a gain shall show one, too."""
+        spec = f"{sign}.3f"
+        if self.low is None or self.high is None:
+            return f"{self.mean:{spec}}"
+        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
 def tfidf_rankings(

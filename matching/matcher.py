@@ -20,13 +20,19 @@ from matching.model import VectorsByKey
 from matching.queries import QueryFeatures, read_query
 from matching.retrieval import PoolScores, score_pool, top_rows
 from matching.shares import Subject, subject_at
-from matching.types import Constraints, Exclusion, Preferences, Query, Ranking
+from matching.types import (
+    LEXICAL_ONLY,
+    Constraints,
+    Exclusion,
+    Preferences,
+    Query,
+    Ranking,
+)
 from matching.weights import DEFAULT_WEIGHTS, Weights
 
 NO_CONSTRAINTS = Constraints()
 NO_PREFERENCES = Preferences()
 CHOSEN = 1_000
-LEXICAL_ONLY = "none"
 
 Codes = NDArray[np.int8]
 

@@ -21,8 +21,9 @@ from rich.progress import track
 from rich.table import Table
 
 from app.evaluation.cases import Cases, Judgments, read_cases
-from app.evaluation.figures import MEASURES, Estimate
+from app.evaluation.figures import MEASURES
 from app.evaluation.ranking import Bench
+from matching.evaluation import Estimate
 from scripts.service import Service, own_service, signed_in
 
 DEPTH = 50

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import fmean
 
 from app.evaluation.cases import Cases, Grades, Judgments
 from app.evaluation.ranking import Ranked, Rankings
 from matching.evaluation import (
+    LEAST,
     RELEVANT,
-    bootstrap_interval,
+    Estimate,
     ndcg,
     precision,
     recall,
@@ -27,31 +27,9 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Grades], float]] = {
     "judged_at_10": share_judged,
 }
 TOP = 10
-LEAST = 5  # demands; of fewer an interval says nothing, and fields with fewer are put together
 OTHERS = "其他 · others"
 WORST = 5
 HUBS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean over demands with its 95 % bootstrap interval, None of fewer than five."""
-
-    mean: float
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate":
-        low, high = bootstrap_interval(values) if len(values) >= LEAST else (None, None)
-        return cls(mean=fmean(values), low=low, high=high)
-
-    def shown(self, *, sign: str = "") -> str:
-        """For people; `sign` is "+" where a gain shall show one, too."""
-        spec = f"{sign}.3f"
-        if self.low is None or self.high is None:
-            return f"{self.mean:{spec}}"
-        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

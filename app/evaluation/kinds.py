@@ -7,4 +7,5 @@ class Study(StrEnum):
     COMPARISON = "comparison"
     ABLATION = "ablation"
     NESTED = "nested"
+    LEARNING = "learning"
     PAIRS = "pairs"

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation.cases import Judgments
-from app.evaluation.figures import MEASURES, Estimate
+from app.evaluation.figures import MEASURES
 from app.evaluation.ranking import Ranked, Rankings
 from matching import Weights
+from matching.evaluation import Estimate
 from matching.weights import FEATURES
 
 GRID = {

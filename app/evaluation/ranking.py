@@ -45,10 +45,11 @@ LONGEST_HONOUR = 40  # characters: a longer item tells of the work, too
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """One candidate's place, and its score by the name of what contributed."""
+    """One candidate's place, its score by the name of what contributed, and its features."""
 
     candidate_id: str
     contributions: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
 
 
 Rankings = Mapping[str, Sequence[Ranked]]  # by demand, best first
@@ -202,7 +203,7 @@ def _ranked(found: Match) -> Ranked:
     parts: dict[str, float] = {}
     for contribution in found.contributions:
         parts[contribution.name] = parts.get(contribution.name, 0.0) + contribution.value
-    return Ranked(candidate_id=found.candidate_id, contributions=parts)
+    return Ranked(candidate_id=found.candidate_id, contributions=parts, features=found.features)
 
 
 def _candidate(case: ExpertCase) -> Candidate:

@@ -1,4 +1,4 @@
-"""Studies of the scoring design: each step left out, weights on unseen demands, pairs of titles."""
+"""Studies of the scoring design: steps left out, unseen demands, learning, pairs of titles."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,11 @@ from rich.table import Table
 from app.evaluation.cases import JUDGED, Judgments, read_cases, read_pairs
 from app.evaluation.configurations import configuration
 from app.evaluation.figures import MEASURES, Comparison, compare, hub_share
+from app.evaluation.learning import learned
 from app.evaluation.nested import nested
 from app.evaluation.pairs import agreements
 from app.evaluation.ranking import Bench, Rankings
-from matching import LocalEncoder
+from matching import LATENT, LocalEncoder, Ranker, default_calibration
 
 DEFAULT = "default"
 # What each line leaves out, or puts in the place of what the service has.
@@ -77,6 +78,29 @@ def nested_validation(folder: Path, settings: str, console: Console) -> str:
             "weights": found.weights,
         }
     )
+
+
+def learning(folder: Path, settings: str, console: Console) -> str:
+    """Weights learned from judgments as from verdicts, on other demands; returns a JSON object."""
+    chosen, cases = configuration(settings), read_cases(folder)
+    with console.status("排序 · ranking"):
+        rankings = Bench(cases).rank(chosen)
+    calibration = default_calibration(LATENT if chosen.encoder == "none" else chosen.encoder)
+    used = Ranker(weights=chosen.weights, calibration=calibration)
+    found = learned(rankings, cases.judgments[JUDGED], used)
+    trial = found.trial
+    table = Table(
+        *("nDCG@10", "学得 · learned", "原有 · before", "差异 · difference"),
+        title=escape(f"{chosen.name}: {trial.demands} 条需求 · demands"),
+    )
+    for name, *estimates, gain in (
+        ("已评判 · judged", trial.learned.ndcg_at_10, trial.in_force, trial.learned.gain),
+        ("全库 · whole pool", found.of_pools, found.of_pools_before, found.gain_of_pools),
+    ):
+        shown = [*(one.shown() for one in estimates), gain.shown(sign="+")]
+        table.add_row(name, *map(escape, shown))
+    console.print(table)
+    return json.dumps({"configuration": chosen.name, **asdict(found)})
 
 
 def title_pairs(folder: Path, console: Console) -> str:

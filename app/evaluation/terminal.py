@@ -13,7 +13,6 @@ from app.evaluation.cases import Cases, Judgments, read_cases
 from app.evaluation.configurations import configuration
 from app.evaluation.figures import (
     HUBS,
-    LEAST,
     MEASURES,
     Comparison,
     Worst,
@@ -24,6 +23,7 @@ from app.evaluation.figures import (
 )
 from app.evaluation.ranking import Bench, Rankings
 from app.interface.language import Text
+from matching.evaluation import LEAST
 
 MAIN_MEASURE = "ndcg_at_10"
 FEW = Text(

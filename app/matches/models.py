@@ -41,6 +41,9 @@ class MatchRun(Record):
     trigger: Mapped[Trigger]
     index_version: Mapped[str] = mapped_column(String(16))
     encoder: Mapped[str] = mapped_column(String(200))
+    ranker_version: Mapped[int | None] = mapped_column(
+        comment="the ranker's number; null for runs of before there was a choice"
+    )
     pending: Mapped[int] = mapped_column(comment="candidates whose vectors were still missing")
     parameters: Mapped[JsonObject]
     durations: Mapped[JsonObject] = mapped_column(comment="milliseconds by stage")
@@ -59,6 +62,7 @@ class Match(Record):
     expert_id: Mapped[UUID] = mapped_column(ForeignKey("experts.id"))
     rank: Mapped[int]
     score: Mapped[float]
+    confidence: Mapped[JsonObject | None] = mapped_column(comment="as it was shown")
     contributions: Mapped[list[JsonObject]] = mapped_column(JSONB)
     features: Mapped[JsonObject]
     terms: Mapped[list[str]] = mapped_column(ARRAY(String))
@@ -109,6 +113,37 @@ class MatchReview(Record):
     answered_at: Mapped[datetime | None]
 
     match: Mapped[Match] = relationship(lazy="raise")
+
+
+class RankerState(StrEnum):
+    CANDIDATE = "candidate"
+    IN_FORCE = "in_force"
+    RETIRED = "retired"
+
+
+class StoredRanker(Record):
+    """A version of what features count and scores mean; number 0 is the library's own."""
+
+    __tablename__ = "rankers"
+    __table_args__ = (
+        Index(
+            "ix_rankers_in_force", "state", unique=True, postgresql_where=text("state = 'in_force'")
+        ),
+    )
+
+    number: Mapped[int] = mapped_column(unique=True)
+    state: Mapped[RankerState]
+    encoder: Mapped[str] = mapped_column(
+        String(200), comment="of the matches that it has learned from"
+    )
+    weights: Mapped[JsonObject | None] = mapped_column(comment="null for those of the library")
+    calibration: Mapped[JsonObject | None] = mapped_column(comment="likewise")
+    learned_from: Mapped[JsonObject | None] = mapped_column(comment="null for number 0")
+    metrics: Mapped[JsonObject | None] = mapped_column(comment="on demands held out; likewise")
+    promoted_at: Mapped[datetime | None]
+    promoted_by_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("accounts.id"), comment="null when the job did"
+    )
 
 
 class StoredModel(Record):

@@ -18,6 +18,8 @@ from app.matches.constraints import constraints_of
 from app.matches.index.documents import query_of_demand
 from app.matches.index.ranking import Matcher
 from app.matches.models import Match, MatchRun, Pool, Trigger
+from app.matches.rankers import repository as rankers
+from app.matches.rankers.choice import Assurance, weights_of
 from app.matches.repository import Card
 from app.matches.schemas import (
     MatchBody,
@@ -44,20 +46,23 @@ async def run(
     """Match experts to a published demand and keep the run with all it depended on."""
     demand = await demand_of_staff(session, actor, demand_id)
     require_published(demand.state, verb="match")
+    ranker = await rankers.in_force(session)
     ranking = await matcher.rank(
         session,
         Pool.EXPERTS,
         query_of_demand(demand),
         constraints=await constraints_of(session, data, demand),
         preferences=preferences_of(data),
+        weights=weights_of(ranker),
         limit=data.limit,
     )
     # Not held before, while an encoder was waited for; people before the demand, as erasure does.
     ranking, data = await _without_erased(session, ranking, data)
     require_published(await repository.held_state(session, demand), verb="match")
-    shown_run, actions = _show_run(actor, demand, data, ranking), allowed_actions(actor, demand)
+    shown_run = _show_run(actor, demand, data, ranking, ranker.number)
+    sure, actions = Assurance.of(ranker, ranking), allowed_actions(actor, demand)
     found = await _with_experts(session, ranking)
-    matches = [presentation.show_new(*one, shown_run, actions) for one in found]
+    matches = [presentation.show_new(*one, sure, shown_run, actions) for one in found]
     features = [ranked.features for ranked, _ in found]
     await repository.add_run(session, shown_run, matches, features)
     await changes.append(session, "match_run.created", shown_run.id, actor_id=actor.account_id)
@@ -96,7 +101,7 @@ def require_published(state: DemandState, *, verb: str) -> None:
 
 
 def _show_run(
-    actor: Actor, demand: Demand, data: MatchParameters, ranking: Ranking
+    actor: Actor, demand: Demand, data: MatchParameters, ranking: Ranking, ranker_version: int
 ) -> MatchRunBody:
     made_at = now()
     return MatchRunBody(
@@ -109,6 +114,7 @@ def _show_run(
         trigger=Trigger.BY_HAND,
         index_version=ranking.index_version,
         encoder=ranking.encoder,
+        ranker_version=ranker_version,
         pending=ranking.pending,
         parameters=data,
         durations={stage: round(ms, 3) for stage, ms in ranking.durations.items()},
@@ -136,23 +142,28 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         indicators=data.key_indicators,
         keywords=tuple(data.keywords),
     )
+    ranker = await rankers.in_force(session)
     ranking = await matcher.rank(
         session,
         Pool.EXPERTS,
         query,
         constraints=await constraints_of(session, data),
         preferences=preferences_of(data),
+        weights=weights_of(ranker),
         limit=data.limit,
         keeps_vector=False,
     )
+    sure = Assurance.of(ranker, ranking)
     return PreviewBody(
         index_version=ranking.index_version,
         encoder=ranking.encoder,
+        ranker_version=ranker.number,
         pending=ranking.pending,
         durations=dict(ranking.durations),
         exclusions=presentation.show_exclusions(ranking),
         matches=[
-            presentation.show_expert_match(*one) for one in await _with_experts(session, ranking)
+            presentation.show_expert_match(*one, sure)
+            for one in await _with_experts(session, ranking)
         ],
     )
 

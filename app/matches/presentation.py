@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from app.matches.models import Match, MatchRun
 from app.matches.own_reasons import PROFILE_TITLE
+from app.matches.rankers.choice import Assurance
 from app.matches.repository import Card
 from app.matches.schemas import (
     ExclusionBody,
@@ -47,22 +48,26 @@ def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def show_expert_match(ranked: Ranked, expert: Card) -> ExpertMatch:
+def show_expert_match(ranked: Ranked, expert: Card, sure: Assurance) -> ExpertMatch:
     """A candidate of a preview."""
-    return ExpertMatch.model_construct(**_introduced(ranked, expert))
+    return ExpertMatch.model_construct(**_introduced(ranked, expert, sure))
 
 
-def _introduced(ranked: Ranked, expert: Card) -> dict[str, Any]:
+def _introduced(ranked: Ranked, expert: Card, sure: Assurance) -> dict[str, Any]:
     titles = {str(expert.id): PROFILE_TITLE} | (expert.titles or {})
-    return explained(ranked, titles) | {"expert": MatchedExpert.model_validate(expert)}
+    return {
+        **explained(ranked, titles),
+        "confidence": sure.of_match(ranked),
+        "expert": MatchedExpert.model_validate(expert),
+    }
 
 
 def show_new(
-    ranked: Ranked, expert: Card, run: MatchRunBody, allowed_actions: list[str]
+    ranked: Ranked, expert: Card, sure: Assurance, run: MatchRunBody, allowed_actions: list[str]
 ) -> MatchBody:
     """A candidate of a run that is about to be stored."""
     return MatchBody.model_construct(
-        **_introduced(ranked, expert),
+        **_introduced(ranked, expert, sure),
         id=uuid7(),
         run_id=run.id,
         verdict=None,
@@ -78,6 +83,7 @@ def stored_reasons(match: Match) -> dict[str, Any]:
 def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:
     return MatchBody(
         **stored_reasons(match),
+        confidence=match.confidence,
         id=match.id,
         run_id=match.run_id,
         verdict=match.verdict,

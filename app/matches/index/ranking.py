@@ -27,12 +27,14 @@ from app.metrics.instruments import instruments
 from app.scopes import Sessions
 from app.settings import Settings
 from matching import (
+    DEFAULT_WEIGHTS,
     Constraints,
     Encoder,
     MatchIndex,
     Preferences,
     Query,
     Ranking,
+    Weights,
     match,
     text_key,
     warm_up,
@@ -75,6 +77,7 @@ class Matcher:
         *,
         constraints: Constraints = NO_CONSTRAINTS,
         preferences: Preferences = NO_PREFERENCES,
+        weights: Weights = DEFAULT_WEIGHTS,
         limit: int = 20,
         keeps_vector: bool = True,
         may_leave: bool = True,
@@ -103,6 +106,7 @@ class Matcher:
                 query_vectors=found,
                 constraints=constraints,
                 preferences=preferences,
+                weights=weights,
                 limit=limit if opinions is None else max(limit, RERANKED),
             )
         )

@@ -150,9 +150,11 @@ async def test_no_item_of_ones_own_finds_a_word_of_the_private_text(
         assert await scenes.judge(staff, stored["id"], "suitable") == 201
         rows = await told(person, expert)
         assert len(rows) == 5
+        assert any(row.get("confidence") for row in rows)
         for row in rows:
             assert row["score"] == round(row["score"], 1)
             assert not row.get("features")
+            assert set(row.get("confidence") or {"level"}) == {"level"}, "or it told the score"
             for one in row.get("contributions", []):
                 assert one["document_id"] is None
                 assert one["value"] == round(one["value"], 1)

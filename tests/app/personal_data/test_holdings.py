@@ -15,6 +15,7 @@ ACTORS = {
     "judgments.account_id",
     "match_reviews.requested_by_id",
     "match_reviews.answered_by_id",
+    "rankers.promoted_by_id",
     "password_resets.issued_by_id",
     "demand_handovers.account_id",
 }

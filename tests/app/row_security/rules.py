@@ -27,7 +27,7 @@ from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.access import may_match
-from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.matches.models import Judgment, Match, MatchReview, MatchRun, StoredRanker
 from app.organizations import access as organization_access
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
@@ -119,6 +119,7 @@ class Application:
             ProblemMember: self._rules(
                 self._reads_member, *2 * (lambda m: problems.may_manage(actor, self._problem(m)),)
             ),
+            StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             ImportedRow: self._rules(never, never, never),

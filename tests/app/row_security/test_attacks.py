@@ -260,6 +260,7 @@ async def test_named_scopes_are_narrow(app: FastAPI, session: AsyncSession) -> N
         Scope.IMPORT: [],
         Scope.INDEX: [pooled.id],
         Scope.PROBLEMS: [],
+        Scope.LEARNING: [],
         Scope.JUDGING: [pooled.id],
         Scope.MATCHES: [],
         Scope.RECOMMENDATIONS: [],

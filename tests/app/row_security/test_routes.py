@@ -24,7 +24,7 @@ from app.demands.models import Demand
 from app.experts.models import Evidence, Expert
 from app.interface.models import AuditEntry
 from app.main import create_app, services
-from app.matches.models import Match, MatchReview, MatchRun
+from app.matches.models import Match, MatchReview, MatchRun, StoredRanker
 from app.organizations.models import Membership, Organization
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
@@ -50,6 +50,7 @@ KINDS: dict[str, type[Any]] = {
     "operation_id": Operation,
     "organization_id": Organization,
     "problem_id": CommonProblem,
+    "ranker_id": StoredRanker,
     "review_id": MatchReview,
     "run_id": MatchRun,
 }

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -39,7 +40,16 @@ from app.experts.models import (
     ExpertState,
 )
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
-from app.matches.models import Judgment, Match, MatchReview, MatchRun, Trigger, Verdict
+from app.matches.models import (
+    Judgment,
+    Match,
+    MatchReview,
+    MatchRun,
+    RankerState,
+    StoredRanker,
+    Trigger,
+    Verdict,
+)
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -92,6 +102,9 @@ async def build(session: AsyncSession) -> World:
         world.add(_achievement(GUANGZHOU, AchievementState.WITHDRAWN, organization.id))
     _matches(world)
     _problems(world)
+    for ranker in await session.scalars(select(StoredRanker)):  # the library's own
+        world.add(ranker)
+    world.add(StoredRanker(number=1, state=RankerState.CANDIDATE, encoder=""))
     _audit(world)
     for records in world.records.values():  # in the order of foreign keys
         session.add_all(records)

@@ -1,0 +1,16 @@
+"""Who may put a ranker in force."""
+
+from app.accounts.models import Role
+from app.matches.models import StoredRanker
+from app.matches.rankers.workflow import RANKER_TRANSITIONS
+from app.organizations.actors import Actor
+from app.transitions import Party, possible_verbs
+
+
+def parties_of(actor: Actor) -> set[Party]:
+    """Every region is matched by the ranker in force, so the country's staff alone decide."""
+    return {Party.STAFF} if actor.role is Role.ADMINISTRATOR else set()
+
+
+def allowed_actions(actor: Actor, ranker: StoredRanker) -> list[str]:
+    return possible_verbs(RANKER_TRANSITIONS, ranker.state, parties_of(actor))

@@ -1,0 +1,53 @@
+"""HTTP for rankers."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, status
+
+from app.database import SessionDep
+from app.interface.admission import limited
+from app.interface.pagination import Page, PagesDep
+from app.interface.policies import RateClass
+from app.interface.routing import conventional_router
+from app.matches.rankers import operations
+from app.matches.rankers.schemas import RankerBody, RankerQuery
+from app.organizations.actors import AdministratorActor, StaffActor
+from app.progress.accepting import AcceptedDep
+from app.progress.schemas import OperationBody
+
+router = conventional_router("matches")
+
+
+@router.get("/rankers")
+async def list_rankers(
+    pages: PagesDep, actor: StaffActor, query: Annotated[RankerQuery, Query()]
+) -> Page[RankerBody]:
+    """排序模型 · Every version with its measures, the latest first; number 0 is the library's."""
+    return await operations.search(pages, actor, query)
+
+
+@router.get("/rankers/{ranker_id:uuid}")
+async def read_ranker(session: SessionDep, actor: StaffActor, ranker_id: UUID) -> RankerBody:
+    """排序模型详情 · Its weights, what they were learned from, and how they did."""
+    return await operations.get(session, actor, ranker_id)
+
+
+@router.post("/rankers:train", status_code=status.HTTP_202_ACCEPTED)
+@limited(RateClass.EXPENSIVE)
+async def train_ranker(
+    session: SessionDep, actor: AdministratorActor, accepted: AcceptedDep
+) -> OperationBody:
+    """训练排序模型 · Ask the worker to learn from all verdicts; `Location` tells how far.
+
+    What is better for certain is put in force at once. 409 while too little was judged.
+    """
+    return accepted.show(await operations.ask_for_training(session, actor))
+
+
+@router.post("/rankers/{ranker_id:uuid}:promote")
+async def promote_ranker(
+    session: SessionDep, actor: AdministratorActor, ranker_id: UUID
+) -> RankerBody:
+    """启用排序模型 · From now on every match uses it; also the way back to one of before."""
+    return await operations.promote(session, actor, ranker_id)

@@ -1,0 +1,186 @@
+"""A ranker learned from the platform's own verdicts, tried out, kept, and put in force if better.
+
+Judgments from elsewhere have made rankings worse, so there are none: a platform begins with the
+library's weights, and until enough has been judged nothing is learned at all.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from anyio import to_thread
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes import operations as changes
+from app.interface.errors import Conflict
+from app.interface.language import Text
+from app.matches.index import repository as indexes
+from app.matches.models import Pool, RankerState, StoredRanker, Verdict
+from app.matches.rankers import repository, workflow
+from app.matches.rankers.choice import calibration_for, measured, weights_of
+from app.matches.rankers.repository import JudgedRow
+from app.scopes import Scope, borrowed
+from matching import LATENT, Ranker
+from matching.learning import Judged, Outcome, Trial, calibrate, learn, try_out
+from matching.weights import FEATURES
+
+GRADES = {
+    Verdict.UNSUITABLE: 0,
+    Verdict.REJECTED: 0,
+    Verdict.SUITABLE: 2,
+    Verdict.RECOMMENDED: 3,
+}
+LEAST_DEMANDS, LEAST_VERDICTS = 30, 100
+TOO_FEW = Text(
+    "评判不足：至少需要 {least_verdicts} 条评判，"
+    "且至少 {least_demands} 条需求兼有合适与不合适的候选人；"
+    "现有 {verdicts} 条评判、{demands} 条这样的需求",
+    "Too little was judged: {least_verdicts} verdicts and {least_demands} demands with both"
+    " suitable and unsuitable candidates are needed; there are {verdicts} and {demands}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Verdicts, the encoder that they were given under, and which features were measured."""
+
+    judged: Judged
+    encoder: str
+    features: list[str]
+
+    @property
+    def contrasted(self) -> int:
+        """Of how many demands an order can be right or wrong."""
+        return len(np.unique(self.judged.contrasted().demands))
+
+    @property
+    def is_enough(self) -> bool:
+        return len(self.judged.grades) >= LEAST_VERDICTS and self.contrasted >= LEAST_DEMANDS
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """For people, and what a match must have in common with these."""
+        suitable = int(self.judged.suitable.sum())
+        return {
+            "demands": len(np.unique(self.judged.demands)),
+            "suitable": suitable,
+            "unsuitable": len(self.judged.grades) - suitable,
+            "features": self.features,
+        }
+
+
+async def require_enough(session: AsyncSession) -> None:
+    """Raises Conflict, which says what is needed and what there is."""
+    async with borrowed(session, Scope.INDEX):
+        lesson = await _lesson(session)
+    if not lesson.is_enough:
+        raise Conflict(
+            TOO_FEW.format(
+                least_verdicts=LEAST_VERDICTS,
+                least_demands=LEAST_DEMANDS,
+                verdicts=len(lesson.judged.grades),
+                demands=lesson.contrasted,
+            )
+        )
+
+
+def lesson_of(rows: Sequence[JudgedRow], encoder: str) -> Lesson:
+    """The verdicts as arrays: of what was shown with the features that most were shown with."""
+    counted = Counter(tuple(measured(row.features)) for row in rows)
+    names = list(counted.most_common(1)[0][0]) if rows else []
+    kept = sorted(row for row in rows if measured(row.features) == names)
+    numbers = {demand: n for n, demand in enumerate(sorted({row.demand_id for row in kept}))}
+    values = [[float(row.features.get(name, 0.0)) for name in FEATURES] for row in kept]
+    judged = Judged(
+        features=np.array(values, dtype=np.float64).reshape(-1, len(FEATURES)),
+        grades=np.array([GRADES[row.verdict] for row in kept], dtype=np.int64),
+        demands=np.array([numbers[row.demand_id] for row in kept], dtype=np.int64),
+    )
+    return Lesson(judged=judged, encoder=encoder, features=names)
+
+
+async def train(session: AsyncSession) -> list[StoredRanker]:
+    """Learn a version, and put it in force where it orders demands held out better for certain.
+
+    Where it does not, the weights in force may still be calibrated anew: a version of its own, if
+    its probabilities are truer for certain. `session` reads every verdict. Returns what was
+    learned, which is nothing while there are too few verdicts.
+    """
+    await repository.take_turn(session)
+    lesson = await _lesson(session)
+    if not lesson.is_enough:
+        return []
+    before = await repository.in_force(session)
+    used = calibration_for(before, lesson.encoder, lesson.features)
+    in_force = Ranker(weights=weights_of(before), calibration=used.calibration)
+    trial = await to_thread.run_sync(try_out, lesson.judged, in_force)
+    learned = await to_thread.run_sync(learn, lesson.judged, in_force)
+    async with borrowed(session, Scope.LEARNING):
+        kept = [await _keep(session, learned, trial, trial.learned, before, lesson)]
+        if _is_certain(trial.learned.gain.low):
+            await promote(session, kept[0], None)
+        elif _is_certain(trial.recalibrated.brier_gain.low):
+            calibration = calibrate(lesson.judged, in_force.weights)
+            anew = Ranker(weights=in_force.weights, calibration=calibration)
+            kept.append(await _keep(session, anew, trial, trial.recalibrated, before, lesson))
+            await promote(session, kept[1], None)
+    return kept
+
+
+async def promote(session: AsyncSession, ranker: StoredRanker, account_id: UUID | None) -> None:
+    """Put a ranker in force instead of the one that is; whoever calls this has its turn."""
+    before = await repository.in_force(session)
+    workflow.retire(before)
+    await changes.append(session, "ranker.retired", before.id, actor_id=account_id)
+    workflow.put_in_force(ranker, account_id)
+    await changes.append(session, "ranker.promoted", ranker.id, actor_id=account_id)
+
+
+async def is_behind(session: AsyncSession) -> bool:
+    """Whether something was judged since a ranker was learned."""
+    newest, last = await repository.newest(session), await repository.last_judged_at(session)
+    return last is not None and (newest.number == 0 or last > newest.created_at)
+
+
+async def _keep(
+    session: AsyncSession,
+    ranker: Ranker,
+    trial: Trial,
+    outcome: Outcome,
+    before: StoredRanker,
+    lesson: Lesson,
+) -> StoredRanker:
+    number = (await repository.newest(session)).number + 1
+    stored = StoredRanker(
+        number=number,
+        state=RankerState.CANDIDATE,
+        encoder=lesson.encoder,
+        weights=asdict(ranker.weights),
+        calibration=asdict(ranker.calibration),
+        learned_from=lesson.counts,
+        metrics={
+            "compared_with": before.number,
+            "demands": trial.demands,
+            "in_force": asdict(trial.in_force),
+            "default": asdict(trial.default),
+            **asdict(outcome),
+        },
+    )
+    session.add(stored)
+    await changes.append(session, "ranker.trained", stored.id)
+    return stored
+
+
+def _is_certain(low: float | None) -> bool:
+    """Whether the lower end of a 95 % interval lies above nothing."""
+    return low is not None and low > 0
+
+
+async def _lesson(session: AsyncSession) -> Lesson:
+    """Features of one dense space mean nothing in another: that of the experts' index counts."""
+    stored = await indexes.newest(session, Pool.EXPERTS)
+    encoder = LATENT if stored is None else stored.encoder
+    return lesson_of(await repository.judged(session, encoder), encoder)

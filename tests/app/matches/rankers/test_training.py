@@ -1,0 +1,188 @@
+"""Training: better for certain is put in force, all else is only kept."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.matches.models import Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
+from app.matches.rankers import repository
+from app.matches.rankers.training import GRADES, lesson_of
+from matching import DEFAULT_WEIGHTS
+from matching.weights import FEATURES
+from tests.app.matches import scenes
+from tests.app.matches.rankers import verdicts
+from tests.app.matches.rankers.verdicts import TRUE, work
+from tests.people import People
+
+
+async def listed(client: AsyncClient) -> list[dict[str, Any]]:
+    answer = await client.get("/rankers")
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def test_what_is_better_for_certain_is_put_in_force_and_ranks_at_once(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    organization = await people.organization()
+    await verdicts.store(session, organization, TRUE)
+    administrator, staff = await people.administrator(), await people.coordinator()
+    answer = await administrator.post("/rankers:train")
+    assert answer.status_code == 202, answer.text
+    await work(app)
+    operation = (await administrator.get(f"/operations/{answer.json()['id']}")).json()
+    assert (operation["state"], operation["result_path"]) == ("done", "/api/v1/rankers")
+    learned, library = await listed(staff)
+    assert (library["number"], library["state"]) == (0, "retired")
+    assert (learned["number"], learned["state"], learned["encoder"]) == (1, "in_force", "lsa")
+    assert learned["promoted_by_id"] is None
+    assert learned["weights"]["topic"] > 1.2
+    assert learned["weights"]["lexical"] < 4.0
+    found = learned["learned_from"]
+    assert found["demands"] == 60
+    assert found["suitable"] + found["unsuitable"] == 480
+    metrics = learned["metrics"]
+    assert metrics["gain"]["low"] > 0
+    assert metrics["compared_with"] == 0
+    assert metrics["in_force"] == metrics["default"]
+    assert metrics["reliability"]["verdicts"] == 480
+    assert sum(one["count"] for one in metrics["reliability"]["bins"]) == 480
+    demand = await scenes.demand(session, organization)
+    run = await scenes.match(staff, demand.id)
+    assert run["ranker_version"] == 1
+    assert {m["confidence"]["calibration"] for m in run["matches"]} == {"own"}
+    for match in run["matches"]:
+        total = sum(c["value"] for c in match["contributions"])
+        assert total == pytest.approx(match["score"], abs=1e-6)
+
+
+@pytest.mark.parametrize("truth", [None, DEFAULT_WEIGHTS], ids=["noise", "the default's own"])
+async def test_what_gains_nothing_is_kept_and_not_put_in_force(
+    app: FastAPI, people: People, session: AsyncSession, truth: Any
+) -> None:
+    await verdicts.store(session, await people.organization(), truth, demands=40)
+    await work(app, "train_nightly")
+    first = (await listed(await people.coordinator()))[-2]
+    assert (first["number"], first["state"]) == (1, "candidate")
+    assert first["metrics"]["gain"]["low"] <= 0
+
+
+async def test_the_weights_in_force_are_calibrated_anew_where_that_is_truer(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """As coordinators here find more suitable than those whose judgments made the default."""
+    await verdicts.store(
+        session, await people.organization(), DEFAULT_WEIGHTS, intercept=1.0, demands=80
+    )
+    await work(app, "train_nightly")
+    anew, learned, library = await listed(await people.coordinator())
+    assert [one["state"] for one in (anew, learned, library)] == [
+        "in_force",
+        "candidate",
+        "retired",
+    ]
+    assert anew["weights"] == library["weights"]
+    assert anew["metrics"]["brier_gain"]["low"] > 0
+    assert anew["metrics"]["gain"]["mean"] == 0
+    assert anew["metrics"]["ndcg_at_10"] == anew["metrics"]["in_force"]
+    assert anew["metrics"]["reliability"]["expected_calibration_error"] < 0.1
+
+
+async def test_of_too_few_verdicts_nothing_is_learned(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), TRUE, demands=25)
+    administrator = await people.administrator()
+    for language, words in (("zh-CN", "现有 200 条评判"), ("en", "there are 200")):
+        answer = await administrator.post("/rankers:train", headers={"Accept-Language": language})
+        assert answer.status_code == 409
+        assert words in answer.json()["detail"]
+    await work(app, "train_nightly", "train_ranker")
+    assert [one["number"] for one in await listed(administrator)] == [0]
+
+
+async def test_verdicts_under_another_encoder_do_not_count(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), TRUE, demands=32, encoder="another")
+    answer = await (await people.administrator()).post("/rankers:train")
+    assert answer.status_code == 409
+    assert "现有 0 条评判" in answer.json()["detail"]
+
+
+async def test_at_night_only_something_new_is_learned_from(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), None, demands=32)
+    for _ in range(2):
+        await work(app, "train_nightly")
+    staff = await people.coordinator()
+    before = len(await listed(staff))
+    match_id = (await session.scalars(select(Match.id).limit(1))).one()
+    assert await scenes.judge(staff, str(match_id), "unsuitable", "不符") == 201
+    await work(app, "train_nightly")
+    assert len(await listed(staff)) > before
+    assert before <= 3
+
+
+async def test_the_last_word_on_an_expert_counts_and_a_rejection_only_where_it_is_the_only_one(
+    people: People, session: AsyncSession
+) -> None:
+    """Over all runs of a demand; what lacks a feature was shown before there was it."""
+    demand = await scenes.demand(session, await people.organization())
+    experts = [await scenes.expert(session, f"专家{n}", "锦纶染色") for n in range(5)]
+    shown = dict.fromkeys(FEATURES, 0.5)
+    said = [
+        (shown, [Verdict.SUITABLE, Verdict.RECOMMENDED]),
+        (shown, [Verdict.RECOMMENDED, Verdict.UNSUITABLE]),
+        (shown, [Verdict.RECOMMENDED, Verdict.REJECTED]),
+        (shown, [Verdict.REJECTED]),
+        ({"lexical": 0.5, "topic": 0.5, "passage": 0.5}, [Verdict.SUITABLE]),
+    ]
+    for rank, (expert, (features, words)) in enumerate(zip(experts, said, strict=True), start=1):
+        for verdict in words:
+            run = MatchRun(
+                demand_id=demand.id,
+                trigger="by_hand",
+                index_version="",
+                encoder="lsa",
+                pending=0,
+                parameters={},
+                durations={},
+                exclusions=[],
+            )
+            session.add(run)
+            await session.flush()
+            judgment = verdicts.add(session, run, expert, rank, features, verdict)
+            await session.flush()
+            session.add(judgment)
+            await session.commit()
+    rows = await repository.judged(session, "lsa")
+    by_expert = {row.expert_id: row.verdict for row in rows}
+    assert [by_expert[expert.id] for expert in experts] == [
+        Verdict.RECOMMENDED,
+        Verdict.UNSUITABLE,
+        Verdict.RECOMMENDED,
+        Verdict.REJECTED,
+        Verdict.SUITABLE,
+    ]
+    judged = lesson_of(rows, "lsa").judged
+    assert judged.grades.tolist() == [
+        GRADES[by_expert[e.id]] for e in sorted(experts[:4], key=lambda e: e.id)
+    ]
+    assert set(judged.demands.tolist()) == {0}
+    assert len(list(await session.scalars(select(Judgment.id)))) == 8
+
+
+async def test_there_is_one_in_force_whatever_is_written(
+    people: People, session: AsyncSession
+) -> None:
+    session.add(StoredRanker(number=1, state=RankerState.IN_FORCE, encoder=""))
+    with pytest.raises(IntegrityError):
+        await session.flush()
