@@ -3,7 +3,7 @@
 from procrastinate import JobContext
 
 from app.jobs import RETRY, queue
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.matches.rankers import training
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.experts.models import Expert
 from app.jobs import observed, queue
-from app.matches.index.tasks import MatchingWork
+from app.matches.index.encoding import MatchingWork
 from app.matches.models import Judgment, Match, MatchRun, Trigger, Verdict
 from app.organizations.models import Organization
 from app.progress.following import follow_job
