@@ -198,13 +198,9 @@ async def revoke_all(session: AsyncSession, account_id: UUID) -> None:
 
 
 async def _revoke(session: AsyncSession, which: ColumnElement[bool]) -> None:
-    living = RefreshToken.revoked_at.is_(None)
-    await session.execute(
-        update(RefreshToken)
-        .where(which, living)
-        .values(revoked_at=now())
-        .execution_options(synchronize_session=False)
-    )
+    living = update(RefreshToken).where(which, RefreshToken.revoked_at.is_(None))
+    ended = living.values(revoked_at=now())
+    await session.execute(ended.execution_options(synchronize_session=False))
 
 
 async def revoke_api_keys(session: AsyncSession, account_id: UUID) -> Sequence[UUID]:
@@ -219,6 +215,12 @@ async def revoke_api_keys(session: AsyncSession, account_id: UUID) -> Sequence[U
     return (await session.scalars(statement)).all()
 
 
+async def _count(session: AsyncSession, rows: Select[Any], *which: ColumnElement[bool]) -> int:
+    return (
+        await session.scalar(select(func.count()).select_from(rows.where(*which).subquery())) or 0
+    )
+
+
 async def find_api_key(session: AsyncSession, secret_hash: bytes) -> ApiKey | None:
     return await session.scalar(select(ApiKey).where(ApiKey.secret_hash == secret_hash))
 
@@ -229,11 +231,8 @@ def listed_api_keys(account_id: UUID) -> Select[ApiKey]:
 
 async def count_api_keys(session: AsyncSession, account_id: UUID) -> int:
     """How many keys the account has that still open anything."""
-    is_in_force = ApiKey.revoked_at.is_(None) & (
-        ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now())
-    )
-    statement = select(func.count()).select_from(ApiKey)
-    return await session.scalar(statement.where(ApiKey.account_id == account_id, is_in_force)) or 0
+    lasts = ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now())
+    return await _count(session, listed_api_keys(account_id), ApiKey.revoked_at.is_(None), lasts)
 
 
 async def find_own_api_key(session: AsyncSession, account_id: UUID, key_id: UUID) -> ApiKey | None:
@@ -279,12 +278,8 @@ async def close_resets(session: AsyncSession, account_id: UUID) -> None:
 async def note_use(session: AsyncSession, key_id: UUID) -> None:
     """Keep the key's last use, without touching its version or waiting for another use."""
     free = select(ApiKey.id).where(ApiKey.id == key_id).with_for_update(skip_locked=True)
-    await session.execute(
-        update(ApiKey)
-        .where(ApiKey.id.in_(free))
-        .values(last_used_at=now())
-        .execution_options(synchronize_session=False)
-    )
+    used = update(ApiKey).where(ApiKey.id.in_(free)).values(last_used_at=now())
+    await session.execute(used.execution_options(synchronize_session=False))
 
 
 async def find_second_factor(
@@ -313,19 +308,15 @@ async def find_recovery_code(
 
 async def retire_recovery_codes(session: AsyncSession, factor_id: UUID, moment: datetime) -> None:
     """Use up those that are left."""
-    await session.execute(
-        update(RecoveryCode)
-        .where(RecoveryCode.factor_id == factor_id, RecoveryCode.used_at.is_(None))
-        .values(used_at=moment)
-        .execution_options(synchronize_session=False)
-    )
+    left = (RecoveryCode.factor_id == factor_id, RecoveryCode.used_at.is_(None))
+    used = update(RecoveryCode).where(*left).values(used_at=moment)
+    await session.execute(used.execution_options(synchronize_session=False))
 
 
 async def count_recovery_codes(session: AsyncSession, factor_id: UUID) -> int:
     """Those that are not used yet."""
-    statement = select(func.count()).select_from(RecoveryCode)
-    unused = RecoveryCode.used_at.is_(None)
-    return await session.scalar(statement.where(RecoveryCode.factor_id == factor_id, unused)) or 0
+    codes = select(RecoveryCode).where(RecoveryCode.factor_id == factor_id)
+    return await _count(session, codes, RecoveryCode.used_at.is_(None))
 
 
 async def find_identity(session: AsyncSession, issuer: str, subject: str) -> Identity | None:
@@ -353,5 +344,4 @@ async def delete_identities(session: AsyncSession, account_id: UUID) -> Sequence
 
 
 async def count_identities(session: AsyncSession, account_id: UUID) -> int:
-    statement = select(func.count()).select_from(Identity)
-    return await session.scalar(statement.where(Identity.account_id == account_id)) or 0
+    return await _count(session, listed_identities(account_id))
