@@ -18,7 +18,7 @@ import numpy as np
 from matching.arrays import Keys, positions
 from matching.form_words import BETWEEN_TERMS, GENERIC
 from matching.model import IndexModel
-from matching.text import normalise, phrase_keys
+from matching.text import as_whole, normalise, phrase_keys
 
 READ = 2_000  # characters of each text, four times what the form has room for
 SHORTEST, LONGEST, LONGEST_LATIN = 2, 12, 40
@@ -143,6 +143,6 @@ def places_of(phrase: str, texts: Mapping[str, str]) -> tuple[Place, ...]:
     places = [
         Place(field=field, start=found.start(), end=found.end())
         for field, text in texts.items()
-        for found in re.finditer(re.escape(phrase), text, re.IGNORECASE)
+        for found in re.finditer(as_whole(phrase), text, re.IGNORECASE)
     ]
     return tuple(places[:SHOWN_PLACES])

@@ -14,7 +14,7 @@ import numpy as np
 
 from matching.arrays import Floats, Keys
 from matching.model import IndexModel
-from matching.text import WORD, normalise, phrase_keys, term_keys
+from matching.text import as_whole, normalise, phrase_keys, term_keys
 from matching.types import HEAVIEST, Concept, Query
 
 # By weight. The step to 2, which is what a diagnosis suggests at most, is small: with it every
@@ -75,13 +75,6 @@ def _without(text: str, concepts: Iterable[Concept]) -> str:
     for concept in concepts:
         form = normalise(concept.text)
         if form and not concept.weight:
-            for found in re.finditer(_as_whole(form), text):
+            for found in re.finditer(as_whole(form), text):
                 gaps[found.start() : found.end()] = True
     return "".join("\n" if gap else character for character, gap in zip(text, gaps, strict=True))
-
-
-def _as_whole(form: str) -> str:
-    """A Latin word is a whole one: ion is not deleted out of region."""
-    before = "(?<![a-z0-9])" if WORD.match(form[0]) else ""
-    after = "(?![a-z0-9])" if WORD.match(form[-1]) else ""
-    return f"{before}{re.escape(form)}{after}"

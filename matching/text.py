@@ -77,6 +77,13 @@ def cjk_mask(points: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return _cjk_table()[points]
 
 
+def as_whole(form: str) -> str:
+    """A pattern of a text's own form in which a Latin word is a whole one: no ion in region."""
+    before = "(?<![A-Za-z0-9])" if WORD.match(form[0].lower()) else ""
+    after = "(?![A-Za-z0-9])" if WORD.match(form[-1].lower()) else ""
+    return f"{before}{re.escape(form)}{after}"
+
+
 def word_key(word: str) -> int:
     """Key of one lower-case word: a hash of its English stem, alike in every process."""
     return _stemmed_key(word)

@@ -185,11 +185,11 @@ class DemandBody(PublicDemand):
 class DiagnosedItem(BaseModel):
     """One thing that the score consists of."""
 
-    code: str = Field(examples=["number_in_key_indicators"])
+    code: str = Field(examples=["value_in_key_indicators"])
     field: str = Field(examples=["key_indicators"])
     points: int = Field(description="of the sum of all items' points", examples=[2])
     is_met: bool
-    message: str = Field(examples=["请在技术关键与指标中给出数值与单位"])
+    message: str = Field(examples=["技术关键与指标中有数值与单位"])
 
 
 class PlaceBody(BaseModel):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.concepts import HEAVY, LONGEST, PLAIN, READ, extract
+from matching.concepts import HEAVY, LONGEST, PLAIN, READ, extract, places_of
 from matching.fitting import fit_model
 from matching.text import normalise
 from tests.matching.pools import candidate, experts
@@ -35,6 +35,11 @@ def test_places_say_where_a_term_stands() -> None:
     places = {p.text: [(q.field, q.start, q.end) for q in p.places] for p in extract(texts)}
     assert places["窑炉"] == [("title", 0, 2), ("problem", 2, 4), ("problem", 13, 15)]
     assert places["CMOS"] == [("title", 3, 7), ("problem", 5, 9)]
+
+
+def test_a_latin_word_stands_as_a_whole_one() -> None:
+    found = places_of("ion", {"problem": "region, ION 离子ion"})
+    assert [(place.start, place.end) for place in found] == [(8, 11), (14, 17)]
 
 
 def test_keywords_are_terms_wherever_they_stand() -> None:

@@ -126,12 +126,15 @@ class SecondOpinions:
         if ASKING.statistics().tasks_waiting >= MOST_WAITING:
             logger.info("a match goes without a second opinion: the reranker is busy")
             return []
+        is_asked = False
         try:
             with fail_after(max(0.0, until - monotonic())):
                 async with ASKING:
+                    is_asked = True
                     return await self.reranker.scores(asked, texts, until=until)
         except FAILURES as error:
-            self.silence.begin(self.reranker.endpoint.seconds)
+            if is_asked:  # else others had all the time
+                self.silence.begin(self.reranker.endpoint.seconds)
             logger.warning("a match goes without a second opinion: %s", type(error).__name__)
             return []
 

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from httpx import AsyncClient
 from pydantic import AnyHttpUrl, SecretStr
@@ -254,3 +255,15 @@ async def test_the_doctor_asks_it(reranked: Settings, endpoint: RerankServer) ->
         assert found.state is State.BAD, fault
     none = reranked.model_copy(update={"reranker_url": None})
     assert (await service_checks.reranker(none)).state is State.GOOD
+
+
+async def test_whoever_waits_in_vain_for_a_turn_silences_nobody(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others had all the time: that says nothing of the endpoint."""
+    taken = CapacityLimiter(1)
+    await taken.acquire_on_behalf_of(object())
+    monkeypatch.setattr(reranking, "ASKING", taken)
+    opinions = app.state.matcher.second_opinions
+    assert await opinions._heard("锦纶", ["染色"], until=monotonic() + 0.2) == []
+    assert not opinions.silence.lasts
