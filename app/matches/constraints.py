@@ -46,8 +46,7 @@ async def _members(session: AsyncSession, organization_id: UUID) -> dict[str, st
 
     They are asked for each time, since no change of an expert tells of a membership.
     """
-    async with borrowed(session, Scope.SERVICE):
-        members = await repository.experts_acting_for(session, organization_id)
+    members = await repository.experts_acting_for(session, organization_id)
     return {str(expert_id): str(organization_id) for expert_id in members}
 
 

@@ -78,10 +78,7 @@ async def _without_erased(
     """
     ranked, kept_out, excluded = ranking.matches, ranking.exclusions, data.excluded
     named = {one.candidate_id for one in ranked} | {one.candidate_id for one in kept_out}
-    async with borrowed(session, Scope.SERVICE):
-        erased = await repository.held_erased(
-            session, named | {str(one.expert_id) for one in excluded}
-        )
+    erased = await repository.held_erased(session, named | {str(one.expert_id) for one in excluded})
     of_others = replace(
         ranking,
         matches=tuple(one for one in ranked if one.candidate_id not in erased),

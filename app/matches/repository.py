@@ -77,20 +77,9 @@ HELD_STATE = (
     .where(Demand.id == bindparam("demand_id"))
     .with_for_update(read=True, of=Demand)
 )
-HELD_PEOPLE = (
-    select(Expert.id, Expert.erased_at)
-    .where(_is_one_of(Expert.id, "expert_ids"))
-    .order_by(Expert.id)
-    .with_for_update(read=True)
-)
-ACTING_FOR = (
-    select(Expert.id)
-    .join(Membership, Membership.account_id == Expert.account_id)
-    .where(
-        Membership.organization_id == bindparam("organization_id"),
-        Membership.state == MembershipState.APPROVED,
-    )
-)
+# They look beyond what the scope shows.
+HELD_PEOPLE = text("SELECT * FROM held_people(CAST(CAST(:expert_ids AS text) AS uuid[]))")
+ACTING_FOR = text("SELECT * FROM experts_acting_for(:organization_id)")
 
 ADD_RUN = text(
     """
@@ -271,7 +260,7 @@ async def held_erased(session: AsyncSession, expert_ids: Iterable[str]) -> Set[s
     Locked in the order of their ids, as all who lock several do.
     """
     rows = await session.execute(HELD_PEOPLE, {"expert_ids": _array(expert_ids)})
-    return {str(row.id) for row in rows if row.erased_at is not None}
+    return {str(row.expert_id) for row in rows if row.is_erased}
 
 
 async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:
