@@ -20,7 +20,7 @@ from app.interface.language import Text
 from app.matches.index import repository as indexes
 from app.matches.models import Pool, RankerState, StoredRanker, Verdict
 from app.matches.rankers import repository, workflow
-from app.matches.rankers.choice import calibration_for, measured, weights_of
+from app.matches.rankers.choice import ChosenRanker, measured
 from app.matches.rankers.repository import JudgedRow
 from app.scopes import Scope, borrowed
 from matching import LATENT, Ranker
@@ -114,18 +114,18 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
     if not lesson.is_enough:
         return []
     before = await repository.in_force(session)
-    used = calibration_for(before, lesson.encoder, lesson.features)
-    in_force = Ranker(weights=weights_of(before), calibration=used.calibration)
+    used = ChosenRanker.of(before, lesson.encoder, lesson.features)
+    in_force = used.ranker
     trial = await to_thread.run_sync(try_out, lesson.judged, in_force)
     learned = await to_thread.run_sync(learn, lesson.judged, in_force)
     async with borrowed(session, Scope.LEARNING):
-        kept = [await _keep(session, learned, trial, trial.learned, before, lesson)]
+        kept = [await _keep(session, learned, trial, trial.learned, used, lesson)]
         if _is_certain(trial.learned.gain.low):
             await promote(session, kept[0], None)
         elif _is_certain(trial.recalibrated.brier_gain.low):
             calibration = calibrate(lesson.judged, in_force.weights)
             anew = Ranker(weights=in_force.weights, calibration=calibration)
-            kept.append(await _keep(session, anew, trial, trial.recalibrated, before, lesson))
+            kept.append(await _keep(session, anew, trial, trial.recalibrated, used, lesson))
             await promote(session, kept[1], None)
     return kept
 
@@ -150,7 +150,7 @@ async def _keep(
     ranker: Ranker,
     trial: Trial,
     outcome: Outcome,
-    before: StoredRanker,
+    compared: ChosenRanker,
     lesson: Lesson,
 ) -> StoredRanker:
     number = (await repository.newest(session)).number + 1
@@ -162,7 +162,7 @@ async def _keep(
         calibration=asdict(ranker.calibration),
         learned_from=lesson.counts,
         metrics={
-            "compared_with": before.number,
+            "compared_with": compared.number,
             "demands": trial.demands,
             "in_force": asdict(trial.in_force),
             "default": asdict(trial.default),
