@@ -106,8 +106,9 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
     """Learn a version, and put it in force where it orders demands held out better for certain.
 
     Where it does not, the weights in force may still be calibrated anew: a version of its own, if
-    its probabilities are truer for certain. `session` reads every verdict. Returns what was
-    learned, which is nothing while there are too few verdicts.
+    its probabilities are truer for certain. What an administrator has put in force stays until an
+    administrator puts another in force: beside it versions are kept alone. `session` reads every
+    verdict. Returns what was learned, which is nothing while there are too few verdicts.
     """
     await repository.take_turn(session)
     lesson = await _lesson(session)
@@ -120,13 +121,14 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
     learned = await to_thread.run_sync(learn, lesson.judged, in_force)
     async with borrowed(session, Scope.LEARNING):
         kept = [await _keep(session, learned, trial, trial.learned, used, lesson)]
-        if _is_certain(trial.learned.gain.low):
-            await promote(session, kept[0], None)
-        elif _is_certain(trial.recalibrated.brier_gain.low):
+        is_better = _is_certain(trial.learned.gain.low)
+        if not is_better and _is_certain(trial.recalibrated.brier_gain.low):
+            is_better = True
             calibration = calibrate(lesson.judged, in_force.weights)
             anew = Ranker(weights=in_force.weights, calibration=calibration)
             kept.append(await _keep(session, anew, trial, trial.recalibrated, used, lesson))
-            await promote(session, kept[1], None)
+        if is_better and before.promoted_by_id is None:
+            await promote(session, kept[-1], None)
     return kept
 
 

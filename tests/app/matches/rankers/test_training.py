@@ -62,6 +62,23 @@ async def test_what_is_better_for_certain_is_put_in_force_and_ranks_at_once(
         assert total == pytest.approx(match["score"], abs=1e-6)
 
 
+async def test_what_an_administrator_put_in_force_stays_whatever_is_learned(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """As a rollback for a reason that no verdict tells would else last one night."""
+    await verdicts.store(session, await people.organization(), TRUE)
+    administrator = await people.administrator()
+    await work(app, "train_nightly")
+    learned, library = await listed(administrator)
+    assert learned["state"] == "in_force"
+    answer = await administrator.post(f"/rankers/{library['id']}:promote")
+    assert answer.status_code == 200, answer.text
+    await work(app, "train_ranker")
+    anew, _, library = await listed(administrator)
+    assert anew["metrics"]["gain"]["low"] > 0
+    assert (anew["state"], library["state"]) == ("candidate", "in_force")
+
+
 @pytest.mark.parametrize("truth", [None, DEFAULT_WEIGHTS], ids=["noise", "the default's own"])
 async def test_what_gains_nothing_is_kept_and_not_put_in_force(
     app: FastAPI, people: People, session: AsyncSession, truth: Any
