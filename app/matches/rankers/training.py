@@ -108,28 +108,47 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
     Where it does not, the weights in force may still be calibrated anew: a version of its own, if
     its probabilities are truer for certain. What an administrator has put in force stays until an
     administrator puts another in force: beside it versions are kept alone. `session` reads every
-    verdict. Returns what was learned, which is nothing while there are too few verdicts.
+    verdict. Returns what was learned, which is nothing while there are too few verdicts, and where
+    another ranker was put in force while this one was tried out: nobody waits for that.
     """
-    await repository.take_turn(session)
     lesson = await _lesson(session)
     if not lesson.is_enough:
         return []
     before = await repository.in_force(session)
     used = ChosenRanker.of(before, lesson.encoder, lesson.features)
-    in_force = used.ranker
-    trial = await to_thread.run_sync(try_out, lesson.judged, in_force)
-    learned = await to_thread.run_sync(learn, lesson.judged, in_force)
+    found = await to_thread.run_sync(_try_out, lesson.judged, used.ranker)
+    await repository.take_turn(session)
+    await session.refresh(before)
+    if before.state is not RankerState.IN_FORCE:
+        return []
     async with borrowed(session, Scope.LEARNING):
-        kept = [await _keep(session, learned, trial, trial.learned, used, lesson)]
-        is_better = _is_certain(trial.learned.gain.low)
-        if not is_better and _is_certain(trial.recalibrated.brier_gain.low):
-            is_better = True
-            calibration = calibrate(lesson.judged, in_force.weights)
-            anew = Ranker(weights=in_force.weights, calibration=calibration)
-            kept.append(await _keep(session, anew, trial, trial.recalibrated, used, lesson))
-        if is_better and before.promoted_by_id is None:
+        kept = [
+            await _keep(session, ranker, found.trial, outcome, used, lesson)
+            for ranker, outcome in found.rankers
+        ]
+        if found.is_better and before.promoted_by_id is None:
             await promote(session, kept[-1], None)
     return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What was learned with how it did, and whether the last of it is better for certain."""
+
+    trial: Trial
+    rankers: list[tuple[Ranker, Outcome]]
+    is_better: bool
+
+
+def _try_out(judged: Judged, in_force: Ranker) -> _Found:
+    trial = try_out(judged, in_force)
+    rankers = [(learn(judged, in_force), trial.learned)]
+    is_better = _is_certain(trial.learned.gain.low)
+    if not is_better and _is_certain(trial.recalibrated.brier_gain.low):
+        anew = Ranker(weights=in_force.weights, calibration=calibrate(judged, in_force.weights))
+        rankers.append((anew, trial.recalibrated))
+        is_better = True
+    return _Found(trial=trial, rankers=rankers, is_better=is_better)
 
 
 async def promote(session: AsyncSession, ranker: StoredRanker, account_id: UUID | None) -> None:

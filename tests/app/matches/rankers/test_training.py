@@ -1,5 +1,6 @@
 """Training: better for certain is put in force, all else is only kept."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,13 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.models import Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
-from app.matches.rankers import repository
+from app.matches.rankers import repository, training
 from app.matches.rankers.training import GRADES, lesson_of
+from app.scopes import Scope, within
 from matching import DEFAULT_WEIGHTS
 from matching.weights import FEATURES
 from tests.app.matches import scenes
 from tests.app.matches.rankers import verdicts
 from tests.app.matches.rankers.verdicts import TRUE, work
+from tests.locks import Locks
 from tests.people import People
 
 
@@ -77,6 +80,23 @@ async def test_what_an_administrator_put_in_force_stays_whatever_is_learned(
     anew, _, library = await listed(administrator)
     assert anew["metrics"]["gain"]["low"] > 0
     assert (anew["state"], library["state"]) == ("candidate", "in_force")
+
+
+async def test_nothing_is_kept_where_another_was_put_in_force_during_the_trial(
+    app: FastAPI, people: People, session: AsyncSession, locks: Locks
+) -> None:
+    """Training waits for its turn only once it has something to write."""
+    await verdicts.store(session, await people.organization(), TRUE)
+    await work(app, "train_nightly")
+    library = (await session.scalars(select(StoredRanker).filter_by(number=0))).one()
+    await repository.take_turn(session)
+    async with within(app.state.sessions, Scope.INDEX).begin() as own, asyncio.TaskGroup() as both:
+        trained = both.create_task(training.train(own))
+        await locks.wait(1)
+        await training.promote(session, library, None)
+        await session.commit()
+    assert trained.result() == []
+    assert len(await listed(await people.coordinator())) == 2
 
 
 @pytest.mark.parametrize("truth", [None, DEFAULT_WEIGHTS], ids=["noise", "the default's own"])
