@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, text
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.matches.models import Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
+from app.matches.models import Judgment, MatchRun, RankerState, StoredRanker, Verdict
+from app.matches.repository import IS_GRADED, standing_judgments
 
 # Written once, as every match asks.
 IN_FORCE = select(StoredRanker).where(StoredRanker.state == RankerState.IN_FORCE)
@@ -24,8 +24,6 @@ class JudgedRow(NamedTuple):
     expert_id: UUID
     verdict: Verdict
     features: dict[str, Any]
-    encoder: str
-    created_at: datetime
 
 
 async def take_turn(session: AsyncSession) -> None:
@@ -55,24 +53,18 @@ async def newest(session: AsyncSession) -> StoredRanker:
 async def judged(session: AsyncSession, encoder: str) -> Sequence[JudgedRow]:
     """The standing verdicts on what was shown under an encoder, wherever the demands lie.
 
-    Ask it in the scope of the index. A rejection may tell of circumstances: what was said before
-    it stands.
+    Ask it in the scope of the index.
     """
-    pair = (MatchRun.demand_id, Match.expert_id)
-    is_rejection = Judgment.verdict == Verdict.REJECTED
     latest = (
-        select(*pair, Judgment.verdict, Judgment.features, MatchRun.encoder, Judgment.created_at)
-        .join(Match, Judgment.match_id == Match.id)
-        .join(MatchRun, Match.run_id == MatchRun.id)
-        .ext(distinct_on(*pair))
-        .order_by(*pair, is_rejection, Judgment.created_at.desc(), Judgment.id.desc())
-        .subquery()
+        standing_judgments(IS_GRADED).add_columns(Judgment.features, MatchRun.encoder).subquery()
     )
-    of_encoder = select(latest).where(latest.c.encoder == encoder)
-    newest_first = of_encoder.order_by(latest.c.created_at.desc(), latest.c.expert_id)
-    rows = await session.execute(newest_first.limit(MOST_VERDICTS))
+    found = select(latest.c.demand_id, latest.c.expert_id, latest.c.verdict, latest.c.features)
+    newest_first = found.order_by(latest.c.created_at.desc(), latest.c.expert_id)
+    rows = await session.execute(
+        newest_first.where(latest.c.encoder == encoder).limit(MOST_VERDICTS)
+    )
     return [JudgedRow(*row) for row in rows]
 
 
 async def last_judged_at(session: AsyncSession) -> datetime | None:
-    return await session.scalar(select(func.max(Judgment.created_at)))
+    return await session.scalar(select(func.max(Judgment.created_at)).where(IS_GRADED))

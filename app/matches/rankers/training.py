@@ -18,7 +18,7 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict
 from app.interface.language import Text
 from app.matches.index import repository as indexes
-from app.matches.models import Pool, RankerState, StoredRanker, Verdict
+from app.matches.models import GRADES, Pool, RankerState, StoredRanker
 from app.matches.rankers import repository, workflow
 from app.matches.rankers.choice import ChosenRanker, measured
 from app.matches.rankers.repository import JudgedRow
@@ -27,12 +27,6 @@ from matching import LATENT, Ranker
 from matching.learning import Judged, Outcome, Trial, calibrate, learn, try_out
 from matching.weights import FEATURES
 
-GRADES = {
-    Verdict.UNSUITABLE: 0,
-    Verdict.REJECTED: 0,
-    Verdict.SUITABLE: 2,
-    Verdict.RECOMMENDED: 3,
-}
 LEAST_DEMANDS, LEAST_VERDICTS = 30, 100
 TOO_FEW = Text(
     "评判不足：至少需要 {least_verdicts} 条评判，"
