@@ -1,15 +1,17 @@
 """Every SELECT on rankers, and on the verdicts that they learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, distinct, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.models import Judgment, MatchRun, RankerState, StoredRanker, Verdict
 from app.matches.repository import IS_GRADED, standing_judgments
+from matching.weights import FEATURES
 
 # Written once, as every match asks.
 IN_FORCE = select(StoredRanker).where(StoredRanker.state == RankerState.IN_FORCE)
@@ -24,6 +26,14 @@ class JudgedRow(NamedTuple):
     expert_id: UUID
     verdict: Verdict
     features: dict[str, Any]
+
+
+class Amount(NamedTuple):
+    """How many verdicts there are on these features, and how many demands with both kinds."""
+
+    verdicts: int
+    contrasted: int
+    features: list[str]
 
 
 async def take_turn(session: AsyncSession) -> None:
@@ -50,20 +60,48 @@ async def newest(session: AsyncSession) -> StoredRanker:
     return (await session.scalars(statement)).one()
 
 
-async def judged(session: AsyncSession, encoder: str) -> Sequence[JudgedRow]:
-    """The standing verdicts on what was shown under an encoder, wherever the demands lie.
+async def amount_judged(session: AsyncSession, encoder: str) -> Amount:
+    """How much there is to learn from under an encoder, of the features that most were shown with.
 
-    Ask it in the scope of the index.
+    Ask it, as `judged`, in the scope of the index.
     """
-    latest = (
-        standing_judgments(IS_GRADED).add_columns(Judgment.features, MatchRun.encoder).subquery()
+    rows = _judged(encoder).subquery()
+    is_suitable, demands = (
+        rows.c.verdict != Verdict.UNSUITABLE,
+        func.count(distinct(rows.c.demand_id)),
     )
-    found = select(latest.c.demand_id, latest.c.expert_id, latest.c.verdict, latest.c.features)
-    newest_first = found.order_by(latest.c.created_at.desc(), latest.c.expert_id)
-    rows = await session.execute(
-        newest_first.where(latest.c.encoder == encoder).limit(MOST_VERDICTS)
+    # Of a demand with both kinds both sides count it, and all of them once.
+    contrasted = demands.filter(is_suitable) + demands.filter(~is_suitable) - demands
+    shown = [rows.c.features.has_key(name).label(name) for name in FEATURES]
+    alike = select(func.count(), contrasted, *shown).group_by(*FEATURES)
+    found = (await session.execute(alike.order_by(func.count().desc(), *FEATURES).limit(1))).first()
+    if found is None:
+        return Amount(verdicts=0, contrasted=0, features=[])
+    verdicts, contrasted_count, *were_shown = found
+    return Amount(
+        verdicts=verdicts,
+        contrasted=contrasted_count,
+        features=list(compress(FEATURES, were_shown)),
     )
-    return [JudgedRow(*row) for row in rows]
+
+
+async def judged(
+    session: AsyncSession, encoder: str, features: Collection[str]
+) -> Sequence[JudgedRow]:
+    """The standing verdicts on what was shown under an encoder with just these features."""
+    rows = _judged(encoder).subquery()
+    alike = [rows.c.features.has_key(name).is_(name in features) for name in FEATURES]
+    columns = rows.c.demand_id, rows.c.expert_id, rows.c.verdict, rows.c.features
+    ordered = select(*columns).where(*alike).order_by(rows.c.demand_id, rows.c.expert_id)
+    return [JudgedRow(*row) for row in await session.execute(ordered)]
+
+
+def _judged(encoder: str) -> Select[Any]:
+    """The latest of the standing verdicts on the fit, wherever the demands lie."""
+    told = Judgment.features, MatchRun.encoder
+    latest = standing_judgments(IS_GRADED).add_columns(*told).subquery()
+    newest_first = select(latest).order_by(latest.c.created_at.desc(), latest.c.expert_id)
+    return newest_first.where(latest.c.encoder == encoder).limit(MOST_VERDICTS)
 
 
 async def last_judged_at(session: AsyncSession) -> datetime | None:

@@ -4,7 +4,6 @@ Judgments from elsewhere have made rankings worse, so there are none: a platform
 library's weights, and until enough has been judged nothing is learned at all.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,8 +19,8 @@ from app.interface.language import Text
 from app.matches.index import repository as indexes
 from app.matches.models import GRADES, Pool, RankerState, StoredRanker
 from app.matches.rankers import repository, workflow
-from app.matches.rankers.choice import ChosenRanker, measured
-from app.matches.rankers.repository import JudgedRow
+from app.matches.rankers.choice import ChosenRanker
+from app.matches.rankers.repository import Amount, JudgedRow
 from app.scopes import Scope, borrowed
 from matching import LATENT, Ranker
 from matching.learning import Judged, Outcome, Trial, calibrate, learn, try_out
@@ -46,15 +45,6 @@ class Lesson:
     features: list[str]
 
     @property
-    def contrasted(self) -> int:
-        """Of how many demands an order can be right or wrong."""
-        return len(np.unique(self.judged.contrasted().demands))
-
-    @property
-    def is_enough(self) -> bool:
-        return len(self.judged.grades) >= LEAST_VERDICTS and self.contrasted >= LEAST_DEMANDS
-
-    @property
     def counts(self) -> dict[str, Any]:
         """For people, and what a match must have in common with these."""
         suitable = int(self.judged.suitable.sum())
@@ -69,31 +59,31 @@ class Lesson:
 async def require_enough(session: AsyncSession) -> None:
     """Raises Conflict, which says what is needed and what there is."""
     async with borrowed(session, Scope.INDEX):
-        lesson = await _lesson(session)
-    if not lesson.is_enough:
+        amount = await repository.amount_judged(session, await _encoder(session))
+    if not _is_enough(amount):
         raise Conflict(
             TOO_FEW.format(
                 least_verdicts=LEAST_VERDICTS,
                 least_demands=LEAST_DEMANDS,
-                verdicts=len(lesson.judged.grades),
-                demands=lesson.contrasted,
+                verdicts=amount.verdicts,
+                demands=amount.contrasted,
             )
         )
 
 
-def lesson_of(rows: Sequence[JudgedRow], encoder: str) -> Lesson:
-    """The verdicts as arrays: of what was shown with the features that most were shown with."""
-    counted = Counter(tuple(measured(row.features)) for row in rows)
-    names = list(counted.most_common(1)[0][0]) if rows else []
-    kept = sorted(row for row in rows if measured(row.features) == names)
-    numbers = {demand: n for n, demand in enumerate(sorted({row.demand_id for row in kept}))}
-    values = [[float(row.features.get(name, 0.0)) for name in FEATURES] for row in kept]
-    judged = Judged(
+def _is_enough(amount: Amount) -> bool:
+    return amount.verdicts >= LEAST_VERDICTS and amount.contrasted >= LEAST_DEMANDS
+
+
+def as_arrays(rows: Sequence[JudgedRow]) -> Judged:
+    """The verdicts as arrays."""
+    numbers = {demand: n for n, demand in enumerate(sorted({row.demand_id for row in rows}))}
+    values = [[float(row.features.get(name, 0.0)) for name in FEATURES] for row in rows]
+    return Judged(
         features=np.array(values, dtype=np.float64).reshape(-1, len(FEATURES)),
-        grades=np.array([GRADES[row.verdict] for row in kept], dtype=np.int64),
-        demands=np.array([numbers[row.demand_id] for row in kept], dtype=np.int64),
+        grades=np.array([GRADES[row.verdict] for row in rows], dtype=np.int64),
+        demands=np.array([numbers[row.demand_id] for row in rows], dtype=np.int64),
     )
-    return Lesson(judged=judged, encoder=encoder, features=names)
 
 
 async def train(session: AsyncSession) -> list[StoredRanker]:
@@ -106,7 +96,7 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
     another ranker was put in force while this one was tried out: nobody waits for that.
     """
     lesson = await _lesson(session)
-    if not lesson.is_enough:
+    if lesson is None:
         return []
     before = await repository.in_force(session)
     used = ChosenRanker.of(before, lesson.encoder, lesson.features)
@@ -194,8 +184,18 @@ def _is_certain(low: float | None) -> bool:
     return low is not None and low > 0
 
 
-async def _lesson(session: AsyncSession) -> Lesson:
+async def _lesson(session: AsyncSession) -> Lesson | None:
+    """What there is to learn from, if it is enough."""
+    encoder = await _encoder(session)
+    amount = await repository.amount_judged(session, encoder)
+    if not _is_enough(amount):
+        return None
+    rows = await repository.judged(session, encoder, amount.features)
+    judged = await to_thread.run_sync(as_arrays, rows)
+    return Lesson(judged=judged, encoder=encoder, features=amount.features)
+
+
+async def _encoder(session: AsyncSession) -> str:
     """Features of one dense space mean nothing in another: that of the experts' index counts."""
     stored = await indexes.newest(session, Pool.EXPERTS)
-    encoder = LATENT if stored is None else stored.encoder
-    return lesson_of(await repository.judged(session, encoder), encoder)
+    return LATENT if stored is None else stored.encoder

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.models import GRADES, Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
 from app.matches.rankers import repository, training
-from app.matches.rankers.training import lesson_of
+from app.matches.rankers.repository import Amount
+from app.matches.rankers.training import as_arrays
 from app.scopes import Scope, within
 from matching import DEFAULT_WEIGHTS
 from matching.weights import FEATURES
@@ -200,21 +201,33 @@ async def test_the_last_word_on_the_fit_counts_and_a_rejection_is_none(
             await session.flush()
             session.add(judgment)
             await session.commit()
-    rows = await repository.judged(session, "lsa")
+    amount = await repository.amount_judged(session, "lsa")
+    assert amount == Amount(verdicts=3, contrasted=1, features=list(FEATURES))
+    rows = await repository.judged(session, "lsa", amount.features)
     by_expert = {row.expert_id: row.verdict for row in rows}
     assert [by_expert.get(expert.id) for expert in experts] == [
         Verdict.RECOMMENDED,
         Verdict.UNSUITABLE,
         Verdict.RECOMMENDED,
         None,
-        Verdict.SUITABLE,
+        None,
     ]
-    judged = lesson_of(rows, "lsa").judged
+    judged = as_arrays(rows)
     assert judged.grades.tolist() == [
         GRADES[by_expert[e.id]] for e in sorted(experts[:3], key=lambda e: e.id)
     ]
     assert set(judged.demands.tolist()) == {0}
     assert len(list(await session.scalars(select(Judgment.id)))) == 8
+
+
+async def test_the_database_counts_what_is_learned_from(
+    people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), None, demands=40, intercept=2.5)
+    amount = await repository.amount_judged(session, "lsa")
+    judged = as_arrays(await repository.judged(session, "lsa", amount.features))
+    assert amount.verdicts == len(judged.grades) == 320
+    assert amount.contrasted == len(set(judged.contrasted().demands.tolist())) < 40
 
 
 async def test_there_is_one_in_force_whatever_is_written(
