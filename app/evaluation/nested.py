@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.evaluation.cases import Judgments
 from app.evaluation.figures import MEASURES
-from app.evaluation.ranking import Ranked, Rankings
+from app.evaluation.ranking import Ranked, Rankings, matrix_of
 from matching import Weights
 from matching.evaluation import Estimate
 from matching.weights import FEATURES
@@ -42,7 +42,7 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class RankedPool:
     """One demand: all candidates by id, their features, and what they were judged."""
 
     ids: list[str]
@@ -56,8 +56,8 @@ class Judged:
 
 
 def nested(rankings: Rankings, judgments: Judgments, used: Weights) -> Nested:
-    """Cross-validate; `rankings` are of all candidates, with contributions under `used`."""
-    demands = [_judged(rankings[d], judgments[d], used) for d in sorted(judgments)]
+    """Cross-validate; `rankings` are of all candidates, and weights stay as large as `used`."""
+    demands = [_pool(rankings[d], judgments[d]) for d in sorted(judgments)]
     grid = _grid(used)
     gains = np.array([[one.measure("ndcg_at_10", weights) for weights in grid] for one in demands])
     found: dict[str, list[list[float]]] = {name: [[] for _ in demands] for name in MEASURED}
@@ -97,13 +97,10 @@ def _size(weights: Weights) -> float:
     return weights.lexical / 4 + weights.topic + weights.passage
 
 
-def _judged(ranking: Sequence[Ranked], grades: Mapping[str, int], used: Weights) -> Judged:
-    """A contribution is weight × (value − mean), and a demand's means move nobody in its order."""
+def _pool(ranking: Sequence[Ranked], grades: Mapping[str, int]) -> RankedPool:
     by_id = sorted(ranking, key=lambda one: one.candidate_id)
-    values = [
-        [one.contributions.get(name, 0.0) / used.of(name) for name in FEATURES] for one in by_id
-    ]
-    return Judged([one.candidate_id for one in by_id], np.array(values), grades)
+    features = matrix_of([one.features for one in by_id])
+    return RankedPool([one.candidate_id for one in by_id], features, grades)
 
 
 def _folds(count: int) -> Iterator[NDArray[np.int64]]:
