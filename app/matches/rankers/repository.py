@@ -29,10 +29,11 @@ class JudgedRow(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """How many verdicts there are on these features, and how many demands with both kinds."""
+    """How many verdicts there are on these features, of how many people and demands."""
 
     verdicts: int
-    contrasted: int
+    contrasted: int  # demands with both kinds of verdicts
+    accounts: int
     features: list[str]
 
 
@@ -66,23 +67,18 @@ async def amount_judged(session: AsyncSession, encoder: str) -> Amount:
     Ask it, as `judged`, in the scope of the index.
     """
     rows = _judged(encoder).subquery()
-    is_suitable, demands = (
-        rows.c.verdict != Verdict.UNSUITABLE,
-        func.count(distinct(rows.c.demand_id)),
+    is_suitable = rows.c.verdict != Verdict.UNSUITABLE
+    demands, accounts = (
+        func.count(distinct(column)) for column in (rows.c.demand_id, rows.c.account_id)
     )
     # Of a demand with both kinds both sides count it, and all of them once.
     contrasted = demands.filter(is_suitable) + demands.filter(~is_suitable) - demands
     shown = [rows.c.features.has_key(name).label(name) for name in FEATURES]
-    alike = select(func.count(), contrasted, *shown).group_by(*FEATURES)
+    alike = select(func.count(), contrasted, accounts, *shown).group_by(*FEATURES)
     found = (await session.execute(alike.order_by(func.count().desc(), *FEATURES).limit(1))).first()
     if found is None:
-        return Amount(verdicts=0, contrasted=0, features=[])
-    verdicts, contrasted_count, *were_shown = found
-    return Amount(
-        verdicts=verdicts,
-        contrasted=contrasted_count,
-        features=list(compress(FEATURES, were_shown)),
-    )
+        return Amount(0, 0, 0, [])
+    return Amount(found[0], found[1], found[2], list(compress(FEATURES, found[3:])))
 
 
 async def judged(
@@ -98,7 +94,7 @@ async def judged(
 
 def _judged(encoder: str) -> Select[Any]:
     """The latest of the standing verdicts on the fit, wherever the demands lie."""
-    told = Judgment.features, MatchRun.encoder
+    told = Judgment.features, Judgment.account_id, MatchRun.encoder
     latest = standing_judgments(IS_GRADED).add_columns(*told).subquery()
     newest_first = select(latest).order_by(latest.c.created_at.desc(), latest.c.expert_id)
     return newest_first.where(latest.c.encoder == encoder).limit(MOST_VERDICTS)

@@ -26,13 +26,15 @@ from matching import LATENT, Ranker
 from matching.learning import Judged, Outcome, Trial, calibrate, learn, try_out
 from matching.weights import FEATURES
 
-LEAST_DEMANDS, LEAST_VERDICTS = 30, 100
+# And nobody's verdicts alone decide on how everybody is ranked.
+LEAST_DEMANDS, LEAST_VERDICTS, LEAST_ACCOUNTS = 30, 100, 3
 TOO_FEW = Text(
-    "评判不足：至少需要 {least_verdicts} 条评判，"
+    "评判不足：至少需要 {least_accounts} 人作出的 {least_verdicts} 条评判，"
     "且至少 {least_demands} 条需求兼有合适与不合适的候选人；"
-    "现有 {verdicts} 条评判、{demands} 条这样的需求",
-    "Too little was judged: {least_verdicts} verdicts and {least_demands} demands with both"
-    " suitable and unsuitable candidates are needed; there are {verdicts} and {demands}",
+    "现有 {accounts} 人的 {verdicts} 条评判、{demands} 条这样的需求",
+    "Too little was judged: {least_verdicts} verdicts of {least_accounts} people, and"
+    " {least_demands} demands with both suitable and unsuitable candidates, are needed; there are"
+    " {verdicts} of {accounts} people, and {demands} such demands",
 )
 
 
@@ -63,8 +65,10 @@ async def require_enough(session: AsyncSession) -> None:
     if not _is_enough(amount):
         raise Conflict(
             TOO_FEW.format(
+                least_accounts=LEAST_ACCOUNTS,
                 least_verdicts=LEAST_VERDICTS,
                 least_demands=LEAST_DEMANDS,
+                accounts=amount.accounts,
                 verdicts=amount.verdicts,
                 demands=amount.contrasted,
             )
@@ -72,7 +76,11 @@ async def require_enough(session: AsyncSession) -> None:
 
 
 def _is_enough(amount: Amount) -> bool:
-    return amount.verdicts >= LEAST_VERDICTS and amount.contrasted >= LEAST_DEMANDS
+    return (
+        amount.accounts >= LEAST_ACCOUNTS
+        and amount.verdicts >= LEAST_VERDICTS
+        and amount.contrasted >= LEAST_DEMANDS
+    )
 
 
 def as_arrays(rows: Sequence[JudgedRow]) -> Judged:

@@ -137,11 +137,25 @@ async def test_of_too_few_verdicts_nothing_is_learned(
 ) -> None:
     await verdicts.store(session, await people.organization(), TRUE, demands=25)
     administrator = await people.administrator()
-    for language, words in (("zh-CN", "现有 200 条评判"), ("en", "there are 200")):
+    for language, words in (
+        ("zh-CN", "现有 3 人的 200 条评判"),
+        ("en", "are 200 of 3 people, and"),
+    ):
         answer = await administrator.post("/rankers:train", headers={"Accept-Language": language})
         assert answer.status_code == 409
         assert words in answer.json()["detail"]
     await work(app, "train_nightly", "train_ranker")
+    assert [one["number"] for one in await listed(administrator)] == [0]
+
+
+async def test_two_people_alone_move_no_ranker(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), TRUE, judges=2)
+    administrator = await people.administrator()
+    answer = await administrator.post("/rankers:train")
+    assert (answer.status_code, "2 人的 480 条" in answer.json()["detail"]) == (409, True)
+    await work(app, "train_nightly")
     assert [one["number"] for one in await listed(administrator)] == [0]
 
 
@@ -151,7 +165,7 @@ async def test_verdicts_under_another_encoder_do_not_count(
     await verdicts.store(session, await people.organization(), TRUE, demands=32, encoder="another")
     answer = await (await people.administrator()).post("/rankers:train")
     assert answer.status_code == 409
-    assert "现有 0 条评判" in answer.json()["detail"]
+    assert "现有 0 人的 0 条评判" in answer.json()["detail"]
 
 
 async def test_at_night_only_something_new_is_learned_from(
@@ -202,7 +216,7 @@ async def test_the_last_word_on_the_fit_counts_and_a_rejection_is_none(
             session.add(judgment)
             await session.commit()
     amount = await repository.amount_judged(session, "lsa")
-    assert amount == Amount(verdicts=3, contrasted=1, features=list(FEATURES))
+    assert amount == Amount(verdicts=3, contrasted=1, accounts=0, features=list(FEATURES))
     rows = await repository.judged(session, "lsa", amount.features)
     by_expert = {row.expert_id: row.verdict for row in rows}
     assert [by_expert.get(expert.id) for expert in experts] == [
