@@ -40,8 +40,9 @@ async def train_ranker(
 ) -> OperationBody:
     """训练排序模型 · Ask the worker to learn from all verdicts; `Location` tells how far.
 
-    What is better for certain is put in force at once, unless an administrator chose what is. 409
-    while too little was judged.
+    What is better for certain is put in force at once, unless an administrator chose what is.
+    `done_count` of the operation is how many versions were kept: none, if another was promoted
+    meanwhile. 409 while too little was judged.
     """
     return accepted.show(await operations.ask_for_training(session, actor))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,6 +42,7 @@ async def test_what_is_better_for_certain_is_put_in_force_and_ranks_at_once(
     await work(app)
     operation = (await administrator.get(f"/operations/{answer.json()['id']}")).json()
     assert (operation["state"], operation["result_path"]) == ("done", "/api/v1/rankers")
+    assert (operation["done_count"], operation["total_count"]) == (1, 1)
     learned, library = await listed(staff)
     assert (library["number"], library["state"]) == (0, "retired")
     assert (learned["number"], learned["state"], learned["encoder"]) == (1, "in_force", "lsa")
@@ -146,6 +147,20 @@ async def test_of_too_few_verdicts_nothing_is_learned(
         assert words in answer.json()["detail"]
     await work(app, "train_nightly", "train_ranker")
     assert [one["number"] for one in await listed(administrator)] == [0]
+
+
+async def test_whoever_asked_is_told_that_nothing_was_learned(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """As where the encoder was changed before the job began."""
+    await verdicts.store(session, await people.organization(), TRUE, demands=32)
+    administrator = await people.administrator()
+    asked = (await administrator.post("/rankers:train")).json()
+    await session.execute(update(MatchRun).values(encoder="another"))
+    await session.commit()
+    await work(app)
+    operation = (await administrator.get(f"/operations/{asked['id']}")).json()
+    assert (operation["state"], operation["done_count"], operation["total_count"]) == ("done", 0, 0)
 
 
 async def test_two_people_alone_move_no_ranker(
