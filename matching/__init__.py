@@ -21,7 +21,7 @@ from matching.features import PRIOR_QUERIES
 from matching.fitting import Steps, centring_queries, fit_model
 from matching.index import MatchIndex
 from matching.kernels import warm_up
-from matching.matcher import match
+from matching.matcher import WeightsFor, match
 from matching.model import LATENT, IndexModel
 from matching.reranking import RERANK, reranked
 from matching.scoring import score
@@ -69,6 +69,7 @@ __all__ = [
     "Ranking",
     "Steps",
     "Weights",
+    "WeightsFor",
     "centring_queries",
     "default_calibration",
     "fit_model",

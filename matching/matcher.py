@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -28,13 +28,15 @@ from matching.types import (
     Query,
     Ranking,
 )
-from matching.weights import DEFAULT_WEIGHTS, Weights
+from matching.weights import DEFAULT_WEIGHTS, FEATURES, SPACES, Weights
 
 NO_CONSTRAINTS = Constraints()
 NO_PREFERENCES = Preferences()
 CHOSEN = 1_000
 
 Codes = NDArray[np.int8]
+# The weights for matches in a dense space, which the encoder names, with these features measured.
+WeightsFor = Callable[[str, tuple[str, ...]], Weights]
 
 
 @dataclass(slots=True)
@@ -59,18 +61,23 @@ def match(
     encoder: Encoder | None = None,
     constraints: Constraints = NO_CONSTRAINTS,
     preferences: Preferences = NO_PREFERENCES,
-    weights: Weights = DEFAULT_WEIGHTS,
+    weights: Weights | WeightsFor = DEFAULT_WEIGHTS,
     limit: int = 50,
     depth: int = CHOSEN,
 ) -> Ranking:
     """Rank the candidates of `index` for `query`, best first, ties by id.
 
     The dense space takes what `query_vectors` holds by `text_key` of the query's texts, else what
-    `encoder` makes of them; a latent one needs neither. Passages are read of the `depth` best by
-    words and topic. ValueError when `limit` < 1, or a vector or encoder does not fit.
+    `encoder` makes of them; a latent one needs neither. Only then it is known what is compared, so
+    that `weights` may be asked for. Passages are read of the `depth` best by words and topic.
+    ValueError when `limit` < 1, or a vector or encoder does not fit.
     """
     watch = Stopwatch()
     asked = read_query(query, index.model, query_vectors, encoder)
+    space = LEXICAL_ONLY if asked.vector is None else index.model.encoder
+    measured = SPACES if index.model.probes is None else FEATURES
+    if callable(weights):
+        weights = weights(space, measured)
     watch.stop("query")
     pool = score_pool(asked, index)
     broken = reasons(index, constraints)
@@ -90,7 +97,8 @@ def match(
         matches=matches,
         exclusions=excluded,
         index_version=index.version,
-        encoder=LEXICAL_ONLY if asked.vector is None else index.model.encoder,
+        encoder=space,
+        measured=measured,
         pending=len(index.pending),
         durations=watch.durations,
     )

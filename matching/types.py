@@ -188,11 +188,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """The result of one match: best first, ties by id; `durations` are milliseconds by stage."""
+    """The result of one match: best first, ties by id; `durations` are milliseconds by stage.
+
+    `encoder` is that of the dense space, and `measured` names the features that weights count.
+    """
 
     matches: tuple[Match, ...]
     exclusions: tuple[Exclusion, ...]
     index_version: str
     encoder: str
+    measured: tuple[str, ...]
     pending: int
     durations: Mapping[str, float]

@@ -19,15 +19,13 @@ from app.experts.models import Expert
 from app.matches import repository as matches
 from app.matches.index import repository as indexes
 from app.matches.index.documents import query_of_demand
-from app.matches.models import Judgment, Pool, Verdict
+from app.matches.models import GRADES, Pool
 from app.operators import OperatorError
 from app.queries import batches
 from app.reference.codes import names
 from app.scopes import Sessions
 from app.scrubbing import WITHHELD
 
-# A rejection tells of circumstances, not of the fit: what was said before it stands.
-GRADES = {Verdict.UNSUITABLE: 0, Verdict.SUITABLE: 2, Verdict.RECOMMENDED: 3}
 CONTACT = re.compile(r"[^\s<>；，]+@[^\s<>；，]+|\d[\d -]{6,}\d")
 
 
@@ -85,7 +83,7 @@ async def _demands(session: AsyncSession, demand_ids: Sequence[str]) -> list[Dem
 
 async def _grades(session: AsyncSession, pool: set[str]) -> dict[tuple[str, str], int]:
     """By demand and expert of the pool, what was said of them last."""
-    latest = matches.standing_judgments(Judgment.verdict.in_(GRADES))
+    latest = matches.standing_judgments(matches.IS_GRADED)
     rows = await session.execute(latest)
     return {
         (str(row.demand_id), str(row.expert_id)): GRADES[row.verdict]

@@ -5,18 +5,15 @@ demand: nDCG@10 among the judged candidates, by which the service decides on a p
 whole pools, of which most were never judged.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.evaluation.cases import Judgments
-from app.evaluation.ranking import Rankings
+from app.evaluation.ranking import Rankings, matrix_of
 from matching import Ranker, Weights
 from matching.evaluation import RELEVANT, Estimate, ndcg
 from matching.learning import Judged, Trial, fused, held_out, learn_weights, try_out
-from matching.weights import FEATURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +50,7 @@ def as_verdicts(rankings: Rankings, judgments: Judgments) -> Judged:
         if one.candidate_id in judgments[demand]
     ]
     return Judged(
-        features=_matrix([features for _, features, _ in rows]),
+        features=matrix_of([features for _, features, _ in rows]),
         grades=np.array([grade if grade >= RELEVANT else 0 for _, _, grade in rows]),
         demands=np.array([number for number, _, _ in rows]),
     )
@@ -69,14 +66,8 @@ def ndcg_of_pools(
         weights = learn_weights(judged.where(~held), used)
         for number in np.unique(judged.demands[held]).tolist():
             ranking, grades = rankings[names[number]], judgments[names[number]]
-            features = _matrix([one.features for one in ranking])
+            features = matrix_of([one.features for one in ranking])
             for found, by in ((before, used.weights), (after, weights)):
                 order = np.argsort(-fused(features, by), kind="stable").tolist()
                 found[number] = ndcg([ranking[place].candidate_id for place in order], grades)
     return before.tolist(), after.tolist()
-
-
-def _matrix(features: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
-    """Where hubness was not measured it is nobody's."""
-    values = [[one.get(name, 0.0) for name in FEATURES] for one in features]
-    return np.array(values, dtype=np.float64)

@@ -5,7 +5,7 @@ drawn again and again, and a demand's figure is its mean. The inner choice is th
 tenth of a grid, which a few demands move less than the single best.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import fmean
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from app.evaluation.cases import Judgments
 from app.evaluation.figures import MEASURES
-from app.evaluation.ranking import Ranked, Rankings
+from app.evaluation.ranking import Ranked, Rankings, matrix_of
 from matching import Weights
 from matching.evaluation import Estimate
+from matching.learning import held_out
 from matching.weights import FEATURES
 
 GRID = {
@@ -26,7 +27,7 @@ GRID = {
     "passage": (0.5, 1.0, 1.5, 2.0),
     "hubness": (0.0, 0.2, 0.4, 0.6),
 }
-FOLDS, REPEATS = 5, 20
+REPEATS = 20
 BEST_SHARE = 10
 DEPTH = 50
 # Those that the first fifty can tell.
@@ -42,7 +43,7 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class RankedPool:
     """One demand: all candidates by id, their features, and what they were judged."""
 
     ids: list[str]
@@ -56,17 +57,17 @@ class Judged:
 
 
 def nested(rankings: Rankings, judgments: Judgments, used: Weights) -> Nested:
-    """Cross-validate; `rankings` are of all candidates, with contributions under `used`."""
-    demands = [_judged(rankings[d], judgments[d], used) for d in sorted(judgments)]
+    """Cross-validate; `rankings` are of all candidates, and weights stay as large as `used`."""
+    demands = [_pool(rankings[d], judgments[d]) for d in sorted(judgments)]
     grid = _grid(used)
     gains = np.array([[one.measure("ndcg_at_10", weights) for weights in grid] for one in demands])
     found: dict[str, list[list[float]]] = {name: [[] for _ in demands] for name in MEASURED}
     chosen = []
-    for held in _folds(len(demands)):
-        rest = np.setdiff1d(np.arange(len(demands)), held)
-        weights = choose(grid, gains[rest].mean(axis=0))
+    numbers = np.arange(len(demands))
+    for held in (part for seed in range(REPEATS) for part in held_out(numbers, seed=seed)):
+        weights = choose(grid, gains[~held].mean(axis=0))
         chosen.append(weights)
-        for number in held.tolist():
+        for number in numbers[held].tolist():
             for name in MEASURED:
                 found[name][number].append(demands[number].measure(name, weights))
     means, deviations = np.mean(chosen, axis=0), np.std(chosen, axis=0)
@@ -97,15 +98,7 @@ def _size(weights: Weights) -> float:
     return weights.lexical / 4 + weights.topic + weights.passage
 
 
-def _judged(ranking: Sequence[Ranked], grades: Mapping[str, int], used: Weights) -> Judged:
-    """A contribution is weight × (value − mean), and a demand's means move nobody in its order."""
+def _pool(ranking: Sequence[Ranked], grades: Mapping[str, int]) -> RankedPool:
     by_id = sorted(ranking, key=lambda one: one.candidate_id)
-    values = [
-        [one.contributions.get(name, 0.0) / used.of(name) for name in FEATURES] for one in by_id
-    ]
-    return Judged([one.candidate_id for one in by_id], np.array(values), grades)
-
-
-def _folds(count: int) -> Iterator[NDArray[np.int64]]:
-    for repeat in range(REPEATS):
-        yield from np.array_split(np.random.default_rng(repeat).permutation(count), FOLDS)
+    features = matrix_of([one.features for one in by_id])
+    return RankedPool([one.candidate_id for one in by_id], features, grades)

@@ -5,7 +5,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import numpy as np
 import opencc
+from numpy.typing import NDArray
 
 from app.bulk.rows import UNSAID_OF_EVIDENCE, DemandRow, ExpertRow
 from app.bulk.writing.importers.demands import NOT_COLUMNS as NOT_OF_DEMANDS
@@ -34,6 +36,7 @@ from matching import (
 from matching.arrays import Floats
 from matching.embeddings import encoded_queries
 from matching.evaluation import tfidf_rankings
+from matching.weights import FEATURES
 
 ITEMS = re.compile(r"(?<=[;；。、，,])")
 HONOURS = re.compile(
@@ -132,7 +135,6 @@ class Bench:
         documents = [";".join(d.text for d in candidate.documents) for candidate in self.pool]
         asked = [f"{query.title}\n{query.text}" for query in self.queries.values()]
         found = scores(VIEWS[configuration.view], documents, asked, terms)
-        weighed = configuration.weights.lexical * found
         places = {candidate.candidate_id: n for n, candidate in enumerate(self.pool)}
         return {
             demand_id: _ordered(
@@ -141,12 +143,14 @@ class Bench:
                     contributions={
                         **one.contributions,
                         "baseline": 0.0,
-                        "lexical": float(row[places[one.candidate_id]]),
+                        "lexical": configuration.weights.lexical * value,
                     },
+                    features={**one.features, "lexical": value},
                 )
                 for one in rankings[demand_id]
+                for value in (float(row[places[one.candidate_id]]),)
             )
-            for demand_id, row in zip(self.queries, weighed, strict=True)
+            for demand_id, row in zip(self.queries, found, strict=True)
         }
 
     def rank_by_tfidf(self, words: Callable[[str], list[str]] | None = None) -> Rankings:
@@ -158,6 +162,12 @@ class Bench:
             demand_id: [Ranked(candidate_id=candidate) for candidate in found]
             for demand_id, found in zip(self.queries, ranked, strict=True)
         }
+
+
+def matrix_of(features: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    """The (n, 4) `FEATURES`; where hubness was not measured it is nobody's."""
+    values = [[one.get(name, 0.0) for name in FEATURES] for one in features]
+    return np.array(values, dtype=np.float64)
 
 
 def _ordered(ranking: Iterable[Ranked]) -> list[Ranked]:

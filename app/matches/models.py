@@ -30,6 +30,10 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
 
 
+# Of how a candidate fits. A rejection tells of circumstances: what was said before it stands.
+GRADES = {Verdict.UNSUITABLE: 0, Verdict.SUITABLE: 2, Verdict.RECOMMENDED: 3}
+
+
 class MatchRun(Record):
     """One execution of the matcher for a demand, with all it depended on."""
 

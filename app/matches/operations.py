@@ -1,6 +1,7 @@
 """Matching for coordinators: run and store, preview, read again."""
 
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +20,7 @@ from app.matches.index.documents import query_of_demand
 from app.matches.index.ranking import Matcher
 from app.matches.models import Match, MatchRun, Pool, Trigger
 from app.matches.rankers import repository as rankers
-from app.matches.rankers.choice import Assurance, weights_of
+from app.matches.rankers.choice import ChosenRanker, weights_for
 from app.matches.repository import Card
 from app.matches.schemas import (
     MatchBody,
@@ -46,23 +47,24 @@ async def run(
     """Match experts to a published demand and keep the run with all it depended on."""
     demand = await demand_of_staff(session, actor, demand_id)
     require_published(demand.state, verb="match")
-    ranker = await rankers.in_force(session)
+    in_force = await rankers.in_force(session)
     ranking = await matcher.rank(
         session,
         Pool.EXPERTS,
         query_of_demand(demand),
         constraints=await constraints_of(session, data, demand),
         preferences=preferences_of(data),
-        weights=weights_of(ranker),
+        weights=partial(weights_for, in_force),
         limit=data.limit,
     )
     # Not held before, while an encoder was waited for; people before the demand, as erasure does.
     ranking, data = await _without_erased(session, ranking, data)
     require_published(await repository.held_state(session, demand), verb="match")
+    ranker = ChosenRanker.of(in_force, ranking.encoder, ranking.measured)
     shown_run = _show_run(actor, demand, data, ranking, ranker.number)
-    sure, actions = Assurance.of(ranker, ranking), allowed_actions(actor, demand)
+    actions = allowed_actions(actor, demand)
     found = await _with_experts(session, ranking)
-    matches = [presentation.show_new(*one, sure, shown_run, actions) for one in found]
+    matches = [presentation.show_new(*one, ranker, shown_run, actions) for one in found]
     features = [ranked.features for ranked, _ in found]
     await repository.add_run(session, shown_run, matches, features)
     await changes.append(session, "match_run.created", shown_run.id, actor_id=actor.account_id)
@@ -139,18 +141,18 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         indicators=data.key_indicators,
         keywords=tuple(data.keywords),
     )
-    ranker = await rankers.in_force(session)
+    in_force = await rankers.in_force(session)
     ranking = await matcher.rank(
         session,
         Pool.EXPERTS,
         query,
         constraints=await constraints_of(session, data),
         preferences=preferences_of(data),
-        weights=weights_of(ranker),
+        weights=partial(weights_for, in_force),
         limit=data.limit,
         keeps_vector=False,
     )
-    sure = Assurance.of(ranker, ranking)
+    ranker = ChosenRanker.of(in_force, ranking.encoder, ranking.measured)
     return PreviewBody(
         index_version=ranking.index_version,
         encoder=ranking.encoder,
@@ -159,7 +161,7 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         durations=dict(ranking.durations),
         exclusions=presentation.show_exclusions(ranking),
         matches=[
-            presentation.show_expert_match(*one, sure)
+            presentation.show_expert_match(*one, ranker)
             for one in await _with_experts(session, ranking)
         ],
     )

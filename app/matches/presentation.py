@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from app.matches.models import Match, MatchRun
 from app.matches.own_reasons import PROFILE_TITLE
-from app.matches.rankers.choice import Assurance
+from app.matches.rankers.choice import ChosenRanker
 from app.matches.repository import Card
 from app.matches.schemas import (
     ExclusionBody,
@@ -48,26 +48,30 @@ def explained(ranked: Ranked, titles: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def show_expert_match(ranked: Ranked, expert: Card, sure: Assurance) -> ExpertMatch:
+def show_expert_match(ranked: Ranked, expert: Card, ranker: ChosenRanker) -> ExpertMatch:
     """A candidate of a preview."""
-    return ExpertMatch.model_construct(**_introduced(ranked, expert, sure))
+    return ExpertMatch.model_construct(**_introduced(ranked, expert, ranker))
 
 
-def _introduced(ranked: Ranked, expert: Card, sure: Assurance) -> dict[str, Any]:
+def _introduced(ranked: Ranked, expert: Card, ranker: ChosenRanker) -> dict[str, Any]:
     titles = {str(expert.id): PROFILE_TITLE} | (expert.titles or {})
     return {
         **explained(ranked, titles),
-        "confidence": sure.of_match(ranked),
+        "confidence": ranker.confidence_of(ranked),
         "expert": MatchedExpert.model_validate(expert),
     }
 
 
 def show_new(
-    ranked: Ranked, expert: Card, sure: Assurance, run: MatchRunBody, allowed_actions: list[str]
+    ranked: Ranked,
+    expert: Card,
+    ranker: ChosenRanker,
+    run: MatchRunBody,
+    allowed_actions: list[str],
 ) -> MatchBody:
     """A candidate of a run that is about to be stored."""
     return MatchBody.model_construct(
-        **_introduced(ranked, expert, sure),
+        **_introduced(ranked, expert, ranker),
         id=uuid7(),
         run_id=run.id,
         verdict=None,

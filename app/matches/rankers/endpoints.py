@@ -40,7 +40,9 @@ async def train_ranker(
 ) -> OperationBody:
     """训练排序模型 · Ask the worker to learn from all verdicts; `Location` tells how far.
 
-    What is better for certain is put in force at once. 409 while too little was judged.
+    What is better for certain is put in force at once, unless an administrator chose what is.
+    `done_count` of the operation is how many versions were kept: none, if another was promoted
+    meanwhile. 409 while too little was judged.
     """
     return accepted.show(await operations.ask_for_training(session, actor))
 
@@ -49,5 +51,8 @@ async def train_ranker(
 async def promote_ranker(
     session: SessionDep, actor: AdministratorActor, ranker_id: UUID
 ) -> RankerBody:
-    """启用排序模型 · From now on every match uses it; also the way back to one of before."""
+    """启用排序模型 · From now on every match uses it; also the way back to one of before.
+
+    It stays until an administrator promotes another: what is learned is only kept meanwhile.
+    """
     return await operations.promote(session, actor, ranker_id)

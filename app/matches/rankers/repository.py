@@ -1,15 +1,17 @@
 """Every SELECT on rankers, and on the verdicts that they learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, text
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Select, distinct, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.matches.models import Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
+from app.matches.models import Judgment, MatchRun, RankerState, StoredRanker, Verdict
+from app.matches.repository import IS_GRADED, standing_judgments
+from matching.weights import FEATURES
 
 # Written once, as every match asks.
 IN_FORCE = select(StoredRanker).where(StoredRanker.state == RankerState.IN_FORCE)
@@ -24,8 +26,15 @@ class JudgedRow(NamedTuple):
     expert_id: UUID
     verdict: Verdict
     features: dict[str, Any]
-    encoder: str
-    created_at: datetime
+
+
+class Amount(NamedTuple):
+    """How many verdicts there are on these features, of how many people and demands."""
+
+    verdicts: int
+    contrasted: int  # demands with both kinds of verdicts
+    accounts: int
+    features: list[str]
 
 
 async def take_turn(session: AsyncSession) -> None:
@@ -52,27 +61,44 @@ async def newest(session: AsyncSession) -> StoredRanker:
     return (await session.scalars(statement)).one()
 
 
-async def judged(session: AsyncSession, encoder: str) -> Sequence[JudgedRow]:
-    """The standing verdicts on what was shown under an encoder, wherever the demands lie.
+async def amount_judged(session: AsyncSession, encoder: str) -> Amount:
+    """How much there is to learn from under an encoder, of the features that most were shown with.
 
-    Ask it in the scope of the index. A rejection may tell of circumstances: what was said before
-    it stands.
+    Ask it, as `judged`, in the scope of the index.
     """
-    pair = (MatchRun.demand_id, Match.expert_id)
-    is_rejection = Judgment.verdict == Verdict.REJECTED
-    latest = (
-        select(*pair, Judgment.verdict, Judgment.features, MatchRun.encoder, Judgment.created_at)
-        .join(Match, Judgment.match_id == Match.id)
-        .join(MatchRun, Match.run_id == MatchRun.id)
-        .ext(distinct_on(*pair))
-        .order_by(*pair, is_rejection, Judgment.created_at.desc(), Judgment.id.desc())
-        .subquery()
+    rows = _judged(encoder).subquery()
+    is_suitable = rows.c.verdict != Verdict.UNSUITABLE
+    demands, accounts = (
+        func.count(distinct(column)) for column in (rows.c.demand_id, rows.c.account_id)
     )
-    of_encoder = select(latest).where(latest.c.encoder == encoder)
-    newest_first = of_encoder.order_by(latest.c.created_at.desc(), latest.c.expert_id)
-    rows = await session.execute(newest_first.limit(MOST_VERDICTS))
-    return [JudgedRow(*row) for row in rows]
+    # Of a demand with both kinds both sides count it, and all of them once.
+    contrasted = demands.filter(is_suitable) + demands.filter(~is_suitable) - demands
+    shown = [rows.c.features.has_key(name).label(name) for name in FEATURES]
+    alike = select(func.count(), contrasted, accounts, *shown).group_by(*FEATURES)
+    found = (await session.execute(alike.order_by(func.count().desc(), *FEATURES).limit(1))).first()
+    if found is None:
+        return Amount(0, 0, 0, [])
+    return Amount(found[0], found[1], found[2], list(compress(FEATURES, found[3:])))
+
+
+async def judged(
+    session: AsyncSession, encoder: str, features: Collection[str]
+) -> Sequence[JudgedRow]:
+    """The standing verdicts on what was shown under an encoder with just these features."""
+    rows = _judged(encoder).subquery()
+    alike = [rows.c.features.has_key(name).is_(name in features) for name in FEATURES]
+    columns = rows.c.demand_id, rows.c.expert_id, rows.c.verdict, rows.c.features
+    ordered = select(*columns).where(*alike).order_by(rows.c.demand_id, rows.c.expert_id)
+    return [JudgedRow(*row) for row in await session.execute(ordered)]
+
+
+def _judged(encoder: str) -> Select[Any]:
+    """The latest of the standing verdicts on the fit, wherever the demands lie."""
+    told = Judgment.features, Judgment.account_id, MatchRun.encoder
+    latest = standing_judgments(IS_GRADED).add_columns(*told).subquery()
+    newest_first = select(latest).order_by(latest.c.created_at.desc(), latest.c.expert_id)
+    return newest_first.where(latest.c.encoder == encoder).limit(MOST_VERDICTS)
 
 
 async def last_judged_at(session: AsyncSession) -> datetime | None:
-    return await session.scalar(select(func.max(Judgment.created_at)))
+    return await session.scalar(select(func.max(Judgment.created_at)).where(IS_GRADED))

@@ -82,7 +82,7 @@ class MetricsBody(BaseModel):
     nDCG@10 is that among the judged candidates of each demand with both kinds of verdicts.
     """
 
-    compared_with: int = Field(description="number of the ranker that was in force")
+    compared_with: int = Field(description="number of the ranker that ranked such matches then")
     demands: int = Field(description="with both kinds of verdicts")
     ndcg_at_10: EstimateBody
     in_force: EstimateBody = Field(description="nDCG@10 of the ranker that was in force")

@@ -5,6 +5,7 @@ from procrastinate import JobContext
 from app.jobs import RETRY, queue
 from app.matches.index.encoding import MatchingWork
 from app.matches.rankers import training
+from app.progress.following import advance
 
 
 @queue.periodic(cron="41 3 * * *")
@@ -19,7 +20,8 @@ async def train_nightly(context: JobContext, timestamp: int = 0) -> None:
 
 @queue.task(name="train_ranker", retry=RETRY, lock="ranker", pass_context=True)
 async def train_ranker(context: JobContext) -> None:
-    """Learn a ranker because somebody asked for it."""
+    """Learn a ranker because somebody asked for it, who is told how many versions were kept."""
     work: MatchingWork = context.additional_context["matching"]
     async with work.sessions.begin() as session:
-        await training.train(session)
+        kept = len(await training.train(session))
+        await advance(kept, kept)

@@ -4,7 +4,6 @@ Judgments from elsewhere have made rankings worse, so there are none: a platform
 library's weights, and until enough has been judged nothing is learned at all.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,28 +17,24 @@ from app.changes import operations as changes
 from app.interface.errors import Conflict
 from app.interface.language import Text
 from app.matches.index import repository as indexes
-from app.matches.models import Pool, RankerState, StoredRanker, Verdict
+from app.matches.models import GRADES, Pool, RankerState, StoredRanker
 from app.matches.rankers import repository, workflow
-from app.matches.rankers.choice import calibration_for, measured, weights_of
-from app.matches.rankers.repository import JudgedRow
+from app.matches.rankers.choice import ChosenRanker
+from app.matches.rankers.repository import Amount, JudgedRow
 from app.scopes import Scope, borrowed
 from matching import LATENT, Ranker
 from matching.learning import Judged, Outcome, Trial, calibrate, learn, try_out
 from matching.weights import FEATURES
 
-GRADES = {
-    Verdict.UNSUITABLE: 0,
-    Verdict.REJECTED: 0,
-    Verdict.SUITABLE: 2,
-    Verdict.RECOMMENDED: 3,
-}
-LEAST_DEMANDS, LEAST_VERDICTS = 30, 100
+# And nobody's verdicts alone decide on how everybody is ranked.
+LEAST_DEMANDS, LEAST_VERDICTS, LEAST_ACCOUNTS = 30, 100, 3
 TOO_FEW = Text(
-    "评判不足：至少需要 {least_verdicts} 条评判，"
+    "评判不足：至少需要 {least_accounts} 人作出的 {least_verdicts} 条评判，"
     "且至少 {least_demands} 条需求兼有合适与不合适的候选人；"
-    "现有 {verdicts} 条评判、{demands} 条这样的需求",
-    "Too little was judged: {least_verdicts} verdicts and {least_demands} demands with both"
-    " suitable and unsuitable candidates are needed; there are {verdicts} and {demands}",
+    "现有 {accounts} 人的 {verdicts} 条评判、{demands} 条这样的需求",
+    "Too little was judged: {least_verdicts} verdicts of {least_accounts} people, and"
+    " {least_demands} demands with both suitable and unsuitable candidates, are needed; there are"
+    " {verdicts} of {accounts} people, and {demands} such demands",
 )
 
 
@@ -50,15 +45,6 @@ class Lesson:
     judged: Judged
     encoder: str
     features: list[str]
-
-    @property
-    def contrasted(self) -> int:
-        """Of how many demands an order can be right or wrong."""
-        return len(np.unique(self.judged.contrasted().demands))
-
-    @property
-    def is_enough(self) -> bool:
-        return len(self.judged.grades) >= LEAST_VERDICTS and self.contrasted >= LEAST_DEMANDS
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -75,59 +61,86 @@ class Lesson:
 async def require_enough(session: AsyncSession) -> None:
     """Raises Conflict, which says what is needed and what there is."""
     async with borrowed(session, Scope.INDEX):
-        lesson = await _lesson(session)
-    if not lesson.is_enough:
+        amount = await repository.amount_judged(session, await _encoder(session))
+    if not _is_enough(amount):
         raise Conflict(
             TOO_FEW.format(
+                least_accounts=LEAST_ACCOUNTS,
                 least_verdicts=LEAST_VERDICTS,
                 least_demands=LEAST_DEMANDS,
-                verdicts=len(lesson.judged.grades),
-                demands=lesson.contrasted,
+                accounts=amount.accounts,
+                verdicts=amount.verdicts,
+                demands=amount.contrasted,
             )
         )
 
 
-def lesson_of(rows: Sequence[JudgedRow], encoder: str) -> Lesson:
-    """The verdicts as arrays: of what was shown with the features that most were shown with."""
-    counted = Counter(tuple(measured(row.features)) for row in rows)
-    names = list(counted.most_common(1)[0][0]) if rows else []
-    kept = sorted(row for row in rows if measured(row.features) == names)
-    numbers = {demand: n for n, demand in enumerate(sorted({row.demand_id for row in kept}))}
-    values = [[float(row.features.get(name, 0.0)) for name in FEATURES] for row in kept]
-    judged = Judged(
-        features=np.array(values, dtype=np.float64).reshape(-1, len(FEATURES)),
-        grades=np.array([GRADES[row.verdict] for row in kept], dtype=np.int64),
-        demands=np.array([numbers[row.demand_id] for row in kept], dtype=np.int64),
+def _is_enough(amount: Amount) -> bool:
+    return (
+        amount.accounts >= LEAST_ACCOUNTS
+        and amount.verdicts >= LEAST_VERDICTS
+        and amount.contrasted >= LEAST_DEMANDS
     )
-    return Lesson(judged=judged, encoder=encoder, features=names)
+
+
+def as_arrays(rows: Sequence[JudgedRow]) -> Judged:
+    """The verdicts as arrays."""
+    numbers = {demand: n for n, demand in enumerate(sorted({row.demand_id for row in rows}))}
+    values = [[float(row.features.get(name, 0.0)) for name in FEATURES] for row in rows]
+    return Judged(
+        features=np.array(values, dtype=np.float64).reshape(-1, len(FEATURES)),
+        grades=np.array([GRADES[row.verdict] for row in rows], dtype=np.int64),
+        demands=np.array([numbers[row.demand_id] for row in rows], dtype=np.int64),
+    )
 
 
 async def train(session: AsyncSession) -> list[StoredRanker]:
     """Learn a version, and put it in force where it orders demands held out better for certain.
 
     Where it does not, the weights in force may still be calibrated anew: a version of its own, if
-    its probabilities are truer for certain. `session` reads every verdict. Returns what was
-    learned, which is nothing while there are too few verdicts.
+    its probabilities are truer for certain. What an administrator has put in force stays until an
+    administrator puts another in force: beside it versions are kept alone. `session` reads every
+    verdict. Returns what was learned, which is nothing while there are too few verdicts, and where
+    another ranker was put in force while this one was tried out: nobody waits for that.
     """
-    await repository.take_turn(session)
     lesson = await _lesson(session)
-    if not lesson.is_enough:
+    if lesson is None:
         return []
     before = await repository.in_force(session)
-    used = calibration_for(before, lesson.encoder, lesson.features)
-    in_force = Ranker(weights=weights_of(before), calibration=used.calibration)
-    trial = await to_thread.run_sync(try_out, lesson.judged, in_force)
-    learned = await to_thread.run_sync(learn, lesson.judged, in_force)
+    used = ChosenRanker.of(before, lesson.encoder, lesson.features)
+    found = await to_thread.run_sync(_try_out, lesson.judged, used.ranker)
+    await repository.take_turn(session)
+    await session.refresh(before)
+    if before.state is not RankerState.IN_FORCE:
+        return []
     async with borrowed(session, Scope.LEARNING):
-        kept = [await _keep(session, learned, trial, trial.learned, before, lesson)]
-        if _is_certain(trial.learned.gain.low):
-            await promote(session, kept[0], None)
-        elif _is_certain(trial.recalibrated.brier_gain.low):
-            calibration = calibrate(lesson.judged, in_force.weights)
-            anew = Ranker(weights=in_force.weights, calibration=calibration)
-            kept.append(await _keep(session, anew, trial, trial.recalibrated, before, lesson))
-            await promote(session, kept[1], None)
+        kept = [
+            await _keep(session, ranker, found.trial, outcome, used, lesson)
+            for ranker, outcome in found.rankers
+        ]
+        if found.is_better and before.promoted_by_id is None:
+            await promote(session, kept[-1], None)
     return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What was learned with how it did, and whether the last of it is better for certain."""
+
+    trial: Trial
+    rankers: list[tuple[Ranker, Outcome]]
+    is_better: bool
+
+
+def _try_out(judged: Judged, in_force: Ranker) -> _Found:
+    trial = try_out(judged, in_force)
+    rankers = [(learn(judged, in_force), trial.learned)]
+    is_better = _is_certain(trial.learned.gain.low)
+    if not is_better and _is_certain(trial.recalibrated.brier_gain.low):
+        anew = Ranker(weights=in_force.weights, calibration=calibrate(judged, in_force.weights))
+        rankers.append((anew, trial.recalibrated))
+        is_better = True
+    return _Found(trial=trial, rankers=rankers, is_better=is_better)
 
 
 async def promote(session: AsyncSession, ranker: StoredRanker, account_id: UUID | None) -> None:
@@ -150,7 +163,7 @@ async def _keep(
     ranker: Ranker,
     trial: Trial,
     outcome: Outcome,
-    before: StoredRanker,
+    compared: ChosenRanker,
     lesson: Lesson,
 ) -> StoredRanker:
     number = (await repository.newest(session)).number + 1
@@ -162,7 +175,7 @@ async def _keep(
         calibration=asdict(ranker.calibration),
         learned_from=lesson.counts,
         metrics={
-            "compared_with": before.number,
+            "compared_with": compared.number,
             "demands": trial.demands,
             "in_force": asdict(trial.in_force),
             "default": asdict(trial.default),
@@ -179,8 +192,18 @@ def _is_certain(low: float | None) -> bool:
     return low is not None and low > 0
 
 
-async def _lesson(session: AsyncSession) -> Lesson:
+async def _lesson(session: AsyncSession) -> Lesson | None:
+    """What there is to learn from, if it is enough."""
+    encoder = await _encoder(session)
+    amount = await repository.amount_judged(session, encoder)
+    if not _is_enough(amount):
+        return None
+    rows = await repository.judged(session, encoder, amount.features)
+    judged = await to_thread.run_sync(as_arrays, rows)
+    return Lesson(judged=judged, encoder=encoder, features=amount.features)
+
+
+async def _encoder(session: AsyncSession) -> str:
     """Features of one dense space mean nothing in another: that of the experts' index counts."""
     stored = await indexes.newest(session, Pool.EXPERTS)
-    encoder = LATENT if stored is None else stored.encoder
-    return lesson_of(await repository.judged(session, encoder), encoder)
+    return LATENT if stored is None else stored.encoder

@@ -17,6 +17,7 @@ from app.evaluation.pairs import Agreement, agreements
 from app.evaluation.ranking import Bench, Ranked
 from app.evaluation.views import VIEWS, scores, technical_terms
 from matching import Steps, Weights
+from matching.weights import FEATURES
 from tests.app.evaluation.folders import written
 from tests.matching.pools import CharacterEncoder
 
@@ -93,17 +94,8 @@ def test_weights_are_found_where_one_feature_tells() -> None:
     for number in range(12):
         values = random.normal(size=(30, 4))
         right = values[:, 1].argsort()[-3:]
-        weights = Weights()
         rankings[f"D{number}"] = [
-            Ranked(
-                candidate_id=f"E{n:02}",
-                contributions={
-                    name: weights.of(name) * value
-                    for name, value in zip(
-                        ("lexical", "topic", "passage", "hubness"), row, strict=True
-                    )
-                },
-            )
+            Ranked(candidate_id=f"E{n:02}", features=dict(zip(FEATURES, row, strict=True)))
             for n, row in enumerate(values.tolist())
         ]
         judgments[f"D{number}"] = {f"E{n:02}": 3 for n in right.tolist()}
@@ -119,12 +111,14 @@ def test_the_best_tenth_is_averaged() -> None:
     assert choose(grid[:3], np.array([0.0, 1.0, 0.0])).tolist() == [1.0]
 
 
-def test_nested_validation_tells_figures_and_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", ["", "topic=0 hubness=0", "view=words"])
+def test_nested_validation_tells_figures_and_weights(tmp_path: Path, settings: str) -> None:
     said = io.StringIO()
-    told = studies.nested_validation(written(tmp_path), "encoder=none", Console(file=said))
+    configured = f"encoder=none {settings}"
+    told = studies.nested_validation(written(tmp_path), configured, Console(file=said))
     found = json.loads(told)
     assert found["measures"]["mrr"]["mean"] == 1.0
-    assert set(found["weights"]) == {"lexical", "topic", "passage", "hubness"}
+    assert set(found["weights"]) == set(FEATURES)
 
 
 def test_the_share_of_hubs() -> None:

@@ -118,17 +118,27 @@ async def test_the_promoted_one_ranks_in_every_process_from_the_next_match_on(
 
 
 @pytest.mark.parametrize("unlike", ["encoder", "features"])
-async def test_a_calibration_of_unlike_matches_is_not_used(
+async def test_the_librarys_own_ranks_what_the_one_in_force_has_not_learned_from(
     people: People, session: AsyncSession, unlike: str
 ) -> None:
     await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization())
     learned_from = {"demands": 1, "suitable": 1, "unsuitable": 0, "features": [*FEW, "hubness"]}
     fields = {"encoder": "another"} if unlike == "encoder" else {"learned_from": learned_from}
+    staff = await people.coordinator()
+    before = await scenes.match(staff, demand.id)
     await promote(await people.administrator(), await learned(session, **fields))
-    run = await scenes.match(await people.coordinator(), demand.id)
-    assert run["ranker_version"] == 1
+    run = await scenes.match(staff, demand.id)
+    assert run["ranker_version"] == 0
     assert {m["confidence"]["calibration"] for m in run["matches"]} == {"default"}
+    assert [_reasons(m) for m in run["matches"]] == [_reasons(m) for m in before["matches"]]
+    body = {"title": demand.title, "problem": demand.problem}
+    preview = (await staff.post("/matches:preview", json=body)).json()
+    assert preview["ranker_version"] == 0
+
+
+def _reasons(match: dict[str, Any]) -> tuple[Any, ...]:
+    return match["expert"]["id"], match["contributions"], match["confidence"]
 
 
 async def test_only_administrators_promote_and_none_that_is_in_force(

@@ -1,22 +1,26 @@
 """Training: better for certain is put in force, all else is only kept."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.matches.models import Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
-from app.matches.rankers import repository
-from app.matches.rankers.training import GRADES, lesson_of
+from app.matches.models import GRADES, Judgment, Match, MatchRun, RankerState, StoredRanker, Verdict
+from app.matches.rankers import repository, training
+from app.matches.rankers.repository import Amount
+from app.matches.rankers.training import as_arrays
+from app.scopes import Scope, within
 from matching import DEFAULT_WEIGHTS
 from matching.weights import FEATURES
 from tests.app.matches import scenes
 from tests.app.matches.rankers import verdicts
 from tests.app.matches.rankers.verdicts import TRUE, work
+from tests.locks import Locks
 from tests.people import People
 
 
@@ -38,6 +42,7 @@ async def test_what_is_better_for_certain_is_put_in_force_and_ranks_at_once(
     await work(app)
     operation = (await administrator.get(f"/operations/{answer.json()['id']}")).json()
     assert (operation["state"], operation["result_path"]) == ("done", "/api/v1/rankers")
+    assert (operation["done_count"], operation["total_count"]) == (1, 1)
     learned, library = await listed(staff)
     assert (library["number"], library["state"]) == (0, "retired")
     assert (learned["number"], learned["state"], learned["encoder"]) == (1, "in_force", "lsa")
@@ -60,6 +65,40 @@ async def test_what_is_better_for_certain_is_put_in_force_and_ranks_at_once(
     for match in run["matches"]:
         total = sum(c["value"] for c in match["contributions"])
         assert total == pytest.approx(match["score"], abs=1e-6)
+
+
+async def test_what_an_administrator_put_in_force_stays_whatever_is_learned(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """As a rollback for a reason that no verdict tells would else last one night."""
+    await verdicts.store(session, await people.organization(), TRUE)
+    administrator = await people.administrator()
+    await work(app, "train_nightly")
+    learned, library = await listed(administrator)
+    assert learned["state"] == "in_force"
+    answer = await administrator.post(f"/rankers/{library['id']}:promote")
+    assert answer.status_code == 200, answer.text
+    await work(app, "train_ranker")
+    anew, _, library = await listed(administrator)
+    assert anew["metrics"]["gain"]["low"] > 0
+    assert (anew["state"], library["state"]) == ("candidate", "in_force")
+
+
+async def test_nothing_is_kept_where_another_was_put_in_force_during_the_trial(
+    app: FastAPI, people: People, session: AsyncSession, locks: Locks
+) -> None:
+    """Training waits for its turn only once it has something to write."""
+    await verdicts.store(session, await people.organization(), TRUE)
+    await work(app, "train_nightly")
+    library = (await session.scalars(select(StoredRanker).filter_by(number=0))).one()
+    await repository.take_turn(session)
+    async with within(app.state.sessions, Scope.INDEX).begin() as own, asyncio.TaskGroup() as both:
+        trained = both.create_task(training.train(own))
+        await locks.wait(1)
+        await training.promote(session, library, None)
+        await session.commit()
+    assert trained.result() == []
+    assert len(await listed(await people.coordinator())) == 2
 
 
 @pytest.mark.parametrize("truth", [None, DEFAULT_WEIGHTS], ids=["noise", "the default's own"])
@@ -99,11 +138,39 @@ async def test_of_too_few_verdicts_nothing_is_learned(
 ) -> None:
     await verdicts.store(session, await people.organization(), TRUE, demands=25)
     administrator = await people.administrator()
-    for language, words in (("zh-CN", "现有 200 条评判"), ("en", "there are 200")):
+    for language, words in (
+        ("zh-CN", "现有 3 人的 200 条评判"),
+        ("en", "are 200 of 3 people, and"),
+    ):
         answer = await administrator.post("/rankers:train", headers={"Accept-Language": language})
         assert answer.status_code == 409
         assert words in answer.json()["detail"]
     await work(app, "train_nightly", "train_ranker")
+    assert [one["number"] for one in await listed(administrator)] == [0]
+
+
+async def test_whoever_asked_is_told_that_nothing_was_learned(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """As where the encoder was changed before the job began."""
+    await verdicts.store(session, await people.organization(), TRUE, demands=32)
+    administrator = await people.administrator()
+    asked = (await administrator.post("/rankers:train")).json()
+    await session.execute(update(MatchRun).values(encoder="another"))
+    await session.commit()
+    await work(app)
+    operation = (await administrator.get(f"/operations/{asked['id']}")).json()
+    assert (operation["state"], operation["done_count"], operation["total_count"]) == ("done", 0, 0)
+
+
+async def test_two_people_alone_move_no_ranker(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), TRUE, judges=2)
+    administrator = await people.administrator()
+    answer = await administrator.post("/rankers:train")
+    assert (answer.status_code, "2 人的 480 条" in answer.json()["detail"]) == (409, True)
+    await work(app, "train_nightly")
     assert [one["number"] for one in await listed(administrator)] == [0]
 
 
@@ -113,7 +180,7 @@ async def test_verdicts_under_another_encoder_do_not_count(
     await verdicts.store(session, await people.organization(), TRUE, demands=32, encoder="another")
     answer = await (await people.administrator()).post("/rankers:train")
     assert answer.status_code == 409
-    assert "现有 0 条评判" in answer.json()["detail"]
+    assert "现有 0 人的 0 条评判" in answer.json()["detail"]
 
 
 async def test_at_night_only_something_new_is_learned_from(
@@ -131,7 +198,7 @@ async def test_at_night_only_something_new_is_learned_from(
     assert before <= 3
 
 
-async def test_the_last_word_on_an_expert_counts_and_a_rejection_only_where_it_is_the_only_one(
+async def test_the_last_word_on_the_fit_counts_and_a_rejection_is_none(
     people: People, session: AsyncSession
 ) -> None:
     """Over all runs of a demand; what lacks a feature was shown before there was it."""
@@ -163,21 +230,33 @@ async def test_the_last_word_on_an_expert_counts_and_a_rejection_only_where_it_i
             await session.flush()
             session.add(judgment)
             await session.commit()
-    rows = await repository.judged(session, "lsa")
+    amount = await repository.amount_judged(session, "lsa")
+    assert amount == Amount(verdicts=3, contrasted=1, accounts=0, features=list(FEATURES))
+    rows = await repository.judged(session, "lsa", amount.features)
     by_expert = {row.expert_id: row.verdict for row in rows}
-    assert [by_expert[expert.id] for expert in experts] == [
+    assert [by_expert.get(expert.id) for expert in experts] == [
         Verdict.RECOMMENDED,
         Verdict.UNSUITABLE,
         Verdict.RECOMMENDED,
-        Verdict.REJECTED,
-        Verdict.SUITABLE,
+        None,
+        None,
     ]
-    judged = lesson_of(rows, "lsa").judged
+    judged = as_arrays(rows)
     assert judged.grades.tolist() == [
-        GRADES[by_expert[e.id]] for e in sorted(experts[:4], key=lambda e: e.id)
+        GRADES[by_expert[e.id]] for e in sorted(experts[:3], key=lambda e: e.id)
     ]
     assert set(judged.demands.tolist()) == {0}
     assert len(list(await session.scalars(select(Judgment.id)))) == 8
+
+
+async def test_the_database_counts_what_is_learned_from(
+    people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), None, demands=40, intercept=2.5)
+    amount = await repository.amount_judged(session, "lsa")
+    judged = as_arrays(await repository.judged(session, "lsa", amount.features))
+    assert amount.verdicts == len(judged.grades) == 320
+    assert amount.contrasted == len(set(judged.contrasted().demands.tolist())) < 40
 
 
 async def test_there_is_one_in_force_whatever_is_written(

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from scipy.special import expit
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Account, Role
 from app.experts.models import Expert
 from app.jobs import observed, queue
 from app.matches.index.encoding import MatchingWork
@@ -34,8 +35,20 @@ async def store(
     demands: int = 60,
     intercept: float = 0.0,
     encoder: str = "lsa",
+    judges: int = 3,
 ) -> None:
     """Runs of as many demands, and a verdict on each candidate: by the true score, or by a coin."""
+    accounts = [
+        Account(
+            email=f"judge{n}@test.invalid",
+            display_name=f"评判人{n}",
+            role=Role.COORDINATOR,
+            password_hash="",
+        )
+        for n in range(judges)
+    ]
+    session.add_all(accounts)
+    await session.flush()
     random = np.random.default_rng(0)
     directions = [*scenes.DIRECTIONS.values(), *CROPS]
     experts = [await scenes.expert(session, f"专家{n}", directions[n]) for n in range(EACH)]
@@ -60,7 +73,9 @@ async def store(
         for place, expert in enumerate(experts):
             verdict = VERDICTS[bool(suitable[place])][place % (1 + bool(suitable[place]))]
             shown = dict(zip(FEATURES, features[place].tolist(), strict=True))
-            said.append(add(session, run, expert, place + 1, shown, verdict))
+            judgment = add(session, run, expert, place + 1, shown, verdict)
+            judgment.account_id = accounts[number % judges].id
+            said.append(judgment)
         await session.flush()
         session.add_all(said)
     await session.commit()
