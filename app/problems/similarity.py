@@ -6,7 +6,6 @@ The full texts would find more, and tell other counties and enterprises what sta
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from matching import Match, Query, Weights
 from matching.weights import SPACES
 
 NEIGHBOURS = 50  # of each demand; more than a group may have
-SEEN = SIMILAR / 2  # what one direction says at the least, for the other to make up for
+SEEN = SIMILAR / 2  # what one direction says at the least; below it counts as nothing
 AT_ONCE = 100
 WEIGHTS = Weights()
 
@@ -83,7 +82,8 @@ def looks_of(demand_id: str, matches: Sequence[Match]) -> dict[str, Look]:
 def pairs_of(found: Mapping[str, Mapping[str, Look]], *, least: float = SIMILAR) -> list[Pair]:
     """Each pair once, as alike as it is in the mean of both directions, if at least `least`.
 
-    found: the looks of each demand.
+    found: the looks of each demand. One that is not there counts as 0, so that no pair is told
+    more alike than it is.
     """
     ways: dict[tuple[str, str], list[Look]] = defaultdict(list)
     for asked in sorted(found):
@@ -91,7 +91,7 @@ def pairs_of(found: Mapping[str, Mapping[str, Look]], *, least: float = SIMILAR)
             ways[min(asked, other), max(asked, other)].append(look)
     pairs = []
     for (first, second), looks in sorted(ways.items()):
-        similarity = fmean(look.similarity for look in looks)
+        similarity = sum(look.similarity for look in looks) / 2
         if similarity >= least:
             terms = looks[0].terms
             pairs.append(Pair(first=first, second=second, similarity=similarity, terms=terms))
