@@ -17,7 +17,7 @@ from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import allowed_actions, may_manage, may_read, parties_of, readable
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
-from app.problems.proposing import by_centrality, describe, present
+from app.problems.proposing import by_centrality, describe, make_searchable, present
 from app.problems.schemas import (
     CommonProblemBody,
     CommonProblemQuery,
@@ -124,13 +124,16 @@ async def update(
     if problem.state not in EDITABLE:
         raise WrongState(verb="update", state=problem.state, allowed=sorted(EDITABLE))
     wanted = data.changes()
-    demand_ids = wanted.pop("demand_ids", [m.demand_id for m in present(problem)])
-    pool = await _shared(session, demand_ids)
-    _place_by_hand(problem, demand_ids)
+    demand_ids = wanted.pop("demand_ids", None)
     for name, value in wanted.items():
         setattr(problem, name, value)
     problem.is_edited = problem.is_edited or bool(wanted)
-    describe(problem, pool)
+    if demand_ids is None:
+        make_searchable(problem)
+    else:
+        pool = await _shared(session, demand_ids)
+        _place_by_hand(problem, demand_ids)
+        describe(problem, pool)
     if not may_manage(actor, problem):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
     names = sorted(data.model_fields_set)

@@ -147,8 +147,13 @@ def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
     if not problem.is_edited:
         problem.title = title_of(demands[0].title, problem.terms)
         problem.statement = statement_of(len(demands), len(enterprises), problem.terms)
+    make_searchable(problem)
+
+
+def make_searchable(problem: CommonProblem) -> None:
+    """By the words it has now; a new version, even if its members alone are others."""
     problem.search = search_vector([problem.title, problem.statement, *problem.terms])
-    problem.updated_at = now()  # a new version, even if its members alone are others
+    problem.updated_at = now()
 
 
 def present(problem: CommonProblem) -> list[ProblemMember]:
