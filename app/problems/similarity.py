@@ -14,6 +14,7 @@ from anyio import to_thread
 from app.demands import repository as demands
 from app.demands.models import Demand, DemandState
 from app.matches.index.documents import enterprise_of, public_query_of_demand
+from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.ranking import Matcher
 from app.matches.index.repository import member_ids
 from app.matches.models import Pool
@@ -113,8 +114,13 @@ async def load_open(sessions: Sessions) -> dict[str, OpenDemand]:
 async def find_pairs(
     sessions: Sessions, matcher: Matcher, pool: Mapping[str, OpenDemand]
 ) -> list[Pair]:
-    """All like pairs of the pool; tells how far it is, and stops when somebody asks."""
+    """All like pairs of the pool; tells how far it is, and stops when somebody asks.
+
+    Raises EncoderUnavailable when it was there for some demands alone, whose looks are on another
+    scale than those of the others.
+    """
     found: dict[str, dict[str, Look]] = {}
+    encoders: set[str] = set()
     for start in range(0, len(pool), AT_ONCE):
         await advance(start, len(pool))
         async with sessions() as session:
@@ -127,6 +133,9 @@ async def find_pairs(
                     keeps_vector=False,
                     asks_reranker=False,
                 )
+                encoders.add(ranking.encoder)
+                if len(encoders) > 1:
+                    raise EncoderUnavailable(f"one pass was compared by {sorted(encoders)}")
                 known = [m for m in ranking.matches if m.candidate_id in pool]
                 found[demand_id] = looks_of(demand_id, known)
     return await to_thread.run_sync(pairs_of, found)
