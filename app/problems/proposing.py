@@ -52,6 +52,10 @@ async def bring_up_to_date(
             await _add(session, step, pool, by_demand)
         else:
             await _renew(session, problems[step.problem_id], step, pool, by_demand)
+    for problem in problems.values():
+        if problem.state is ProblemState.PROPOSED and _is_to_explain(problem, by_demand):
+            step = Proposal(members=standing_of(problem).members)
+            await _renew(session, problem, step, pool, by_demand)
 
 
 def standing_of(problem: CommonProblem) -> Standing:
@@ -120,7 +124,7 @@ def explain(problem: CommonProblem, pairs: PairsByDemand) -> None:
     members = {str(m.demand_id): m for m in present(problem)}
     inside: list[Pair] = []
     for demand_id, member in members.items():
-        own = [pair for pair in pairs.get(demand_id, ()) if pair.other(demand_id) in members]
+        own = _inside(members, demand_id, pairs)
         inside += [pair for pair in own if pair.first == demand_id]
         if member.origin is Origin.FOUND and own:
             nearest = min(own, key=lambda p: (-p.similarity, p.other(demand_id)))
@@ -132,6 +136,29 @@ def explain(problem: CommonProblem, pairs: PairsByDemand) -> None:
     is_complete = len(inside) == len(members) * (len(members) - 1) // 2
     are_close = is_complete and all(pair.similarity >= NEAR_DUPLICATE for pair in inside)
     problem.likeness = Likeness.NEAR_DUPLICATE if are_close else Likeness.SIMILAR
+
+
+def _inside(members: Collection[str], demand_id: str, pairs: PairsByDemand) -> list[Pair]:
+    """The pairs of a demand with these."""
+    return [pair for pair in pairs.get(demand_id, ()) if pair.other(demand_id) in members]
+
+
+def forget_reasons(problem: CommonProblem) -> None:
+    """They speak of demands that are not in it any more; the next comparison gives others."""
+    for member in problem.members:
+        member.similarity, member.nearest_demand_id, member.terms = None, None, []
+    problem.terms, problem.likeness = [], Likeness.SIMILAR
+
+
+def _is_to_explain(problem: CommonProblem, pairs: PairsByDemand) -> bool:
+    """Whether reasons were forgotten that can be given."""
+    members = {str(m.demand_id): m for m in present(problem)}
+    return any(
+        member.origin is Origin.FOUND
+        and member.similarity is None
+        and _inside(members, demand_id, pairs)
+        for demand_id, member in members.items()
+    )
 
 
 def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:

@@ -199,12 +199,40 @@ async def test_what_a_coordinator_wrote_and_chose_outlasts_the_night(
         f"/common-problems/{problem['id']}", json={"title": "锦纶黄变", "demand_ids": chosen}
     )
     assert answer.status_code == 200, answer.text
-    assert answer.json()["likeness"] == "similar"
     await scenes.propose(app)
     edited = await scenes.only(staff)
-    assert edited == answer.json()
+    assert (edited["title"], edited["likeness"]) == ("锦纶黄变", "similar")
+    assert scenes.members(edited) == {kept[0].id, kept[1].id, added.id}
     fourth = await scenes.demand(session, people, "黄变二")
     await scenes.propose(app)
     grown = await scenes.only(staff)
     assert (grown["title"], grown["likeness"]) == ("锦纶黄变", "similar")
     assert scenes.members(grown) == {kept[0].id, kept[1].id, added.id, fourth.id}
+
+
+async def test_reasons_count_no_demand_that_was_taken_out(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """They are gone with it, and come back as if it had never been there."""
+    await scenes.others(session, people)
+    kept = [await scenes.demand(session, people, subject) for subject in ("黄变", "黄变二")]
+    staff = await people.coordinator()
+    await scenes.propose(app)
+    alone = await scenes.only(staff)
+    third = await scenes.demand(session, people, "黄变")
+    await scenes.propose(app)
+    path = f"/common-problems/{alone['id']}"
+    answer = await staff.patch(path, json={"demand_ids": [str(d.id) for d in kept]})
+    assert answer.status_code == 200, answer.text
+    edited = answer.json()
+    assert (edited["terms"], edited["likeness"]) == ([], "similar")
+    assert [m["similarity"] for m in edited["members"]] == [None, None]
+    assert {m["reason"] for m in edited["members"]} == {"成员有变，待重新比对"}
+    await scenes.propose(app)
+    again = await scenes.only(staff)
+    assert (again["terms"], again["likeness"]) == (alone["terms"], alone["likeness"])
+    assert [m["reason"] for m in again["members"]] == [m["reason"] for m in alone["members"]]
+    assert third.id not in scenes.members(again)
+    await scenes.propose(app)
+    assert await scenes.only(staff) == again
+    assert await told(session) == ["proposed", "updated", "updated", "updated"]
