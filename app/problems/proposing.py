@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import now
 from app.database import JsonObject
+from app.interface.language import Text
 from app.matches.index.ranking import Matcher
 from app.problems import repository
 from app.problems.grouping import NEAR_DUPLICATE, Pair, group
@@ -18,19 +19,27 @@ from app.problems.reconciling import Lapse, Proposal, Standing, reconcile
 from app.problems.similarity import OpenDemand, find_pairs, load_open
 from app.problems.wording import shared_terms, statement_of, title_of
 from app.problems.workflow import TRANSITIONS, settle
-from app.scopes import Scope, Sessions, within
+from app.scopes import Scope, Sessions, borrowed, within
 from app.search import search_vector
 
 PairsByDemand = Mapping[str, Sequence[Pair]]
-LAPSED = "成员需求已不足两家企业，或已归入其他建议"
+LAPSED_TITLE = Text("已失效的共性难题", "Lapsed common problem").in_both
+LAPSED = Text(
+    "成员需求已不足两家企业，或已归入其他建议",
+    "Its demands are not of two enterprises any more, or in another proposal",
+).in_both
 
 
 async def propose(sessions: Sessions, matcher: Matcher) -> None:
     """Propose what is alike now. Nothing is held while the demands are compared."""
     reading = within(sessions, Scope.INDEX)
-    pool = await load_open(reading)
+    async with reading() as session:
+        pool = await load_open(session)
     pairs = await find_pairs(reading, matcher, pool)
     async with within(sessions, Scope.PROBLEMS).begin() as session:
+        async with borrowed(session, Scope.INDEX):
+            pool = await load_open(session)  # without what was taken back meanwhile
+        pairs = [pair for pair in pairs if pair.first in pool and pair.second in pool]
         await bring_up_to_date(session, pool, pairs)
 
 
@@ -99,7 +108,12 @@ async def _renew(
 
 
 async def _lapse(session: AsyncSession, problem: CommonProblem) -> None:
+    """Its demands may be withdrawn: of their words none stay, unless a person wrote the heading."""
     settle(problem, TRANSITIONS["lapse"].target, LAPSED)
+    forget_reasons(problem)
+    if not problem.is_edited:
+        problem.title, problem.statement = LAPSED_TITLE, ""
+    make_searchable(problem)
     await changes.append(session, "common_problem.lapsed", problem.id)
 
 

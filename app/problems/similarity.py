@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from anyio import to_thread
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands import repository as demands
 from app.demands.models import Demand, DemandState
@@ -99,16 +100,15 @@ def pairs_of(found: Mapping[str, Mapping[str, Look]], *, least: float = SIMILAR)
     return pairs
 
 
-async def load_open(sessions: Sessions) -> dict[str, OpenDemand]:
+async def load_open(session: AsyncSession) -> dict[str, OpenDemand]:
     """All published demands by id."""
-    async with sessions() as session:
-        found: dict[str, OpenDemand] = {}
-        for batch in batches(await member_ids(session, Pool.DEMANDS)):
-            loaded = await demands.find_many(session, batch)
-            published = [d for d in loaded if d.state is DemandState.PUBLISHED]
-            found |= {str(demand.id): OpenDemand.of(demand) for demand in published}
-            session.expunge_all()
-        return found
+    found: dict[str, OpenDemand] = {}
+    for batch in batches(await member_ids(session, Pool.DEMANDS)):
+        loaded = await demands.find_many(session, batch)
+        published = [d for d in loaded if d.state is DemandState.PUBLISHED]
+        found |= {str(demand.id): OpenDemand.of(demand) for demand in published}
+        session.expunge_all()
+    return found
 
 
 async def find_pairs(

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes.models import Change
 from app.demands.models import DemandState
+from app.problems import proposing
+from app.problems.grouping import Pair
+from app.problems.similarity import find_pairs
 from tests.app.matches.scenes import move
 from tests.app.problems import scenes
 from tests.people import GUANGZHOU, YIWU, People
@@ -159,10 +163,17 @@ async def test_a_proposal_lapses_with_its_demands_and_comes_back_with_them(
     lapsed = await scenes.only(staff)
     assert (lapsed["state"], lapsed["allowed_actions"]) == ("lapsed", [])
     assert "不足两家企业" in lapsed["state_reason"]
+    assert "not of two enterprises" in lapsed["state_reason"]
+    assert (lapsed["title"], lapsed["statement"], lapsed["terms"]) == (
+        "已失效的共性难题 · Lapsed common problem",
+        "",
+        [],
+    )
+    assert await scenes.listed(staff, text="黄变") == []
     await move(session, gone, DemandState.PUBLISHED)
     await scenes.propose(app)
     back = await scenes.only(staff)
-    assert (back["id"], back["state"]) == (problem_id, "proposed")
+    assert (back["id"], back["state"], back["title"]) == (problem_id, "proposed", shown["title"])
 
 
 async def test_beside_a_confirmed_problem_stands_what_it_lacks(
@@ -236,3 +247,36 @@ async def test_reasons_count_no_demand_that_was_taken_out(
     await scenes.propose(app)
     assert await scenes.only(staff) == again
     assert await told(session) == ["proposed", "updated", "updated", "updated"]
+
+
+async def test_what_is_withdrawn_while_demands_are_compared_is_not_proposed(
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scenes.others(session, people)
+    gone = await scenes.demand(session, people, "黄变")
+    await scenes.demand(session, people, "黄变二")
+
+    async def compare(*given: Any) -> list[Pair]:
+        found = await find_pairs(*given)
+        await move(session, gone, DemandState.WITHDRAWN)
+        return found
+
+    monkeypatch.setattr(proposing, "find_pairs", compare)
+    await scenes.propose(app)
+    assert await scenes.listed(await people.administrator()) == []
+
+
+async def test_a_lapsed_one_keeps_what_a_person_wrote(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await scenes.others(session, people)
+    gone = await scenes.demand(session, people, "黄变")
+    await scenes.demand(session, people, "黄变二")
+    staff = await people.coordinator()
+    await scenes.propose(app)
+    path = f"/common-problems/{(await scenes.only(staff))['id']}"
+    assert (await staff.patch(path, json={"title": "自拟标题"})).status_code == 200
+    await move(session, gone, DemandState.WITHDRAWN)
+    await scenes.propose(app)
+    lapsed = await scenes.only(staff)
+    assert (lapsed["state"], lapsed["title"], lapsed["terms"]) == ("lapsed", "自拟标题", [])
