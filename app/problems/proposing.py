@@ -52,9 +52,11 @@ async def bring_up_to_date(
     for pair in pairs:
         by_demand[pair.first].append(pair)
         by_demand[pair.second].append(pair)
-    problems = {str(p.id): p for p in await repository.find_all(session)}
+    groups = group(pairs, enterprises)
+    grouped = [UUID(demand_id) for found in groups for demand_id in found]
+    problems = {str(p.id): p for p in await repository.find_concerned(session, grouped)}
     standing = [standing_of(problem) for problem in problems.values()]
-    for step in reconcile(group(pairs, enterprises), standing, enterprises):
+    for step in reconcile(groups, standing, enterprises):
         if isinstance(step, Lapse):
             await _lapse(session, problems[step.problem_id])
         elif step.problem_id is None:

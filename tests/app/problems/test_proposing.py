@@ -1,6 +1,7 @@
 """The job that proposes: what it finds, what it leaves alone, what it says of its reasons."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from app.changes.models import Change
 from app.demands.models import DemandState
 from app.problems import proposing
 from app.problems.grouping import Pair
+from app.problems.repository import find_concerned
 from app.problems.similarity import find_pairs
 from tests.app.matches.scenes import move
 from tests.app.problems import scenes
@@ -280,3 +282,25 @@ async def test_a_lapsed_one_keeps_what_a_person_wrote(
     await scenes.propose(app)
     lapsed = await scenes.only(staff)
     assert (lapsed["state"], lapsed["title"], lapsed["terms"]) == ("lapsed", "自拟标题", [])
+
+
+async def test_what_was_decided_on_is_read_only_where_its_demands_are_alike_now(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """There will be ever more of it, while the demands that are open stay as many."""
+    await scenes.others(session, people)
+    subjects = ("黄变", "黄变二", "氨氮", "氨氮二")
+    ids = [(await scenes.demand(session, people, subject)).id for subject in subjects]
+    staff = await people.coordinator()
+    await scenes.propose(app)
+
+    async def concerned(*demands: UUID) -> set[str]:
+        found = {str(problem.id) for problem in await find_concerned(session, demands)}
+        await session.rollback()
+        return found
+
+    first, second = [(await scenes.only(staff, demand_id=str(ids[at])))["id"] for at in (0, 2)]
+    assert await concerned() == {first, second}
+    assert (await scenes.step(staff, first, "dismiss"))[0] == 200
+    assert await concerned(ids[3]) == {second}
+    assert await concerned(ids[1]) == {first, second}
