@@ -28,7 +28,7 @@ from matching.weights import SPACES
 
 NEIGHBOURS = 50  # of each demand; more than a group may have
 SEEN = SIMILAR / 2  # what one direction says at the least; below it counts as nothing
-AT_ONCE = 100
+TOLD_EVERY = 100
 WEIGHTS = Weights()
 
 
@@ -121,21 +121,17 @@ async def find_pairs(
     """
     found: dict[str, dict[str, Look]] = {}
     encoders: set[str] = set()
-    for start in range(0, len(pool), AT_ONCE):
-        await advance(start, len(pool))
-        async with sessions() as session:
-            for demand_id in sorted(pool)[start : start + AT_ONCE]:
-                ranking = await matcher.rank(
-                    session,
-                    Pool.DEMANDS,
-                    pool[demand_id].query,
-                    limit=NEIGHBOURS + 1,
-                    keeps_vector=False,
-                    asks_reranker=False,
-                )
-                encoders.add(ranking.encoder)
-                if len(encoders) > 1:
-                    raise EncoderUnavailable(f"one pass was compared by {sorted(encoders)}")
-                known = [m for m in ranking.matches if m.candidate_id in pool]
-                found[demand_id] = looks_of(demand_id, known)
+    for done, demand_id in enumerate(sorted(pool)):
+        if done % TOLD_EVERY == 0:
+            await advance(done, len(pool))
+        query = pool[demand_id].query
+        async with sessions.begin() as session:  # what is encoded for one stays for the next pass
+            ranking = await matcher.rank(
+                session, Pool.DEMANDS, query, limit=NEIGHBOURS + 1, asks_reranker=False
+            )
+        encoders.add(ranking.encoder)
+        if len(encoders) > 1:
+            raise EncoderUnavailable(f"one pass was compared by {sorted(encoders)}")
+        known = [m for m in ranking.matches if m.candidate_id in pool]
+        found[demand_id] = looks_of(demand_id, known)
     return await to_thread.run_sync(pairs_of, found)

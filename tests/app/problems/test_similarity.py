@@ -4,13 +4,18 @@ import asyncio
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.demands.models import DemandState
+from app.matches.models import StoredVector
 from app.problems.grouping import Pair
 from app.problems.similarity import Look, pairs_of
+from matching import text_key
 from tests.app.matches.embeddings_server import EmbeddingsServer
+from tests.app.matches.scenes import move
 from tests.app.matches.test_encoders import app, endpoint, remote, run_jobs, work_of
-from tests.app.matches.test_forgetting import states
+from tests.app.matches.test_forgetting import run, states
 from tests.app.problems import scenes
 from tests.people import People
 
@@ -46,3 +51,28 @@ async def test_an_encoder_that_fails_half_way_is_waited_for(
     await asyncio.sleep(RETRY_SECONDS)
     await scenes.propose(app)
     assert len(await scenes.listed(staff)) == 2
+
+
+async def test_what_was_compared_once_is_not_encoded_again_until_it_is_withdrawn(
+    app: FastAPI, people: People, session: AsyncSession, endpoint: EmbeddingsServer
+) -> None:
+    demands = [await scenes.demand(session, people, subject) for subject in scenes.SUBJECTS]
+    await run_jobs(work_of(app))
+    before = len(endpoint.texts)
+    await scenes.propose(app)
+    compared = endpoint.texts[before:]
+    assert len(compared) == len(demands), "their titles were known"
+
+    async def asked_in_the_next_night() -> list[str]:
+        await run(app, "forget_vectors")
+        app.state.matcher.query_vectors.clear()
+        before = len(endpoint.texts)
+        await scenes.propose(app)
+        return endpoint.texts[before:]
+
+    assert await asked_in_the_next_night() == []
+    for demand in demands:
+        await move(session, demand, DemandState.WITHDRAWN)
+    await run(app, "forget_vectors")
+    kept = select(StoredVector.key).where(StoredVector.key.in_(map(text_key, compared)))
+    assert (await session.scalars(kept)).all() == []
