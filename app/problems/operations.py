@@ -17,7 +17,13 @@ from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import allowed_actions, may_manage, may_read, parties_of, readable
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
-from app.problems.proposing import by_centrality, describe, present
+from app.problems.proposing import (
+    by_centrality,
+    describe,
+    forget_reasons,
+    make_searchable,
+    present,
+)
 from app.problems.schemas import (
     CommonProblemBody,
     CommonProblemQuery,
@@ -100,7 +106,8 @@ def _show_member(
     demand = published.get(member.demand_id)
     nearest = published.get(member.nearest_demand_id) if member.nearest_demand_id else None
     terms = member.terms if demand and nearest else []
-    reason = reason_of(member.similarity, terms, nearest.title if demand and nearest else None)
+    title = nearest.title if demand and nearest else None
+    reason = reason_of(member.origin, member.similarity, terms, title)
     return MemberBody(
         demand_id=member.demand_id,
         is_own=demand is not None and actor.acts_for(demand.organization_id),
@@ -124,13 +131,16 @@ async def update(
     if problem.state not in EDITABLE:
         raise WrongState(verb="update", state=problem.state, allowed=sorted(EDITABLE))
     wanted = data.changes()
-    demand_ids = wanted.pop("demand_ids", [m.demand_id for m in present(problem)])
-    pool = await _shared(session, demand_ids)
-    _place_by_hand(problem, demand_ids)
+    demand_ids = wanted.pop("demand_ids", None)
     for name, value in wanted.items():
         setattr(problem, name, value)
     problem.is_edited = problem.is_edited or bool(wanted)
-    describe(problem, pool)
+    if demand_ids is None:
+        make_searchable(problem)
+    else:
+        pool = await _shared(session, demand_ids)
+        _place_by_hand(problem, demand_ids)
+        describe(problem, pool)
     if not may_manage(actor, problem):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
     names = sorted(data.model_fields_set)
@@ -168,6 +178,8 @@ async def move(
 def _place_by_hand(problem: CommonProblem, demand_ids: Sequence[UUID]) -> None:
     """Exactly these demands; the job neither takes what is put in here nor brings back the rest."""
     known = {member.demand_id: member for member in problem.members}
+    if any(member.is_excluded == (demand_id in demand_ids) for demand_id, member in known.items()):
+        forget_reasons(problem)
     for demand_id, member in known.items():
         member.is_excluded = demand_id not in demand_ids
     for demand_id in dict.fromkeys(demand_ids):

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import now
 from app.database import JsonObject
+from app.interface.language import Text
 from app.matches.index.ranking import Matcher
 from app.problems import repository
 from app.problems.grouping import NEAR_DUPLICATE, Pair, group
@@ -18,19 +19,27 @@ from app.problems.reconciling import Lapse, Proposal, Standing, reconcile
 from app.problems.similarity import OpenDemand, find_pairs, load_open
 from app.problems.wording import shared_terms, statement_of, title_of
 from app.problems.workflow import TRANSITIONS, settle
-from app.scopes import Scope, Sessions, within
+from app.scopes import Scope, Sessions, borrowed, within
 from app.search import search_vector
 
 PairsByDemand = Mapping[str, Sequence[Pair]]
-LAPSED = "成员需求已不足两家企业，或已归入其他建议"
+LAPSED_TITLE = Text("已失效的共性难题", "Lapsed common problem").in_both
+LAPSED = Text(
+    "成员需求已不足两家企业，或已归入其他建议",
+    "Its demands are not of two enterprises any more, or in another proposal",
+).in_both
 
 
 async def propose(sessions: Sessions, matcher: Matcher) -> None:
     """Propose what is alike now. Nothing is held while the demands are compared."""
     reading = within(sessions, Scope.INDEX)
-    pool = await load_open(reading)
+    async with reading() as session:
+        pool = await load_open(session)
     pairs = await find_pairs(reading, matcher, pool)
     async with within(sessions, Scope.PROBLEMS).begin() as session:
+        async with borrowed(session, Scope.INDEX):
+            pool = await load_open(session)  # without what was taken back meanwhile
+        pairs = [pair for pair in pairs if pair.first in pool and pair.second in pool]
         await bring_up_to_date(session, pool, pairs)
 
 
@@ -43,15 +52,21 @@ async def bring_up_to_date(
     for pair in pairs:
         by_demand[pair.first].append(pair)
         by_demand[pair.second].append(pair)
-    problems = {str(p.id): p for p in await repository.find_all(session)}
+    groups = group(pairs, enterprises)
+    grouped = [UUID(demand_id) for found in groups for demand_id in found]
+    problems = {str(p.id): p for p in await repository.find_concerned(session, grouped)}
     standing = [standing_of(problem) for problem in problems.values()]
-    for step in reconcile(group(pairs, enterprises), standing, enterprises):
+    for step in reconcile(groups, standing, enterprises):
         if isinstance(step, Lapse):
             await _lapse(session, problems[step.problem_id])
         elif step.problem_id is None:
             await _add(session, step, pool, by_demand)
         else:
             await _renew(session, problems[step.problem_id], step, pool, by_demand)
+    for problem in problems.values():
+        if problem.state is ProblemState.PROPOSED and _is_to_explain(problem, by_demand):
+            step = Proposal(members=standing_of(problem).members)
+            await _renew(session, problem, step, pool, by_demand)
 
 
 def standing_of(problem: CommonProblem) -> Standing:
@@ -95,7 +110,12 @@ async def _renew(
 
 
 async def _lapse(session: AsyncSession, problem: CommonProblem) -> None:
+    """Its demands may be withdrawn: of their words none stay, unless a person wrote the heading."""
     settle(problem, TRANSITIONS["lapse"].target, LAPSED)
+    forget_reasons(problem)
+    if not problem.is_edited:
+        problem.title, problem.statement = LAPSED_TITLE, ""
+    make_searchable(problem)
     await changes.append(session, "common_problem.lapsed", problem.id)
 
 
@@ -120,7 +140,7 @@ def explain(problem: CommonProblem, pairs: PairsByDemand) -> None:
     members = {str(m.demand_id): m for m in present(problem)}
     inside: list[Pair] = []
     for demand_id, member in members.items():
-        own = [pair for pair in pairs.get(demand_id, ()) if pair.other(demand_id) in members]
+        own = _inside(members, demand_id, pairs)
         inside += [pair for pair in own if pair.first == demand_id]
         if member.origin is Origin.FOUND and own:
             nearest = min(own, key=lambda p: (-p.similarity, p.other(demand_id)))
@@ -132,6 +152,29 @@ def explain(problem: CommonProblem, pairs: PairsByDemand) -> None:
     is_complete = len(inside) == len(members) * (len(members) - 1) // 2
     are_close = is_complete and all(pair.similarity >= NEAR_DUPLICATE for pair in inside)
     problem.likeness = Likeness.NEAR_DUPLICATE if are_close else Likeness.SIMILAR
+
+
+def _inside(members: Collection[str], demand_id: str, pairs: PairsByDemand) -> list[Pair]:
+    """The pairs of a demand with these."""
+    return [pair for pair in pairs.get(demand_id, ()) if pair.other(demand_id) in members]
+
+
+def forget_reasons(problem: CommonProblem) -> None:
+    """They speak of demands that are not in it any more; the next comparison gives others."""
+    for member in problem.members:
+        member.similarity, member.nearest_demand_id, member.terms = None, None, []
+    problem.terms, problem.likeness = [], Likeness.SIMILAR
+
+
+def _is_to_explain(problem: CommonProblem, pairs: PairsByDemand) -> bool:
+    """Whether reasons were forgotten that can be given."""
+    members = {str(m.demand_id): m for m in present(problem)}
+    return any(
+        member.origin is Origin.FOUND
+        and member.similarity is None
+        and _inside(members, demand_id, pairs)
+        for demand_id, member in members.items()
+    )
 
 
 def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
@@ -147,8 +190,13 @@ def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
     if not problem.is_edited:
         problem.title = title_of(demands[0].title, problem.terms)
         problem.statement = statement_of(len(demands), len(enterprises), problem.terms)
+    make_searchable(problem)
+
+
+def make_searchable(problem: CommonProblem) -> None:
+    """By the words it has now; a new version, even if its members alone are others."""
     problem.search = search_vector([problem.title, problem.statement, *problem.terms])
-    problem.updated_at = now()  # a new version, even if its members alone are others
+    problem.updated_at = now()
 
 
 def present(problem: CommonProblem) -> list[ProblemMember]:

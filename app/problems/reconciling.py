@@ -59,6 +59,7 @@ def reconcile(
 
     groups: disjoint, each of two enterprises at least.
     enterprises: whose each published demand is.
+    Raises RuntimeError where there is no end to them.
     """
     before = {one.problem_id: one for one in standing}
     after, extended = dict(before), dict[str, str | None]()
@@ -71,6 +72,8 @@ def reconcile(
                 extended[now.problem_id] = step.extends_id
         if not steps:
             break
+    else:
+        raise RuntimeError(f"the last of {MOST_ROUNDS} rounds took {len(steps)} steps")
     changed = [one for one in after.values() if _is_due(before.get(one.problem_id), one)]
     return [_difference(one, extended.get(one.problem_id)) for one in changed]
 

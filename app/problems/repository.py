@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, Uuid, any_, cast, exists, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from app import queries
-from app.problems.models import CommonProblem, ProblemMember
+from app.problems.models import CommonProblem, ProblemMember, ProblemState
 from app.problems.schemas import CommonProblemQuery
 from app.reference.codes import branches
 from app.regions import in_region
@@ -27,9 +28,17 @@ async def find(
     )
 
 
-async def find_all(session: AsyncSession) -> Sequence[CommonProblem]:
-    """All of them with their members, locked, in the order of their ids."""
+async def find_concerned(
+    session: AsyncSession, demand_ids: Sequence[UUID]
+) -> Sequence[CommonProblem]:
+    """All proposals, and what else has one of these demands.
+
+    With their members, locked, in the order of their ids.
+    """
+    is_one = ProblemMember.demand_id == any_(cast(demand_ids, ARRAY(Uuid)))
+    has_one = exists().where(ProblemMember.problem_id == CommonProblem.id, is_one)
     statement = select(CommonProblem).options(WITH_MEMBERS).order_by(CommonProblem.id)
+    statement = statement.where((CommonProblem.state == ProblemState.PROPOSED) | has_one)
     return (await session.scalars(statement.with_for_update(of=CommonProblem))).all()
 
 

@@ -73,7 +73,9 @@ class MemberBody(BaseModel):
     technology_field: str | None
     origin: Origin = Field(examples=[Origin.FOUND])
     similarity: float | None = Field(
-        description="mean to the others, 1 for the same text; null: added by hand", examples=[0.58]
+        description="mean to the others, 1 for the same text; null: added by hand, or not compared "
+        "since a demand was taken out by hand",
+        examples=[0.58],
     )
     terms: list[str] = Field(description="shared with the demand most like it", examples=[TERMS])
     reason: str = Field(description="why, in the caller's language", examples=[REASON])

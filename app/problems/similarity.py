@@ -6,15 +6,16 @@ The full texts would find more, and tell other counties and enterprises what sta
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import NamedTuple
 from uuid import UUID
 
 from anyio import to_thread
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands import repository as demands
 from app.demands.models import Demand, DemandState
 from app.matches.index.documents import enterprise_of, public_query_of_demand
+from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.ranking import Matcher
 from app.matches.index.repository import member_ids
 from app.matches.models import Pool
@@ -26,8 +27,8 @@ from matching import Match, Query, Weights
 from matching.weights import SPACES
 
 NEIGHBOURS = 50  # of each demand; more than a group may have
-SEEN = SIMILAR / 2  # what one direction says at the least, for the other to make up for
-AT_ONCE = 100
+SEEN = SIMILAR / 2  # what one direction says at the least; below it counts as nothing
+TOLD_EVERY = 100
 WEIGHTS = Weights()
 
 
@@ -83,7 +84,8 @@ def looks_of(demand_id: str, matches: Sequence[Match]) -> dict[str, Look]:
 def pairs_of(found: Mapping[str, Mapping[str, Look]], *, least: float = SIMILAR) -> list[Pair]:
     """Each pair once, as alike as it is in the mean of both directions, if at least `least`.
 
-    found: the looks of each demand.
+    found: the looks of each demand. One that is not there counts as 0, so that no pair is told
+    more alike than it is.
     """
     ways: dict[tuple[str, str], list[Look]] = defaultdict(list)
     for asked in sorted(found):
@@ -91,42 +93,45 @@ def pairs_of(found: Mapping[str, Mapping[str, Look]], *, least: float = SIMILAR)
             ways[min(asked, other), max(asked, other)].append(look)
     pairs = []
     for (first, second), looks in sorted(ways.items()):
-        similarity = fmean(look.similarity for look in looks)
+        similarity = sum(look.similarity for look in looks) / 2
         if similarity >= least:
             terms = looks[0].terms
             pairs.append(Pair(first=first, second=second, similarity=similarity, terms=terms))
     return pairs
 
 
-async def load_open(sessions: Sessions) -> dict[str, OpenDemand]:
+async def load_open(session: AsyncSession) -> dict[str, OpenDemand]:
     """All published demands by id."""
-    async with sessions() as session:
-        found: dict[str, OpenDemand] = {}
-        for batch in batches(await member_ids(session, Pool.DEMANDS)):
-            loaded = await demands.find_many(session, batch)
-            published = [d for d in loaded if d.state is DemandState.PUBLISHED]
-            found |= {str(demand.id): OpenDemand.of(demand) for demand in published}
-            session.expunge_all()
-        return found
+    found: dict[str, OpenDemand] = {}
+    for batch in batches(await member_ids(session, Pool.DEMANDS)):
+        loaded = await demands.find_many(session, batch)
+        published = [d for d in loaded if d.state is DemandState.PUBLISHED]
+        found |= {str(demand.id): OpenDemand.of(demand) for demand in published}
+        session.expunge_all()
+    return found
 
 
 async def find_pairs(
     sessions: Sessions, matcher: Matcher, pool: Mapping[str, OpenDemand]
 ) -> list[Pair]:
-    """All like pairs of the pool; tells how far it is, and stops when somebody asks."""
+    """All like pairs of the pool; tells how far it is, and stops when somebody asks.
+
+    Raises EncoderUnavailable when it was there for some demands alone, whose looks are on another
+    scale than those of the others.
+    """
     found: dict[str, dict[str, Look]] = {}
-    for start in range(0, len(pool), AT_ONCE):
-        await advance(start, len(pool))
-        async with sessions() as session:
-            for demand_id in sorted(pool)[start : start + AT_ONCE]:
-                ranking = await matcher.rank(
-                    session,
-                    Pool.DEMANDS,
-                    pool[demand_id].query,
-                    limit=NEIGHBOURS + 1,
-                    keeps_vector=False,
-                    asks_reranker=False,
-                )
-                known = [m for m in ranking.matches if m.candidate_id in pool]
-                found[demand_id] = looks_of(demand_id, known)
+    encoders: set[str] = set()
+    for done, demand_id in enumerate(sorted(pool)):
+        if done % TOLD_EVERY == 0:
+            await advance(done, len(pool))
+        query = pool[demand_id].query
+        async with sessions.begin() as session:  # what is encoded for one stays for the next pass
+            ranking = await matcher.rank(
+                session, Pool.DEMANDS, query, limit=NEIGHBOURS + 1, asks_reranker=False
+            )
+        encoders.add(ranking.encoder)
+        if len(encoders) > 1:
+            raise EncoderUnavailable(f"one pass was compared by {sorted(encoders)}")
+        known = [m for m in ranking.matches if m.candidate_id in pool]
+        found[demand_id] = looks_of(demand_id, known)
     return await to_thread.run_sync(pairs_of, found)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from app.interface.language import Text
 from app.problems.grouping import Pair
+from app.problems.models import Origin
 
 TITLE_LIMIT = 300
 TITLE_TERMS, SHOWN_TERMS = 3, 8
@@ -42,10 +43,14 @@ def statement_of(demands: int, enterprises: int, terms: Sequence[str]) -> str:
     return f"{enterprises} 家企业提出 {demands} 条相近的技术需求{about}。"
 
 
-def reason_of(similarity: float | None, terms: Collection[str], nearest: str | None) -> Text:
+def reason_of(
+    origin: Origin, similarity: float | None, terms: Collection[str], nearest: str | None
+) -> Text:
     """Why a demand is in its group; nearest: the title of the one most like it."""
-    if similarity is None:
+    if origin is Origin.ADDED:
         return Text("由协调员加入", "Added by a coordinator")
+    if similarity is None:
+        return Text("成员有变，待重新比对", "To be compared again, since the members have changed")
     zh, en = f"与其他需求的平均相似度 {similarity:.2f}", f"Mean similarity {similarity:.2f}"
     if nearest is not None:
         zh, en = f"{zh}；与“{nearest}”最相近", f"{en}; closest to “{nearest}”"

@@ -1,6 +1,6 @@
 """The three pools as the index reads them: whose records, in which states, as which candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +10,7 @@ from app.achievements.models import AchievementState
 from app.changes.repository import ChangeRow
 from app.clock import year_began_at
 from app.demands import repository as demands
-from app.demands.models import DemandState
+from app.demands.models import Demand, DemandState
 from app.experts import repository as experts
 from app.experts.models import ExpertState
 from app.matches import repository as matches
@@ -82,22 +82,28 @@ async def consenting(session: AsyncSession, found: Sequence[Candidate]) -> list[
     return [one for one, its_id in zip(found, ids, strict=True) if its_id in allowed]
 
 
-async def queries(session: AsyncSession) -> list[Query]:
+async def queries(
+    session: AsyncSession, read: Callable[[Demand], Query] = query_of_demand
+) -> list[Query]:
     """All published demands: the queries that every pool's statistics are for."""
     found: list[Query] = []
     for batch in batches(await repository.member_ids(session, Pool.DEMANDS)):
-        found += (await queries_by_id(session, batch)).values()
+        found += (await queries_by_id(session, batch, read)).values()
         session.expunge_all()
     return sorted(found, key=lambda query: query.text)
 
 
-async def queries_by_id(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[UUID, Query]:
+async def queries_by_id(
+    session: AsyncSession,
+    demand_ids: Sequence[UUID],
+    read: Callable[[Demand], Query] = query_of_demand,
+) -> dict[UUID, Query]:
     """Those of the demands that are published, as queries.
 
     What an enterprise has not handed in, or has taken back, goes to no encoder.
     """
     found = await demands.find_many(session, demand_ids)
-    return {d.id: query_of_demand(d) for d in found if d.state is DemandState.PUBLISHED}
+    return {d.id: read(d) for d in found if d.state is DemandState.PUBLISHED}
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:

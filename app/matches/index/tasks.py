@@ -13,6 +13,7 @@ from procrastinate import JobContext
 from app import logs
 from app.jobs import RETRY, defer_once, queue
 from app.matches.index import fitting, pools, repository
+from app.matches.index.documents import public_query_of_demand
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.encoding import MatchingWork, Progress, Tell, encode_all, take_turn
 from app.matches.index.fitting import PoolSize
@@ -142,7 +143,9 @@ async def _forget_vectors(work: MatchingWork) -> None:
                 candidates = await pools.consenting(session, candidates)
             for candidate in candidates:
                 documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
-        queries = {text_key(t) for q in await pools.queries(session) for t in q.texts_to_encode}
+        asked = await pools.queries(session)
+        asked += await pools.queries(session, public_query_of_demand)  # as they are compared
+        queries = {text_key(text) for query in asked for text in query.texts_to_encode}
         await repository.keep_vectors(session, documents, is_query=False)
         await repository.keep_vectors(session, queries, is_query=True)
 

@@ -243,7 +243,9 @@ async def test_like_demands_are_looked_for_without_it(
     for number in range(2):
         await scenes.demand(session, organization, title=f"锦纶染色{number}")
     sessions = within(app.state.sessions, Scope.INDEX)
-    await find_pairs(sessions, app.state.matcher, await load_open(sessions))
+    async with sessions() as reading:
+        pool = await load_open(reading)
+    await find_pairs(sessions, app.state.matcher, pool)
     assert endpoint.questions == []
 
 

@@ -179,6 +179,18 @@ async def test_editing(
     assert await scenes.listed(staff, text="共性难题")
 
 
+async def test_a_title_alone_may_be_written_whatever_became_of_the_demands(
+    session: AsyncSession, demands: list[Demand], problem: dict[str, Any], staff: AsyncClient
+) -> None:
+    await move(session, demands[1], DemandState.WITHDRAWN)
+    path = f"/common-problems/{problem['id']}"
+    answer = await staff.patch(path, json={"title": "锦纶黄变共性难题"})
+    assert answer.status_code == 200, answer.text
+    assert scenes.members(answer.json()) == {demand.id for demand in demands}
+    assert answer.json()["updated_at"] > problem["updated_at"]
+    assert await scenes.listed(staff, text="共性难题")
+
+
 async def test_what_an_edit_may_not_leave_behind(
     people: People,
     session: AsyncSession,

@@ -1,13 +1,19 @@
 """The job that proposes: what it finds, what it leaves alone, what it says of its reasons."""
 
 from typing import Any
+from uuid import UUID
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes.models import Change
 from app.demands.models import DemandState
+from app.problems import proposing
+from app.problems.grouping import Pair
+from app.problems.repository import find_concerned
+from app.problems.similarity import find_pairs
 from tests.app.matches.scenes import move
 from tests.app.problems import scenes
 from tests.people import GUANGZHOU, YIWU, People
@@ -159,10 +165,17 @@ async def test_a_proposal_lapses_with_its_demands_and_comes_back_with_them(
     lapsed = await scenes.only(staff)
     assert (lapsed["state"], lapsed["allowed_actions"]) == ("lapsed", [])
     assert "不足两家企业" in lapsed["state_reason"]
+    assert "not of two enterprises" in lapsed["state_reason"]
+    assert (lapsed["title"], lapsed["statement"], lapsed["terms"]) == (
+        "已失效的共性难题 · Lapsed common problem",
+        "",
+        [],
+    )
+    assert await scenes.listed(staff, text="黄变") == []
     await move(session, gone, DemandState.PUBLISHED)
     await scenes.propose(app)
     back = await scenes.only(staff)
-    assert (back["id"], back["state"]) == (problem_id, "proposed")
+    assert (back["id"], back["state"], back["title"]) == (problem_id, "proposed", shown["title"])
 
 
 async def test_beside_a_confirmed_problem_stands_what_it_lacks(
@@ -199,12 +212,95 @@ async def test_what_a_coordinator_wrote_and_chose_outlasts_the_night(
         f"/common-problems/{problem['id']}", json={"title": "锦纶黄变", "demand_ids": chosen}
     )
     assert answer.status_code == 200, answer.text
-    assert answer.json()["likeness"] == "similar"
     await scenes.propose(app)
     edited = await scenes.only(staff)
-    assert edited == answer.json()
+    assert (edited["title"], edited["likeness"]) == ("锦纶黄变", "similar")
+    assert scenes.members(edited) == {kept[0].id, kept[1].id, added.id}
     fourth = await scenes.demand(session, people, "黄变二")
     await scenes.propose(app)
     grown = await scenes.only(staff)
     assert (grown["title"], grown["likeness"]) == ("锦纶黄变", "similar")
     assert scenes.members(grown) == {kept[0].id, kept[1].id, added.id, fourth.id}
+
+
+async def test_reasons_count_no_demand_that_was_taken_out(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """They are gone with it, and come back as if it had never been there."""
+    await scenes.others(session, people)
+    kept = [await scenes.demand(session, people, subject) for subject in ("黄变", "黄变二")]
+    staff = await people.coordinator()
+    await scenes.propose(app)
+    alone = await scenes.only(staff)
+    third = await scenes.demand(session, people, "黄变")
+    await scenes.propose(app)
+    path = f"/common-problems/{alone['id']}"
+    answer = await staff.patch(path, json={"demand_ids": [str(d.id) for d in kept]})
+    assert answer.status_code == 200, answer.text
+    edited = answer.json()
+    assert (edited["terms"], edited["likeness"]) == ([], "similar")
+    assert [m["similarity"] for m in edited["members"]] == [None, None]
+    assert {m["reason"] for m in edited["members"]} == {"成员有变，待重新比对"}
+    await scenes.propose(app)
+    again = await scenes.only(staff)
+    assert (again["terms"], again["likeness"]) == (alone["terms"], alone["likeness"])
+    assert [m["reason"] for m in again["members"]] == [m["reason"] for m in alone["members"]]
+    assert third.id not in scenes.members(again)
+    await scenes.propose(app)
+    assert await scenes.only(staff) == again
+    assert await told(session) == ["proposed", "updated", "updated", "updated"]
+
+
+async def test_what_is_withdrawn_while_demands_are_compared_is_not_proposed(
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scenes.others(session, people)
+    gone = await scenes.demand(session, people, "黄变")
+    await scenes.demand(session, people, "黄变二")
+
+    async def compare(*given: Any) -> list[Pair]:
+        found = await find_pairs(*given)
+        await move(session, gone, DemandState.WITHDRAWN)
+        return found
+
+    monkeypatch.setattr(proposing, "find_pairs", compare)
+    await scenes.propose(app)
+    assert await scenes.listed(await people.administrator()) == []
+
+
+async def test_a_lapsed_one_keeps_what_a_person_wrote(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await scenes.others(session, people)
+    gone = await scenes.demand(session, people, "黄变")
+    await scenes.demand(session, people, "黄变二")
+    staff = await people.coordinator()
+    await scenes.propose(app)
+    path = f"/common-problems/{(await scenes.only(staff))['id']}"
+    assert (await staff.patch(path, json={"title": "自拟标题"})).status_code == 200
+    await move(session, gone, DemandState.WITHDRAWN)
+    await scenes.propose(app)
+    lapsed = await scenes.only(staff)
+    assert (lapsed["state"], lapsed["title"], lapsed["terms"]) == ("lapsed", "自拟标题", [])
+
+
+async def test_what_was_decided_on_is_read_only_where_its_demands_are_alike_now(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """There will be ever more of it, while the demands that are open stay as many."""
+    await scenes.others(session, people)
+    subjects = ("黄变", "黄变二", "氨氮", "氨氮二")
+    ids = [(await scenes.demand(session, people, subject)).id for subject in subjects]
+    staff = await people.coordinator()
+    await scenes.propose(app)
+
+    async def concerned(*demands: UUID) -> set[str]:
+        found = {str(problem.id) for problem in await find_concerned(session, demands)}
+        await session.rollback()
+        return found
+
+    first, second = [(await scenes.only(staff, demand_id=str(ids[at])))["id"] for at in (0, 2)]
+    assert await concerned() == {first, second}
+    assert (await scenes.step(staff, first, "dismiss"))[0] == 200
+    assert await concerned(ids[3]) == {second}
+    assert await concerned(ids[1]) == {first, second}

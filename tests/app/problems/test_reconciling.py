@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.problems import reconciling
 from app.problems.models import ProblemState as S
 from app.problems.reconciling import Ids, Lapse, Proposal, Standing, reconcile
 
@@ -107,6 +108,13 @@ def test_of_two_enterprises_or_none() -> None:
     whose = dict.fromkeys(NAMES, "X") | {"c": "Y"}
     lost = reconcile([], [standing("abc")], {name: whose[name] for name in "ab"})
     assert lost == [Lapse(problem_id="proposed-abc")]
+
+
+def test_steps_without_an_end_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciling, "MOST_ROUNDS", 1)
+    assert steps(["ab"], standing("ab")) == []
+    with pytest.raises(RuntimeError, match="took 2 steps"):
+        steps(["ab", "cd"])
 
 
 STATES = st.sampled_from(list(S))
