@@ -9,6 +9,7 @@ from app.problems.models import Origin
 
 TITLE_LIMIT = 300
 TITLE_TERMS, SHOWN_TERMS = 3, 8
+LONGEST_TERM = 60  # characters: a title has room for three
 
 
 def shared_terms(pairs: Iterable[Pair]) -> list[str]:
@@ -18,7 +19,8 @@ def shared_terms(pairs: Iterable[Pair]) -> list[str]:
     >>> shared_terms([one, Pair(first="a", second="c", similarity=1, terms=("锦纶", "黄变"))])
     ['锦纶', '热黄变']
     """
-    counts = Counter(term for pair in pairs for term in pair.terms)
+    shared = (term for pair in pairs for term in pair.terms)
+    counts = Counter(term for term in shared if len(term) <= LONGEST_TERM)
     chosen: list[str] = []
     for term in sorted(counts, key=lambda term: (-counts[term], -len(term), term)):
         if not any(term.lower() in known.lower() for known in chosen):

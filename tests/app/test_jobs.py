@@ -200,6 +200,7 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         ("save_indexes", "*/10 * * * *"),
         ("seal_audit_entries", "*/5 * * * *"),
         ("seal_values", "41 3 * * *"),
+        ("train_nightly", "41 3 * * *"),
         ("verify_audit_log", "7 4 * * *"),
     ]
     for name, _ in periodic:

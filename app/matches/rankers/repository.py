@@ -26,6 +26,7 @@ class JudgedRow(NamedTuple):
     expert_id: UUID
     verdict: Verdict
     features: dict[str, Any]
+    account_id: UUID | None
 
 
 class Amount(NamedTuple):
@@ -87,7 +88,7 @@ async def judged(
     """The standing verdicts on what was shown under an encoder with just these features."""
     rows = _judged(encoder).subquery()
     alike = [rows.c.features.has_key(name).is_(name in features) for name in FEATURES]
-    columns = rows.c.demand_id, rows.c.expert_id, rows.c.verdict, rows.c.features
+    columns = [rows.c[name] for name in JudgedRow._fields]
     ordered = select(*columns).where(*alike).order_by(rows.c.demand_id, rows.c.expert_id)
     return [JudgedRow(*row) for row in await session.execute(ordered)]
 

@@ -4,8 +4,10 @@ Judgments from elsewhere have made rankings worse, so there are none: a platform
 library's weights, and until enough has been judged nothing is learned at all.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
@@ -23,11 +25,12 @@ from app.matches.rankers.choice import ChosenRanker
 from app.matches.rankers.repository import Amount, JudgedRow
 from app.scopes import Scope, borrowed
 from matching import LATENT, Ranker
-from matching.learning import Judged, Outcome, Trial, calibrate, learn, try_out
+from matching.learning import FOLDS, Judged, Outcome, Trial, calibrate, learn, try_out
 from matching.weights import FEATURES
 
 # And nobody's verdicts alone decide on how everybody is ranked.
 LEAST_DEMANDS, LEAST_VERDICTS, LEAST_ACCOUNTS = 30, 100, 3
+MOST_OF_A_DEMAND = 200
 TOO_FEW = Text(
     "评判不足：至少需要 {least_accounts} 人作出的 {least_verdicts} 条评判，"
     "且至少 {least_demands} 条需求兼有合适与不合适的候选人；"
@@ -40,9 +43,13 @@ TOO_FEW = Text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """Verdicts, the encoder that they were given under, and which features were measured."""
+    """Verdicts, the encoder that they were given under, and which features were measured.
+
+    `of_others` are those of all but the one who gave most.
+    """
 
     judged: Judged
+    of_others: Judged
     encoder: str
     features: list[str]
 
@@ -84,7 +91,9 @@ def _is_enough(amount: Amount) -> bool:
 
 
 def as_arrays(rows: Sequence[JudgedRow]) -> Judged:
-    """The verdicts as arrays."""
+    """The verdicts as arrays, of each demand a few hundred: pairs grow with their square."""
+    of_demands = groupby(rows, key=lambda row: row.demand_id)
+    rows = [row for _, own in of_demands for row in islice(own, MOST_OF_A_DEMAND)]
     numbers = {demand: n for n, demand in enumerate(sorted({row.demand_id for row in rows}))}
     values = [[float(row.features.get(name, 0.0)) for name in FEATURES] for row in rows]
     return Judged(
@@ -97,9 +106,11 @@ def as_arrays(rows: Sequence[JudgedRow]) -> Judged:
 async def train(session: AsyncSession) -> list[StoredRanker]:
     """Learn a version, and put it in force where it orders demands held out better for certain.
 
-    Where it does not, the weights in force may still be calibrated anew: a version of its own, if
-    its probabilities are truer for certain. What an administrator has put in force stays until an
-    administrator puts another in force: beside it versions are kept alone. `session` reads every
+    For certain also by the verdicts of all but the one who gave most: one person's do not rank
+    experts for everybody. Where it does not, the weights in force may still be calibrated anew: a
+    version of its own, if its probabilities are truer for certain. What an administrator has put
+    in force stays until an administrator puts another in force: beside it versions are kept
+    alone. `session` reads every
     verdict. Returns what was learned, which is nothing while there are too few verdicts, and where
     another ranker was put in force while this one was tried out: nobody waits for that.
     """
@@ -108,7 +119,7 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
         return []
     before = await repository.in_force(session)
     used = ChosenRanker.of(before, lesson.encoder, lesson.features)
-    found = await to_thread.run_sync(_try_out, lesson.judged, used.ranker)
+    found = await to_thread.run_sync(_try_out, lesson, used.ranker)
     await repository.take_turn(session)
     await session.refresh(before)
     if before.state is not RankerState.IN_FORCE:
@@ -132,11 +143,15 @@ class _Found:
     is_better: bool
 
 
-def _try_out(judged: Judged, in_force: Ranker) -> _Found:
+def _try_out(lesson: Lesson, in_force: Ranker) -> _Found:
+    judged, others = lesson.judged, lesson.of_others
     trial = try_out(judged, in_force)
+    has_others = len(np.unique(others.contrasted().demands)) >= FOLDS
+    trials = [trial, try_out(others, in_force)] if has_others else []
     rankers = [(learn(judged, in_force), trial.learned)]
-    is_better = _is_certain(trial.learned.gain.low)
-    if not is_better and _is_certain(trial.recalibrated.brier_gain.low):
+    is_better = has_others and all(_is_certain(one.learned.gain.low) for one in trials)
+    is_truer = has_others and all(_is_certain(one.recalibrated.brier_gain.low) for one in trials)
+    if not is_better and is_truer:
         anew = Ranker(weights=in_force.weights, calibration=calibrate(judged, in_force.weights))
         rankers.append((anew, trial.recalibrated))
         is_better = True
@@ -199,8 +214,15 @@ async def _lesson(session: AsyncSession) -> Lesson | None:
     if not _is_enough(amount):
         return None
     rows = await repository.judged(session, encoder, amount.features)
-    judged = await to_thread.run_sync(as_arrays, rows)
-    return Lesson(judged=judged, encoder=encoder, features=amount.features)
+    return await to_thread.run_sync(_lesson_of, rows, encoder, amount.features)
+
+
+def _lesson_of(rows: Sequence[JudgedRow], encoder: str, features: list[str]) -> Lesson:
+    [(most, _)] = Counter(row.account_id for row in rows).most_common(1)
+    others = [row for row in rows if row.account_id != most]
+    return Lesson(
+        judged=as_arrays(rows), of_others=as_arrays(others), encoder=encoder, features=features
+    )
 
 
 async def _encoder(session: AsyncSession) -> str:

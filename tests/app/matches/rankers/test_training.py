@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -110,6 +111,31 @@ async def test_what_gains_nothing_is_kept_and_not_put_in_force(
     first = (await listed(await people.coordinator()))[-2]
     assert (first["number"], first["state"]) == (1, "candidate")
     assert first["metrics"]["gain"]["low"] <= 0
+
+
+async def test_what_one_person_alone_says_is_put_in_force_by_nobody(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    organization = await people.organization()
+    await verdicts.store(session, organization, TRUE, demands=90, is_first_alone=True)
+    await work(app, "train_nightly")
+    *_, learned, library = await listed(await people.coordinator())
+    assert learned["metrics"]["gain"]["low"] > 0
+    assert learned["weights"] != library["weights"]
+    assert learned["state"] == "candidate"
+    # What all of them say of how many are suitable is another matter, and moves no weight.
+    in_force = next(r for r in await listed(await people.coordinator()) if r["state"] == "in_force")
+    assert in_force["weights"] == library["weights"]
+
+
+def test_of_one_demand_a_few_hundred_verdicts_count() -> None:
+    demand = uuid4()
+    features = dict.fromkeys(FEATURES, 0.5)
+    rows = [
+        repository.JudgedRow(demand, uuid4(), Verdict.SUITABLE, features, None)
+        for _ in range(training.MOST_OF_A_DEMAND + 50)
+    ]
+    assert len(as_arrays(rows).grades) == training.MOST_OF_A_DEMAND
 
 
 async def test_the_weights_in_force_are_calibrated_anew_where_that_is_truer(

@@ -36,8 +36,12 @@ async def store(
     intercept: float = 0.0,
     encoder: str = "lsa",
     judges: int = 3,
+    is_first_alone: bool = False,
 ) -> None:
-    """Runs of as many demands, and a verdict on each candidate: by the true score, or by a coin."""
+    """Runs of as many demands, and a verdict on each candidate: by the true score, or by a coin.
+
+    is_first_alone: the first judge gives most verdicts, and the others throw coins.
+    """
     accounts = [
         Account(
             email=f"judge{n}@test.invalid",
@@ -65,7 +69,10 @@ async def store(
             exclusions=[],
         )
         features = random.normal(size=(EACH, len(FEATURES))) * DEVIATIONS
-        logits = np.zeros(EACH) if truth is None else 15 * fused(features, truth)
+        judge = 0 if is_first_alone and number % 4 else number % judges
+        logits = np.zeros(EACH)
+        if truth is not None and not (is_first_alone and judge > 0):
+            logits = 15 * fused(features, truth)
         suitable = random.random(EACH) < expit(logits + intercept)
         session.add(run)
         await session.flush()
@@ -74,7 +81,7 @@ async def store(
             verdict = VERDICTS[bool(suitable[place])][place % (1 + bool(suitable[place]))]
             shown = dict(zip(FEATURES, features[place].tolist(), strict=True))
             judgment = add(session, run, expert, place + 1, shown, verdict)
-            judgment.account_id = accounts[number % judges].id
+            judgment.account_id = accounts[judge].id
             said.append(judgment)
         await session.flush()
         session.add_all(said)
