@@ -1,12 +1,15 @@
 """Who may see and touch a common problem: the staff of its regions, and whom it concerns."""
 
-from sqlalchemy import ColumnElement, and_, exists, func, true
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.accounts.models import Role
 from app.organizations.actors import Actor
 from app.problems.models import CommonProblem, ProblemState
 from app.problems.workflow import EDITABLE, TRANSITIONS
-from app.regions import in_jurisdiction
+from app.regions import in_region
 from app.transitions import Party, possible_verbs
 
 
@@ -14,9 +17,14 @@ def parties_of(actor: Actor, problem: CommonProblem) -> set[Party]:
     """Staff of the region of one of its demands; members of an enterprise that has one in it."""
     held = {
         Party.ORGANIZATION: bool(actor.organization_ids & set(problem.organization_ids)),
-        Party.STAFF: any(actor.manages_region(code) for code in problem.region_codes),
+        Party.STAFF: any(map(actor.manages_region, _places(problem.region_codes))),
     }
     return {party for party, is_held in held.items() if is_held}
+
+
+def _places(region_codes: Sequence[str | None]) -> Sequence[str | None]:
+    """What decides whose staff's it is: a demand of no region opens it to none, beside others."""
+    return [code for code in region_codes if code is not None] or [None]
 
 
 def may_manage(actor: Actor, problem: CommonProblem) -> bool:
@@ -41,7 +49,8 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     if actor.jurisdiction is None:
         return true()
     code = func.unnest(CommonProblem.region_codes).column_valued("code")
-    return exists().where(in_jurisdiction(code, actor.jurisdiction))
+    is_open = func.array_remove(CommonProblem.region_codes, None) == cast([], ARRAY(String))
+    return is_open | exists().where(in_region(code, actor.jurisdiction))
 
 
 def allowed_actions(actor: Actor, problem: CommonProblem) -> list[str]:

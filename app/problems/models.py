@@ -60,7 +60,7 @@ class CommonProblem(Record):
     organization_count: Mapped[int]
     demand_count: Mapped[int]
     region_codes: Mapped[list[str | None]] = mapped_column(
-        ARRAY(String(6)), comment="null: a demand without a region is open to all staff"
+        ARRAY(String(6)), comment="null: of a demand without a region"
     )
     technology_fields: Mapped[list[str]] = mapped_column(ARRAY(String(40)))
     disciplines: Mapped[list[str]] = mapped_column(ARRAY(String(7)))

@@ -43,13 +43,16 @@ SORTS = {
     "created_at": CommonProblem.created_at,
     "organization_count": CommonProblem.organization_count,
 }
+PROPOSING = "propose_common_problems"
 NOT_SHARED = Text("须有至少两家企业的已公开需求", "Needs published demands of two enterprises")
 
 
 async def ask_for_proposals(session: AsyncSession, actor: Actor) -> Operation:
-    """An operation that looks through all published demands."""
+    """An operation that looks through all published demands; the one that has been asked for."""
+    if begun := await progress.begun(session, actor, PROPOSING):
+        return begun
     operation = await progress.create(
-        session, actor, "propose_common_problems", result_path="/api/v1/common-problems"
+        session, actor, PROPOSING, result_path="/api/v1/common-problems"
     )
     await progress.enqueue(session, operation)
     return operation

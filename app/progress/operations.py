@@ -70,6 +70,11 @@ async def create(
     return operation
 
 
+async def begun(session: AsyncSession, actor: Actor, kind: str) -> Operation | None:
+    """What the actor has asked for and waits for still, so that nobody fills the queue."""
+    return await repository.find_living(session, actor.account_id, kind)
+
+
 async def enqueue(session: AsyncSession, operation: Operation, **arguments: Any) -> None:
     """Queue the task that the operation is named after; see `app.jobs.defer`."""
     operation.job_id = await defer(session, operation.kind, **arguments)

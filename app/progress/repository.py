@@ -23,6 +23,16 @@ async def find(
     )
 
 
+async def find_living(
+    session: AsyncSession, account_id: UUID | None, kind: str
+) -> Operation | None:
+    """What the account has begun of this kind and is not through yet."""
+    living = select(Operation).where(
+        Operation.account_id == account_id, Operation.kind == kind, Operation.state.in_(LIVING)
+    )
+    return await session.scalar(living.order_by(Operation.created_at).limit(1))
+
+
 async def id_of_job(session: AsyncSession, job_id: int) -> UUID | None:
     """The operation that the job works for, if somebody follows it."""
     return await session.scalar(select(Operation.id).where(Operation.job_id == job_id))

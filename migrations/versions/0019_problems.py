@@ -13,10 +13,10 @@ STATES = ("proposed", "confirmed", "dismissed", "lapsed")
 
 # Nothing of other tables is asked: the regions and enterprises of its demands stand in a problem.
 OF_STAFF = """(
-    (SELECT is_staff()) AND EXISTS (
+    (SELECT is_staff()) AND (array_remove(region_codes, NULL) = '{}' OR EXISTS (
         SELECT FROM unnest(region_codes) AS region(code)
-        WHERE region.code IS NULL OR starts_with(region.code, (SELECT staff_prefix()))
-    )
+        WHERE starts_with(region.code, (SELECT staff_prefix()))
+    ))
 )"""
 TOLD = """(
     state = 'confirmed' AND (
@@ -102,7 +102,7 @@ def _problem_columns() -> list[sa.Column[object] | sa.Constraint]:
             "region_codes",
             postgresql.ARRAY(sa.String(6)),
             nullable=False,
-            comment="null: a demand without a region is open to all staff",
+            comment="null: of a demand without a region",
         ),
         sa.Column("technology_fields", postgresql.ARRAY(sa.String(40)), nullable=False),
         sa.Column("disciplines", postgresql.ARRAY(sa.String(7)), nullable=False),

@@ -1,13 +1,18 @@
 """Common problems over HTTP: who sees which, what of them, and who may edit and decide."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.demands.models import Demand, DemandState
+from app.organizations.actors import Actor
+from app.problems.access import may_manage
+from app.problems.models import CommonProblem
 from app.problems.workflow import TRANSITIONS
 from app.transitions import Party
 from tests.app.matches.scenes import move
@@ -280,3 +285,20 @@ async def test_a_step_that_comes_twice_is_taken_once(
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.headers["idempotent-replayed"] == "true"
     assert first.json() == again.json()
+
+
+async def test_asking_again_is_told_of_the_same_operation(people: People) -> None:
+    one, other = await people.coordinator(), await people.coordinator()
+    first, again = [(await one.post("/common-problems:propose")).json() for _ in range(2)]
+    assert again["id"] == first["id"]
+    assert (await other.post("/common-problems:propose")).json()["id"] != first["id"]
+
+
+def test_a_demand_without_a_region_opens_a_problem_to_no_other_countys_staff() -> None:
+    def problem(*regions: str | None) -> CommonProblem:
+        return CommonProblem(organization_ids=[], region_codes=list(regions))
+
+    staff = Actor(role=Role.COORDINATOR, account_id=uuid4(), region_code=YIWU)
+    assert may_manage(staff, problem(YIWU, None))
+    assert not may_manage(staff, problem(GUANGZHOU, None))
+    assert may_manage(staff, problem(None, None))
