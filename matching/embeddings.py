@@ -125,9 +125,9 @@ class Vectors:
         safe = np.where(scales > 0, scales, np.float32(1))
         return cls(np.rint(vectors / safe[:, None]).astype(np.int8), scales)
 
-    def floats(self, start: int, stop: int) -> Floats:
-        """Return the rows of a half-open range as (n, d) vectors."""
-        return self.codes[start:stop] * self.scales[start:stop, None]
+    def between(self, start: int, stop: int) -> Vectors:
+        """Return the rows of a half-open range."""
+        return Vectors(self.codes[start:stop], self.scales[start:stop])
 
     def dot(self, query: Floats) -> Floats:
         """Return the (n,) dot products with a vector of length d."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from matching.arrays import Floats, positions
+from matching.embeddings import Vectors
 from matching.features import Rows
 from matching.model import IndexModel, Probes, VectorsByKey
 from matching.queries import read_query
@@ -46,8 +47,8 @@ def probes_of(
     return Probes(
         terms=terms,
         weights=weights,
-        vectors=np.stack([vector for _, vector, _ in vectored]),
-        focuses=np.stack([vector if f is None else f for _, vector, f in vectored]),
+        vectors=Vectors.quantise(np.stack([vector for _, vector, _ in vectored])),
+        focuses=Vectors.quantise(np.stack([v if f is None else f for _, v, f in vectored])),
     )
 
 
@@ -68,8 +69,8 @@ def hubness(model: IndexModel, rows: Rows, space: Space, bounds: NDArray[np.int6
         scores = _scores(
             model.probes,
             _lexical(model.probes, columns[own], rows.values[own], rows.offsets[start : stop + 1]),
-            space.topics.floats(start, stop),
-            space.passages.floats(int(bounds[start]), int(bounds[stop])),
+            space.topics.between(start, stop),
+            space.passages.between(int(bounds[start]), int(bounds[stop])),
             bounds[start : stop + 1] - bounds[start],
         )
         nearest = -(-scores.shape[1] // NEAREST)
@@ -79,17 +80,26 @@ def hubness(model: IndexModel, rows: Rows, space: Space, bounds: NDArray[np.int6
 
 
 def _scores(
-    probes: Probes, lexical: Floats, topics: Floats, passages: Floats, bounds: NDArray[np.int64]
+    probes: Probes, lexical: Floats, topics: Vectors, passages: Vectors, bounds: NDArray[np.int64]
 ) -> Floats:
     """The fused scores of a block of candidates for every probe, (n, probes)."""
-    by_passage = passages @ probes.focuses.T
+    by_passage = _cosines(passages, probes.focuses)
     best = np.zeros_like(lexical)
     owning = np.flatnonzero(np.diff(bounds))
     if len(owning):
         best[owning] = np.maximum.reduceat(by_passage, bounds[owning])
-    parts = {"lexical": lexical, "topic": topics @ probes.vectors.T, "passage": best}
+    parts = {"lexical": lexical, "topic": _cosines(topics, probes.vectors), "passage": best}
     weighted = [DEFAULT_WEIGHTS.of(name) * parts[name] for name in SPACES]
     return np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
+
+
+def _cosines(vectors: Vectors, asked: Vectors) -> Floats:
+    """(n, asked). Sums of products of codes are whole numbers below 2²⁴, which float32 holds
+
+    exactly up to 1,040 dimensions: processes agree to the last bit, however they add them up.
+    """
+    found = vectors.codes.astype(np.float32) @ asked.codes.astype(np.float32).T
+    return np.asarray(found * vectors.scales[:, None] * asked.scales, dtype=np.float32)
 
 
 def _lexical(

@@ -109,7 +109,7 @@ class MatchIndex:
         waiting = [segment.candidates.is_pending for segment in self.segments]
         values = np.concatenate([np.zeros(0, np.float32), *parts])
         known = self.alive & ~np.concatenate([np.zeros(0, np.bool_), *waiting])
-        usual = values[known].mean() if known.any() else np.float32(0)
+        usual = values[known].mean(dtype=np.float64) if known.any() else 0.0
         return np.where(known, values, usual).astype(np.float32)
 
     @cached_property

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from matching.arrays import Floats, Keys, positions
 from matching.columns import flatten, unflatten
-from matching.embeddings import centred, text_key
+from matching.embeddings import Vectors, centred, text_key
 from matching.features import Rows, count_terms, smooth_idf, weigh
 from matching.kernels import project_rows
 
@@ -40,8 +40,8 @@ class Probes:
 
     terms: Keys
     weights: Floats
-    vectors: Floats
-    focuses: Floats
+    vectors: Vectors
+    focuses: Vectors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

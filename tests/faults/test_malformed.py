@@ -53,7 +53,7 @@ async def test_malformed_bodies(
     staff, made = await people.administrator(), Counter[str]()
     expert = (await staff.post("/experts", json={"name": "林若溪"})).json()["id"]
     before = await counted(session)
-    for method, path, body in requests(app, 200 if rounds == 1 else 7_000, seed):
+    for method, path, body in requests(app, 150 if rounds == 1 else 7_000, seed):
         address = re.sub(r"{(\w+)}", lambda m: expert if m[1] == "expert_id" else NOBODYS, path)
         url = f"http://test{address}"
         answer = await staff.request(method, url, content=body, headers={"Content-Type": JSON})
@@ -72,7 +72,7 @@ async def test_malformed_imports(
     print(f"seed {seed}")
     tally.rounds = 1
     staff, made = await people.administrator(), 0
-    for kind, name, content in drawn(uploads(), 60 if rounds == 1 else 3_000, seed):
+    for kind, name, content in drawn(uploads(), 30 if rounds == 1 else 3_000, seed):
         before = await counted(session)
         answer = await staff.post("/imports", data={"kind": kind}, files={"file": (name, content)})
         require_plain_words(answer, content)

@@ -4,7 +4,7 @@ import pytest
 from matching.embeddings import encoded_queries
 from matching.fitting import Steps, fit_model
 from matching.hubness import FEWEST_PROBES, MOST_PROBES, NEAREST, probes_of
-from matching.index import MatchIndex
+from matching.index import MatchIndex, encode
 from matching.matcher import match
 from matching.model import IndexModel
 from matching.types import Query
@@ -79,7 +79,7 @@ def test_many_queries_are_sampled_and_whoever_lacks_vectors_is_none() -> None:
     some = encoded_queries(ENCODER, [t for q in asked[:35] for t in q.texts_to_encode])
     probes = probes_of(asked, index.model, some)
     assert probes is not None
-    assert probes.vectors.shape == (35, ENCODER.dimensions)
+    assert probes.vectors.codes.shape == (35, ENCODER.dimensions)
 
 
 def test_a_pool_that_others_ask_has_no_hubs() -> None:
@@ -105,3 +105,18 @@ def test_probes_are_part_of_what_is_saved() -> None:
     assert (
         fit_model(experts(), queries=queries(40), steps=Steps(hubs=False)).version != model.version
     )
+
+
+def test_however_an_index_came_about_its_hubness_is_the_same_to_the_last_bit() -> None:
+    asked = queries(70)
+    many = [
+        candidate(f"{n}", list(FIELDS.values())[n % 5][: 9 + n % 7], f"论文{n}") for n in range(90)
+    ]
+    model = MatchIndex.fit(many, ENCODER, asked).model
+    vectors = encode(many, ENCODER)
+    whole = MatchIndex.build(model, many, vectors)
+    grown = MatchIndex.build(model, many[:11], vectors)
+    for one in reversed(many[11:]):
+        grown = grown.updated([one], vectors=vectors)
+    for one in many:
+        assert hubness_of(whole, one.candidate_id) == hubness_of(grown, one.candidate_id) != 0
