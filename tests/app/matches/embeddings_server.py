@@ -6,15 +6,16 @@ each, before that.
 
 import contextlib
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from email.utils import formatdate
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any
+
+from tests.listeners import listening
 
 DIMENSIONS = 64
 HANG_SECONDS = 15.0  # far beyond any timeout: a busy machine is late, too
@@ -122,14 +123,5 @@ def _answer(texts: list[str], fault: str | None) -> Any:
     return {"data": [{"index": i, "embedding": v} for i, v in enumerate(vectors)][::-1]}
 
 
-@contextmanager
-def running() -> Iterator[EmbeddingsServer]:
-    server = EmbeddingsServer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def running() -> AbstractContextManager[EmbeddingsServer]:
+    return listening(EmbeddingsServer())

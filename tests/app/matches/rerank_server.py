@@ -4,12 +4,12 @@
 """
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.listeners import listening
 
 HANG_SECONDS = 15.0  # far beyond any timeout: a busy machine is late, too
 LIKED = "茶"
@@ -87,14 +87,5 @@ def _answer(question: dict[str, Any], fault: str | None) -> Any:
     return items if is_tei else {"model": "tea", "results": items}
 
 
-@contextmanager
-def running() -> Iterator[RerankServer]:
-    server = RerankServer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def running() -> AbstractContextManager[RerankServer]:
+    return listening(RerankServer())

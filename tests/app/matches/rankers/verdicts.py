@@ -27,6 +27,21 @@ CROPS = ("水稻育种；抗病基因", "食用菌栽培", "柑橘保鲜；采�
 VERDICTS = {True: (Verdict.SUITABLE, Verdict.RECOMMENDED), False: (Verdict.UNSUITABLE,)}
 
 
+async def _judges(session: AsyncSession, count: int) -> list[Account]:
+    accounts = [
+        Account(
+            email=f"judge{n}@test.invalid",
+            display_name=f"评判人{n}",
+            role=Role.COORDINATOR,
+            password_hash="",
+        )
+        for n in range(count)
+    ]
+    session.add_all(accounts)
+    await session.flush()
+    return accounts
+
+
 async def store(
     session: AsyncSession,
     organization: Organization,
@@ -42,17 +57,7 @@ async def store(
 
     is_first_alone: the first judge gives most verdicts, and the others throw coins.
     """
-    accounts = [
-        Account(
-            email=f"judge{n}@test.invalid",
-            display_name=f"评判人{n}",
-            role=Role.COORDINATOR,
-            password_hash="",
-        )
-        for n in range(judges)
-    ]
-    session.add_all(accounts)
-    await session.flush()
+    accounts = await _judges(session, judges)
     random = np.random.default_rng(0)
     directions = [*scenes.DIRECTIONS.values(), *CROPS]
     experts = [await scenes.expert(session, f"专家{n}", directions[n]) for n in range(EACH)]
