@@ -32,7 +32,7 @@ serve: $(RUNTIME)
 	@exec $(BIN)/shuangku serve
 
 test: $(DEV)
-	@$(BIN)/pytest -q -n 3 --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -q -n 4 --no-loadscope-reorder $(ARGS)
 
 # Alone on the machine, one after the other: they measure what they disturb.
 faults: $(DEV)

@@ -30,7 +30,7 @@ from tests.servers import start_test_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
-LONGEST = ("tests/faults/", "tests/acceptance/")
+FAULTS, ACCEPTANCE = "tests/faults/", "tests/acceptance/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,8 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that at the end no worker waits for another."""
-    items.sort(key=lambda item: _rank(item.nodeid))
+    """Long ones early, so that at the end no worker waits for another, but not all at once.
+
+    The faults and the starts of services wait for much, the others work: files of both kinds
+    take turns, until in the middle of the run the long ones are through.
+    """
+    files = list(dict.fromkeys(_file(item) for item in items))
+    long = [file for file in files if file.startswith(ACCEPTANCE)]
+    others = [file for file in files if not file.startswith((ACCEPTANCE, FAULTS))]
+    place = {file: number / len(long) / 2 for number, file in enumerate(long)}
+    place |= {file: number / len(others) for number, file in enumerate(others)}
+    items.sort(key=lambda item: place.get(_file(item), -1.0))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Sharing":
@@ -54,11 +67,7 @@ class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return LONGEST[0] if file.startswith(LONGEST[0]) else file
-
-
-def _rank(nodeid: str) -> int:
-    return next((n for n, path in enumerate(LONGEST) if nodeid.startswith(path)), len(LONGEST))
+        return FAULTS if file.startswith(FAULTS) else file
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def test_without_the_npm_registry_the_python_client_is_made(
     monkeypatch.setattr(generate, "INSTALLED", tmp_path / "npm")
     for name in ("registry", "proxy", "https_proxy"):
         monkeypatch.setenv(f"npm_config_{name}", "http://127.0.0.1:9")
-    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    monkeypatch.setenv("npm_config_fetch_retry_mintimeout", "1")  # ms
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
     with pytest.raises(typer.Exit) as ended:
         generate.main(tmp_path / "made")

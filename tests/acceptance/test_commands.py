@@ -15,9 +15,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from app.bulk.kinds import ImportKind
 from app.bulk.sheets.columns import template
+from app.commands import cli
 from app.encryption.keys import KeyRing, new_key
 from scripts.service import COMMAND
 from tests.acceptance.processes import PROJECT, environment, run
@@ -344,18 +346,24 @@ def test_a_bad_setting_is_named_as_it_is_written(tmp_path: Path) -> None:
     assert "hunter2" not in done.stderr
 
 
-def test_kinds_are_named_in_chinese_too_and_usage_errors_are_in_both(tmp_path: Path) -> None:
-    settings = environment(tmp_path)
-    for chinese, english in (("专家", "experts"), ("机构", "organizations"), ("需求", "demands")):
-        template = run(settings, "import-template", chinese)
-        assert template.returncode == 0, template.stderr
-        assert template.stdout == run(settings, "import-template", english).stdout
-    for arguments, said in (
-        (("import", "人才", "x.csv"), "没有种类 人才"),
-        (("import", "专家", "x.csv"), "没有文件 x.csv"),
-        (("evaluate", "nowhere"), "没有目录 nowhere"),
-        (("restore", "x.dump"), "没有文件 x.dump"),
-    ):
-        done = run(settings, *arguments)
-        assert done.returncode == 2
-        assert said in done.stderr
+@pytest.mark.parametrize(
+    ("chinese", "english"), [("专家", "experts"), ("机构", "organizations"), ("需求", "demands")]
+)
+def test_kinds_are_named_in_chinese_too(chinese: str, english: str) -> None:
+    shown = [CliRunner().invoke(cli, ["import-template", kind]) for kind in (chinese, english)]
+    assert [result.exit_code for result in shown] == [0, 0]
+    assert shown[0].stdout == shown[1].stdout != ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import", "人才", "x.csv"], "没有种类 人才"),
+        (["import", "专家", "x.csv"], "没有文件 x.csv"),
+        (["evaluate", "nowhere"], "没有目录 nowhere"),
+        (["restore", "x.dump"], "没有文件 x.dump"),
+    ],
+)
+def test_usage_errors_are_in_chinese_too(arguments: list[str], said: str) -> None:
+    refused = CliRunner().invoke(cli, arguments)
+    assert (refused.exit_code, said in refused.stderr) == (2, True), refused.stderr

@@ -18,7 +18,7 @@ from tests.acceptance.processes import (
     until,
 )
 
-ROWS = 3_000  # enough to be caught in the middle
+ROWS = 1_500  # enough to be caught in the middle
 PATIENCE = 120
 
 

@@ -21,6 +21,7 @@ from scripts import service
 from tests.acceptance.processes import PROJECT, READY_SECONDS, environment
 from tests.app.matches import embeddings_server, scenes
 from tests.app.matches.embeddings_server import EmbeddingsServer
+from tests.locks import Locks
 
 EXPERTS = 70
 TEXTS = 3 * EXPERTS  # a statement and two items of evidence, each of its own
@@ -122,14 +123,17 @@ async def test_two_at_once_never_do_the_same_work(
 
 
 async def test_encoding_waits_for_its_turn(
-    waiting: AsyncSession, own: dict[str, str], endpoint: EmbeddingsServer, tmp_path: Path
+    waiting: AsyncSession,
+    own: dict[str, str],
+    endpoint: EmbeddingsServer,
+    locks: Locks,
+    tmp_path: Path,
 ) -> None:
     """Vectors that nobody wants any more are deleted in the same turns."""
     await take_turn(waiting)
     log = tmp_path / "encode.log"
     process = started(own, "encode", log)
-    with pytest.raises(subprocess.TimeoutExpired):
-        await asyncio.to_thread(process.wait, 6)
+    await locks.wait(1)
     assert endpoint.texts == []
     await waiting.commit()
     await ended(process, log)
