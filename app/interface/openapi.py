@@ -15,7 +15,7 @@ from app.interface import idempotency
 from app.interface.errors import ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
 from app.interface.mending import forget_defaults, say_null, share_problems
-from app.interface.naming import name_schemas
+from app.interface.naming import name_schemas, summary_of
 from app.interface.preconditions import is_known
 from app.interface.routing import ConventionalRoute
 
@@ -171,6 +171,7 @@ def _document(app: FastAPI) -> Schema:
     routes = _conventional_routes(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            operation["summary"] = summary_of(operation)
             say_null(operation)
             if method == "patch":
                 forget_defaults(operation, schemas)
