@@ -107,7 +107,8 @@ async def test_a_body_that_is_not_there_is_said_to_be(client: AsyncClient) -> No
 async def test_other_content_types(client: AsyncClient, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     answer = await client.post("/auth:sign-in", content=b'{"email": "a"}', headers=headers)
-    assert_problem(answer, 415, "unsupported_media_type")
+    problem = assert_problem(answer, 415, "unsupported_media_type")
+    assert "Content-Type: application/json" in problem["detail"]
 
 
 @pytest.mark.parametrize("name", ["\ud800", "a\x00b", "\x1b[31m"])
