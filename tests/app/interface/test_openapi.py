@@ -134,6 +134,18 @@ def test_every_reference_leads_somewhere(document: Schema) -> None:
         assert wanted in document["components"][kind], (kind, wanted)
 
 
+async def test_start_page_speaks_of_the_demonstration_only_where_it_is_loaded(
+    application: FastAPI,
+) -> None:
+    """It says nothing untrue of a service with data of its own, which it does not look at."""
+    transport = ASGITransport(app=application)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        page = (await client.get("/")).text
+    assert "载入了演示库时可用" in page
+    assert "如载入了演示库" in page
+    assert '"email": "coordinator@demo.invalid"' not in page
+
+
 @pytest.mark.parametrize("path", ["/docs", "/"])
 async def test_pages_load_nothing_from_elsewhere(application: FastAPI, path: str) -> None:
     transport = ASGITransport(app=application)
