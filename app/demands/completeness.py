@@ -15,7 +15,7 @@ REQUIRED = {
     "key_indicators": Text("请填写技术关键与指标", "Give key technology and indicators"),
     "expected_outcome": Text("请填写预期目标", "Give the expected outcome"),
     "keywords": Text("请填写 1–5 个关键词", "Give one to five keywords"),
-    "period_until_on": Text("请填写需求时限", "Give the period of the demand"),
+    "period_until_on": Text("请填写需求结束日期", "Give the last day of the demand"),
     "cooperation_mode": Text("请选择合作方式", "Choose the mode of cooperation"),
     "technology_field": Text("请选择技术领域", "Choose the technology field"),
     "industry_code": Text("请选择国民经济行业", "Choose the industry"),
