@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 
 DESCRIPTION = """
 **双库**：院士专家智库 × 企业技术需求库。企业发布技术需求，协调员审核公开，
-系统给出排序的专家、证据与可加总的解释。
+系统给出排序的专家、证据与加得起来的解释。
 
 Two pools, experts and enterprises' technical demands. Sign in with `POST /api/v1/auth:sign-in`
 and send `Authorization: Bearer <access_token>`. Errors are `application/problem+json`

@@ -123,7 +123,7 @@ async def encryption_keys(session: AsyncSession, settings: Settings) -> Finding:
 async def encoder(settings: Settings) -> Finding:
     """Whether it makes a vector of a short text, soon."""
     if settings.encoder is EncoderKind.NONE:
-        return good("encoder", "不使用编码器", "none is used")
+        return good("encoder", "不使用编码器", "no encoder is used")
     made = await asyncio.to_thread(create_encoder, settings)
     if made is None:
         return warning(
@@ -149,7 +149,7 @@ async def encoder(settings: Settings) -> Finding:
 async def reranker(settings: Settings) -> Finding:
     """Whether it gives scores to two short texts, soon."""
     if settings.reranker_url is None:
-        return good("reranker", "不使用重排服务", "none is used")
+        return good("reranker", "不使用重排服务", "no reranker is used")
     until = time.monotonic() + ENCODER_SECONDS
     try:
         await create_reranker(settings).scores("锦纶染色", ["锦纶染整", "茶叶"], until=until)
