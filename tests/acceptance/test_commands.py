@@ -44,6 +44,10 @@ def test_help_speaks_chinese_and_english(settings: dict[str, str]) -> None:
     assert shown.returncode == 0
     for text in ("启动服务", "Migrate and serve", "建立管理员", "administrator's account"):
         assert text in shown.stdout
+    studies = run(settings | {"LC_ALL": "C", "COLUMNS": "80"}, "evaluate", "--help").stdout
+    for text in ("两种配置的比较", "逐步去除", "嵌套交叉验证", "从评判中那样学习", "标题对"):
+        assert text in studies
+    assert "… │" not in studies
     assert "--stops-with-stdin" not in run(settings, "worker", "--help").stdout
 
 
