@@ -201,7 +201,7 @@ async def test_a_new_version_is_taken_up_and_older_snapshots_go(
     (old,) = saved(own)
     await scenes.expert(session, "新人", "锦纶染色")
     async with within(app.state.sessions, Scope.INDEX).begin() as other:
-        await fitting.fit(other, Pool.EXPERTS, None, b"")
+        await fitting.fit(other, Pool.EXPERTS, None, b"", leaving=app.state.matcher.leaving)
     meanwhile = await scenes.match(staff, demand.id)
     assert meanwhile["index_version"] == first["index_version"]  # no match waits for a new one
     assert "新人" in names(meanwhile)
