@@ -19,7 +19,7 @@ def test_scores_are_weighted_sums() -> None:
 
 
 def test_what_is_no_feature_counts_nothing_and_what_is_not_measured_neither() -> None:
-    assert WEIGHTS.fused({"topic": 0.5, "near": 9.0, "rerank": 9.0}) == pytest.approx(0.5)
+    assert WEIGHTS.fused({"topic": 0.5, "near": 9.0, "reranking": 9.0}) == pytest.approx(0.5)
 
 
 def test_sums_keep_their_precision() -> None:

@@ -15,14 +15,14 @@ from app.matches.index.remote import FAILURES, Endpoint, Silence
 from app.matches.models import Pool
 from app.scopes import Sessions
 from app.settings import RerankerForm, Settings
-from matching import MatchIndex, Query, Ranking, reranked
+from matching import RERANKING, MatchIndex, Query, Ranking, reranked
 
 RERANKED = 50  # of the first places
 ATTEMPTS = 2
 LONGEST_TEXT = 1_500  # characters of a candidate: about what a reranker reads
 LARGEST_SCORE = 1e6
 # Stages of a match: that it had a second opinion, or waited for one in vain.
-DONE, AWAY = "rerank", "rerank_away"
+DONE, AWAY = RERANKING, f"{RERANKING}_away"
 # Who waits holds a connection, of which there are few: the others go without at once.
 ASKING = CapacityLimiter(4)
 MOST_WAITING = 4
