@@ -34,6 +34,7 @@ from app.interface.schemas import (
 )
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
 from matching.text import normalise
+from matching.types import HEAVIEST, LONGEST_CONCEPT
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
@@ -55,9 +56,11 @@ StoredMoney = Annotated[Decimal, AfterValidator(without_trailing_zeros)]
 class Concept(Body):
     """A term of the demand, and what it counts for the matcher: 0 is deleted, 3 the most."""
 
-    text: Annotated[str, text_of(40, min_length=1), Field(examples=["热黄变"])]
-    weight: Annotated[Whole, Field(ge=0, le=3, examples=[2])] = 1
-    is_must_have: Flag = Field(default=False, description="counts as 3; who lacks it is told")
+    text: Annotated[str, text_of(LONGEST_CONCEPT, min_length=1), Field(examples=["热黄变"])]
+    weight: Annotated[Whole, Field(ge=0, le=HEAVIEST, examples=[2])] = 1
+    is_must_have: Flag = Field(
+        default=False, description=f"counts as {HEAVIEST}; who lacks it is told"
+    )
     origin: ConceptOrigin = ConceptOrigin.ADDED
 
     @model_validator(mode="after")
