@@ -178,9 +178,12 @@ def _is_to_explain(problem: CommonProblem, pairs: PairsByDemand) -> bool:
 
 
 def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
-    """What follows from whose demands these are; title and statement unless somebody wrote them."""
-    members = by_centrality(problem)
-    demands = [pool[str(member.demand_id)] for member in members]
+    """What follows from whose demands these are; title and statement unless somebody wrote them.
+
+    Of those that are published alone: nothing is said by what is not any more.
+    """
+    ids = [str(member.demand_id) for member in by_centrality(problem)]
+    demands = [pool[demand_id] for demand_id in ids if demand_id in pool]
     enterprises = {demand.enterprise for demand in demands}
     problem.organization_ids = sorted({demand.organization_id for demand in demands})
     problem.organization_count, problem.demand_count = len(enterprises), len(demands)

@@ -20,8 +20,9 @@ ProblemTitle = Annotated[str, text_of(300, min_length=1), Field(examples=[TITLE]
 class CommonProblemUpdate(Body):
     """JSON Merge Patch: what is absent stays.
 
-    Demands that `demand_ids` leaves out are not proposed here again; those it adds are published
-    ones that the caller may read. At least two, of two enterprises.
+    Demands that `demand_ids` leaves out are not proposed here again; it holds published ones
+    alone, of two enterprises at least. Only what lies in the caller's own region is put in or taken
+    out: those of other regions stay as they are.
     """
 
     title: ProblemTitle = ""

@@ -6,13 +6,14 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.demands.models import Demand, DemandState
 from app.organizations.actors import Actor
 from app.problems.access import may_manage
-from app.problems.models import CommonProblem
+from app.problems.models import CommonProblem, ProblemMember
 from app.problems.workflow import TRANSITIONS
 from app.transitions import Party
 from tests.app.matches.scenes import move
@@ -220,6 +221,50 @@ async def test_what_an_edit_may_not_leave_behind(
         if code:
             assert answer.json()["errors"][0]["code"] == code
     assert await scenes.read(staff, problem["id"]) == problem
+
+
+async def test_staff_place_the_demands_of_their_region_and_no_others(
+    people: People,
+    session: AsyncSession,
+    demands: list[Demand],
+    problem: dict[str, Any],
+    staff: AsyncClient,
+) -> None:
+    """Neither is another region's demand pushed out for good, nor are its enterprises told."""
+    path, (own, other) = f"/common-problems/{problem['id']}", (str(d.id) for d in demands)
+    second = str((await scenes.demand(session, people, "氨氮")).id)
+    far = str((await scenes.demand(session, people, "氨氮二", region_code="110105")).id)
+    for wanted in ([own, second], [own, other, far], [own, second, far]):
+        answer = await staff.patch(path, json={"demand_ids": wanted})
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), wanted
+        assert "管辖地区" in answer.json()["detail"]
+    assert await scenes.read(staff, problem["id"]) == problem
+    assert (await staff.patch(path, json={"demand_ids": [own, second, other]})).status_code == 200
+    theirs = await people.coordinator(GUANGZHOU)
+    answer = await theirs.patch(path, json={"demand_ids": [own, other]})
+    assert answer.status_code == 403
+    country = await people.administrator()
+    assert (await country.patch(path, json={"demand_ids": [own, second]})).status_code == 200
+    answer = await staff.patch(path, json={"demand_ids": [own, second, other]})
+    assert answer.status_code == 403, "what was taken out is brought back by its own staff"
+
+
+async def test_what_is_withdrawn_stands_in_the_way_of_no_edit(
+    people: People,
+    session: AsyncSession,
+    demands: list[Demand],
+    problem: dict[str, Any],
+    staff: AsyncClient,
+) -> None:
+    """It is nobody's to take out by hand: that would be for good, should it be published again."""
+    path, own = f"/common-problems/{problem['id']}", str(demands[0].id)
+    second = str((await scenes.demand(session, people, "氨氮")).id)
+    await move(session, demands[1], DemandState.WITHDRAWN)
+    answer = await staff.patch(path, json={"demand_ids": [own, second]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["demand_count"] == 2
+    excluded = select(ProblemMember).where(ProblemMember.is_excluded)
+    assert (await session.scalars(excluded)).all() == []
 
 
 async def test_who_may_edit_and_decide(
