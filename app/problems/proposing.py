@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from uuid import UUID
 
+from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
@@ -12,10 +13,12 @@ from app.clock import now
 from app.database import JsonObject
 from app.interface.language import Text
 from app.matches.index.ranking import Matcher
+from app.matches.index.repository import member_ids
+from app.matches.models import Pool
 from app.problems import repository
 from app.problems.grouping import NEAR_DUPLICATE, Pair, group
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
-from app.problems.reconciling import Lapse, Proposal, Standing, reconcile
+from app.problems.reconciling import Ids, Lapse, Proposal, Standing, reconcile
 from app.problems.similarity import OpenDemand, find_pairs, load_open
 from app.problems.wording import shared_terms, statement_of, title_of
 from app.problems.workflow import TRANSITIONS, settle
@@ -34,29 +37,32 @@ async def propose(sessions: Sessions, matcher: Matcher) -> None:
     """Propose what is alike now. Nothing is held while the demands are compared."""
     reading = within(sessions, Scope.INDEX)
     async with reading() as session:
-        pool = await load_open(session)
-    pairs = await find_pairs(reading, matcher, pool)
+        compared = await load_open(session, await member_ids(session, Pool.DEMANDS))
+    pairs = await find_pairs(reading, matcher, compared)
+    groups = await to_thread.run_sync(group, pairs, enterprises_of(compared))
     async with within(sessions, Scope.PROBLEMS).begin() as session:
-        async with borrowed(session, Scope.INDEX):
-            pool = await load_open(session)  # without what was taken back meanwhile
-        pairs = [pair for pair in pairs if pair.first in pool and pair.second in pool]
-        await bring_up_to_date(session, pool, pairs)
+        await bring_up_to_date(session, compared, pairs, groups)
 
 
 async def bring_up_to_date(
-    session: AsyncSession, pool: Mapping[str, OpenDemand], pairs: Sequence[Pair]
+    session: AsyncSession,
+    compared: Mapping[str, OpenDemand],
+    pairs: Sequence[Pair],
+    groups: Sequence[Ids],
 ) -> None:
-    """Take the steps from the problems that stand to the groups of these pairs."""
-    enterprises = {demand_id: demand.enterprise for demand_id, demand in pool.items()}
-    by_demand = defaultdict[str, list[Pair]](list)
-    for pair in pairs:
-        by_demand[pair.first].append(pair)
-        by_demand[pair.second].append(pair)
-    groups = group(pairs, enterprises)
+    """Take the steps from the problems that stand to these groups of what was compared.
+
+    The problems are locked before their demands are read again: of what anybody has edited
+    meanwhile nothing is missing then, whenever its demands were published.
+    """
     grouped = [UUID(demand_id) for found in groups for demand_id in found]
     problems = {str(p.id): p for p in await repository.find_concerned(session, grouped)}
+    held = {member.demand_id for problem in problems.values() for member in problem.members}
+    async with borrowed(session, Scope.INDEX):
+        pool = await load_open(session, sorted({*grouped, *held}))
+    groups, by_demand = await to_thread.run_sync(_unchanged, compared, pool, pairs, groups)
     standing = [standing_of(problem) for problem in problems.values()]
-    for step in reconcile(groups, standing, enterprises):
+    for step in await to_thread.run_sync(reconcile, groups, standing, enterprises_of(pool)):
         if isinstance(step, Lapse):
             await _lapse(session, problems[step.problem_id])
         elif step.problem_id is None:
@@ -67,6 +73,27 @@ async def bring_up_to_date(
         if problem.state is ProblemState.PROPOSED and _is_to_explain(problem, by_demand):
             step = Proposal(members=standing_of(problem).members)
             await _renew(session, problem, step, pool, by_demand)
+
+
+def enterprises_of(pool: Mapping[str, OpenDemand]) -> dict[str, str]:
+    return {demand_id: demand.enterprise for demand_id, demand in pool.items()}
+
+
+def _unchanged(
+    compared: Mapping[str, OpenDemand],
+    pool: Mapping[str, OpenDemand],
+    pairs: Sequence[Pair],
+    groups: Sequence[Ids],
+) -> tuple[list[Ids], PairsByDemand]:
+    """What was found of demands that are published as they were compared; the pairs by demand."""
+    same = {demand_id for demand_id, demand in pool.items() if compared.get(demand_id) == demand}
+    by_demand = defaultdict[str, list[Pair]](list)
+    for pair in pairs:
+        if pair.first in same and pair.second in same:
+            by_demand[pair.first].append(pair)
+            by_demand[pair.second].append(pair)
+    left = [found & same for found in groups]
+    return [found for found in left if len({pool[i].enterprise for i in found}) > 1], by_demand
 
 
 def standing_of(problem: CommonProblem) -> Standing:
