@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Record
 
+MOST_MEMBERS = 100  # that a person gives a problem, with those taken out of it, which are kept
+
 
 class ProblemState(StrEnum):
     PROPOSED = "proposed"

@@ -23,7 +23,14 @@ from app.problems.access import (
     parties_of,
     readable,
 )
-from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
+from app.problems.models import (
+    MOST_MEMBERS,
+    CommonProblem,
+    Likeness,
+    Origin,
+    ProblemMember,
+    ProblemState,
+)
 from app.problems.proposing import (
     by_centrality,
     describe,
@@ -201,6 +208,13 @@ async def _place_by_hand(
     if not all(may_place(actor, published[demand_id]) for demand_id in moved):
         raise Forbidden(OF_OTHERS)
     known = {member.demand_id: member for member in problem.members}
+    if not moved <= known.keys() and len(moved | known.keys()) > MOST_MEMBERS:
+        raise invalid_field(
+            "/demand_ids",
+            "too_long",
+            f"一个难题最多 {MOST_MEMBERS} 条需求，含已移出的",
+            f"At most {MOST_MEMBERS} demands of a problem, with those taken out",
+        )
     if moved & known.keys():
         forget_reasons(problem)
     for demand_id in sorted(moved):

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.demands.models import Demand, DemandState
 from app.organizations.actors import Actor
+from app.problems import operations
 from app.problems.access import may_manage
 from app.problems.models import CommonProblem, ProblemMember
 from app.problems.workflow import TRANSITIONS
@@ -265,6 +266,28 @@ async def test_what_is_withdrawn_stands_in_the_way_of_no_edit(
     assert answer.json()["demand_count"] == 2
     excluded = select(ProblemMember).where(ProblemMember.is_excluded)
     assert (await session.scalars(excluded)).all() == []
+
+
+async def test_what_is_put_in_by_hand_has_an_end(
+    people: People,
+    session: AsyncSession,
+    demands: list[Demand],
+    problem: dict[str, Any],
+    staff: AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is taken out again counts, too, since it is kept; but it may always come back."""
+    monkeypatch.setattr(operations, "MOST_MEMBERS", 3)
+    path, pair = f"/common-problems/{problem['id']}", [str(d.id) for d in demands]
+    third, fourth = [str((await scenes.demand(session, people, "氨氮")).id) for _ in range(2)]
+    for wanted in ([*pair, third], pair):
+        assert (await staff.patch(path, json={"demand_ids": wanted})).status_code == 200
+    answer = await staff.patch(path, json={"demand_ids": [*pair, fourth]})
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/demand_ids", "too_long")
+    assert "3" in error["detail"]
+    assert (await staff.patch(path, json={"demand_ids": [*pair, third]})).status_code == 200
 
 
 async def test_who_may_edit_and_decide(
