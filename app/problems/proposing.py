@@ -64,15 +64,15 @@ async def bring_up_to_date(
     standing = [standing_of(problem) for problem in problems.values()]
     for step in await to_thread.run_sync(reconcile, groups, standing, enterprises_of(pool)):
         if isinstance(step, Lapse):
-            await _lapse(session, problems[step.problem_id])
+            await lapse(session, problems[step.problem_id])
         elif step.problem_id is None:
             await _add(session, step, pool, by_demand)
         else:
             await _renew(session, problems[step.problem_id], step, pool, by_demand)
     for problem in problems.values():
-        if problem.state is ProblemState.PROPOSED and _is_to_explain(problem, by_demand):
-            step = Proposal(members=standing_of(problem).members)
-            await _renew(session, problem, step, pool, by_demand)
+        if problem.state is not ProblemState.LAPSED and _is_to_explain(problem, by_demand):
+            told = place(problem, standing_of(problem).members)
+            await _tell(session, problem, "updated", told, pool, by_demand)
 
 
 def enterprises_of(pool: Mapping[str, OpenDemand]) -> dict[str, str]:
@@ -113,11 +113,9 @@ async def _add(
 ) -> None:
     extends_id = UUID(step.extends_id) if step.extends_id else None
     problem = CommonProblem(state=ProblemState.PROPOSED, is_edited=False, extends_id=extends_id)
-    told = _place(problem, step.members)
-    explain(problem, pairs)
-    describe(problem, pool)
+    told = place(problem, step.members)
     session.add(problem)
-    await changes.append(session, "common_problem.proposed", problem.id, data=told)
+    await _tell(session, problem, "proposed", told, pool, pairs)
 
 
 async def _renew(
@@ -130,13 +128,26 @@ async def _renew(
     kind = "updated" if problem.state is ProblemState.PROPOSED else "returned"
     if kind == "returned":
         settle(problem, TRANSITIONS["return"].target)
-    told = _place(problem, step.members)
+    told = place(problem, step.members)
+    if told["removed"]:
+        forget_reasons(problem)
+    await _tell(session, problem, kind, told, pool, pairs)
+
+
+async def _tell(
+    session: AsyncSession,
+    problem: CommonProblem,
+    kind: str,
+    told: JsonObject,
+    pool: Mapping[str, OpenDemand],
+    pairs: PairsByDemand,
+) -> None:
     explain(problem, pairs)
     describe(problem, pool)
     await changes.append(session, f"common_problem.{kind}", problem.id, data=told)
 
 
-async def _lapse(session: AsyncSession, problem: CommonProblem) -> None:
+async def lapse(session: AsyncSession, problem: CommonProblem) -> None:
     """Its demands may be withdrawn: of their words none stay, unless a person wrote the heading."""
     settle(problem, TRANSITIONS["lapse"].target, LAPSED)
     forget_reasons(problem)
@@ -146,7 +157,7 @@ async def _lapse(session: AsyncSession, problem: CommonProblem) -> None:
     await changes.append(session, "common_problem.lapsed", problem.id)
 
 
-def _place(problem: CommonProblem, wanted: Collection[str]) -> JsonObject:
+def place(problem: CommonProblem, wanted: Collection[str]) -> JsonObject:
     """Give the problem these demands, besides those taken out by hand; what changed, by ids."""
     known = {str(m.demand_id): m for m in problem.members}
     gone = sorted(i for i, m in known.items() if i not in wanted and not m.is_excluded)
