@@ -53,8 +53,11 @@ class CommonProblem(Record):
     state_reason: Mapped[str] = mapped_column(default="")
     title: Mapped[str] = mapped_column(String(300))
     statement: Mapped[str] = mapped_column(default="")
-    is_edited: Mapped[bool] = mapped_column(
-        default=False, comment="somebody has written title or statement, so no job does"
+    written: Mapped[list[str]] = mapped_column(
+        ARRAY(String),
+        default=list,
+        server_default="{}",
+        comment="title, statement: what somebody has written, so no job does",
     )
     likeness: Mapped[Likeness]
     terms: Mapped[list[str]] = mapped_column(ARRAY(String), comment="what its demands share")

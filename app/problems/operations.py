@@ -154,7 +154,7 @@ async def update(
     demand_ids = wanted.pop("demand_ids", None)
     for name, value in wanted.items():
         setattr(problem, name, value)
-    problem.is_edited = problem.is_edited or bool(wanted)
+    problem.written = sorted({*problem.written, *wanted})
     if demand_ids is None:
         make_searchable(problem)
     else:

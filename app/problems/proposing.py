@@ -112,7 +112,7 @@ async def _add(
     session: AsyncSession, step: Proposal, pool: Mapping[str, OpenDemand], pairs: PairsByDemand
 ) -> None:
     extends_id = UUID(step.extends_id) if step.extends_id else None
-    problem = CommonProblem(state=ProblemState.PROPOSED, is_edited=False, extends_id=extends_id)
+    problem = CommonProblem(state=ProblemState.PROPOSED, written=[], extends_id=extends_id)
     told = place(problem, step.members)
     session.add(problem)
     await _tell(session, problem, "proposed", told, pool, pairs)
@@ -148,11 +148,10 @@ async def _tell(
 
 
 async def lapse(session: AsyncSession, problem: CommonProblem) -> None:
-    """Its demands may be withdrawn: of their words none stay, unless a person wrote the heading."""
+    """Its demands may be withdrawn: of their words none stay, unless a person wrote them."""
     settle(problem, TRANSITIONS["lapse"].target, LAPSED)
     forget_reasons(problem)
-    if not problem.is_edited:
-        problem.title, problem.statement = LAPSED_TITLE, ""
+    _head(problem, LAPSED_TITLE, "")
     make_searchable(problem)
     await changes.append(session, "common_problem.lapsed", problem.id)
 
@@ -228,10 +227,19 @@ def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
     problem.region_codes = sorted({d.region_code for d in demands}, key=lambda code: code or "")
     problem.technology_fields = sorted({d.technology_field for d in demands if d.technology_field})
     problem.disciplines = sorted({d.discipline for d in demands if d.discipline})
-    if not problem.is_edited:
-        problem.title = title_of(demands[0].title, problem.terms)
-        problem.statement = statement_of(len(demands), len(enterprises), problem.terms)
+    _head(
+        problem,
+        title_of(demands[0].title, problem.terms),
+        statement_of(len(demands), len(enterprises), problem.terms),
+    )
     make_searchable(problem)
+
+
+def _head(problem: CommonProblem, title: str, statement: str) -> None:
+    """Give it these, but for what somebody has written."""
+    for name, value in (("title", title), ("statement", statement)):
+        if name not in problem.written:
+            setattr(problem, name, value)
 
 
 def make_searchable(problem: CommonProblem) -> None:

@@ -1,6 +1,14 @@
-"""A demand is put into a common problem, and taken out of it, by staff who carry it"""
+"""Who moves a demand in a problem, and what of its heading a person wrote
 
+A member is put in or taken out by staff who carry its demand. Of title and statement, which stood
+under one flag, the one that nobody has written follows the demands.
+"""
+
+import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from migrations import online
 
 revision = "0024"
 down_revision = "0023"
@@ -47,16 +55,42 @@ CREATE TRIGGER refuse_moving_others
 
 
 def upgrade() -> None:
+    written: sa.Column[list[str]] = sa.Column(
+        "written",
+        postgresql.ARRAY(sa.String()),
+        server_default="{}",
+        nullable=False,
+        comment="title, statement: what somebody has written, so no job does",
+    )
+    op.add_column("common_problems", written, if_not_exists=True)
+    _repeat("written = '{title,statement}'", "is_edited AND written = '{}'")
+    op.drop_column("common_problems", "is_edited")
     _let_insert(f"{OF_STAFF_PROBLEM} AND {OF_CARRIED_DEMAND}")
     op.execute(GUARD)
 
 
 def downgrade() -> None:
-    op.execute("DROP TRIGGER refuse_moving_others ON problem_members")
-    op.execute("DROP FUNCTION refuse_moving_others")
+    op.execute("DROP TRIGGER IF EXISTS refuse_moving_others ON problem_members")
+    op.execute("DROP FUNCTION IF EXISTS refuse_moving_others")
     _let_insert(OF_STAFF_PROBLEM)
+    is_edited: sa.Column[bool] = sa.Column(
+        "is_edited",
+        sa.Boolean(),
+        server_default=sa.false(),
+        nullable=False,
+        comment="somebody has written title or statement, so no job does",
+    )
+    op.add_column("common_problems", is_edited, if_not_exists=True)
+    _repeat("is_edited = true", "NOT is_edited AND written <> '{}'")
+    op.alter_column("common_problems", "is_edited", server_default=None)
+    op.drop_column("common_problems", "written")
 
 
 def _let_insert(by_staff: str) -> None:
     rule = f"inserting ON problem_members WITH CHECK ({by_staff} OR {BY_JOBS})"
     op.execute(f"ALTER POLICY {rule}")
+
+
+def _repeat(change: str, still: str) -> None:
+    some = f"SELECT id FROM common_problems WHERE {still} LIMIT 1000"
+    online.repeat(f"UPDATE common_problems SET {change} WHERE id IN ({some})")

@@ -116,3 +116,16 @@ async def test_what_is_left_is_not_explained_by_what_was_alike_before(
     after = await scenes.read(staff, problem["id"])
     assert (after["state"], after["terms"], after["likeness"]) == ("proposed", [], "similar")
     assert [member["terms"] for member in after["members"]] == [[], []]
+
+
+async def test_who_writes_the_statement_has_not_written_the_title(
+    app: FastAPI, people: People, demands: list[Demand], staff: AsyncClient
+) -> None:
+    problem = await decided(app, staff, "proposed")
+    path = f"/common-problems/{problem['id']}"
+    assert (await staff.patch(path, json={"statement": "自拟说明"})).status_code == 200
+    for gone in demands[:2]:
+        await scenes.withdraw(app, people, gone)
+    after = await scenes.read(staff, problem["id"])
+    assert after["title"] == "已失效的共性难题 · Lapsed common problem"
+    assert after["statement"] == "自拟说明"
