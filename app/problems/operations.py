@@ -61,6 +61,10 @@ PROPOSING = "propose_common_problems"
 OF_OTHERS = Text(
     "只能加入或移出本管辖地区的需求", "Put in or take out demands of your own region alone"
 )
+TOO_MANY = Text(
+    f"一个难题最多 {MOST_MEMBERS} 条需求，含已移出的",
+    f"At most {MOST_MEMBERS} demands of a problem, with those taken out",
+)
 NOT_SHARED = Text("须有至少两家企业的已公开需求", "Needs published demands of two enterprises")
 
 
@@ -201,20 +205,10 @@ async def _place_by_hand(
     What is not published any more is left to that job: by hand it would be out for good.
     Raises Invalid, and Forbidden where that moves what others carry.
     """
-    present_ids = {member.demand_id for member in present(problem)}
-    published = {d.id: d for d in await _published(session, sorted(wanted | present_ids))}
-    _require_shared(wanted, published)
-    moved = (wanted ^ present_ids) & published.keys()
-    if not all(may_place(actor, published[demand_id]) for demand_id in moved):
-        raise Forbidden(OF_OTHERS)
+    asked = wanted | {member.demand_id for member in present(problem)}
+    published = {demand.id: demand for demand in await _published(session, sorted(asked))}
+    moved = _moved(actor, problem, wanted, published)
     known = {member.demand_id: member for member in problem.members}
-    if not moved <= known.keys() and len(moved | known.keys()) > MOST_MEMBERS:
-        raise invalid_field(
-            "/demand_ids",
-            "too_long",
-            f"一个难题最多 {MOST_MEMBERS} 条需求，含已移出的",
-            f"At most {MOST_MEMBERS} demands of a problem, with those taken out",
-        )
     if moved & known.keys():
         forget_reasons(problem)
     for demand_id in sorted(moved):
@@ -225,21 +219,30 @@ async def _place_by_hand(
     describe(problem, {str(demand_id): OpenDemand.of(d) for demand_id, d in published.items()})
 
 
+def _moved(
+    actor: Actor, problem: CommonProblem, wanted: set[UUID], published: Mapping[UUID, Demand]
+) -> set[UUID]:
+    """The demands that go in or out, if the actor may move them and leaves a problem behind."""
+    if not wanted <= published.keys():
+        raise invalid_field(
+            "/demand_ids", "not_published", "只能包含已公开的需求", "Published demands alone"
+        )
+    moved = (wanted ^ {member.demand_id for member in present(problem)}) & published.keys()
+    if not all(may_place(actor, published[demand_id]) for demand_id in moved):
+        raise Forbidden(OF_OTHERS)  # before what would tell whose they are
+    if not _is_shared([published[demand_id] for demand_id in wanted]):
+        raise invalid_field("/demand_ids", "not_shared", NOT_SHARED.zh, NOT_SHARED.en)
+    known = {member.demand_id for member in problem.members}
+    if not moved <= known and len(moved | known) > MOST_MEMBERS:
+        raise invalid_field("/demand_ids", "too_long", TOO_MANY.zh, TOO_MANY.en)
+    return moved
+
+
 def _add_by_hand(problem: CommonProblem, demand_id: UUID) -> None:
     problem.members.append(
         ProblemMember(demand_id=demand_id, origin=Origin.ADDED, is_excluded=False, terms=[])
     )
     problem.likeness = Likeness.SIMILAR  # nobody has compared it
-
-
-def _require_shared(wanted: set[UUID], published: Mapping[UUID, Demand]) -> None:
-    """All of them published, and of two enterprises at least."""
-    if not wanted <= published.keys():
-        raise invalid_field(
-            "/demand_ids", "not_published", "只能包含已公开的需求", "Published demands alone"
-        )
-    if not _is_shared([published[demand_id] for demand_id in wanted]):
-        raise invalid_field("/demand_ids", "not_shared", NOT_SHARED.zh, NOT_SHARED.en)
 
 
 async def _published(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Demand]:

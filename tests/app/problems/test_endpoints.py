@@ -6,41 +6,18 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.demands.models import Demand, DemandState
 from app.organizations.actors import Actor
-from app.problems import operations
 from app.problems.access import may_manage
-from app.problems.models import CommonProblem, ProblemMember
+from app.problems.models import CommonProblem
 from app.problems.workflow import TRANSITIONS
 from app.transitions import Party
 from tests.app.matches.scenes import move
 from tests.app.problems import scenes
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG, People
-
-
-@pytest.fixture
-async def demands(people: People, session: AsyncSession) -> list[Demand]:
-    """Two like demands, of Yiwu and of Guangzhou, among others."""
-    await scenes.others(session, people)
-    return [
-        await scenes.demand(session, people, "黄变", problem="内部配方甲"),
-        await scenes.demand(session, people, "黄变二", region_code=GUANGZHOU, problem="内部配方乙"),
-    ]
-
-
-@pytest.fixture
-async def staff(people: People) -> AsyncClient:
-    return await people.coordinator(YIWU)
-
-
-@pytest.fixture
-async def problem(app: FastAPI, demands: list[Demand], staff: AsyncClient) -> dict[str, Any]:
-    await scenes.propose(app)
-    return await scenes.only(staff)
 
 
 async def sees(client: AsyncClient, problem: dict[str, Any]) -> bool:
@@ -160,134 +137,6 @@ async def test_by_demand_and_by_discipline(
         "/common-problems", params={"limit": 1, "cursor": first["next_cursor"]}
     )
     assert first["items"][0]["id"] != second.json()["items"][0]["id"]
-
-
-async def test_editing(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-) -> None:
-    path = f"/common-problems/{problem['id']}"
-    third = await scenes.demand(session, people, "氨氮")
-    wanted = [str(d.id) for d in (*demands, third)]
-    tag = (await staff.get(path)).headers["etag"]
-    body = {"title": "锦纶黄变共性难题", "demand_ids": wanted}
-    answer = await staff.patch(path, json=body, headers={"If-Match": tag})
-    assert answer.status_code == 200, answer.text
-    shown = answer.json()
-    assert (shown["title"], shown["organization_count"]) == ("锦纶黄变共性难题", 3)
-    assert shown["statement"].startswith("3 家企业提出 3 条"), "nobody has written that"
-    [added] = [m for m in shown["members"] if m["demand_id"] == str(third.id)]
-    assert (added["origin"], added["similarity"]) == ("added", None)
-    assert added["reason"] == "由协调员加入"
-    assert (await staff.patch(path, json=body, headers={"If-Match": tag})).status_code == 412
-    assert await scenes.listed(staff, text="共性难题")
-
-
-async def test_a_title_alone_may_be_written_whatever_became_of_the_demands(
-    session: AsyncSession, demands: list[Demand], problem: dict[str, Any], staff: AsyncClient
-) -> None:
-    await move(session, demands[1], DemandState.WITHDRAWN)
-    path = f"/common-problems/{problem['id']}"
-    answer = await staff.patch(path, json={"title": "锦纶黄变共性难题"})
-    assert answer.status_code == 200, answer.text
-    assert scenes.members(answer.json()) == {demand.id for demand in demands}
-    assert answer.json()["updated_at"] > problem["updated_at"]
-    assert await scenes.listed(staff, text="共性难题")
-
-
-async def test_what_an_edit_may_not_leave_behind(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-) -> None:
-    path, own = f"/common-problems/{problem['id']}", demands[0].organization
-    second = await scenes.demand(session, people, "氨氮", organization=own)
-    draft = await scenes.demand(session, people, "氨氮", state=DemandState.DRAFT)
-    third = await scenes.demand(session, people, "黄变", region_code=GUANGZHOU)
-    first, other = (str(d.id) for d in demands)
-    refused = [
-        ([first, str(second.id)], 422, "not_shared"),
-        ([first, other, str(draft.id)], 422, "not_published"),
-        ([first], 422, "too_short"),
-        ([other, str(third.id)], 403, None),  # nothing of the region is left
-    ]
-    for wanted, status, code in refused:
-        answer = await staff.patch(path, json={"demand_ids": wanted})
-        assert answer.status_code == status, answer.text
-        if code:
-            assert answer.json()["errors"][0]["code"] == code
-    assert await scenes.read(staff, problem["id"]) == problem
-
-
-async def test_staff_place_the_demands_of_their_region_and_no_others(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-) -> None:
-    """Neither is another region's demand pushed out for good, nor are its enterprises told."""
-    path, (own, other) = f"/common-problems/{problem['id']}", (str(d.id) for d in demands)
-    second = str((await scenes.demand(session, people, "氨氮")).id)
-    far = str((await scenes.demand(session, people, "氨氮二", region_code="110105")).id)
-    for wanted in ([own, second], [own, other, far], [own, second, far]):
-        answer = await staff.patch(path, json={"demand_ids": wanted})
-        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), wanted
-        assert "管辖地区" in answer.json()["detail"]
-    assert await scenes.read(staff, problem["id"]) == problem
-    assert (await staff.patch(path, json={"demand_ids": [own, second, other]})).status_code == 200
-    theirs = await people.coordinator(GUANGZHOU)
-    answer = await theirs.patch(path, json={"demand_ids": [own, other]})
-    assert answer.status_code == 403
-    country = await people.administrator()
-    assert (await country.patch(path, json={"demand_ids": [own, second]})).status_code == 200
-    answer = await staff.patch(path, json={"demand_ids": [own, second, other]})
-    assert answer.status_code == 403, "what was taken out is brought back by its own staff"
-
-
-async def test_what_is_withdrawn_stands_in_the_way_of_no_edit(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-) -> None:
-    """It is nobody's to take out by hand: that would be for good, should it be published again."""
-    path, own = f"/common-problems/{problem['id']}", str(demands[0].id)
-    second = str((await scenes.demand(session, people, "氨氮")).id)
-    await move(session, demands[1], DemandState.WITHDRAWN)
-    answer = await staff.patch(path, json={"demand_ids": [own, second]})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["demand_count"] == 2
-    excluded = select(ProblemMember).where(ProblemMember.is_excluded)
-    assert (await session.scalars(excluded)).all() == []
-
-
-async def test_what_is_put_in_by_hand_has_an_end(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What is taken out again counts, too, since it is kept; but it may always come back."""
-    monkeypatch.setattr(operations, "MOST_MEMBERS", 3)
-    path, pair = f"/common-problems/{problem['id']}", [str(d.id) for d in demands]
-    third, fourth = [str((await scenes.demand(session, people, "氨氮")).id) for _ in range(2)]
-    for wanted in ([*pair, third], pair):
-        assert (await staff.patch(path, json={"demand_ids": wanted})).status_code == 200
-    answer = await staff.patch(path, json={"demand_ids": [*pair, fourth]})
-    assert answer.status_code == 422
-    [error] = answer.json()["errors"]
-    assert (error["pointer"], error["code"]) == ("/demand_ids", "too_long")
-    assert "3" in error["detail"]
-    assert (await staff.patch(path, json={"demand_ids": [*pair, third]})).status_code == 200
 
 
 async def test_who_may_edit_and_decide(
