@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.demands.models import DemandState
 from app.matches.index import reranking
-from app.matches.models import Match
+from app.matches.index.repository import member_ids
+from app.matches.models import Match, Pool
 from app.problems.similarity import find_pairs, load_open
 from app.scopes import Scope, within
 from app.settings import RerankerForm, Settings
@@ -244,7 +245,7 @@ async def test_like_demands_are_looked_for_without_it(
         await scenes.demand(session, organization, title=f"锦纶染色{number}")
     sessions = within(app.state.sessions, Scope.INDEX)
     async with sessions() as reading:
-        pool = await load_open(reading)
+        pool = await load_open(reading, await member_ids(reading, Pool.DEMANDS))
     await find_pairs(sessions, app.state.matcher, pool)
     assert endpoint.questions == []
 
