@@ -69,7 +69,7 @@ def added(run: dict[str, Any]) -> dict[str, float]:
         item["expert"]["name"]: c["value"]
         for item in run["matches"]
         for c in item["contributions"]
-        if c["name"] == "rerank"
+        if c["name"] == "reranking"
     }
 
 
@@ -97,7 +97,7 @@ async def test_the_first_places_are_put_in_another_order_and_still_add_up(
     assert (question["model"], question["top_n"], question["return_documents"]) == ("tea", 4, False)
     assert demand.title in question["query"]
     features = await session.scalars(select(Match.features).order_by(Match.rank))
-    assert [one["rerank"] for one in features] == [0.9, 0.1, 0.1, 0.1]
+    assert [one["reranking"] for one in features] == [0.9, 0.1, 0.1, 0.1]
     stored = (await staff.get(f"/match-runs/{run['id']}")).json()
     assert stored["reranking"] == "done"
     assert await states_of(staff) == {"in_use"}
@@ -218,7 +218,7 @@ async def test_what_is_not_published_goes_there_in_no_direction(
             assert (answer.status_code, len(answer.json())) == (200, 1), (state, way)
     assert endpoint.questions == []
     found = (await staff.get(f"/demands/{published.id}/matching-achievements")).json()
-    assert "rerank" in {c["name"] for c in found[0]["contributions"]}
+    assert "reranking" in {c["name"] for c in found[0]["contributions"]}
     assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
 
 
