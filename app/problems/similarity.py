@@ -70,8 +70,8 @@ def similarity_of(match: Match) -> float:
 
     The score of a match says who comes first for one query; this says the same for all.
     """
-    total = sum(WEIGHTS.of(space) * match.features[space] for space in SPACES)
-    return total / sum(WEIGHTS.of(space) for space in SPACES)
+    cosines = {space: match.features[space] for space in SPACES}
+    return WEIGHTS.fused(cosines) / WEIGHTS.fused(dict.fromkeys(SPACES, 1.0))
 
 
 def looks_of(demand_id: str, matches: Sequence[Match]) -> dict[str, Look]:
