@@ -117,7 +117,9 @@ class Application:
                 lambda p: problems.may_manage(actor, p),
             ),
             ProblemMember: self._rules(
-                self._reads_member, *2 * (lambda m: problems.may_manage(actor, self._problem(m)),)
+                self._reads_member,
+                lambda m: self._manages_problem(m) and problems.may_place(actor, self._demand(m)),
+                self._manages_problem,
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -261,11 +263,14 @@ class Application:
         found: CommonProblem = self.world.find(CommonProblem, member.problem_id)
         return found
 
+    def _manages_problem(self, member: ProblemMember) -> bool:
+        return problems.may_manage(self.actor, self._problem(member))
+
     def _reads_member(self, member: ProblemMember) -> bool:
         """What was taken out of a problem is told to those who did it."""
         problem = self._problem(member)
         is_told = problems.may_read(self.actor, problem) and not member.is_excluded
-        return is_told or problems.may_manage(self.actor, problem)
+        return is_told or self._manages_problem(member)
 
     def _is_candidate(self, match: Match) -> bool:
         return Party.PERSON in self._of_expert(self._expert(match))
