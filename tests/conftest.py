@@ -31,6 +31,7 @@ from tests.servers import start_test_server
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
 FAULTS, ACCEPTANCE = "tests/faults/", "tests/acceptance/"
+SPREAD = frozenset({"tests/app/row_security/test_routes.py"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,10 +64,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Sharing"
 
 
 class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
-    """Workers take whole files; the faults are one worker's, or they would meet each other's."""
+    """Workers take whole files, but of the longest one single tests.
+
+    The faults are one worker's, or they would meet each other's.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
+        if file in SPREAD:
+            return nodeid
         return FAULTS if file.startswith(FAULTS) else file
 
 
