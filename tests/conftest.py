@@ -14,6 +14,7 @@ from psycopg import sql
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from app.database import create_engine, open_engine
 from app.main import create_app, services
@@ -66,7 +67,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Sharing"
 class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """Workers take whole files, but of the longest one single tests.
 
-    The faults are one worker's, or they would meet each other's.
+    The faults are one worker's, or they would meet each other's, and that one, which mostly waits,
+    ends with them: four that work are slower on two cores than three.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -74,6 +76,12 @@ class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
         if file in SPREAD:
             return nodeid
         return FAULTS if file.startswith(FAULTS) else file
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if FAULTS in self.assigned_work[node]:
+            node.shutdown()  # once it has done what it has
+        else:
+            super()._reschedule(node)
 
 
 @pytest.fixture(scope="session")
