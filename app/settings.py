@@ -277,11 +277,6 @@ class Settings(Folders):
         return self
 
     @property
-    def encodes_by_consent(self) -> bool:
-        """Whether an expert's texts leave for the encoder only with their consent."""
-        return self.encoder is EncoderKind.REMOTE and self.encoder_needs_consent
-
-    @property
     def issuers(self) -> list[str]:
         return [provider.issuer for provider in self.sign_in_providers]
 

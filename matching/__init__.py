@@ -23,7 +23,7 @@ from matching.index import MatchIndex
 from matching.kernels import warm_up
 from matching.matcher import WeightsFor, match
 from matching.model import LATENT, IndexModel
-from matching.reranking import RERANK, reranked
+from matching.reranking import RERANKING, reranked
 from matching.scoring import score
 from matching.types import (
     Candidate,
@@ -46,7 +46,7 @@ __all__ = [
     "DEFAULT_WEIGHTS",
     "LATENT",
     "PRIOR_QUERIES",
-    "RERANK",
+    "RERANKING",
     "Calibration",
     "Candidate",
     "Concept",

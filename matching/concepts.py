@@ -19,9 +19,10 @@ from matching.arrays import Keys, positions
 from matching.form_words import BETWEEN_TERMS, GENERIC
 from matching.model import IndexModel
 from matching.text import as_whole, normalise, phrase_keys
+from matching.types import LONGEST_CONCEPT
 
 READ = 2_000  # characters of each text, four times what the form has room for
-SHORTEST, LONGEST, LONGEST_LATIN = 2, 12, 40
+SHORTEST, LONGEST = 2, 12  # of what is found in Chinese
 NEVER_CUT = 3
 # Neighbours are apart that chance would have in at least two documents, and less than a third have.
 LEAST_EXPECTED, APART = 2.0, 0.3
@@ -66,7 +67,7 @@ def extract(
     keyword, times 1 + ln of how often it stands there. Without a model nothing is known of a pool.
     """
     read = {field: text[:READ] for field, text in texts.items()}
-    short = [word for word in keywords if len(word) <= LONGEST_LATIN]
+    short = [word for word in keywords if len(word) <= LONGEST_CONCEPT]
     named = {form: word for word in short if (form := normalise(word))}
     found = dict(named)
     for text in read.values():
@@ -95,7 +96,7 @@ def _phrases(text: str, model: IndexModel | None) -> Iterator[str]:
     for run in _RUN.finditer(text):
         for part in BETWEEN_TERMS.split(run.group()):
             for phrase in _cut(part.strip(" -/+"), model):
-                longest = LONGEST_LATIN if phrase.isascii() else LONGEST
+                longest = LONGEST_CONCEPT if phrase.isascii() else LONGEST
                 if SHORTEST <= len(phrase) <= longest and phrase not in GENERIC:
                     yield phrase
 

@@ -50,8 +50,7 @@ class Ranker:
 
     def probability(self, features: Mapping[str, float]) -> float:
         """P(suitable) by the features of a `Match`; preferences say nothing of suitability."""
-        score = sum(self.weights.of(name) * features[name] for name in FEATURES if name in features)
-        return self.calibration.probability(score)
+        return self.calibration.probability(self.weights.fused(features))
 
 
 # At the default weights, the means over folds that each leave one demand out, of 1,104 graded

@@ -51,7 +51,7 @@ def explain(
     for place, subject in enumerate(subjects):
         passage, best = passage_shares(chosen.passages, subject)
         shares = {"lexical": lexical[place], "passage": passage}
-        support = weights.lexical * lexical[place] + weights.passage * best
+        support = weights.fused({"lexical": lexical[place], "passage": best})
         gaps = uncovered(keywords, occurrences.of(place))
         told = evidence(subject, support, wording)
         matches.append(_match(subject, place + 1, chosen, shares, weights, told, gaps))
@@ -94,7 +94,7 @@ def contributions(
     weights: Weights,
 ) -> list[Contribution]:
     """Return the baseline and what each feature, document by document, puts above or below it."""
-    baseline = sum(weights.of(name) * feature.mean for name, feature in features.items())
+    baseline = weights.fused({name: feature.mean for name, feature in features.items()})
     named = [Contribution(name="baseline", value=baseline)]
     for name, feature in features.items():
         excess = weights.of(name) * (float(feature.values[subject.place]) - feature.mean)

@@ -40,7 +40,7 @@ class Chosen:
 
     def scores(self, weights: Weights) -> NDArray[np.float64]:
         """Return the final score of each: fused features and preferences."""
-        scores = fuse(self.features, weights)
+        scores = weights.fused({name: feature.values for name, feature in self.features.items()})
         for preference in self.preferences:
             scores = scores + preference.weight * preference.values
         return scores
@@ -54,9 +54,3 @@ def neutral(values: NDArray[np.floating], known: NDArray[np.bool_], mean: float)
 def mean_of(values: NDArray[np.floating], known: NDArray[np.bool_]) -> float:
     """Return the mean of the known values, 0 when there are none."""
     return float(values[known].mean(dtype=np.float64)) if known.any() else 0.0
-
-
-def fuse(features: Mapping[str, Feature], weights: Weights) -> NDArray[np.float64]:
-    """Return Σ weight × value over the features that are known."""
-    terms = [weights.of(name) * feature.values for name, feature in features.items()]
-    return np.asarray(np.sum(terms, axis=0), dtype=np.float64)

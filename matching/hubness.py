@@ -20,7 +20,7 @@ from matching.model import IndexModel, Probes, VectorsByKey
 from matching.queries import read_query
 from matching.spaces import Space
 from matching.types import Query
-from matching.weights import DEFAULT_WEIGHTS, SPACES
+from matching.weights import DEFAULT_WEIGHTS
 
 MOST_PROBES = 128
 FEWEST_PROBES = 30  # of fewer a fifth is a handful, and says more of them than of the candidate
@@ -89,8 +89,7 @@ def _scores(
     if len(owning):
         best[owning] = np.maximum.reduceat(by_passage, bounds[owning])
     parts = {"lexical": lexical, "topic": _cosines(topics, probes.vectors), "passage": best}
-    weighted = [DEFAULT_WEIGHTS.of(name) * parts[name] for name in SPACES]
-    return np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
+    return DEFAULT_WEIGHTS.fused(parts)
 
 
 def _cosines(vectors: Vectors, asked: Vectors) -> Floats:

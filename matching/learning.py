@@ -124,8 +124,7 @@ class Trial:
 
 def fused(features: Values, weights: Weights) -> Values:
     """Return the fused scores (n,) of features (n, 4)."""
-    fused: Values = features @ np.array([weights.of(name) for name in FEATURES])
-    return fused
+    return weights.fused(dict(zip(FEATURES, features.T, strict=True)))
 
 
 def learn(judged: Judged, in_force: Ranker) -> Ranker:

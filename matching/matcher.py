@@ -111,8 +111,7 @@ def choose(
     mean = mean_of(pool.topic, pool.has_topic & index.alive)
     topic = np.where(pool.has_topic, pool.topic, np.float32(mean))
     parts = {"lexical": pool.lexical, "topic": topic, "hubness": index.hubness}
-    weighted = [weights.of(name) * values for name, values in parts.items()]
-    first = np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
+    first = weights.fused(parts)
     best = top_rows(first, index.alive, index.draws, depth)
     if not broken[best].any():
         return best

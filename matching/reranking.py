@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from matching.types import Contribution, Match, Ranking
 
-RERANK = "rerank"
+RERANKING = "reranking"
 
 
 def reranked(
@@ -34,11 +34,11 @@ def reranked(
 
 
 def _heard(match: Match, opinion: float, weight: float, mean: float) -> Match:
-    added = Contribution(name=RERANK, value=weight * (opinion - mean))
+    added = Contribution(name=RERANKING, value=weight * (opinion - mean))
     contributions = (*match.contributions, added)
     return replace(
         match,
         score=sum(contribution.value for contribution in contributions),
         contributions=contributions,
-        features={**match.features, RERANK: opinion},
+        features={**match.features, RERANKING: opinion},
     )

@@ -11,6 +11,7 @@ from types import MappingProxyType
 LEXICAL_ONLY = "none"  # the encoder of a ranking by words alone
 LONGEST_QUERY = 1_000  # characters: some 600 tokens, more than the usual encoders read
 HEAVIEST = 3  # weight of a concept
+LONGEST_CONCEPT = 40  # characters
 
 
 class Grade(StrEnum):

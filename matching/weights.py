@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = TypeVar("Value", float, NDArray[np.float32], NDArray[np.float64])
 
 SPACES = ("lexical", "topic", "passage")
 FEATURES = (*SPACES, "hubness")
@@ -35,6 +44,16 @@ class Weights:
             "passage": self.passage,
             "hubness": -self.hubness,
         }[feature]
+
+    def fused(self, values: Mapping[str, Value]) -> Value:
+        """Return Σ weight × value over those of `FEATURES` that are given, at least one.
+
+        Every score, probability and baseline is this sum, of numbers or of arrays alike; what is no
+        feature, as a preference, is passed over.
+        """
+        terms = [self.of(name) * values[name] for name in FEATURES if name in values]
+        total: Value = reduce(add, terms)
+        return total
 
 
 DEFAULT_WEIGHTS = Weights()

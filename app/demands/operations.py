@@ -36,6 +36,7 @@ from app.interface.errors import (
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
+from app.jobs import defer
 from app.organizations import access as organization_access
 from app.organizations import operations as organizations
 from app.organizations.actors import Actor
@@ -150,6 +151,8 @@ async def move(
     target = next_state(TRANSITIONS, verb, demand.state, parties_of(actor, demand))
     if verb in NEED_COMPLETE and (found := faults(demand)):
         raise Invalid(errors=found)
+    if demand.state is DemandState.PUBLISHED:
+        await defer(session, "forget_withdrawn_demand", demand_id=str(demand.id))
     settle(demand, target, reason)
     await changes.append(session, f"demand.{target}", demand.id, actor_id=actor.account_id)
     return demand

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.database import JsonObject
@@ -29,12 +29,12 @@ from app.interface.schemas import (
     Reason,
     RecordBody,
     Unclassified,
-    VersionedBody,
     Whole,
     text_of,
 )
 from app.reference.codes import DisciplineCode, IndustryCode, RegionCode, TechnologyField
 from matching.text import normalise
+from matching.types import HEAVIEST, LONGEST_CONCEPT
 
 Title = Annotated[str, text_of(300, min_length=1), Field(examples=["超细旦锦纶袜浅色黄变控制"])]
 Keyword = Annotated[str, text_of(50, min_length=1), Field(examples=["锦纶染色"])]
@@ -56,9 +56,11 @@ StoredMoney = Annotated[Decimal, AfterValidator(without_trailing_zeros)]
 class Concept(Body):
     """A term of the demand, and what it counts for the matcher: 0 is deleted, 3 the most."""
 
-    text: Annotated[str, text_of(40, min_length=1), Field(examples=["热黄变"])]
-    weight: Annotated[Whole, Field(ge=0, le=3, examples=[2])] = 1
-    is_must_have: Flag = Field(default=False, description="counts as 3; who lacks it is told")
+    text: Annotated[str, text_of(LONGEST_CONCEPT, min_length=1), Field(examples=["热黄变"])]
+    weight: Annotated[Whole, Field(ge=0, le=HEAVIEST, examples=[2])] = 1
+    is_must_have: Flag = Field(
+        default=False, description=f"counts as {HEAVIEST}; who lacks it is told"
+    )
     origin: ConceptOrigin = ConceptOrigin.ADDED
 
     @model_validator(mode="after")
@@ -180,56 +182,6 @@ class DemandBody(PublicDemand):
     concepts: list[Concept] | None = None
     submitted_at: datetime | None = None
     missing: list[str] | None = Field(default=None, description="what `:submit` will ask for")
-
-
-class DiagnosedItem(BaseModel):
-    """One thing that the score consists of."""
-
-    code: str = Field(examples=["value_in_key_indicators"])
-    field: str = Field(examples=["key_indicators"])
-    points: int = Field(description="of the sum of all items' points", examples=[2])
-    is_met: bool
-    message: str = Field(examples=["技术关键与指标中有数值与单位"])
-
-
-class PlaceBody(BaseModel):
-    """Characters `start` up to `end` of a field, counted as Unicode code points."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    field: str = Field(examples=["key_indicators"])
-    start: int = Field(examples=[0])
-    end: int = Field(examples=[4])
-
-
-class RemarkBody(PlaceBody):
-    """A passage that leaves something open, and the question that it leaves."""
-
-    code: str = Field(examples=["quality_without_value"])
-    text: str = Field(description="the passage", examples=["耐高温"])
-    question: str = Field(examples=["耐高温：请给出数值与单位，如工作温度（℃）与时间"])
-
-
-class ConceptFound(BaseModel):
-    """A technical term: as decided on, or as the diagnosis suggests it."""
-
-    text: str = Field(examples=["热黄变"])
-    weight: int = Field(examples=[2])
-    is_must_have: bool
-    origin: ConceptOrigin
-    is_decided: bool = Field(description="false: a suggestion, on which nothing depends yet")
-    places: list[PlaceBody]
-
-
-class DiagnosisBody(VersionedBody):
-    """What would make the demand clearer; `version` is the demand's."""
-
-    demand_id: UUID
-    completeness: int = Field(description="0–100: met points of all", examples=[84])
-    items: list[DiagnosedItem]
-    missing_indicators: list[RemarkBody]
-    vague_passages: list[RemarkBody]
-    concepts: list[ConceptFound] = Field(description="those decided on first; PATCH `concepts`")
 
 
 class HandoverTo(Reason):

@@ -18,7 +18,7 @@ from app.evaluation.figures import MEASURES
 from app.evaluation.ranking import Ranked, Rankings, matrix_of
 from matching import Weights
 from matching.evaluation import Estimate
-from matching.learning import held_out
+from matching.learning import fused, held_out
 from matching.weights import FEATURES
 
 GRID = {
@@ -50,9 +50,8 @@ class RankedPool:
     features: NDArray[np.float64]
     grades: Mapping[str, int]
 
-    def measure(self, name: str, weights: NDArray[np.float64]) -> float:
-        scores = self.features @ weights
-        first = np.argsort(-scores, kind="stable")[:DEPTH]
+    def measure(self, name: str, weights: Weights) -> float:
+        first = np.argsort(-fused(self.features, weights), kind="stable")[:DEPTH]
         return MEASURES[name]([self.ids[place] for place in first], self.grades)
 
 
@@ -70,7 +69,8 @@ def nested(rankings: Rankings, judgments: Judgments, used: Weights) -> Nested:
         for number in numbers[held].tolist():
             for name in MEASURED:
                 found[name][number].append(demands[number].measure(name, weights))
-    means, deviations = np.mean(chosen, axis=0), np.std(chosen, axis=0)
+    factors = [[weights.of(name) for name in FEATURES] for weights in chosen]
+    means, deviations = np.mean(factors, axis=0), np.std(factors, axis=0)
     return Nested(
         measures={n: Estimate.of([fmean(own) for own in values]) for n, values in found.items()},
         weights={
@@ -80,17 +80,21 @@ def nested(rankings: Rankings, judgments: Judgments, used: Weights) -> Nested:
     )
 
 
-def choose(grid: NDArray[np.float64], gains: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of the tenth of the (n, features) grid that gained most."""
-    best = np.argsort(-gains, kind="stable")[: max(1, len(grid) // BEST_SHARE)]
-    return np.asarray(grid[best].mean(axis=0))
+def choose(grid: Sequence[Weights], gains: NDArray[np.float64]) -> Weights:
+    """Return the mean of the tenth of the grid that gained most."""
+    order = np.argsort(-gains, kind="stable").tolist()
+    best = [grid[place] for place in order[: max(1, len(grid) // BEST_SHARE)]]
+    return Weights(**{name: fmean(getattr(one, name) for one in best) for name in GRID})
 
 
-def _grid(used: Weights) -> NDArray[np.float64]:
+def _grid(used: Weights) -> list[Weights]:
     """Every combination, scaled to the size of `used`, since only relations matter to an order."""
-    size = _size(used)
-    every = [Weights(**dict(zip(GRID, values, strict=True))) for values in product(*GRID.values())]
-    return np.array([[one.of(name) * size / _size(one) for name in FEATURES] for one in every])
+    every = [dict(zip(GRID, values, strict=True)) for values in product(*GRID.values())]
+    scales = [_size(used) / _size(Weights(**one)) for one in every]
+    return [
+        Weights(**{name: value * scale for name, value in one.items()})
+        for one, scale in zip(every, scales, strict=True)
+    ]
 
 
 def _size(weights: Weights) -> float:

@@ -45,10 +45,13 @@ def agreements(pairs: Sequence[TitlePair], encoder: Encoder) -> dict[str, Agreem
     levels = np.array([pair.level for pair in pairs])
     features = _features(pairs, encoder)
     weights = Weights()
-    fused = np.sum([weights.of(space) * features[space] for space in SPACES], axis=0)
     latent = _features(pairs, None)
-    without = np.sum([weights.of(space) * latent[space] for space in SPACES], axis=0)
-    found = {"fused": fused, **features, "without-encoder": without, "lsa": latent["topic"]}
+    found = {
+        "fused": weights.fused(features),
+        **features,
+        "without-encoder": weights.fused(latent),
+        "lsa": latent["topic"],
+    }
     return {name: Agreement.of(scores, levels) for name, scores in found.items()}
 
 

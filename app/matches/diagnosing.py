@@ -9,8 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.demands import operations as demand_operations
 from app.demands.diagnosis import rules
 from app.demands.diagnosis.passages import Remark
+from app.demands.diagnosis.schemas import (
+    ConceptFound,
+    DiagnosedItem,
+    DiagnosisBody,
+    PlaceBody,
+    RemarkBody,
+)
 from app.demands.models import ConceptOrigin, Demand
-from app.demands.schemas import ConceptFound, DiagnosedItem, DiagnosisBody, PlaceBody, RemarkBody
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
 from app.organizations.actors import Actor

@@ -41,7 +41,7 @@ async def demands_for_expert(
         Pool.DEMANDS,
         query_of_expert(expert),
         limit=limit,
-        may_leave=expert.is_external_encoding_allowed or not matcher.needs_consent,
+        may_leave=matcher.leaving.allows(expert),
     )
     constraints = Constraints(organizations=conflicting)
     if actor.is_staff:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Body, Query, status
 
 from app.database import SessionDep
-from app.demands.schemas import DiagnosisBody
+from app.demands.diagnosis.schemas import DiagnosisBody
 from app.interface.admission import limited
 from app.interface.auditing import sensitive
 from app.interface.idempotency import repeated_if, unkept

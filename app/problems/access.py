@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, String, and_, cast, exists, func, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.accounts.models import Role
+from app.demands import access as demands
+from app.demands.models import Demand
 from app.organizations.actors import Actor
 from app.problems.models import CommonProblem, ProblemState
 from app.problems.workflow import EDITABLE, TRANSITIONS
@@ -29,6 +31,11 @@ def _places(region_codes: Sequence[str | None]) -> Sequence[str | None]:
 
 def may_manage(actor: Actor, problem: CommonProblem) -> bool:
     return Party.STAFF in parties_of(actor, problem)
+
+
+def may_place(actor: Actor, demand: Demand) -> bool:
+    """Whether the actor may put the demand into a problem or take it out: staff who carry it."""
+    return Party.STAFF in demands.parties_of(actor, demand)
 
 
 def may_read(actor: Actor, problem: CommonProblem) -> bool:

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Record
 
+MOST_MEMBERS = 100  # that a person gives a problem, with those taken out of it, which are kept
+
 
 class ProblemState(StrEnum):
     PROPOSED = "proposed"
@@ -51,8 +53,11 @@ class CommonProblem(Record):
     state_reason: Mapped[str] = mapped_column(default="")
     title: Mapped[str] = mapped_column(String(300))
     statement: Mapped[str] = mapped_column(default="")
-    is_edited: Mapped[bool] = mapped_column(
-        default=False, comment="somebody has written title or statement, so no job does"
+    written: Mapped[list[str]] = mapped_column(
+        ARRAY(String),
+        default=list,
+        server_default="{}",
+        comment="title, statement: what somebody has written, so no job does",
     )
     likeness: Mapped[Likeness]
     terms: Mapped[list[str]] = mapped_column(ARRAY(String), comment="what its demands share")

@@ -1,6 +1,6 @@
 """Common problems: read by whom they concern, edited and decided on by the staff."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -15,8 +15,22 @@ from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.organizations.actors import Actor
 from app.problems import repository
-from app.problems.access import allowed_actions, may_manage, may_read, parties_of, readable
-from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
+from app.problems.access import (
+    allowed_actions,
+    may_manage,
+    may_place,
+    may_read,
+    parties_of,
+    readable,
+)
+from app.problems.models import (
+    MOST_MEMBERS,
+    CommonProblem,
+    Likeness,
+    Origin,
+    ProblemMember,
+    ProblemState,
+)
 from app.problems.proposing import (
     by_centrality,
     describe,
@@ -44,6 +58,13 @@ SORTS = {
     "organization_count": CommonProblem.organization_count,
 }
 PROPOSING = "propose_common_problems"
+OF_OTHERS = Text(
+    "只能加入或移出本管辖地区的需求", "Put in or take out demands of your own region alone"
+)
+TOO_MANY = Text(
+    f"一个难题最多 {MOST_MEMBERS} 条需求，含已移出的",
+    f"At most {MOST_MEMBERS} demands of a problem, with those taken out",
+)
 NOT_SHARED = Text("须有至少两家企业的已公开需求", "Needs published demands of two enterprises")
 
 
@@ -137,13 +158,11 @@ async def update(
     demand_ids = wanted.pop("demand_ids", None)
     for name, value in wanted.items():
         setattr(problem, name, value)
-    problem.is_edited = problem.is_edited or bool(wanted)
+    problem.written = sorted({*problem.written, *wanted})
     if demand_ids is None:
         make_searchable(problem)
     else:
-        pool = await _shared(session, demand_ids)
-        _place_by_hand(problem, demand_ids)
-        describe(problem, pool)
+        await _place_by_hand(session, actor, problem, set(demand_ids))
     if not may_manage(actor, problem):
         raise Forbidden(Text("不能移出自己的管辖地区", "Not out of your own region"))
     names = sorted(data.model_fields_set)
@@ -178,32 +197,52 @@ async def move(
     return problem
 
 
-def _place_by_hand(problem: CommonProblem, demand_ids: Sequence[UUID]) -> None:
-    """Exactly these demands; the job neither takes what is put in here nor brings back the rest."""
+async def _place_by_hand(
+    session: AsyncSession, actor: Actor, problem: CommonProblem, wanted: set[UUID]
+) -> None:
+    """Exactly these demands; the job neither takes what is put in here nor brings back the rest.
+
+    What is not published any more is left to that job: by hand it would be out for good.
+    Raises Invalid, and Forbidden where that moves what others carry.
+    """
+    asked = wanted | {member.demand_id for member in present(problem)}
+    published = {demand.id: demand for demand in await _published(session, sorted(asked))}
+    moved = _moved(actor, problem, wanted, published)
     known = {member.demand_id: member for member in problem.members}
-    if any(member.is_excluded == (demand_id in demand_ids) for demand_id, member in known.items()):
+    if moved & known.keys():
         forget_reasons(problem)
-    for demand_id, member in known.items():
-        member.is_excluded = demand_id not in demand_ids
-    for demand_id in dict.fromkeys(demand_ids):
-        if demand_id not in known:
-            added = ProblemMember(
-                demand_id=demand_id, origin=Origin.ADDED, is_excluded=False, terms=[]
-            )
-            problem.members.append(added)
-            problem.likeness = Likeness.SIMILAR  # nobody has compared it
+    for demand_id in sorted(moved):
+        if demand_id in known:
+            known[demand_id].is_excluded = demand_id not in wanted
+        else:
+            _add_by_hand(problem, demand_id)
+    describe(problem, {str(demand_id): OpenDemand.of(d) for demand_id, d in published.items()})
 
 
-async def _shared(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[str, OpenDemand]:
-    """The demands, all of them published, and of two enterprises at least."""
-    found = await _published(session, demand_ids)
-    if len(found) < len(set(demand_ids)):
+def _moved(
+    actor: Actor, problem: CommonProblem, wanted: set[UUID], published: Mapping[UUID, Demand]
+) -> set[UUID]:
+    """The demands that go in or out, if the actor may move them and leaves a problem behind."""
+    if not wanted <= published.keys():
         raise invalid_field(
             "/demand_ids", "not_published", "只能包含已公开的需求", "Published demands alone"
         )
-    if not _is_shared(found):
+    moved = (wanted ^ {member.demand_id for member in present(problem)}) & published.keys()
+    if not all(may_place(actor, published[demand_id]) for demand_id in moved):
+        raise Forbidden(OF_OTHERS)  # before what would tell whose they are
+    if not _is_shared([published[demand_id] for demand_id in wanted]):
         raise invalid_field("/demand_ids", "not_shared", NOT_SHARED.zh, NOT_SHARED.en)
-    return {str(demand.id): OpenDemand.of(demand) for demand in found}
+    known = {member.demand_id for member in problem.members}
+    if not moved <= known and len(moved | known) > MOST_MEMBERS:
+        raise invalid_field("/demand_ids", "too_long", TOO_MANY.zh, TOO_MANY.en)
+    return moved
+
+
+def _add_by_hand(problem: CommonProblem, demand_id: UUID) -> None:
+    problem.members.append(
+        ProblemMember(demand_id=demand_id, origin=Origin.ADDED, is_excluded=False, terms=[])
+    )
+    problem.likeness = Likeness.SIMILAR  # nobody has compared it
 
 
 async def _published(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Demand]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from uuid import UUID
 
+from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
@@ -12,10 +13,12 @@ from app.clock import now
 from app.database import JsonObject
 from app.interface.language import Text
 from app.matches.index.ranking import Matcher
+from app.matches.index.repository import member_ids
+from app.matches.models import Pool
 from app.problems import repository
 from app.problems.grouping import NEAR_DUPLICATE, Pair, group
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
-from app.problems.reconciling import Lapse, Proposal, Standing, reconcile
+from app.problems.reconciling import Ids, Lapse, Proposal, Standing, reconcile
 from app.problems.similarity import OpenDemand, find_pairs, load_open
 from app.problems.wording import shared_terms, statement_of, title_of
 from app.problems.workflow import TRANSITIONS, settle
@@ -34,39 +37,63 @@ async def propose(sessions: Sessions, matcher: Matcher) -> None:
     """Propose what is alike now. Nothing is held while the demands are compared."""
     reading = within(sessions, Scope.INDEX)
     async with reading() as session:
-        pool = await load_open(session)
-    pairs = await find_pairs(reading, matcher, pool)
+        compared = await load_open(session, await member_ids(session, Pool.DEMANDS))
+    pairs = await find_pairs(reading, matcher, compared)
+    groups = await to_thread.run_sync(group, pairs, enterprises_of(compared))
     async with within(sessions, Scope.PROBLEMS).begin() as session:
-        async with borrowed(session, Scope.INDEX):
-            pool = await load_open(session)  # without what was taken back meanwhile
-        pairs = [pair for pair in pairs if pair.first in pool and pair.second in pool]
-        await bring_up_to_date(session, pool, pairs)
+        await bring_up_to_date(session, compared, pairs, groups)
 
 
 async def bring_up_to_date(
-    session: AsyncSession, pool: Mapping[str, OpenDemand], pairs: Sequence[Pair]
+    session: AsyncSession,
+    compared: Mapping[str, OpenDemand],
+    pairs: Sequence[Pair],
+    groups: Sequence[Ids],
 ) -> None:
-    """Take the steps from the problems that stand to the groups of these pairs."""
-    enterprises = {demand_id: demand.enterprise for demand_id, demand in pool.items()}
-    by_demand = defaultdict[str, list[Pair]](list)
-    for pair in pairs:
-        by_demand[pair.first].append(pair)
-        by_demand[pair.second].append(pair)
-    groups = group(pairs, enterprises)
+    """Take the steps from the problems that stand to these groups of what was compared.
+
+    The problems are locked before their demands are read again: of what anybody has edited
+    meanwhile nothing is missing then, whenever its demands were published.
+    """
     grouped = [UUID(demand_id) for found in groups for demand_id in found]
     problems = {str(p.id): p for p in await repository.find_concerned(session, grouped)}
+    held = {member.demand_id for problem in problems.values() for member in problem.members}
+    async with borrowed(session, Scope.INDEX):
+        pool = await load_open(session, sorted({*grouped, *held}))
+    groups, by_demand = await to_thread.run_sync(_unchanged, compared, pool, pairs, groups)
     standing = [standing_of(problem) for problem in problems.values()]
-    for step in reconcile(groups, standing, enterprises):
+    for step in await to_thread.run_sync(reconcile, groups, standing, enterprises_of(pool)):
         if isinstance(step, Lapse):
-            await _lapse(session, problems[step.problem_id])
+            await lapse(session, problems[step.problem_id])
         elif step.problem_id is None:
             await _add(session, step, pool, by_demand)
         else:
             await _renew(session, problems[step.problem_id], step, pool, by_demand)
     for problem in problems.values():
-        if problem.state is ProblemState.PROPOSED and _is_to_explain(problem, by_demand):
-            step = Proposal(members=standing_of(problem).members)
-            await _renew(session, problem, step, pool, by_demand)
+        if problem.state is not ProblemState.LAPSED and _is_to_explain(problem, by_demand):
+            told = place(problem, standing_of(problem).members)
+            await _tell(session, problem, "updated", told, pool, by_demand)
+
+
+def enterprises_of(pool: Mapping[str, OpenDemand]) -> dict[str, str]:
+    return {demand_id: demand.enterprise for demand_id, demand in pool.items()}
+
+
+def _unchanged(
+    compared: Mapping[str, OpenDemand],
+    pool: Mapping[str, OpenDemand],
+    pairs: Sequence[Pair],
+    groups: Sequence[Ids],
+) -> tuple[list[Ids], PairsByDemand]:
+    """What was found of demands that are published as they were compared; the pairs by demand."""
+    same = {demand_id for demand_id, demand in pool.items() if compared.get(demand_id) == demand}
+    by_demand = defaultdict[str, list[Pair]](list)
+    for pair in pairs:
+        if pair.first in same and pair.second in same:
+            by_demand[pair.first].append(pair)
+            by_demand[pair.second].append(pair)
+    left = [found & same for found in groups]
+    return [found for found in left if len({pool[i].enterprise for i in found}) > 1], by_demand
 
 
 def standing_of(problem: CommonProblem) -> Standing:
@@ -85,12 +112,10 @@ async def _add(
     session: AsyncSession, step: Proposal, pool: Mapping[str, OpenDemand], pairs: PairsByDemand
 ) -> None:
     extends_id = UUID(step.extends_id) if step.extends_id else None
-    problem = CommonProblem(state=ProblemState.PROPOSED, is_edited=False, extends_id=extends_id)
-    told = _place(problem, step.members)
-    explain(problem, pairs)
-    describe(problem, pool)
+    problem = CommonProblem(state=ProblemState.PROPOSED, written=[], extends_id=extends_id)
+    told = place(problem, step.members)
     session.add(problem)
-    await changes.append(session, "common_problem.proposed", problem.id, data=told)
+    await _tell(session, problem, "proposed", told, pool, pairs)
 
 
 async def _renew(
@@ -103,23 +128,35 @@ async def _renew(
     kind = "updated" if problem.state is ProblemState.PROPOSED else "returned"
     if kind == "returned":
         settle(problem, TRANSITIONS["return"].target)
-    told = _place(problem, step.members)
+    told = place(problem, step.members)
+    if told["removed"]:
+        forget_reasons(problem)
+    await _tell(session, problem, kind, told, pool, pairs)
+
+
+async def _tell(
+    session: AsyncSession,
+    problem: CommonProblem,
+    kind: str,
+    told: JsonObject,
+    pool: Mapping[str, OpenDemand],
+    pairs: PairsByDemand,
+) -> None:
     explain(problem, pairs)
     describe(problem, pool)
     await changes.append(session, f"common_problem.{kind}", problem.id, data=told)
 
 
-async def _lapse(session: AsyncSession, problem: CommonProblem) -> None:
-    """Its demands may be withdrawn: of their words none stay, unless a person wrote the heading."""
+async def lapse(session: AsyncSession, problem: CommonProblem) -> None:
+    """Its demands may be withdrawn: of their words none stay, unless a person wrote them."""
     settle(problem, TRANSITIONS["lapse"].target, LAPSED)
     forget_reasons(problem)
-    if not problem.is_edited:
-        problem.title, problem.statement = LAPSED_TITLE, ""
+    _head(problem, LAPSED_TITLE, "")
     make_searchable(problem)
     await changes.append(session, "common_problem.lapsed", problem.id)
 
 
-def _place(problem: CommonProblem, wanted: Collection[str]) -> JsonObject:
+def place(problem: CommonProblem, wanted: Collection[str]) -> JsonObject:
     """Give the problem these demands, besides those taken out by hand; what changed, by ids."""
     known = {str(m.demand_id): m for m in problem.members}
     gone = sorted(i for i, m in known.items() if i not in wanted and not m.is_excluded)
@@ -178,19 +215,31 @@ def _is_to_explain(problem: CommonProblem, pairs: PairsByDemand) -> bool:
 
 
 def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
-    """What follows from whose demands these are; title and statement unless somebody wrote them."""
-    members = by_centrality(problem)
-    demands = [pool[str(member.demand_id)] for member in members]
+    """What follows from whose demands these are; title and statement unless somebody wrote them.
+
+    Of those that are published alone: nothing is said by what is not any more.
+    """
+    ids = [str(member.demand_id) for member in by_centrality(problem)]
+    demands = [pool[demand_id] for demand_id in ids if demand_id in pool]
     enterprises = {demand.enterprise for demand in demands}
     problem.organization_ids = sorted({demand.organization_id for demand in demands})
     problem.organization_count, problem.demand_count = len(enterprises), len(demands)
     problem.region_codes = sorted({d.region_code for d in demands}, key=lambda code: code or "")
     problem.technology_fields = sorted({d.technology_field for d in demands if d.technology_field})
     problem.disciplines = sorted({d.discipline for d in demands if d.discipline})
-    if not problem.is_edited:
-        problem.title = title_of(demands[0].title, problem.terms)
-        problem.statement = statement_of(len(demands), len(enterprises), problem.terms)
+    _head(
+        problem,
+        title_of(demands[0].title, problem.terms),
+        statement_of(len(demands), len(enterprises), problem.terms),
+    )
     make_searchable(problem)
+
+
+def _head(problem: CommonProblem, title: str, statement: str) -> None:
+    """Give it these, but for what somebody has written."""
+    for name, value in (("title", title), ("statement", statement)):
+        if name not in problem.written:
+            setattr(problem, name, value)
 
 
 def make_searchable(problem: CommonProblem) -> None:

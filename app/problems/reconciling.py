@@ -2,7 +2,8 @@
 
 A proposal gains what is like it, keeps its demands while they are published and in no other group,
 and lapses when they are not of two enterprises any more. A dismissed one comes back only with a
-demand that it did not have. A confirmed one is left as it is; what is like it is proposed beside.
+demand that it did not have. A confirmed one gains nothing; what is like it is proposed beside. What
+is withdrawn has left those that are decided on, see `withdrawing`.
 """
 
 from collections import defaultdict

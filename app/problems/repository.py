@@ -17,6 +17,7 @@ from app.search import matches_text
 
 EQUALS = ("state", "likeness")
 WITH_MEMBERS = selectinload(CommonProblem.members)
+IS_TOLD_OF = CommonProblem.state != ProblemState.LAPSED
 
 
 async def find(
@@ -35,11 +36,33 @@ async def find_concerned(
 
     With their members, locked, in the order of their ids.
     """
+    is_concerned = (CommonProblem.state == ProblemState.PROPOSED) | _has_one(demand_ids)
+    return await _locked(session, is_concerned)
+
+
+async def find_holding(
+    session: AsyncSession, demand_ids: Sequence[UUID]
+) -> Sequence[CommonProblem]:
+    """What has one of these demands and has not lapsed, in the same way."""
+    return await _locked(session, _has_one(demand_ids) & IS_TOLD_OF)
+
+
+async def held_demands(session: AsyncSession) -> Sequence[UUID]:
+    """The ids of all demands that a problem speaks of."""
+    held = select(ProblemMember.demand_id).join(ProblemMember.problem).distinct()
+    held = held.where(IS_TOLD_OF, ProblemMember.is_excluded.is_(False))
+    return (await session.scalars(held.order_by(ProblemMember.demand_id))).all()
+
+
+def _has_one(demand_ids: Sequence[UUID]) -> ColumnElement[bool]:
     is_one = ProblemMember.demand_id == any_(cast(demand_ids, ARRAY(Uuid)))
-    has_one = exists().where(ProblemMember.problem_id == CommonProblem.id, is_one)
+    return exists().where(ProblemMember.problem_id == CommonProblem.id, is_one)
+
+
+async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> Sequence[CommonProblem]:
     statement = select(CommonProblem).options(WITH_MEMBERS).order_by(CommonProblem.id)
-    statement = statement.where((CommonProblem.state == ProblemState.PROPOSED) | has_one)
-    return (await session.scalars(statement.with_for_update(of=CommonProblem))).all()
+    statement = statement.where(condition).with_for_update(of=CommonProblem)
+    return (await session.scalars(statement)).all()
 
 
 def listed(query: CommonProblemQuery, readable: ColumnElement[bool]) -> Select[CommonProblem]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, FormText, RecordBody, text_of
-from app.problems.models import Likeness, Origin, ProblemState
+from app.problems.models import MOST_MEMBERS, Likeness, Origin, ProblemState
 from app.reference.codes import DisciplineCode, RegionCode, TechnologyField
 
 TITLE, TERMS = "浅色锦纶袜黄变控制（热定型）", ["锦纶", "黄变"]
@@ -20,13 +20,15 @@ ProblemTitle = Annotated[str, text_of(300, min_length=1), Field(examples=[TITLE]
 class CommonProblemUpdate(Body):
     """JSON Merge Patch: what is absent stays.
 
-    Demands that `demand_ids` leaves out are not proposed here again; those it adds are published
-    ones that the caller may read. At least two, of two enterprises.
+    Demands that `demand_ids` leaves out are not proposed here again; it holds published ones
+    alone, of two enterprises at least. Only what lies in the caller's own region is put in or taken
+    out: those of other regions stay as they are. Nothing is put in beyond a hundred, with those
+    that were taken out.
     """
 
     title: ProblemTitle = ""
     statement: Annotated[FormText, Field(examples=[STATEMENT])] = ""
-    demand_ids: Annotated[list[UUID], Field(min_length=2, max_length=100)] = []
+    demand_ids: Annotated[list[UUID], Field(min_length=2, max_length=MOST_MEMBERS)] = []
 
 
 class Dismissal(Body):

@@ -17,7 +17,6 @@ from app.demands.models import Demand, DemandState
 from app.matches.index.documents import enterprise_of, public_query_of_demand
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.ranking import Matcher
-from app.matches.index.repository import member_ids
 from app.matches.models import Pool
 from app.problems.grouping import SIMILAR, Pair
 from app.progress.following import advance
@@ -71,8 +70,8 @@ def similarity_of(match: Match) -> float:
 
     The score of a match says who comes first for one query; this says the same for all.
     """
-    total = sum(WEIGHTS.of(space) * match.features[space] for space in SPACES)
-    return total / sum(WEIGHTS.of(space) for space in SPACES)
+    cosines = {space: match.features[space] for space in SPACES}
+    return WEIGHTS.fused(cosines) / WEIGHTS.fused(dict.fromkeys(SPACES, 1.0))
 
 
 def looks_of(demand_id: str, matches: Sequence[Match]) -> dict[str, Look]:
@@ -100,14 +99,13 @@ def pairs_of(found: Mapping[str, Mapping[str, Look]], *, least: float = SIMILAR)
     return pairs
 
 
-async def load_open(session: AsyncSession) -> dict[str, OpenDemand]:
-    """All published demands by id."""
+async def load_open(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[str, OpenDemand]:
+    """Those of the demands that are published, by id."""
     found: dict[str, OpenDemand] = {}
-    for batch in batches(await member_ids(session, Pool.DEMANDS)):
+    for batch in batches(demand_ids):
         loaded = await demands.find_many(session, batch)
         published = [d for d in loaded if d.state is DemandState.PUBLISHED]
         found |= {str(demand.id): OpenDemand.of(demand) for demand in published}
-        session.expunge_all()
     return found
 
 

@@ -1,10 +1,13 @@
-"""Jobs of common problems: look for them every night, and when somebody asks."""
+"""Jobs of common problems: look for them every night, and when somebody asks; forget demands."""
+
+from uuid import UUID
 
 from procrastinate import JobContext
 
 from app.jobs import RETRY, queue
 from app.matches.index.encoding import MatchingWork
 from app.problems.proposing import propose
+from app.problems.withdrawing import forget_all_withdrawn, forget_withdrawn
 
 
 @queue.task(name="propose_common_problems", retry=RETRY, lock="problems", pass_context=True)
@@ -12,6 +15,13 @@ async def propose_common_problems(context: JobContext) -> None:
     """Compare what is published; what has not changed stays as it is."""
     work: MatchingWork = context.additional_context["matching"]
     await propose(context.additional_context["sessions"], work.matcher)
+    await forget_all_withdrawn(context.additional_context["sessions"])
+
+
+@queue.task(name="forget_withdrawn_demand", retry=RETRY, pass_context=True)
+async def forget_withdrawn_demand(context: JobContext, demand_id: str) -> None:
+    """No problem speaks of a demand that has just been withdrawn; nor waits for a comparison."""
+    await forget_withdrawn(context.additional_context["sessions"], [UUID(demand_id)])
 
 
 @queue.periodic(cron="23 1 * * *")

@@ -14,13 +14,15 @@ TRANSITIONS = {
         sources=frozenset({S.PROPOSED, S.CONFIRMED}), target=S.DISMISSED, parties=STAFF
     ),
     "reopen": Transition(sources=frozenset({S.DISMISSED}), target=S.PROPOSED, parties=STAFF),
-    "lapse": Transition(sources=frozenset({S.PROPOSED}), target=S.LAPSED, parties=NOBODY),
+    "lapse": Transition(
+        sources=frozenset({S.PROPOSED, S.CONFIRMED, S.DISMISSED}), target=S.LAPSED, parties=NOBODY
+    ),
     "return": Transition(
         sources=frozenset({S.DISMISSED, S.LAPSED}), target=S.PROPOSED, parties=NOBODY
     ),
 }
 
-# What was decided on is not changed afterwards.
+# What was decided on is not changed by hand afterwards.
 EDITABLE = frozenset({S.PROPOSED})
 
 

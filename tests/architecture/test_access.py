@@ -185,6 +185,7 @@ ACCESS = {
     "GET /rankers/{ranker_id}": STAFF,
     "POST /rankers:train": ADMINISTRATOR,
     "POST /rankers/{ranker_id}:promote": ADMINISTRATOR,
+    "POST /rankers/{ranker_id}:release": ADMINISTRATOR,
     "GET /import-columns": STAFF,
     "GET /import-templates": STAFF,
     "GET /imports": STAFF,

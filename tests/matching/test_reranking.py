@@ -25,7 +25,7 @@ def test_contributions_still_add_up_and_the_best_come_first(
     for found in ranking.matches:
         total = sum(contribution.value for contribution in found.contributions)
         assert total == pytest.approx(found.score, abs=1e-9)
-        assert found.features.get("rerank") == said.get(found.candidate_id)
+        assert found.features.get("reranking") == said.get(found.candidate_id)
         plain = BY_ID[found.candidate_id].contributions
         assert found.contributions[: len(plain)] == plain
 
@@ -33,7 +33,7 @@ def test_contributions_still_add_up_and_the_best_come_first(
 @given(opinions, st.floats(0, 10))
 def test_what_is_added_is_nothing_on_average(said: dict[str, float], weight: float) -> None:
     ranking = reranked(PLAIN, said, weight=weight, limit=5)
-    added = [c.value for m in ranking.matches for c in m.contributions if c.name == "rerank"]
+    added = [c.value for m in ranking.matches for c in m.contributions if c.name == "reranking"]
     assert len(added) == len(said)
     assert sum(added) == pytest.approx(0, abs=1e-6)
 

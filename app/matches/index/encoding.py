@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import EpochEnded, Position
-from app.experts import repository as experts
 from app.matches.index import pools, repository, vectors
 from app.matches.index.ranking import Matcher
 from app.matches.models import Pool
@@ -40,9 +39,6 @@ class MatchingWork:
     positions: dict[Pool, Position] = field(default_factory=dict)
     # The pools all of whose texts had vectors when this worker last looked.
     settled: set[Pool] = field(default_factory=set)
-
-    def asks_for_consent(self, pool: Pool) -> bool:
-        return self.matcher.indexes[pool].by_consent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +161,7 @@ async def _news(work: MatchingWork, pool: Pool) -> tuple[list[UUID], Position]:
 async def _lacking(
     work: MatchingWork, session: AsyncSession, encoder: Encoder, pool: Pool, ids: Sequence[UUID]
 ) -> Lacking:
-    if work.asks_for_consent(pool):
-        ids = await experts.encodable(session, ids)
+    ids = await work.matcher.leaving.encodable(session, pool, ids)
     documents = {
         UUID(candidate.candidate_id): MatchIndex.texts_to_encode(candidate)
         for candidate in await pools.load(session, pool, ids)

@@ -13,6 +13,7 @@ from app.changes import operations as changes
 from app.changes import repository as change_record
 from app.changes.repository import ChangeRow, Position
 from app.matches.index import pools, repository, vectors
+from app.matches.index.leaving import Leaving
 from app.matches.models import Pool, StoredModel
 from matching import (
     LATENT,
@@ -95,11 +96,11 @@ async def fit(
     encoder: Encoder | None,
     secret: bytes,
     *,
-    by_consent: bool = False,
+    leaving: Leaving,
 ) -> Fitted | None:
     """Learn new statistics and put them in force; None while the pool is empty.
 
-    by_consent: see `known_vectors`.
+    leaving: see `known_vectors`.
     secret: what is counted over demands is told in steps that only its holders know.
     Raises EncoderUnavailable when the pool is encoded and its queries cannot be.
     """
@@ -109,7 +110,7 @@ async def fit(
     if not candidates:
         return None
     name = encoder.name if encoder else LATENT
-    known = await known_vectors(session, name, candidates, by_consent=by_consent)
+    known = await known_vectors(session, name, pool, candidates, leaving)
     queries = await pools.queries(session)
     size = PoolSize(
         candidates=len(candidates),
@@ -174,17 +175,16 @@ async def _fit_model(
 
 
 async def known_vectors(
-    session: AsyncSession, encoder: str, candidates: list[Candidate], *, by_consent: bool
+    session: AsyncSession, encoder: str, pool: Pool, candidates: list[Candidate], leaving: Leaving
 ) -> dict[str, vectors.Vector]:
-    """What is stored of the candidates' texts; the latent space stores nothing.
+    """What is stored of the texts that the encoder may have; the latent space stores nothing.
 
-    by_consent: only of experts whose consent is in force; a text that another one gave is known.
+    A text of an expert without consent is known where another one gave it.
     """
     if encoder == LATENT:
         return {}
-    if by_consent:
-        candidates = await pools.consenting(session, candidates)
-    keys = {text_key(t) for c in candidates for t in MatchIndex.texts_to_encode(c)}
+    told = await pools.encodable(session, pool, candidates, leaving)
+    keys = {text_key(t) for c in told for t in MatchIndex.texts_to_encode(c)}
     return await vectors.find(session, encoder, keys, is_query=False)
 
 

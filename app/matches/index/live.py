@@ -27,6 +27,7 @@ from app.changes.repository import ChangeRow, EpochEnded, Position
 from app.clock import today
 from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
+from app.matches.index.leaving import Leaving
 from app.matches.index.snapshots import Origin, Stamp
 from app.matches.index.source import IndexSource, Standing
 from app.matches.models import Pool
@@ -53,7 +54,7 @@ class LiveIndex:
     sessions: Sessions
     folder: Path
     secret: bytes  # see `fitting.fit`
-    by_consent: bool = False  # see `fitting.known_vectors`
+    leaving: Leaving  # see `fitting.known_vectors`
     _source: IndexSource = field(init=False)
     # Taken before a turn at the file, never during one.
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -63,7 +64,7 @@ class LiveIndex:
 
     def __post_init__(self) -> None:
         self._source = IndexSource(
-            pool=self.pool, folder=self.folder, secret=self.secret, by_consent=self.by_consent
+            pool=self.pool, folder=self.folder, secret=self.secret, leaving=self.leaving
         )
 
     async def refresh(self, reader: AsyncSession | None = None) -> MatchIndex | None:
@@ -104,9 +105,7 @@ class LiveIndex:
 
     async def fit(self, session: AsyncSession, encoder: Encoder | None) -> Fitted | None:
         """Put new statistics in force; their file is there before anybody hears of them."""
-        fitted = await fitting.fit(
-            session, self.pool, encoder, self.secret, by_consent=self.by_consent
-        )
+        fitted = await fitting.fit(session, self.pool, encoder, self.secret, leaving=self.leaving)
         if fitted is not None:
             await self._keep(fitted)
         return fitted
@@ -252,6 +251,6 @@ class LiveIndex:
         found = await pools.load(session, self.pool, ids)
         gone = {str(i) for i in ids} - {candidate.candidate_id for candidate in found}
         known = await fitting.known_vectors(
-            session, index.model.encoder, found, by_consent=self.by_consent
+            session, index.model.encoder, self.pool, found, self.leaving
         )
         return await to_thread.run_sync(index.updated, found, gone, known)

@@ -21,6 +21,7 @@ from app.matches.index.documents import (
     candidate_of_expert,
     query_of_demand,
 )
+from app.matches.index.leaving import Leaving
 from app.matches.models import Pool
 from app.queries import batches
 from matching import Candidate, Query
@@ -73,13 +74,14 @@ async def load_all(session: AsyncSession, pool: Pool) -> list[Candidate]:
     return await load(session, pool, await repository.member_ids(session, pool))
 
 
-async def consenting(session: AsyncSession, found: Sequence[Candidate]) -> list[Candidate]:
-    """Those of the experts whose texts may be with an external encoder."""
-    ids = [UUID(candidate.candidate_id) for candidate in found]
-    allowed: set[UUID] = set()
-    for batch in batches(ids):
-        allowed |= set(await experts.encodable(session, batch))
-    return [one for one, its_id in zip(found, ids, strict=True) if its_id in allowed]
+async def encodable(
+    session: AsyncSession, pool: Pool, found: Sequence[Candidate], leaving: Leaving
+) -> Sequence[Candidate]:
+    """Those of the candidates whose texts the encoder may have."""
+    if not leaving.limits_encoding(pool):
+        return found
+    by_id = {UUID(candidate.candidate_id): candidate for candidate in found}
+    return [by_id[one] for one in await leaving.encodable(session, pool, list(by_id))]
 
 
 async def queries(

@@ -13,12 +13,8 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.matches.index import vectors
-from app.matches.index.encoders import (
-    EncoderBusy,
-    EncoderUnavailable,
-    RemoteEncoder,
-    create_encoder,
-)
+from app.matches.index.encoders import EncoderBusy, EncoderUnavailable, create_encoder
+from app.matches.index.leaving import Leaving
 from app.matches.index.live import LiveIndex
 from app.matches.index.remote import Silence
 from app.matches.index.reranking import RERANKED, SecondOpinions, create_second_opinions
@@ -59,17 +55,16 @@ NO_CONSTRAINTS, NO_PREFERENCES = Constraints(), Preferences()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """The process's live indexes, the encoder they belong to, and who gives second opinions.
+    """The process's live indexes, their encoder, who gives second opinions, and whose texts leave.
 
     encoder_seconds: how long a match waits for the two, and how long matches then go without.
-    needs_consent: whether an expert's texts leave this machine only with their consent.
     """
 
     indexes: Mapping[Pool, LiveIndex]
     encoder: Encoder | None
     encoder_seconds: float
-    second_opinions: SecondOpinions | None = None
-    needs_consent: bool = True
+    leaving: Leaving
+    second_opinions: SecondOpinions | None
     silence: Silence = field(default_factory=Silence, init=False)
     # By `text_key`; an encoder makes the same vector of the same text, whoever asks.
     query_vectors: LRUCache[str, vectors.Vector] = field(
@@ -102,7 +97,7 @@ class Matcher:
             return replace(EMPTY, index_version=index.version)
         found: dict[str, vectors.Vector] = {}
         asked_at = monotonic()
-        if may_leave or not self.is_encoder_remote:
+        if may_leave or not self.leaving.encodes_outside:
             found = await self._query_vectors(session, index, query, keeps_vector)
         left = self.encoder_seconds - (monotonic() - asked_at)
         opinions = self.second_opinions if may_leave and asks_reranker else None
@@ -123,11 +118,6 @@ class Matcher:
         for stage, milliseconds in ranking.durations.items():
             instruments().stage_seconds.labels(stage).observe(milliseconds / 1000)
         return replace(ranking, pending=self.pending(index))
-
-    @property
-    def is_encoder_remote(self) -> bool:
-        """Whether what is encoded leaves this machine."""
-        return isinstance(self.encoder, RemoteEncoder)
 
     @property
     def is_loaded(self) -> bool:
@@ -179,26 +169,20 @@ class Matcher:
 
 def create_matcher(settings: Settings, sessions: Sessions) -> Matcher:
     """The matcher of a process; `sessions` must not be those of its requests (see LiveIndex)."""
-    encoder = create_encoder(settings)
+    encoder, leaving = create_encoder(settings), Leaving.of(settings)
     folder = settings.indexes_folder
     key = settings.secret_key.get_secret_value().encode()
     secret = blake2b(key, person=b"damping", digest_size=32).digest()
     indexes = {
-        pool: LiveIndex(
-            pool=pool,
-            sessions=sessions,
-            folder=folder,
-            secret=secret,
-            by_consent=settings.encodes_by_consent and pool is Pool.EXPERTS,
-        )
+        pool: LiveIndex(pool=pool, sessions=sessions, folder=folder, secret=secret, leaving=leaving)
         for pool in Pool
     }
     return Matcher(
         indexes=indexes,
         encoder=encoder,
         encoder_seconds=settings.encoder_timeout_seconds,
-        second_opinions=create_second_opinions(settings, sessions),
-        needs_consent=settings.encoder_needs_consent,
+        leaving=leaving,
+        second_opinions=create_second_opinions(settings, sessions, leaving),
     )
 
 

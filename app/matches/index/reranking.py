@@ -10,19 +10,19 @@ from uuid import UUID
 
 from anyio import CapacityLimiter, fail_after
 
-from app.experts import repository as experts
+from app.matches.index.leaving import Leaving
 from app.matches.index.remote import FAILURES, Endpoint, Silence
 from app.matches.models import Pool
 from app.scopes import Sessions
 from app.settings import RerankerForm, Settings
-from matching import MatchIndex, Query, Ranking, reranked
+from matching import RERANKING, MatchIndex, Query, Ranking, reranked
 
 RERANKED = 50  # of the first places
 ATTEMPTS = 2
 LONGEST_TEXT = 1_500  # characters of a candidate: about what a reranker reads
 LARGEST_SCORE = 1e6
 # Stages of a match: that it had a second opinion, or waited for one in vain.
-DONE, AWAY = "rerank", "rerank_away"
+DONE, AWAY = RERANKING, f"{RERANKING}_away"
 # Who waits holds a connection, of which there are few: the others go without at once.
 ASKING = CapacityLimiter(4)
 MOST_WAITING = 4
@@ -85,12 +85,12 @@ def scores_in(answer: Any, count: int) -> list[float]:
 class SecondOpinions:
     """What a process needs to ask for them.
 
-    sessions: see who consents. by_consent: whether only texts of experts who did go out.
+    sessions: see whose texts may leave.
     """
 
     reranker: Reranker
     weight: float
-    by_consent: bool
+    leaving: Leaving
     sessions: Sessions
     silence: Silence = field(default_factory=Silence, init=False)
 
@@ -140,22 +140,21 @@ class SecondOpinions:
 
     async def _askable(self, pool: Pool, ranking: Ranking) -> list[str]:
         """Those of the first places whose texts may leave."""
-        ids = [match.candidate_id for match in ranking.matches[:RERANKED]]
-        if pool is not Pool.EXPERTS or not self.by_consent:
-            return ids
+        ids = [UUID(match.candidate_id) for match in ranking.matches[:RERANKED]]
         async with self.sessions.begin() as session:
-            allowed = set(await experts.encodable(session, [UUID(one) for one in ids]))
-        return [one for one in ids if UUID(one) in allowed]
+            return [str(one) for one in await self.leaving.allowed(session, pool, ids)]
 
 
-def create_second_opinions(settings: Settings, sessions: Sessions) -> SecondOpinions | None:
+def create_second_opinions(
+    settings: Settings, sessions: Sessions, leaving: Leaving
+) -> SecondOpinions | None:
     """What the settings ask for; None without a reranker. `sessions` as those of a LiveIndex."""
     if settings.reranker_url is None:
         return None
     return SecondOpinions(
         reranker=create_reranker(settings),
         weight=settings.reranker_weight,
-        by_consent=settings.encoder_needs_consent,
+        leaving=leaving,
         sessions=sessions,
     )
 

@@ -12,6 +12,7 @@ from app.changes.repository import Position
 from app.clock import today
 from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
+from app.matches.index.leaving import Leaving
 from app.matches.index.snapshots import Origin, Snapshot, Stamp
 from app.matches.models import Pool
 from matching import IndexModel, MatchIndex
@@ -53,7 +54,7 @@ class IndexSource:
     pool: Pool
     folder: Path
     secret: bytes
-    by_consent: bool
+    leaving: Leaving
 
     async def loaded(self, session: AsyncSession, obeying: int = 0) -> Standing:
         """The saved index of the version in force, or one built by one process for all.
@@ -104,7 +105,7 @@ class IndexSource:
         year, position = today().year, await changes.position_now(session)
         fitted = await self.under_statistics_in_force(session, position)
         if fitted is None:
-            fitted = await fitting.fit(session, self.pool, None, self.secret)
+            fitted = await fitting.fit(session, self.pool, None, self.secret, leaving=self.leaving)
         if fitted is None:
             return Standing(year=year, position=position, asked=obeyed, obeyed=obeyed)
         origin = self.origin(fitted)
@@ -131,7 +132,7 @@ class IndexSource:
         model = await to_thread.run_sync(IndexModel.from_bytes, stored.content)
         candidates = await pools.load_all(session, self.pool)
         known = await fitting.known_vectors(
-            session, model.encoder, candidates, by_consent=self.by_consent
+            session, model.encoder, self.pool, candidates, self.leaving
         )
         index = await to_thread.run_sync(MatchIndex.build, model, candidates, known)
         return Fitted(version_id=stored.id, index=index, position=position)

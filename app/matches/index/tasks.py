@@ -114,7 +114,7 @@ async def forget_external_vectors(context: JobContext) -> None:
     No match used them from that commit on: an index follows the declaration.
     """
     work: MatchingWork = context.additional_context["matching"]
-    if work.asks_for_consent(Pool.EXPERTS):
+    if work.matcher.leaving.limits_encoding(Pool.EXPERTS):
         await _forget_vectors(work)
         await defer_once("rebuild_indexes")
 
@@ -139,9 +139,7 @@ async def _forget_vectors(work: MatchingWork) -> None:
         documents: set[str] = set()
         for pool in Pool:
             candidates = await pools.load_all(session, pool)
-            if work.asks_for_consent(pool):
-                candidates = await pools.consenting(session, candidates)
-            for candidate in candidates:
+            for candidate in await pools.encodable(session, pool, candidates, work.matcher.leaving):
                 documents |= {text_key(text) for text in MatchIndex.texts_to_encode(candidate)}
         asked = await pools.queries(session)
         asked += await pools.queries(session, public_query_of_demand)  # as they are compared
@@ -167,7 +165,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             stored = await repository.newest(session, pool)
             known = stored.encoded if stored else 0
             encoded = candidates if pool in work.settled else known
-            if work.asks_for_consent(pool):
+            if work.matcher.leaving.limits_encoding(pool):
                 encoded = min(encoded, await repository.encodable_count(session))
             size = PoolSize(candidates=candidates, encoded=encoded, queries=queries)
             if fitting.is_outgrown(stored, size, work.matcher.encoder):

@@ -1,8 +1,8 @@
-"""Who may put a ranker in force."""
+"""Who may put a ranker in force, and leave that to the job again."""
 
 from app.accounts.models import Role
 from app.matches.models import StoredRanker
-from app.matches.rankers.workflow import RANKER_TRANSITIONS
+from app.matches.rankers.workflow import RANKER_TRANSITIONS, is_held
 from app.organizations.actors import Actor
 from app.transitions import Party, possible_verbs
 
@@ -13,4 +13,5 @@ def parties_of(actor: Actor) -> set[Party]:
 
 
 def allowed_actions(actor: Actor, ranker: StoredRanker) -> list[str]:
-    return possible_verbs(RANKER_TRANSITIONS, ranker.state, parties_of(actor))
+    verbs = possible_verbs(RANKER_TRANSITIONS, ranker.state, parties_of(actor))
+    return [verb for verb in verbs if verb != "release" or is_held(ranker)]

@@ -53,6 +53,18 @@ async def promote_ranker(
 ) -> RankerBody:
     """启用排序模型 · From now on every match uses it; also the way back to one of before.
 
-    It stays until an administrator promotes another: what is learned is only kept meanwhile.
+    It stays until an administrator promotes another, or releases it: what is learned is only kept
+    meanwhile.
     """
     return await operations.promote(session, actor, ranker_id)
+
+
+@router.post("/rankers/{ranker_id:uuid}:release")
+async def release_ranker(
+    session: SessionDep, actor: AdministratorActor, ranker_id: UUID
+) -> RankerBody:
+    """恢复自动选用 · The one in force stays until the job finds a better one for certain.
+
+    409 where no administrator has promoted it, as nothing then keeps the job from that.
+    """
+    return await operations.release(session, actor, ranker_id)

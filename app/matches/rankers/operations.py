@@ -5,11 +5,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.interface.errors import NotFound
+from app.changes import operations as changes
+from app.interface.errors import Conflict, NotFound
+from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
 from app.matches.models import StoredRanker
-from app.matches.rankers import repository, training
+from app.matches.rankers import repository, training, workflow
 from app.matches.rankers.access import allowed_actions, parties_of
 from app.matches.rankers.choice import weights_of
 from app.matches.rankers.schemas import RankerBody, RankerQuery
@@ -19,6 +21,7 @@ from app.progress import operations as progress
 from app.progress.models import Operation
 from app.transitions import next_state
 
+NOT_HELD = Text("该排序模型已是自动选用", "What ranks is left to the job already")
 SORTS = {"number": StoredRanker.number}
 
 
@@ -37,13 +40,21 @@ async def get(session: AsyncSession, actor: Actor, ranker_id: UUID) -> RankerBod
 
 async def promote(session: AsyncSession, actor: Actor, ranker_id: UUID) -> RankerBody:
     """Put a ranker in force, whatever was measured of it; also the way back to one of before."""
-    await repository.take_turn(session)
-    found = await repository.find(session, ranker_id)
-    if found is None:
-        raise NotFound()
-    meet(session, found)
-    next_state(RANKER_TRANSITIONS, "promote", found.state, parties_of(actor))
+    found = await _take(session, actor, ranker_id, "promote")
     await training.promote(session, found, actor.account_id)
+    return _show(actor, found)
+
+
+async def release(session: AsyncSession, actor: Actor, ranker_id: UUID) -> RankerBody:
+    """Let the job put another in force again, where an administrator's decision keeps it from that.
+
+    Raises Conflict where none does.
+    """
+    found = await _take(session, actor, ranker_id, "release")
+    if not workflow.is_held(found):
+        raise Conflict(NOT_HELD)
+    workflow.release(found)
+    await changes.append(session, "ranker.released", found.id, actor_id=actor.account_id)
     return _show(actor, found)
 
 
@@ -53,6 +64,17 @@ async def ask_for_training(session: AsyncSession, actor: Actor) -> Operation:
     operation = await progress.create(session, actor, "train_ranker", result_path="/api/v1/rankers")
     await progress.enqueue(session, operation)
     return operation
+
+
+async def _take(session: AsyncSession, actor: Actor, ranker_id: UUID, verb: str) -> StoredRanker:
+    """The ranker, in a state that allows the verb, which nobody else changes meanwhile."""
+    await repository.take_turn(session)
+    found = await repository.find(session, ranker_id)
+    if found is None:
+        raise NotFound()
+    meet(session, found)
+    next_state(RANKER_TRANSITIONS, verb, found.state, parties_of(actor))
+    return found
 
 
 def _show(actor: Actor, ranker: StoredRanker) -> RankerBody:

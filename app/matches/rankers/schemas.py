@@ -120,7 +120,9 @@ class RankerBody(RecordBody):
     learned_from: LearnedFromBody | None = Field(description="null for number 0")
     metrics: MetricsBody | None = Field(description="null for number 0")
     promoted_at: datetime | None
-    promoted_by_id: UUID | None = Field(description="null where the job found it to be better")
+    promoted_by_id: UUID | None = Field(
+        description="who decided on that; null where the job did, or decides again"
+    )
     allowed_actions: list[str] = Field(examples=[["promote"]])
 
 

@@ -109,10 +109,10 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
     For certain also by the verdicts of all but the one who gave most: one person's do not rank
     experts for everybody. Where it does not, the weights in force may still be calibrated anew: a
     version of its own, if its probabilities are truer for certain. What an administrator has put
-    in force stays until an administrator puts another in force: beside it versions are kept
-    alone. `session` reads every
-    verdict. Returns what was learned, which is nothing while there are too few verdicts, and where
-    another ranker was put in force while this one was tried out: nobody waits for that.
+    in force stays until an administrator puts another in force or releases it: beside it versions
+    are kept alone. `session` reads every verdict. Returns what was learned, which is nothing while
+    there are too few verdicts, and where another ranker was put in force while this one was tried
+    out: nobody waits for that.
     """
     lesson = await _lesson(session)
     if lesson is None:
@@ -129,7 +129,7 @@ async def train(session: AsyncSession) -> list[StoredRanker]:
             await _keep(session, ranker, found.trial, outcome, used, lesson)
             for ranker, outcome in found.rankers
         ]
-        if found.is_better and before.promoted_by_id is None:
+        if found.is_better and not workflow.is_held(before):
             await promote(session, kept[-1], None)
     return kept
 

@@ -106,9 +106,10 @@ def test_weights_are_found_where_one_feature_tells() -> None:
 
 
 def test_the_best_tenth_is_averaged() -> None:
-    grid = np.arange(20, dtype=np.float64).reshape(20, 1)
-    assert choose(grid, -np.abs(grid[:, 0] - 7.4)).tolist() == [7.5]
-    assert choose(grid[:3], np.array([0.0, 1.0, 0.0])).tolist() == [1.0]
+    grid = [Weights(lexical=n, topic=2 * n, passage=1, hubness=n / 2) for n in range(20)]
+    best = choose(grid, -np.abs(np.arange(20) - 7.4))
+    assert best == Weights(lexical=7.5, topic=15, passage=1, hubness=3.75)
+    assert choose(grid[:3], np.array([0.0, 1.0, 0.0])) == grid[1]
 
 
 @pytest.mark.parametrize("settings", ["", "topic=0 hubness=0", "view=words"])

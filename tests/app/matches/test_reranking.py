@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import Role
 from app.demands.models import DemandState
 from app.matches.index import reranking
-from app.matches.models import Match
+from app.matches.index.repository import member_ids
+from app.matches.models import Match, Pool
 from app.problems.similarity import find_pairs, load_open
 from app.scopes import Scope, within
 from app.settings import RerankerForm, Settings
@@ -69,7 +70,7 @@ def added(run: dict[str, Any]) -> dict[str, float]:
         item["expert"]["name"]: c["value"]
         for item in run["matches"]
         for c in item["contributions"]
-        if c["name"] == "rerank"
+        if c["name"] == "reranking"
     }
 
 
@@ -97,7 +98,7 @@ async def test_the_first_places_are_put_in_another_order_and_still_add_up(
     assert (question["model"], question["top_n"], question["return_documents"]) == ("tea", 4, False)
     assert demand.title in question["query"]
     features = await session.scalars(select(Match.features).order_by(Match.rank))
-    assert [one["rerank"] for one in features] == [0.9, 0.1, 0.1, 0.1]
+    assert [one["reranking"] for one in features] == [0.9, 0.1, 0.1, 0.1]
     stored = (await staff.get(f"/match-runs/{run['id']}")).json()
     assert stored["reranking"] == "done"
     assert await states_of(staff) == {"in_use"}
@@ -218,7 +219,7 @@ async def test_what_is_not_published_goes_there_in_no_direction(
             assert (answer.status_code, len(answer.json())) == (200, 1), (state, way)
     assert endpoint.questions == []
     found = (await staff.get(f"/demands/{published.id}/matching-achievements")).json()
-    assert "rerank" in {c["name"] for c in found[0]["contributions"]}
+    assert "reranking" in {c["name"] for c in found[0]["contributions"]}
     assert not [text for text in endpoint.texts if "内部" in text or "外传" in text]
 
 
@@ -244,7 +245,7 @@ async def test_like_demands_are_looked_for_without_it(
         await scenes.demand(session, organization, title=f"锦纶染色{number}")
     sessions = within(app.state.sessions, Scope.INDEX)
     async with sessions() as reading:
-        pool = await load_open(reading)
+        pool = await load_open(reading, await member_ids(reading, Pool.DEMANDS))
     await find_pairs(sessions, app.state.matcher, pool)
     assert endpoint.questions == []
 

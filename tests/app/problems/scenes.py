@@ -13,6 +13,7 @@ from app.matches.index.encoding import MatchingWork
 from app.organizations.models import Organization
 from app.progress.following import follow_job
 from app.scopes import Scope, within
+from tests.app.demands.forms import take_step
 from tests.app.matches import scenes
 from tests.people import YIWU, People
 
@@ -58,6 +59,11 @@ async def propose(app: FastAPI, staff: AsyncClient | None = None) -> None:
         await queue.tasks["look_for_common_problems"].defer_async(timestamp=0)
     else:
         assert (await staff.post("/common-problems:propose")).status_code == 202
+    await do_jobs(app)
+
+
+async def do_jobs(app: FastAPI) -> None:
+    """All that waits in the queue."""
     sessions = app.state.sessions
     work = MatchingWork(sessions=within(sessions, Scope.INDEX), matcher=app.state.matcher)
     await queue.run_worker_async(
@@ -67,6 +73,14 @@ async def propose(app: FastAPI, staff: AsyncClient | None = None) -> None:
         worker_middleware=[observed, follow_job],
         additional_context={"sessions": sessions, "matching": work},
     )
+
+
+async def withdraw(app: FastAPI, people: People, demand: Demand) -> None:
+    """Its enterprise takes a published demand back, and the jobs that follow from it are done."""
+    enterprise = await people.enterprise(demand.organization)
+    status, body = await take_step(enterprise, demand.id, "withdraw")
+    assert (status, body["state"]) == (200, "withdrawn")
+    await do_jobs(app)
 
 
 async def listed(client: AsyncClient, **query: str) -> list[dict[str, Any]]:

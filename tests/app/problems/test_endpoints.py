@@ -20,27 +20,6 @@ from tests.app.problems import scenes
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG, People
 
 
-@pytest.fixture
-async def demands(people: People, session: AsyncSession) -> list[Demand]:
-    """Two like demands, of Yiwu and of Guangzhou, among others."""
-    await scenes.others(session, people)
-    return [
-        await scenes.demand(session, people, "黄变", problem="内部配方甲"),
-        await scenes.demand(session, people, "黄变二", region_code=GUANGZHOU, problem="内部配方乙"),
-    ]
-
-
-@pytest.fixture
-async def staff(people: People) -> AsyncClient:
-    return await people.coordinator(YIWU)
-
-
-@pytest.fixture
-async def problem(app: FastAPI, demands: list[Demand], staff: AsyncClient) -> dict[str, Any]:
-    await scenes.propose(app)
-    return await scenes.only(staff)
-
-
 async def sees(client: AsyncClient, problem: dict[str, Any]) -> bool:
     """By the list and by the record, which agree."""
     answer = await client.get(f"/common-problems/{problem['id']}")
@@ -158,68 +137,6 @@ async def test_by_demand_and_by_discipline(
         "/common-problems", params={"limit": 1, "cursor": first["next_cursor"]}
     )
     assert first["items"][0]["id"] != second.json()["items"][0]["id"]
-
-
-async def test_editing(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-) -> None:
-    path = f"/common-problems/{problem['id']}"
-    third = await scenes.demand(session, people, "氨氮")
-    wanted = [str(d.id) for d in (*demands, third)]
-    tag = (await staff.get(path)).headers["etag"]
-    body = {"title": "锦纶黄变共性难题", "demand_ids": wanted}
-    answer = await staff.patch(path, json=body, headers={"If-Match": tag})
-    assert answer.status_code == 200, answer.text
-    shown = answer.json()
-    assert (shown["title"], shown["organization_count"]) == ("锦纶黄变共性难题", 3)
-    assert shown["statement"] == problem["statement"], "one's own words stay"
-    [added] = [m for m in shown["members"] if m["demand_id"] == str(third.id)]
-    assert (added["origin"], added["similarity"]) == ("added", None)
-    assert added["reason"] == "由协调员加入"
-    assert (await staff.patch(path, json=body, headers={"If-Match": tag})).status_code == 412
-    assert await scenes.listed(staff, text="共性难题")
-
-
-async def test_a_title_alone_may_be_written_whatever_became_of_the_demands(
-    session: AsyncSession, demands: list[Demand], problem: dict[str, Any], staff: AsyncClient
-) -> None:
-    await move(session, demands[1], DemandState.WITHDRAWN)
-    path = f"/common-problems/{problem['id']}"
-    answer = await staff.patch(path, json={"title": "锦纶黄变共性难题"})
-    assert answer.status_code == 200, answer.text
-    assert scenes.members(answer.json()) == {demand.id for demand in demands}
-    assert answer.json()["updated_at"] > problem["updated_at"]
-    assert await scenes.listed(staff, text="共性难题")
-
-
-async def test_what_an_edit_may_not_leave_behind(
-    people: People,
-    session: AsyncSession,
-    demands: list[Demand],
-    problem: dict[str, Any],
-    staff: AsyncClient,
-) -> None:
-    path, own = f"/common-problems/{problem['id']}", demands[0].organization
-    second = await scenes.demand(session, people, "氨氮", organization=own)
-    draft = await scenes.demand(session, people, "氨氮", state=DemandState.DRAFT)
-    third = await scenes.demand(session, people, "黄变", region_code=GUANGZHOU)
-    first, other = (str(d.id) for d in demands)
-    refused = [
-        ([first, str(second.id)], 422, "not_shared"),
-        ([first, other, str(draft.id)], 422, "not_published"),
-        ([first], 422, "too_short"),
-        ([other, str(third.id)], 403, None),  # nothing of the region is left
-    ]
-    for wanted, status, code in refused:
-        answer = await staff.patch(path, json={"demand_ids": wanted})
-        assert answer.status_code == status, answer.text
-        if code:
-            assert answer.json()["errors"][0]["code"] == code
-    assert await scenes.read(staff, problem["id"]) == problem
 
 
 async def test_who_may_edit_and_decide(

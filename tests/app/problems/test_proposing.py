@@ -3,17 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes.models import Change
 from app.demands.models import DemandState
-from app.problems import proposing
-from app.problems.grouping import Pair
 from app.problems.repository import find_concerned
-from app.problems.similarity import find_pairs
 from tests.app.matches.scenes import move
 from tests.app.problems import scenes
 from tests.people import GUANGZHOU, YIWU, People
@@ -249,23 +245,6 @@ async def test_reasons_count_no_demand_that_was_taken_out(
     await scenes.propose(app)
     assert await scenes.only(staff) == again
     assert await told(session) == ["proposed", "updated", "updated", "updated"]
-
-
-async def test_what_is_withdrawn_while_demands_are_compared_is_not_proposed(
-    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await scenes.others(session, people)
-    gone = await scenes.demand(session, people, "黄变")
-    await scenes.demand(session, people, "黄变二")
-
-    async def compare(*given: Any) -> list[Pair]:
-        found = await find_pairs(*given)
-        await move(session, gone, DemandState.WITHDRAWN)
-        return found
-
-    monkeypatch.setattr(proposing, "find_pairs", compare)
-    await scenes.propose(app)
-    assert await scenes.listed(await people.administrator()) == []
 
 
 async def test_a_lapsed_one_keeps_what_a_person_wrote(

@@ -13,8 +13,8 @@ from app.problems.grouping import Pair
 from app.problems.similarity import Look, pairs_of
 from matching import text_key
 from tests.app.matches.embeddings_server import EmbeddingsServer
+from tests.app.matches.remote_encoder import app, endpoint, remote, run_jobs, work_of
 from tests.app.matches.scenes import move
-from tests.app.matches.test_encoders import app, endpoint, remote, run_jobs, work_of
 from tests.app.matches.test_forgetting import run, states
 from tests.app.problems import scenes
 from tests.people import People

@@ -117,7 +117,9 @@ class Application:
                 lambda p: problems.may_manage(actor, p),
             ),
             ProblemMember: self._rules(
-                self._reads_member, *2 * (lambda m: problems.may_manage(actor, self._problem(m)),)
+                self._reads_member,
+                lambda m: self._manages_problem(m) and problems.may_place(actor, self._demand(m)),
+                self._manages_problem,
             ),
             Docking: self._rules(
                 lambda d: dockings.may_read(actor, self._docked(d)),
@@ -271,11 +273,14 @@ class Application:
         found: CommonProblem = self.world.find(CommonProblem, member.problem_id)
         return found
 
+    def _manages_problem(self, member: ProblemMember) -> bool:
+        return problems.may_manage(self.actor, self._problem(member))
+
     def _reads_member(self, member: ProblemMember) -> bool:
         """What was taken out of a problem is told to those who did it."""
         problem = self._problem(member)
         is_told = problems.may_read(self.actor, problem) and not member.is_excluded
-        return is_told or problems.may_manage(self.actor, problem)
+        return is_told or self._manages_problem(member)
 
     def _docked(self, docking: Docking) -> Docking:
         """With what decides on it, which no session loads here."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL, Connection, create_engine, inspect, select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import MEMBERS, Account
@@ -19,6 +20,7 @@ from app.interface.models import AuditEntry, UnsealedEntry
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState
 from app.postgres.roles import VIEWED, VIEWS
+from app.problems.models import ProblemMember
 from tests.app.row_security.rules import Application
 from tests.app.row_security.world import World, build
 from tests.architecture.test_row_security import PROTECTED
@@ -171,6 +173,30 @@ async def test_everybody_writes_what_the_application_says(
             found = passing(connection, kind, verb, rows[kind])
             assert found == expected, (kind, account.display_name)
         connection.rollback()
+
+
+async def test_a_demand_is_moved_in_a_problem_by_those_who_carry_it(
+    world: World, connection: Connection
+) -> None:
+    """The rule for UPDATE lets the rest of a member be written by all staff of its problem."""
+    for account in people(world):
+        rule = Application(world, account, actor(world, account)).rules[ProblemMember]
+        enter(connection, account)
+        for member in world.of(ProblemMember):
+            assert _is_moved(connection, member) == rule.adds(member), account.display_name
+        connection.rollback()
+
+
+def _is_moved(connection: Connection, member: ProblemMember) -> bool:
+    """Whether it is taken out or put in again; that is undone."""
+    update = text("UPDATE problem_members SET is_excluded = NOT is_excluded WHERE id = :id")
+    savepoint = connection.begin_nested()
+    try:
+        return connection.execute(update, {"id": member.id}).rowcount == 1
+    except ProgrammingError:  # insufficient privilege
+        return False
+    finally:
+        savepoint.rollback()
 
 
 @pytest.mark.parametrize("scope", [None, "nonsense", "account", "import", "shut"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -96,7 +96,7 @@ async def test_the_promoted_one_ranks_in_every_process_from_the_next_match_on(
         elsewhere = await People(other, session).client(account)
         assert (await scenes.match(elsewhere, demand.id))["ranker_version"] == 0
         body = await promote(administrator, ranker)
-        assert (body["state"], body["allowed_actions"]) == ("in_force", [])
+        assert (body["state"], body["allowed_actions"]) == ("in_force", ["release"])
         assert body["promoted_at"] is not None
         me = (await administrator.get("/me")).json()["id"]
         assert body["promoted_by_id"] == me
@@ -165,6 +165,38 @@ async def test_only_administrators_promote_and_none_that_is_in_force(
     told = {(row.kind, row.actor_id) for row in kinds}
     me = UUID((await administrator.get("/me")).json()["id"])
     assert told == {("ranker.retired", me), ("ranker.promoted", me)}
+
+
+async def test_an_administrator_gives_the_decision_back_to_the_job(
+    people: People, session: AsyncSession
+) -> None:
+    ranker, other = await learned(session), await learned(session, 2)
+    administrator, staff = await people.administrator(), await people.coordinator()
+    promoted = await promote(administrator, ranker)
+    path = f"/rankers/{ranker.id}:release"
+    assert (await staff.get(f"/rankers/{ranker.id}")).json()["allowed_actions"] == []
+    for client in (staff, await people.evaluator(), await people.enterprise()):
+        assert (await client.post(path)).status_code == 403
+    assert (await administrator.post(f"/rankers/{uuid4()}:release")).status_code == 404
+    of_other = await administrator.post(f"/rankers/{other.id}:release")
+    assert (of_other.status_code, of_other.json()["code"]) == (409, "wrong_state")
+    stale = await administrator.post(path, headers={"If-Match": '"7-0"'})
+    assert stale.status_code == 412
+    answer = await administrator.post(path)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["state"], body["promoted_by_id"], body["allowed_actions"]) == (
+        "in_force",
+        None,
+        [],
+    )
+    assert body["promoted_at"] == promoted["promoted_at"]
+    assert body["version"] == promoted["version"] + 1
+    again = await administrator.post(path)
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    asked = select(Change.actor_id).where(Change.kind == "ranker.released")
+    me = UUID((await administrator.get("/me")).json()["id"])
+    assert list(await session.scalars(asked)) == [me]
 
 
 async def test_of_two_promotions_at_once_one_comes_after_the_other(

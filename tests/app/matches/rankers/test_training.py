@@ -85,6 +85,22 @@ async def test_what_an_administrator_put_in_force_stays_whatever_is_learned(
     assert (anew["state"], library["state"]) == ("candidate", "in_force")
 
 
+async def test_what_an_administrator_has_released_gives_way_to_what_is_better(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await verdicts.store(session, await people.organization(), TRUE)
+    administrator = await people.administrator()
+    await work(app, "train_nightly")
+    _, library = await listed(administrator)
+    for verb in ("promote", "release"):
+        answer = await administrator.post(f"/rankers/{library['id']}:{verb}")
+        assert answer.status_code == 200, answer.text
+    await work(app, "train_ranker")
+    anew, _, library = await listed(administrator)
+    assert (anew["state"], anew["promoted_by_id"]) == ("in_force", None)
+    assert library["state"] == "retired"
+
+
 async def test_nothing_is_kept_where_another_was_put_in_force_during_the_trial(
     app: FastAPI, people: People, session: AsyncSession, locks: Locks
 ) -> None:
