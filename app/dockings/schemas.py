@@ -68,7 +68,7 @@ class DockingStepBody(RecordBody):
     side: Side = Field(description="whose step it was, also when staff noted it")
     is_noted_by_staff: bool = Field(description="staff noted down what the side said")
     setback: Setback | None = Field(examples=[None])
-    note: str
+    note: str = Field(examples=["已电话沟通，双方同意下周面谈"])
 
 
 class DockingQuery(PageQuery):
