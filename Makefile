@@ -31,8 +31,9 @@ help:
 serve: $(RUNTIME)
 	@exec $(BIN)/shuangku serve
 
+# Workers and the services that they start share the processors: linear algebra takes one each.
 test: $(DEV)
-	@$(BIN)/pytest -q -n 4 --no-loadscope-reorder $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 4 --no-loadscope-reorder $(ARGS)
 
 # Alone on the machine, one after the other: they measure what they disturb.
 faults: $(DEV)

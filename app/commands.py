@@ -288,14 +288,21 @@ def evaluate(
     against: Annotated[str, typer.Option(help="比较对象 · compare with")] = "bigrams",
     study: Annotated[
         Study,
-        typer.Option(help="两者比较、逐步去除、嵌套交叉验证、学习、标题对 · what is measured"),
+        typer.Option(help="评测什么 · what is measured"),
     ] = Study.COMPARISON,
 ) -> None:
     """评测 · How well the matcher ranks a folder of cases, beside another configuration.
 
-    ablation: what each step of the design brings; nested: weights chosen on other demands than
-    they are measured on; learning: weights learned as from verdicts, likewise; pairs: titles
-    graded from 1 to 4 (title_pairs.jsonl).
+    comparison: 两种配置的比较 · one configuration beside another
+
+    ablation: 逐步去除，看设计的每一步带来多少 · what each step of the design brings
+
+    nested: 嵌套交叉验证，权重在其他需求上选定 · weights chosen on other demands than they are
+    measured on
+
+    learning: 像从评判中那样学习权重，同样交叉验证 · weights learned as from verdicts, likewise
+
+    pairs: 按 1 至 4 分级的标题对（title_pairs.jsonl）· pairs of titles graded from 1 to 4
     """
     run(_evaluate(cases, config, against, study))
 

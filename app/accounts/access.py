@@ -47,6 +47,11 @@ def may_manage(actor: Manager, account: Account, regions: Collection[str]) -> bo
     )
 
 
+def lacks_region(account: Account) -> bool:
+    """A coordinator without a region would reach all of them, by an oversight."""
+    return account.role is Role.COORDINATOR and account.region_code is None
+
+
 def may_erase_own(account: Account) -> bool:
     """Whoever has records of their own; staff and evaluators first hand their work over."""
     return account.role in MEMBERS

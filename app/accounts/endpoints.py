@@ -97,14 +97,14 @@ async def finish_sign_in(
 
 @router.get("/auth/providers")
 async def list_providers(providers: ProviderClientsDep) -> Providers:
-    """登录服务方 · The OpenID Connect providers that people may sign in with."""
+    """身份提供方 · The OpenID Connect providers that people may sign in with."""
     return identities.listed_providers(providers)
 
 
 @router.post("/auth:start-with-provider")
 @unkept
 async def start_with_provider(providers: ProviderClientsDep, data: ProviderStart) -> Authorization:
-    """转到登录服务方 · Where to send somebody who signs in there; keep `flow` for the finish."""
+    """到身份提供方登录 · Where to send somebody who signs in there; keep `flow` for the finish."""
     return await flows.begin(providers, data)
 
 
@@ -116,7 +116,7 @@ async def finish_with_provider(
     tokens: AccessTokensDep,
     data: ProviderFinish,
 ) -> Tokens | SecondStep:
-    """自登录服务方返回 · Exchange the provider's code for tokens, or for a challenge."""
+    """从身份提供方返回 · Exchange the provider's code for tokens, or for a challenge."""
     return await identities.sign_in(session, providers, tokens, data)
 
 

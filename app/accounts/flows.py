@@ -47,7 +47,7 @@ async def begin(
     """Where to send the person. Raises Invalid for what is not configured."""
     provider = clients.providers.get(data.provider)
     if provider is None:
-        message = ("没有此登录服务方", "No such provider")
+        message = ("没有此身份提供方", "No such provider")
         raise invalid_field("/provider", "unknown_provider", *message)
     if data.redirect_uri not in provider.redirect_uris:
         message = ("该回调地址未登记", "This address is not registered")

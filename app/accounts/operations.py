@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import api_keys, repository
-from app.accounts.access import Manager, allowed_actions, managed, may_manage
+from app.accounts.access import Manager, allowed_actions, lacks_region, managed, may_manage
 from app.accounts.models import Account
 from app.accounts.schemas import AccountBody, AccountCreate, AccountQuery, AccountUpdate, MeUpdate
 from app.accounts.secrets import hash_password
@@ -46,6 +46,7 @@ async def create(session: AsyncSession, actor: Account | None, data: AccountCrea
     own_regions = {data.region_code} if data.region_code else set()
     if actor is not None and not may_manage(actor, account, own_regions):
         raise Forbidden(Text("不能建立该角色或地区的账号", "Not for this role or region"))
+    _require_bounded(account)
     session.add(account)
     await changes.append(
         session, "account.created", account.id, actor_id=actor.id if actor else None
@@ -105,11 +106,23 @@ async def update(
         raise Forbidden(NOT_OUT_OF_REGION)
     for name, value in wanted.items():
         setattr(account, name, value)
+    if "region_code" in wanted:
+        _require_bounded(account)
     if not account.is_active:
         await end_sign_ins(session, account)
         await api_keys.revoke_all(session, account.id, actor.id)
     await changes.append(session, "account.updated", account.id, actor_id=actor.id)
     return account
+
+
+def _require_bounded(account: Account) -> None:
+    if lacks_region(account):
+        raise invalid_field(
+            "/region_code",
+            "missing",
+            "协调员须有所管地区；管理全国的是管理员",
+            "A coordinator needs a region; administrators are for the whole country",
+        )
 
 
 async def update_own(session: AsyncSession, account: Account, data: MeUpdate) -> Account:

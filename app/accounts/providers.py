@@ -45,14 +45,14 @@ MAX_WAITING = 4
 
 class ProviderUnavailable(Unavailable):
     code = "provider_unavailable"
-    title = Text("登录服务方暂不可用，请稍后重试", "The sign-in provider is unavailable; try again")
+    title = Text("身份提供方暂不可用，请稍后重试", "The sign-in provider is unavailable; try again")
 
 
 class NotAttested(NotSignedIn):
     """The provider did not take the code, or its word for who this is does not hold."""
 
     code = "not_attested"
-    title = Text("登录服务方未确认您的身份", "The provider did not confirm who you are")
+    title = Text("身份提供方未确认您的身份", "The provider did not confirm who you are")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,9 @@ async def require_password(
     """
     if not account.has_password:
         return
-    if given is None or not await is_password(given.get_secret_value(), account.password_hash):
+    if given is None:
+        raise invalid_field(pointer, "missing", "必填", "Required")
+    if not await is_password(given.get_secret_value(), account.password_hash):
         message = ("当前密码不正确", "The current password is not right")
         raise invalid_field(pointer, "wrong_password", *message)
 

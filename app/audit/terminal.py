@@ -42,11 +42,12 @@ async def report(sessions: Sessions, anchor: str | None, console: Console) -> bo
 
 def _found(verdict: Verdict) -> str:
     lines = [
-        f"{verdict.seals} 个封存 · seals, {verdict.entries} 条记录 · entries as they were sealed",
-        f"{verdict.waiting} 条待封存 · waiting for their seal",
+        f"{verdict.seals} 个封存、{verdict.entries} 条记录，与封存时一致"
+        f" · {verdict.seals} seals, {verdict.entries} entries as they were sealed",
+        f"{verdict.waiting} 条待封存 · {verdict.waiting} waiting for their seal",
     ]
-    if verdict.dropped_through:
-        lines.append(f"到期删除至 · dropped for their age up to seal {verdict.dropped_through}")
+    if last := verdict.dropped_through:
+        lines.append(f"到期删除至封存 {last} · dropped for their age up to seal {last}")
     mark = "[green]✓[/]" if verdict.holds else "[red]…[/]"
     return "\n".join(f"{mark} {escape(line)}" for line in lines)
 

@@ -101,9 +101,9 @@ def _print_entries(found: ImportBody, console: Console) -> None:
 def _print_outcome(found: ImportBody, entered_count: int, console: Console) -> None:
     is_done = found.state is OperationState.DONE
     _print_entries(found, console)
-    mark = "[red]✗ 未写入 · not written[/]"
+    mark = "[red]✗ 未写入 · not written:[/]"
     if is_done and found.rejected_count:
-        mark = "[yellow]! 部分写入 · written in part[/]"
+        mark = "[yellow]! 部分写入 · written in part:[/]"
     elif is_done:
         mark = "[green]✓[/]"
     console.print(

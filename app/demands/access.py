@@ -12,6 +12,9 @@ from app.reference.codes import names
 from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, is_below, parent
 from app.transitions import Party, possible_verbs
 
+# Who looks for experts; a verdict is left to those who carry the demand.
+MATCHING = frozenset({Party.STAFF, Party.PARTNER})
+
 CARRIED_BY: ColumnElement[str | None] = func.coalesce(
     Demand.handed_to_region_code, Demand.region_code
 )
@@ -104,8 +107,10 @@ def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """What the actor may do with this demand now."""
     parties = parties_of(actor, demand)
     actions = ["update"] if may_manage(actor, demand) and demand.state in EDITABLE else []
-    verbs = possible_verbs(TRANSITIONS, demand.state, parties)
-    return actions + verbs + (_handovers(actor, demand) if may_hand_on(actor, demand) else [])
+    actions += possible_verbs(TRANSITIONS, demand.state, parties)
+    if demand.state is DemandState.PUBLISHED and parties & MATCHING:
+        actions.append("match")
+    return actions + (_handovers(actor, demand) if may_hand_on(actor, demand) else [])
 
 
 def _handovers(actor: Actor, demand: Demand) -> list[str]:

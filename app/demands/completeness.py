@@ -1,5 +1,7 @@
 """The demand form's own limits, checked when a demand is submitted."""
 
+from dataclasses import dataclass
+
 from app.demands.models import ActivityType, Demand
 from app.interface.language import Text
 from app.interface.validation import FieldError
@@ -9,28 +11,61 @@ TOO_LONG = (f"不得超过 {FORM_TEXT_LIMIT} 字", f"At most {FORM_TEXT_LIMIT} c
 KEYWORD_LIMIT = 5
 OPEN_BID_MONTHS_LIMIT = 36
 
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A field that the form asks for: the words in which it does, and those for what is there."""
+
+    missing: Text
+    met: Text
+
+
+def _given(zh: str, en: str) -> Need:
+    return Need(Text(f"请填写{zh}", f"Give {en}"), Text(f"已填写{zh}", f"Given: {en}"))
+
+
+def _chosen(zh: str, en: str) -> Need:
+    return Need(Text(f"请选择{zh}", f"Choose {en}"), Text(f"已选择{zh}", f"Chosen: {en}"))
+
+
 REQUIRED = {
-    "title": Text("请填写技术需求名称", "Give the demand a title"),
-    "problem": Text("请填写主要问题", "Describe the problem"),
-    "key_indicators": Text("请填写技术关键与指标", "Give key technology and indicators"),
-    "expected_outcome": Text("请填写预期目标", "Give the expected outcome"),
-    "keywords": Text("请填写 1–5 个关键词", "Give one to five keywords"),
-    "period_until_on": Text("请填写需求时限", "Give the period of the demand"),
-    "cooperation_mode": Text("请选择合作方式", "Choose the mode of cooperation"),
-    "technology_field": Text("请选择技术领域", "Choose the technology field"),
-    "industry_code": Text("请选择国民经济行业", "Choose the industry"),
-    "region_code": Text("请选择所在地区", "Choose the region"),
-    "contact_name": Text("请填写联系人", "Name a contact"),
-    "contact_phone": Text("请填写联系电话", "Give the contact's telephone"),
+    "title": _given("技术需求名称", "the title"),
+    "problem": _given("主要问题", "the main problem"),
+    "key_indicators": _given("技术关键与指标", "key technology and indicators"),
+    "expected_outcome": _given("预期目标", "the expected outcome"),
+    "keywords": _given(" 1–5 个关键词", "one to five keywords"),
+    "period_until_on": _given("需求结束日期", "the last day of the demand"),
+    "cooperation_mode": _chosen("合作方式", "the mode of cooperation"),
+    "technology_field": _chosen("技术领域", "the technology field"),
+    "industry_code": _chosen("国民经济行业", "the industry"),
+    "region_code": _chosen("所在地区", "the region"),
+    "contact_name": _given("联系人", "a contact"),
+    "contact_phone": _given("联系电话", "the contact's telephone"),
 }
 BASIC_RESEARCH = {
-    "discipline": Text("基础研究须填写学科", "Basic research needs a discipline"),
+    "discipline": Need(
+        Text("基础研究须填写学科", "Basic research needs a discipline"),
+        Text("已填写学科", "Given: the discipline"),
+    ),
 }
 OPEN_BID = {
-    "assessment_indicators": Text("揭榜挂帅须填写考核指标", "An open bid needs indicators"),
-    "time_limit_months": Text("揭榜挂帅须填写时限", "An open bid needs a time limit"),
-    "ownership_of_results": Text("揭榜挂帅须约定产权归属", "An open bid needs an ownership rule"),
+    "assessment_indicators": Need(
+        Text("揭榜挂帅须填写考核指标", "An open bid needs indicators"),
+        Text("已填写考核指标", "Given: the indicators of the open bid"),
+    ),
+    "time_limit_months": Need(
+        Text("揭榜挂帅须填写时限", "An open bid needs a time limit"),
+        Text("已填写揭榜时限", "Given: the time limit of the open bid"),
+    ),
+    "ownership_of_results": Need(
+        Text("揭榜挂帅须约定产权归属", "An open bid needs an ownership rule"),
+        Text("已约定产权归属", "Given: who owns the results"),
+    ),
 }
+CREDIT_CODE = Need(
+    Text("机构缺少统一社会信用代码", "The organization has no credit code"),
+    Text("机构有统一社会信用代码", "The organization has a credit code"),
+)
 
 
 def faults(demand: Demand) -> list[FieldError]:
@@ -38,8 +73,8 @@ def faults(demand: Demand) -> list[FieldError]:
     return missing_fields(demand) + _limits(demand)
 
 
-def needed_fields(demand: Demand) -> dict[str, Text]:
-    """The fields that the form asks of this demand, and the words in which it does."""
+def needed_fields(demand: Demand) -> dict[str, Need]:
+    """The fields that the form asks of this demand."""
     needed = dict(REQUIRED)
     if demand.activity_type is ActivityType.BASIC_RESEARCH:
         needed |= BASIC_RESEARCH
@@ -51,13 +86,13 @@ def needed_fields(demand: Demand) -> dict[str, Text]:
 def missing_fields(demand: Demand) -> list[FieldError]:
     """What the form asks for and the demand has not; the organization's code included."""
     missing = [
-        FieldError(pointer=f"/{name}", code="missing", message=message)
-        for name, message in needed_fields(demand).items()
+        FieldError(pointer=f"/{name}", code="missing", message=need.missing)
+        for name, need in needed_fields(demand).items()
         if not getattr(demand, name)
     ]
     if not demand.organization.unified_social_credit_code:
-        message = Text("机构缺少统一社会信用代码", "The organization has no credit code")
-        missing.append(FieldError(pointer="/organization_id", code="missing", message=message))
+        owner = "/organization_id"
+        missing.append(FieldError(pointer=owner, code="missing", message=CREDIT_CODE.missing))
     return missing
 
 

@@ -107,7 +107,7 @@ async def refuse_demand(
 async def withdraw_demand(
     session: SessionDep, actor: CurrentActor, demand_id: UUID, data: Reason
 ) -> DemandBody:
-    """撤回 · The enterprise takes its demand back, unless it was refused."""
+    """撤回 · Take a demand back with the reason, also when it is published; not a refused one."""
     moved = await operations.move(session, actor, demand_id, "withdraw", data.reason)
     return operations.show(actor, moved)
 

@@ -146,7 +146,7 @@ class PublicDemand(RecordBody):
     region_code: str | None
     is_open_bid: bool
     published_at: datetime | None
-    allowed_actions: list[str] = Field(examples=[["withdraw"]])
+    allowed_actions: list[str] = Field(examples=[["withdraw", "match"]])
 
 
 class DemandBody(PublicDemand):

@@ -26,7 +26,7 @@ TRANSITIONS = {
     "withdraw": Transition(
         sources=UNDER_REVIEW | {S.DRAFT, S.RETURNED, S.PUBLISHED},
         target=S.WITHDRAWN,
-        parties=MEMBERS,
+        parties=MEMBERS | STAFF,  # staff: of an imported enterprise, which has no account
     ),
 }
 

@@ -30,8 +30,10 @@ class MissingKeys(OperatorError):
     def __init__(self, ids: Collection[str]) -> None:
         missing = ", ".join(sorted(ids))
         super().__init__(
-            f"ENCRYPTION_KEYS 缺少库中数据所用的密钥 {missing}",
-            f"ENCRYPTION_KEYS lacks keys that the database needs: {missing}",
+            f"缺少库中数据所用的加密密钥 {missing}",
+            f"keys that the database needs are missing: {missing}",
+            "  → 运行 shuangku doctor，查看到哪里找回、放在哪里"
+            " · shuangku doctor tells where to look for them, and where to put them",
         )
 
 

@@ -27,7 +27,7 @@ from app.interface.pagination import Page, Pages
 from app.jobs import defer_unless_waiting
 from app.organizations.actors import Actor
 
-TEXT_VERSION = "2026-11-26"  # a changed text gets a new one: what was agreed to is what was read
+TEXT_VERSION = "2026-11-26.2"  # a changed text gets a new one: what was agreed to is what was read
 TEXTS = {
     ConsentPurpose.MATCHING: Text(
         "同意将本人的专业资料用于企业技术需求的匹配和推荐；撤回后暂停匹配，已有记录保留。",
@@ -35,9 +35,11 @@ TEXTS = {
         "matching stops and past records stay.",
     ),
     ConsentPurpose.EXTERNAL_ENCODING: Text(
-        "同意将本人的专业资料文本（不含姓名与联系方式）发送给外部的向量或重排服务，用于提高匹配准确度。",
-        "The texts of my profile, without name and contacts, may be sent to an external encoder "
-        "or reranker, which makes matching more accurate.",
+        "同意将本人的专业资料文本（不含姓名与联系方式）发送给其他机构运行的人工智能服务，"
+        "由其比较文本含义、调整排序，用于提高匹配准确度。",
+        "The texts of my profile, without name and contacts, may be sent to an artificial "
+        "intelligence service that others run; it compares what texts mean and orders "
+        "candidates, which makes matching more accurate.",
     ),
 }
 REFUSED = "本人不同意参与匹配推荐"

@@ -233,7 +233,7 @@ class ConsentDeclaration(Body):
 
     purpose: Annotated[ConsentPurpose, Field(examples=[ConsentPurpose.EXTERNAL_ENCODING])]
     is_given: Annotated[Flag, Field(examples=[True])]
-    text_version: Annotated[str, text_of(20, min_length=1), Field(examples=["2026-11-26"])]
+    text_version: Annotated[str, text_of(20, min_length=1), Field(examples=["2026-11-26.2"])]
 
 
 class ConsentBody(RecordBody):
@@ -241,7 +241,7 @@ class ConsentBody(RecordBody):
     purpose: ConsentPurpose = Field(examples=[ConsentPurpose.EXTERNAL_ENCODING])
     is_given: bool = Field(examples=[True])
     source: ConsentSource
-    text_version: str = Field(examples=["2026-11-26"])
+    text_version: str = Field(examples=["2026-11-26.2"])
     declared_by_id: UUID | None
 
 
@@ -256,7 +256,7 @@ class PurposeBody(BaseModel):
     purpose: ConsentPurpose
     text: str = Field(examples=["同意将本人专业资料入库，用于企业技术需求的匹配和推荐。"])
     text_en: str = Field(examples=["My professional profile may be matched to demands."])
-    text_version: str = Field(examples=["2026-11-26"])
+    text_version: str = Field(examples=["2026-11-26.2"])
 
 
 class AccountLink(Body):

@@ -91,9 +91,16 @@ class NotSignedIn(Problem):
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
 
 
+NOT_YOURS = Text("您的角色、机构或地区不能执行此操作", "Not for your role, organization or region")
+
+
 class Forbidden(Problem):
     status, code = 403, "forbidden"
     title = Text("没有权限", "Not allowed")
+
+    def __init__(self, detail: Text = NOT_YOURS) -> None:
+        """Where nothing better is said: what somebody lacks who may read and not do."""
+        super().__init__(detail)
 
 
 class NotFound(Problem):

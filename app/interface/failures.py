@@ -41,6 +41,11 @@ BROKEN_CONSTRAINT = Text(
     "This repeats or contradicts what is stored; nothing was saved",
 )
 
+NOT_JSON = Text(
+    "请以 JSON 发送，并注明 Content-Type: application/json",
+    "Send JSON, and say so: Content-Type: application/json",
+)
+
 DISK_FULL, LOCKED = "53100", "55P03"  # PostgreSQL's codes
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -175,7 +180,7 @@ def from_validation(error: RequestValidationError) -> Problem:
     """
     found = error.errors()
     if isinstance(error.body, bytes) and any(item["loc"] == ("body",) for item in found):
-        return UnsupportedMedia()
+        return UnsupportedMedia(NOT_JSON)
     if any(item["type"] == "json_invalid" for item in found):
         return MalformedRequest(errors=field_errors(found))
     return Invalid(errors=field_errors(found))

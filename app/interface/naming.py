@@ -15,6 +15,13 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
+def summary_of(operation: dict[str, Any]) -> str:
+    """匹配专家 · Match demand: what the description begins with, and the endpoint's name."""
+    noun, _, _ = operation["description"].partition(" · ")
+    words = operation["operationId"].replace("_", " ").capitalize().replace(" api ", " API ")
+    return f"{noun} · {words}"
+
+
 def schema_name(name: str) -> str:
     """Page_DemandBody_ → DemandPage, Body_create_import → CreateImportForm; others stay."""
     if generic := GENERIC.fullmatch(name):

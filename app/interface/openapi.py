@@ -15,7 +15,7 @@ from app.interface import idempotency
 from app.interface.errors import ProblemBody
 from app.interface.examples import EXAMPLES_BY_NAME, EXAMPLES_BY_SHAPE
 from app.interface.mending import forget_defaults, say_null, share_problems
-from app.interface.naming import name_schemas
+from app.interface.naming import name_schemas, summary_of
 from app.interface.preconditions import is_known
 from app.interface.routing import ConventionalRoute
 
@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 
 DESCRIPTION = """
 **双库**：院士专家智库 × 企业技术需求库。企业发布技术需求，协调员审核公开，
-系统给出排序的专家、证据与可加总的解释。
+系统给出排序的专家、证据与加得起来的解释。
 
 Two pools, experts and enterprises' technical demands. Sign in with `POST /api/v1/auth:sign-in`
 and send `Authorization: Bearer <access_token>`. Errors are `application/problem+json`
@@ -175,6 +175,7 @@ def _document(app: FastAPI) -> Schema:
     routes = _conventional_routes(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            operation["summary"] = summary_of(operation)
             say_null(operation)
             if method == "patch":
                 forget_defaults(operation, schemas)

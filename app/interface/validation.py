@@ -79,6 +79,9 @@ MESSAGES: Mapping[str, Text] = {
 }
 
 
+NO_BODY = Text("缺少 JSON 请求体", "The JSON body is missing")
+
+
 def field_errors(found: Sequence[Any]) -> list[FieldError]:
     """Pydantic's error list as field errors; the first hundred, which is enough to act on."""
     return [
@@ -89,6 +92,8 @@ def field_errors(found: Sequence[Any]) -> list[FieldError]:
 
 def _message(item: Mapping[str, Any]) -> Text:
     context = item.get("ctx") or {}
+    if item["type"] == "missing" and item["loc"] == ("body",):
+        return NO_BODY
     if text := context.get("text"):
         return Text(*text)
     # Pydantic counts a secret's characters with the words it has for lists.

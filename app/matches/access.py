@@ -10,13 +10,10 @@ from app.matches.models import Match, MatchRun, ReviewState
 from app.organizations.actors import Actor
 from app.transitions import Party
 
-# Who looks for experts; a verdict is left to those who carry the demand.
-MATCHING = frozenset({Party.STAFF, Party.PARTNER})
-
 
 def may_match(actor: Actor, demand: Demand) -> bool:
     """Staff who carry the demand or share it look for experts, and read what was found."""
-    return bool(demand_access.parties_of(actor, demand) & MATCHING)
+    return bool(demand_access.parties_of(actor, demand) & demand_access.MATCHING)
 
 
 def may_look_for_demands(actor: Actor, expert: Expert) -> bool:
@@ -30,7 +27,7 @@ def may_judge(actor: Actor, demand: Demand) -> bool:
 
 def parties_of(actor: Actor, match: Match) -> set[Party]:
     """The candidate is whom a match is about; staff need not be able to read the expert."""
-    parties = demand_access.parties_of(actor, match.run.demand) & MATCHING
+    parties = demand_access.parties_of(actor, match.run.demand) & demand_access.MATCHING
     expert = match.expert
     is_about = expert is not None and expert_access.is_own(actor, expert)
     return parties | ({Party.PERSON} if is_about else set())

@@ -127,12 +127,21 @@ async def _until_signalled(work: Coroutine[None, None, None]) -> None:
     await working
 
 
+# What a person types, as the commands' prompts call it.
+CALLED = {
+    "email": "邮箱 · e-mail",
+    "password": "密码 · password",
+    "display_name": "显示名 · display name",
+}
+
+
 def _fault(error: ErrorDetails) -> str:
     """The name of the value or setting, and what is wrong with it."""
     from app.interface.validation import field_errors
 
     [fault] = field_errors([{**error, "loc": ("query", *error["loc"])}])
-    return f"{fault.pointer}: {fault.message.in_both}".removeprefix(": ")
+    name = CALLED.get(fault.pointer, fault.pointer)
+    return f"{name}: {fault.message.in_both}".removeprefix(": ")
 
 
 def fail(message: str) -> NoReturn:

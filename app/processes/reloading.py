@@ -69,8 +69,10 @@ def ask(folder: Path, port: int) -> None:
     before = _state_of(folder, port)
     if before is None:
         raise ReloadError(
-            f"目录 {folder} 的服务不在端口 {port} 上运行（VAR_FOLDER、PORT）",
-            f"no service of the folder {folder} runs on port {port} (VAR_FOLDER, PORT)",
+            f"目录 {folder.absolute()} 没有服务在端口 {port} 上运行：请到服务所在的目录运行，"
+            "或设置 VAR_FOLDER、PORT",
+            f"no service of the folder {folder.absolute()} runs on port {port}: run the command in"
+            " the service's folder, or set VAR_FOLDER or PORT",
         )
     os.kill(before["pid"], signal.SIGHUP)
     ends_at = time.monotonic() + RELOAD_SECONDS

@@ -188,7 +188,8 @@ def encryption_key_file(settings: Settings) -> Finding:
         source = "ENCRYPTION_KEYS"
         return good(check, f"加密密钥来自 {source}", f"encryption keys come from {source}")
     if not os.path.lexists(file):
-        return good(check, "首次启动时生成加密密钥", "encryption keys are made at the first start")
+        absent = file.absolute()  # whether that is as it should be, the database tells
+        return good(check, f"没有密钥文件 {absent}", f"there is no file of keys: {absent}")
     try:
         count = len(settings.key_ring().keys)
     except (UnusableKeyFile, OSError) as error:

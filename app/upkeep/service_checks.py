@@ -21,7 +21,7 @@ from app.matches.index.reranking import create_reranker
 from app.matches.models import Pool
 from app.settings import EncoderKind, Settings
 from app.upkeep.findings import Finding, bad, good, warning
-from app.upkeep.missing_keys import own_key_ids
+from app.upkeep.missing_keys import TO_FIND, own_key_ids
 from matching import Encoder
 
 WAIT_WARNING = 300.0  # seconds
@@ -114,20 +114,16 @@ async def encryption_keys(session: AsyncSession, settings: Settings) -> Finding:
     missing = await sealing.key_ids(session) - own_key_ids(settings)
     if not missing:
         return good("encryption_keys", "加密密钥齐全", "the keys to all sealed values are here")
-    return bad(
-        "encryption_keys",
-        MissingKeys(missing).text,
-        Text(
-            "在 ENCRYPTION_KEYS 中补上；备份的 .keys 文件里有（base64 编码）",
-            "add them to ENCRYPTION_KEYS; a backup's .keys file holds them, in base64",
-        ),
-    )
+    file, what = settings.encryption_keys_file.absolute(), MissingKeys(missing).text
+    if not settings.encryption_keys and not file.exists():
+        what = Text(f"{what.zh}：没有文件 {file}", f"{what.en}: there is no file {file}")
+    return bad("encryption_keys", what, TO_FIND.format(kept=file))
 
 
 async def encoder(settings: Settings) -> Finding:
     """Whether it makes a vector of a short text, soon."""
     if settings.encoder is EncoderKind.NONE:
-        return good("encoder", "不使用编码器", "none is used")
+        return good("encoder", "不使用编码器", "no encoder is used")
     made = await asyncio.to_thread(create_encoder, settings)
     if made is None:
         return warning(
@@ -153,7 +149,7 @@ async def encoder(settings: Settings) -> Finding:
 async def reranker(settings: Settings) -> Finding:
     """Whether it gives scores to two short texts, soon."""
     if settings.reranker_url is None:
-        return good("reranker", "不使用重排服务", "none is used")
+        return good("reranker", "不使用重排服务", "no reranker is used")
     until = time.monotonic() + ENCODER_SECONDS
     try:
         await create_reranker(settings).scores("锦纶染色", ["锦纶染整", "茶叶"], until=until)

@@ -44,6 +44,10 @@ def test_help_speaks_chinese_and_english(settings: dict[str, str]) -> None:
     assert shown.returncode == 0
     for text in ("启动服务", "Migrate and serve", "建立管理员", "administrator's account"):
         assert text in shown.stdout
+    studies = run(settings | {"LC_ALL": "C", "COLUMNS": "80"}, "evaluate", "--help").stdout
+    for text in ("两种配置的比较", "逐步去除", "嵌套交叉验证", "从评判中那样学习", "标题对"):
+        assert text in studies
+    assert "… │" not in studies
     assert "--stops-with-stdin" not in run(settings, "worker", "--help").stdout
 
 
@@ -108,7 +112,9 @@ def test_the_administrators_password_is_asked_for(
     assert run(settings, "migrate").returncode == 0
     weak = run(settings, "create-administrator", EMAIL, typed="weak\nweak\n")
     assert weak.returncode == 1
-    assert weak.stderr.splitlines()[-1] == "✗ password: 不得少于 10 字 · At least 10 characters"
+    assert (
+        weak.stderr.splitlines()[-1] == "✗ 密码 · password: 不得少于 10 字 · At least 10 characters"
+    )
 
     screen, code = typed_at_a_terminal(settings, PASSWORD, "create-administrator", EMAIL)
     assert code == 0, screen
@@ -141,8 +147,9 @@ def test_keys_are_changed_one_after_the_other(
 
         alone = run({**settings, "ENCRYPTION_KEYS": new}, "rotate-keys")
         assert alone.returncode == 1
-        [line] = alone.stderr.splitlines()
-        assert f"the database needs: {first}" in line
+        line, hint = alone.stderr.splitlines()
+        assert line.endswith(f"that the database needs are missing: {first}")
+        assert "shuangku doctor" in hint
 
         both = run({**settings, "ENCRYPTION_KEYS": f"{new},{old}"}, "rotate-keys")
         assert (both.returncode, "sealed again: 1" in both.stderr) == (0, True), both.stderr
@@ -182,12 +189,13 @@ def test_an_import_in_part_is_neither_a_success_nor_a_failure(
     own = settings | {"COLUMNS": "250"}
     nothing = run(own, "import", "demands", str(file))
     assert nothing.returncode == 1
-    assert "✗ 未写入 · not written" in nothing.stderr
+    assert "✗ 未写入 · not written: 新增 0" in nothing.stderr
     assert "待核验" not in nothing.stderr
     part = run(own, "import", "demands", str(file), "--partial")
     assert part.returncode == 3
     assert (
-        "! 部分写入 · written in part 新增 1 · 更新 0 · 未变 0 · 拒绝 1 · 仍缺内容 1" in part.stderr
+        "! 部分写入 · written in part: 新增 1 · 更新 0 · 未变 0 · 拒绝 1 · 仍缺内容 1"
+        in part.stderr
     )
     refused, _, rest = part.stderr.partition("imported rows that lack something")
     lacking, _, noted = rest.partition("notes on imported rows")
@@ -317,7 +325,7 @@ def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) 
         assert {id for ids in made for id in ids} == administrators
         holds = run(settings, "audit", "verify")
         assert holds.returncode == 0, holds.stderr
-        assert f"{len(found)} 条待封存 · waiting for their seal" in holds.stderr
+        assert f"{len(found)} 条待封存 · {len(found)} waiting for their seal" in holds.stderr
         cut = run(settings, "audit", "verify", "--anchor", f"17:{'9f' * 32}")
         assert cut.returncode == 1
         assert "the chain was cut off or rewritten (seal 17)" in cut.stderr

@@ -14,7 +14,7 @@ from tests.faults.garbage import FIXED_SEED, new_seed
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-SECONDS, LONG_SECONDS = 14, 120
+SECONDS, LONG_SECONDS = 10, 120
 
 
 @pytest.fixture(scope="module")

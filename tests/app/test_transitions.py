@@ -34,8 +34,10 @@ def test_step_leads_to_the_target() -> None:
 
 def test_party_is_checked_before_the_state() -> None:
     """Who may not take the step learns nothing of the state."""
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden) as raised:
         next_state(TRANSITIONS, "lock", Door.LOCKED, {Party.PERSON})
+    assert raised.value.detail is not None
+    assert raised.value.detail.zh == "您的角色、机构或地区不能执行此操作"
     with pytest.raises(Forbidden):
         next_state(TRANSITIONS, "shut", Door.OPEN, set())
 

@@ -24,14 +24,15 @@ TITLES = Format(Text("多项以分号或换行分隔", "parted by semicolons or 
 FREE = Format(Text("", ""), "")
 REGION = Format(
     Text(
-        "6 位行政区划代码（GB/T 2260），或全称，如 义乌市、浙江省义乌市",
+        "6 位行政区划代码（GB/T 2260，见 GET /regions），或全称，如 义乌市、浙江省义乌市",
         "6 digits, a code of GB/T 2260 (GET /regions), or in spreadsheets its Chinese name",
     ),
     "330782",
 )
 INDUSTRY = Format(
     Text(
-        "国民经济行业代码（GB/T 4754）：门类字母，或 2–3 位数字；也可填名称，如 纺织业",
+        "国民经济行业代码（GB/T 4754，见 GET /industries）：门类字母，或 2–3 位数字；"
+        "也可填名称，如 纺织业",
         "a code of GB/T 4754: a letter, or 2 to 3 digits (GET /industries), or in spreadsheets"
         " its Chinese name",
     ),
@@ -39,7 +40,8 @@ INDUSTRY = Format(
 )
 DISCIPLINE = Format(
     Text(
-        "学科代码（GB/T 13745）：3、5 或 7 位数字；也可填名称，如 纺织科学技术",
+        "学科代码（GB/T 13745，见 GET /disciplines）：3、5 或 7 位数字；"
+        "也可填名称，如 纺织科学技术",
         "a code of GB/T 13745: 3, 5 or 7 digits (GET /disciplines), or in spreadsheets its"
         " Chinese name",
     ),
@@ -114,9 +116,9 @@ def format_of(kind: ImportKind, field: str) -> Format:
     shape = shape_of(kind, field)
     known = BY_FIELD.get(field)
     if known is None and (chosen := words(kind, field)):
+        choices = _choices(kind, field)
         known = Format(
-            Text(f"可填：{'、'.join(chosen)}", f"one of {', '.join(_codes(kind, field))}"),
-            chosen[0],
+            Text(f"可填：{'、'.join(choices.values())}", f"one of {', '.join(choices)}"), chosen[0]
         )
     if known is None:
         return BY_SHAPE[shape]
@@ -134,5 +136,9 @@ def words(kind: ImportKind, field: str) -> list[str]:
     return known if len(known) <= MAX_WORDS else []
 
 
-def _codes(kind: ImportKind, field: str) -> list[str]:
-    return list(dict.fromkeys(labels(kind)[field].values()))
+def _choices(kind: ImportKind, field: str) -> dict[str, str]:
+    """Code → the first of the names that stand for it: the others are no further choices."""
+    names = dict[str, str]()
+    for name, code in labels(kind)[field].items():
+        names.setdefault(code, name)
+    return names

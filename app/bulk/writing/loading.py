@@ -46,8 +46,9 @@ EDITED = FieldError(
     pointer="",
     code="edited_since_import",
     message=Text(
-        "该记录在上次导入之后被修改过；如确需覆盖，请使用覆盖选项",
-        "The record was edited after its last import; use the overwrite option to replace it",
+        "该记录在上次导入之后被修改过；如确需覆盖，命令加 --overwrite，接口加 overwrite=true",
+        "The record was edited after its last import; to replace it give --overwrite, or over"
+        " HTTP overwrite=true",
     ),
 )
 ERASED_SINCE = FieldError(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.demands.completeness import missing_fields, needed_fields
+from app.demands.completeness import CREDIT_CODE, missing_fields, needed_fields
 from app.demands.diagnosis.passages import (
     READ,
     VALUE,
@@ -16,7 +16,6 @@ from app.interface.language import Text
 
 FORM_POINTS, DETAIL_POINTS = 1, 2
 SHORTEST_PROBLEM, FEWEST_KEYWORDS = 50, 3
-CREDIT_CODE = Text("机构须有统一社会信用代码", "The organization needs a credit code")
 DETAILS = {
     "detailed_problem": (
         "problem",
@@ -86,8 +85,9 @@ def diagnose(demand: Demand, terms: Iterable[str]) -> Diagnosis:
 
 def _form(demand: Demand) -> Iterator[Item]:
     missing = {fault.pointer.removeprefix("/") for fault in missing_fields(demand)}
-    for field, message in {**needed_fields(demand), "organization_id": CREDIT_CODE}.items():
+    for field, need in {**needed_fields(demand), "organization_id": CREDIT_CODE}.items():
         is_met = field not in missing
+        message = need.met if is_met else need.missing
         yield Item(code="form", field=field, points=FORM_POINTS, is_met=is_met, message=message)
 
 

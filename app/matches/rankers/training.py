@@ -34,10 +34,12 @@ MOST_OF_A_DEMAND = 200
 TOO_FEW = Text(
     "评判不足：至少需要 {least_accounts} 人作出的 {least_verdicts} 条评判，"
     "且至少 {least_demands} 条需求兼有合适与不合适的候选人；"
-    "现有 {accounts} 人的 {verdicts} 条评判、{demands} 条这样的需求",
+    "现有 {accounts} 人的 {verdicts} 条评判、{demands} 条这样的需求"
+    "（只计匹配时使用现有编码器 {encoder}、特征相同的评判，其余不计）",
     "Too little was judged: {least_verdicts} verdicts of {least_accounts} people, and"
     " {least_demands} demands with both suitable and unsuitable candidates, are needed; there are"
-    " {verdicts} of {accounts} people, and {demands} such demands",
+    " {verdicts} of {accounts} people, and {demands} such demands (verdicts on matches by the"
+    " present encoder, {encoder}, and by the same features; others do not count)",
 )
 
 
@@ -68,7 +70,8 @@ class Lesson:
 async def require_enough(session: AsyncSession) -> None:
     """Raises Conflict, which says what is needed and what there is."""
     async with borrowed(session, Scope.INDEX):
-        amount = await repository.amount_judged(session, await _encoder(session))
+        encoder = await _encoder(session)
+        amount = await repository.amount_judged(session, encoder)
     if not _is_enough(amount):
         raise Conflict(
             TOO_FEW.format(
@@ -78,6 +81,7 @@ async def require_enough(session: AsyncSession) -> None:
                 accounts=amount.accounts,
                 verdicts=amount.verdicts,
                 demands=amount.contrasted,
+                encoder=encoder,
             )
         )
 

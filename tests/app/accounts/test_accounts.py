@@ -65,6 +65,21 @@ async def test_coordinator_makes_enterprises_and_experts_of_the_region(
     assert (stored is not None) == (status == 201)
 
 
+async def test_no_coordinator_is_without_a_region(people: People) -> None:
+    """Without one they would reach every region, though they are said to be bounded by theirs."""
+    administrator = await people.administrator()
+    made = await administrator.post("/accounts", json=new("coordinator"))
+    path = f"/accounts/{made.json()['id']}"
+    for answer in (
+        await administrator.post("/accounts", json=new("coordinator", None, "b@test.invalid")),
+        await administrator.patch(path, json={"region_code": None}),
+    ):
+        [error] = answer.json()["errors"]
+        assert (answer.status_code, error["pointer"]) == (422, "/region_code")
+        assert error["detail"] == "协调员须有所管地区；管理全国的是管理员"
+    assert (await administrator.get(path)).json()["region_code"] == YIWU
+
+
 async def test_email_is_taken_in_any_case(people: People) -> None:
     administrator = await people.administrator()
     assert (await administrator.post("/accounts", json=new("expert"))).status_code == 201

@@ -176,11 +176,15 @@ async def test_a_key_needs_the_password(
     people: People, owner: AsyncClient, session: AsyncSession
 ) -> None:
     """Whoever finds a device that is signed in does not leave with a key for ever."""
-    for given in ({}, {"password": None}, {"password": "wrong-horse-42"}):
+    for given, code in (
+        ({}, "missing"),
+        ({"password": None}, "missing"),
+        ({"password": "wrong-horse-42"}, "wrong_password"),
+    ):
         answer = await owner.post("/api-keys", json={"name": "偷", **given})
         assert answer.status_code == 422, given
         [error] = answer.json()["errors"]
-        assert (error["pointer"], error["code"]) == ("/password", "wrong_password")
+        assert (error["pointer"], error["code"]) == ("/password", code)
     assert (await owner.get("/api-keys")).json()["items"] == []
     without = await people.account(Role.EXPERT)
     without.password_hash = ""

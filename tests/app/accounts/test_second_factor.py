@@ -381,7 +381,7 @@ async def test_renewing_needs_password_code_and_a_factor_in_force(
     secret, codes = await set_up(owner, clock)
     code = code_of(secret, clock.moment)
     for body, expected in (
-        ({"code": code}, "wrong_password"),
+        ({"code": code}, "missing"),
         ({"code": code, "password": "wrong-horse-42"}, "wrong_password"),
         ({"code": wrong(secret, clock.moment), "password": PASSWORD}, "wrong_code"),
     ):
@@ -395,7 +395,7 @@ async def test_disabling_needs_password_and_code(
     secret, codes = await set_up(owner, clock)
     code = code_of(secret, clock.moment)
     for body, expected in (
-        ({"code": code}, "wrong_password"),
+        ({"code": code}, "missing"),
         ({"code": code, "password": "wrong-horse-42"}, "wrong_password"),
         ({"code": wrong(secret, clock.moment), "password": PASSWORD}, "wrong_code"),
     ):

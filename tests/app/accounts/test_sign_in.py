@@ -223,7 +223,7 @@ async def test_who_has_no_password_sets_a_first_one(
     again = await client.post(
         "/me:change-password", json={"new_password": OTHER_PASSWORD}, headers=headers
     )
-    assert again.json()["errors"][0]["code"] == "wrong_password"
+    assert again.json()["errors"][0]["code"] == "missing"
 
 
 async def test_refresh_beside_a_password_change_does_not_survive_it(

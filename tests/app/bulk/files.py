@@ -121,8 +121,9 @@ def counts(body: ImportBody) -> tuple[int, int, int, int]:
 
 
 def codes(body: ImportBody) -> list[tuple[int | None, str, str]]:
-    """row, field and code of each entry of the report"""
-    return [(entry.row, entry.field, entry.code) for entry in body.report]
+    """Row, field and code of each entry, but for employers that are unknown, as most here are."""
+    entries = [(entry.row, entry.field, entry.code) for entry in body.report]
+    return [entry for entry in entries if entry[2] != "organization_unknown"]
 
 
 async def count_of(session: AsyncSession, table: type[Expert | Organization | Demand]) -> int:

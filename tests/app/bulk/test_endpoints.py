@@ -42,7 +42,9 @@ async def test_from_upload_to_report(
     assert done["operation_path"] == f"/api/v1/operations/{body['id']}"
     assert (done["is_admitting"], done["row_count"], done["read_count"]) == (True, 3, 3)
     assert (done["state"], done["created_count"], done["rejected_count"]) == ("done", 1, 2)
-    assert [(e["row"], e["code"]) for e in done["report"]] == [(2, "forbidden"), (3, "missing")]
+    assert [(e["row"], e["code"]) for e in done["report"]] == [
+        *((1, "organization_unknown"), (2, "forbidden"), (3, "missing"))
+    ]
     assert (await staff.get("/imports?state=failed")).json()["items"] == []
     [summary] = (await staff.get("/imports?state=done")).json()["items"]
     assert summary["id"] == body["id"]
@@ -51,7 +53,7 @@ async def test_from_upload_to_report(
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     assert "attachment" in table.headers["content-disposition"]
     assert table.content.startswith(b"\xef\xbb\xbf")
-    assert len(table.text.splitlines()) == 3
+    assert len(table.text.splitlines()) == 4
 
 
 async def test_a_file_that_holds_no_table_is_refused_at_once(people: People) -> None:

@@ -28,14 +28,19 @@ async def test_only_known_and_verified_organizations_are_linked(
 ) -> None:
     known = await people.organization("某大学")
     await people.organization("自称大学", state=OrganizationState.REGISTERED)
-    rows = [expert(n, organization=o) for n, o in enumerate(("某大学", "自称大学", "无名大学"))]
-    await imported(sessions, "experts", json_lines(*rows))
+    names = ("某大学", "自称大学", "无名大学", "无名大学")
+    rows = [expert(n, organization=name) for n, name in enumerate(names)]
+    body = await imported(sessions, "experts", json_lines(*rows))
+    told = [(entry.row, entry.field, entry.code) for entry in body.report]
+    assert told == [(row, "organization", "organization_unknown") for row in (2, 3)]
+    assert "自称大学" in body.report[0].message_zh
     found = await session.execute(
         select(Expert.organization_name, Expert.organization_id).order_by(Expert.external_id)
     )
     assert [tuple(row) for row in found] == [
         ("某大学", known.id),
         ("自称大学", None),
+        ("无名大学", None),
         ("无名大学", None),
     ]
 

@@ -143,6 +143,8 @@ async def test_what_was_edited_since_is_not_overwritten_silently(
     for rows in (content, json_lines(expert(title="主任"))):
         refused = await imported(sessions, "experts", rows, mode=PARTIAL)
         assert codes(refused) == [(1, "", "edited_since_import")]
+        entry = refused.report[0]
+        assert "命令加 --overwrite，接口加 overwrite=true" in entry.message_zh
     key, value = next(iter(body.items()))
     assert (await staff.get(address)).json()[key] == value
     forced = await imported(sessions, "experts", content, is_overwriting=True)

@@ -98,7 +98,7 @@ async def test_an_administrators_file_may_leave_the_region_out(
 ) -> None:
     administrator = await people.administrator()
     body = await handed_in(sessions, administrator, "experts", expert(region_code=None))
-    assert told(body) == []
+    assert told(body) == [(1, "organization_unknown")], "and nothing of a region"
     assert [found["region_code"] for found in await listed(administrator, "experts")] == [None]
 
 

@@ -56,6 +56,18 @@ async def test_in_full_for_the_enterprise_and_the_staff_of_its_region(
         assert single["organization_name"] == "测试袜厂"
 
 
+async def test_match_is_offered_to_those_who_may_of_a_published_demand(
+    people: People, session: AsyncSession
+) -> None:
+    organization = await people.organization()
+    staff, enterprise = await people.coordinator(), await people.enterprise(organization)
+    for state in DemandState:
+        demand = await store(session, organization, state=state)
+        for reader, may in ((staff, state is DemandState.PUBLISHED), (enterprise, False)):
+            offered = (await reader.get(f"/demands/{demand.id}")).json()["allowed_actions"]
+            assert ("match" in offered) == may, (state, offered)
+
+
 async def test_the_public_part_for_other_readers(people: People, session: AsyncSession) -> None:
     organization = await people.organization("测试袜厂")
     demand = await store(session, organization)

@@ -124,7 +124,7 @@ async def test_a_reason_is_needed_and_read_by_the_other_side(
     enterprise, staff = await people.enterprise(organization), await people.coordinator()
     for verb in WITH_REASON:
         demand = await store(session, organization, state=DemandState.FORMAL_REVIEW)
-        actor = enterprise if verb == "withdraw" else staff
+        actor = staff
         for body in (None, {}, {"reason": "  "}, {"reason": "x" * 501}):
             answer = await actor.post(f"/demands/{demand.id}:{verb}", json=body)
             assert answer.status_code == 422, answer.text
@@ -132,6 +132,19 @@ async def test_a_reason_is_needed_and_read_by_the_other_side(
         for reader in (enterprise, staff):
             shown = (await reader.get(f"/demands/{demand.id}")).json()
             assert shown["state_reason"] == "请补充现有水平"
+
+
+async def test_what_staff_published_by_mistake_they_withdraw(
+    people: People, session: AsyncSession
+) -> None:
+    """An enterprise that was imported has no account; one that has reads who decided what."""
+    organization = await people.organization()
+    demand = await store(session, organization, state=DemandState.PUBLISHED)
+    staff = await people.coordinator()
+    assert (await take_step(staff, demand.id, "withdraw"))[1]["state"] == "withdrawn"
+    shown = (await (await people.enterprise(organization)).get(f"/demands/{demand.id}")).json()
+    assert (shown["state"], shown["state_reason"]) == ("withdrawn", "请补充现有水平")
+    assert (await (await people.evaluator()).get(f"/demands/{demand.id}")).status_code == 404
 
 
 async def test_a_submitted_demand_is_locked_and_a_returned_one_opens(

@@ -142,8 +142,8 @@ async def test_roles_and_jurisdictions_are_those_of_the_single_routes(
         *[{"action": v, "id": demand_id} for v in ("begin-review", "pass-formal-review")],
     )
     assert [r["body"]["allowed_actions"] for r in found] == [
-        ["pass-formal-review", "return", "refuse", *HANDED_ON],
-        ["publish", "return", "refuse", *HANDED_ON],
+        ["pass-formal-review", "return", "refuse", "withdraw", *HANDED_ON],
+        ["publish", "return", "refuse", "withdraw", *HANDED_ON],
     ]
     kinds = select(Change.kind).where(Change.subject_id == UUID(demand_id)).order_by(Change.id)
     assert (await session.scalars(kinds)).all() == [

@@ -32,6 +32,7 @@ def probed(settings: Settings) -> FastAPI:
     @router.get("/old")
     @deprecated(WHOLE)
     async def read_old(fails: bool = False) -> dict[str, str]:
+        """旧路径 · Goes away."""
         if fails:
             raise NotFound()
         return {}
@@ -39,6 +40,7 @@ def probed(settings: Settings) -> FastAPI:
     @router.get("/probe")
     @deprecated(PARAMETER)
     async def read_probe(colour: str = "", size: int = 1) -> dict[str, str]:
+        """旧参数 · Its colour goes away."""
         return {}
 
     app = create_app(settings)

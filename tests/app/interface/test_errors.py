@@ -67,11 +67,17 @@ async def test_bodies_that_are_no_objects(client: AsyncClient, body: bytes) -> N
         assert all(error["pointer"] == "" for error in problem["errors"])
 
 
+async def test_a_body_that_is_not_there_is_said_to_be(client: AsyncClient) -> None:
+    problem = assert_problem(await client.post("/auth:sign-in"), 422, "invalid")
+    assert problem["errors"] == [{"pointer": "", "code": "missing", "detail": "缺少 JSON 请求体"}]
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "nonsense", ""])
 async def test_other_content_types(client: AsyncClient, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     answer = await client.post("/auth:sign-in", content=b'{"email": "a"}', headers=headers)
-    assert_problem(answer, 415, "unsupported_media_type")
+    problem = assert_problem(answer, 415, "unsupported_media_type")
+    assert "Content-Type: application/json" in problem["detail"]
 
 
 @pytest.mark.parametrize("name", ["\ud800", "a\x00b", "\x1b[31m"])

@@ -38,10 +38,19 @@ def _contents(operation: Schema) -> Iterator[tuple[str, Schema]]:
 def test_every_operation_is_described(document: Schema) -> None:
     known = {tag["name"] for tag in TAGS}
     for name, operation in _operations(document):
-        assert operation["summary"], name
-        assert re.search(r"[\u4e00-\u9fff].* · [A-Z]", operation["description"]), name
+        noun, english = operation["summary"].split(" · ")
+        assert operation["description"].startswith(f"{noun} · "), name
+        assert re.search(r"[\u4e00-\u9fff]", noun), name
+        assert re.fullmatch(r"[A-Z][a-z]*( ([a-z]+|API))*", english), name
         assert set(operation["tags"]) <= known, name
         assert operation["tags"], name
+
+
+def test_summaries_say_it_in_chinese_first(document: Schema) -> None:
+    operation = document["paths"]["/api/v1/demands/{demand_id}:match"]["post"]
+    assert operation["summary"] == "匹配专家 · Match demand"
+    keys = document["paths"]["/api/v1/api-keys"]["get"]
+    assert keys["summary"] == "我的 API 密钥 · List API keys"
 
 
 def test_clients_get_short_names_that_stay(document: Schema) -> None:
@@ -123,6 +132,18 @@ def test_problems_are_declared(document: Schema) -> None:
 def test_every_reference_leads_somewhere(document: Schema) -> None:
     for kind, wanted in re.findall(r"#/components/(\w+)/([^'\"]+)", str(document)):
         assert wanted in document["components"][kind], (kind, wanted)
+
+
+async def test_start_page_speaks_of_the_demonstration_only_where_it_is_loaded(
+    application: FastAPI,
+) -> None:
+    """It says nothing untrue of a service with data of its own, which it does not look at."""
+    transport = ASGITransport(app=application)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        page = (await client.get("/")).text
+    assert "载入了演示库时可用" in page
+    assert "如载入了演示库" in page
+    assert '"email": "coordinator@demo.invalid"' not in page
 
 
 @pytest.mark.parametrize("path", ["/docs", "/"])

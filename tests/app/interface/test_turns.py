@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import main
 from app.accounts.models import Account, Role
 from app.experts.models import Expert
 from app.interface import refusal_log
@@ -28,9 +29,13 @@ WAITING = text("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_bl
 
 @pytest.fixture(params=["", "off", "all=1000/1"])
 async def processes(
-    request: pytest.FixtureRequest, settings: Settings, service_database: URL
+    request: pytest.FixtureRequest,
+    settings: Settings,
+    service_database: URL,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[list[FastAPI]]:
-    """Two, as it were, whose limits make no difference here."""
+    """Two, as it were, whose limits make no difference here; what is held up waits for long."""
+    monkeypatch.setattr(main, "LOCK_SECONDS", 60)
     limits = settings.model_copy(update={"rate_limits": request.param})
     found = [create_app(limits) for _ in range(2)]
     async with AsyncExitStack() as running:

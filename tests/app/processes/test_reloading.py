@@ -56,6 +56,16 @@ def test_a_service_of_another_port_or_one_that_has_ended_is_not_there(tmp_path: 
         ask(tmp_path, PORT)
 
 
+def test_who_asks_in_a_wrong_folder_is_told_which_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReloadError) as raised:
+        ask(Path("var"), PORT)
+    assert f"目录 {tmp_path / 'var'} 没有服务" in raised.value.text.zh
+    assert "VAR_FOLDER、PORT" in raised.value.text.zh
+
+
 def test_the_first_of_a_folder_and_port_is_the_one_that_is_asked(
     tmp_path: Path, on_hangup: Callable[[Callable[[], object]], None]
 ) -> None:

@@ -108,7 +108,7 @@ async def world(apps: Apps, session: AsyncSession) -> World:
 def callers(world: World) -> list[Account]:
     """Every role, in the regions that make a difference."""
     everywhere = {Role.ADMINISTRATOR: {YIWU}, Role.EVALUATOR: {YIWU}}
-    scopes = {Role.COORDINATOR: {None, ZHEJIANG, YIWU, GUANGZHOU}} | everywhere
+    scopes = {Role.COORDINATOR: {ZHEJIANG, YIWU, GUANGZHOU}} | everywhere
     return [
         account
         for account in world.of(Account)

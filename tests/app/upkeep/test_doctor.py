@@ -396,6 +396,19 @@ async def test_keys_that_the_database_needs(own: Settings, session: AsyncSession
     assert not own.encryption_keys_file.exists(), "none is made by looking"
 
 
+async def test_a_file_of_keys_that_was_lost(own: Settings, session: AsyncSession) -> None:
+    """It is named, as no setting is missing; nothing says that a start would mend it."""
+    kept = changed(own, encryption_keys=())
+    await note_key(session, "a1b2c3d4")
+    await session.commit()
+    found, file = await examined(kept), str(kept.encryption_keys_file.absolute())
+    assert found["encryption_key_file"].what.zh == f"没有密钥文件 {file}"
+    assert f"a1b2c3d4：没有文件 {file}" in found["encryption_keys"].what.zh
+    assert found["encryption_keys"].state is State.BAD
+    assert found["encryption_keys"].remedy is not None
+    assert f"并入 {file}" in found["encryption_keys"].remedy.zh
+
+
 async def test_no_index_or_a_stale_one(own: Settings, session: AsyncSession, app: FastAPI) -> None:
     await scenes.pool(session)
     await session.commit()

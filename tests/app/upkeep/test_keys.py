@@ -86,7 +86,7 @@ async def test_keys_that_do_not_open_what_is_sealed_are_refused(
     await note_key(session, KeyRing.of([key]).first)
     await session.commit()
     for stranger in (given(own, "given"), given(own, "given", new_key())):
-        with pytest.raises(MissingKeys, match="lacks keys that the database needs"):
+        with pytest.raises(MissingKeys, match="keys that the database needs are missing"):
             await back_up(database, file, keys=keys_in_force(stranger))
         assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
     made = await back_up(database, file, keys=keys_in_force(given(own, "given", new_key(), key)))

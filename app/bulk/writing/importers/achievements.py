@@ -19,6 +19,7 @@ from app.bulk.writing.importers.importer import (
     meant_by,
     organization_values,
     require_jurisdiction,
+    unknown_employer,
 )
 from app.database import Record
 from app.interface.validation import FieldError
@@ -43,6 +44,7 @@ class AchievementImporter:
         self._session = session
         self._actor = actor
         self._directory = Directory(actor)
+        self._told = set[str]()
 
     async def meant(self, rows: Sequence[AchievementRow]) -> list[Sequence[Achievement]]:
         names = {row.organization for row in rows}
@@ -81,7 +83,7 @@ class AchievementImporter:
         return in_columns(faults(record))
 
     def notes(self, record: Achievement) -> Sequence[FieldError]:
-        return ()
+        return unknown_employer(record, self._told)
 
     def admit(self, record: Achievement) -> None:
         settle(record, AchievementState.PUBLISHED)

@@ -14,6 +14,7 @@ from app.bulk.writing.importers.importer import (
     meant_by,
     organization_values,
     require_jurisdiction,
+    unknown_employer,
 )
 from app.database import Record
 from app.experts import access, contacts, operations
@@ -50,6 +51,7 @@ class ExpertImporter:
         self._session = session
         self._actor = actor
         self._directory = Directory(actor)
+        self._told = set[str]()
 
     async def meant(self, rows: Sequence[ExpertRow]) -> list[Sequence[Expert]]:
         employers = {row.organization for row in rows}
@@ -97,7 +99,7 @@ class ExpertImporter:
         return [*missing, MATCHING_REFUSED] if record.is_matching_refused else missing
 
     def notes(self, record: Expert) -> Sequence[FieldError]:
-        return ()
+        return unknown_employer(record, self._told)
 
     def admit(self, record: Expert) -> None:
         settle(record, ExpertState.IN_POOL)

@@ -14,6 +14,7 @@ from app.interface.errors import (
     NOT_IN_REGION,
     Forbidden,
 )
+from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
@@ -21,6 +22,12 @@ from app.organizations.models import Organization
 RowT_contra = TypeVar("RowT_contra", bound=Row, contravariant=True)
 Importable = Achievement | Demand | Expert | Organization
 RecordT = TypeVar("RecordT", bound=Importable)
+
+UNKNOWN_EMPLOYER = Text(
+    "库中没有已核验的机构“{name}”，只记下名称，未与机构关联（其余各行相同）；"
+    "如系名称写错，请改正后再导入",
+    "No verified organization {name} was there: the name was kept and linked to none, and so on",
+)
 
 
 class Importer(Protocol[RowT_contra, RecordT]):
@@ -87,6 +94,19 @@ def organization_values(row: ExpertRow | AchievementRow, directory: Directory) -
         "organization_name": row.organization,
         "organization_id": organization.id if organization else None,
     }
+
+
+def unknown_employer(record: Expert | Achievement, told: set[str]) -> list[FieldError]:
+    """A note on an organization of which there is no more than its name; once for each name.
+
+    told: the names of which it was said, to which this one is added.
+    """
+    name = record.organization_name
+    if record.organization_id is not None or not name or name in told:
+        return []
+    told.add(name)
+    message = UNKNOWN_EMPLOYER.format(name=name)
+    return [FieldError(pointer="/organization", code="organization_unknown", message=message)]
 
 
 def in_columns(faults: Sequence[FieldError]) -> list[FieldError]:

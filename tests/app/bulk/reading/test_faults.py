@@ -28,7 +28,11 @@ def messages(kind: ImportKind, row: dict[str, Any]) -> list[Text]:
     [
         ("organizations", organization(region_code="义乌"), "“义乌”：格式不正确（6 位行政区划代码"),
         ("organizations", organization(region_code="999999"), "“999999”：行政区划（GB/T 2260）中"),
-        ("organizations", organization(kind="公司"), "“公司”：可填：企业、高校、大学"),
+        (
+            "organizations",
+            organization(kind="公司"),
+            "“公司”：可填：企业、高校、科研院所、学会、园区、政府部门",
+        ),
         (
             "organizations",
             organization(unified_social_credit_code="913307"),

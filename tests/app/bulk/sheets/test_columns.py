@@ -61,6 +61,18 @@ def test_codes_money_and_mail_have_a_format() -> None:
     assert by_field["problem"].format_zh == ""
 
 
+def test_choices_are_told_once_each_and_codes_with_where_they_are_found() -> None:
+    """新材料 stands for 新材料及应用, too, and is read; as a choice of its own it would puzzle."""
+    by_field = {column.field: column for column in columns(ImportKind.DEMANDS)}
+    field = by_field["technology_field"]
+    assert "新材料" in field.words
+    choices = field.format_zh.removeprefix("可填：").split("、")
+    assert len(choices) == len(field.format_en.removeprefix("one of ").split(", "))
+    assert "新材料" not in choices
+    for name, path in (("region_code", "/regions"), ("industry_code", "/industries")):
+        assert f"见 GET {path}" in by_field[name].format_zh
+
+
 @pytest.mark.parametrize("kind", ImportKind)
 def test_the_explanation_tells_every_column(kind: ImportKind) -> None:
     told = explanation(kind)

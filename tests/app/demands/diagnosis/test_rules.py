@@ -10,7 +10,7 @@ from app.demands.schemas import DemandCreate
 from app.encryption.sealed import unlock
 from app.organizations.models import Organization
 from app.settings import Settings
-from tests.app.demands.forms import COMPLETE, CREDIT_CODES
+from tests.app.demands.forms import COMPLETE, CREDIT_CODES, OPEN_BID
 
 CLEAR: dict[str, Any] = {
     "problem": "白色与浅色锦纶袜在定型和仓储后黄变，退货率高。"
@@ -41,6 +41,16 @@ def test_a_clear_demand_has_all_points() -> None:
     found = diagnose(demand(**COMPLETE | CLEAR), ["锦纶袜", "热黄变"])
     assert (found.completeness, found.missing_indicators) == (100, ())
     assert unmet(demand(**COMPLETE | CLEAR)) == set()
+
+
+@pytest.mark.parametrize("code", [None, CREDIT_CODES[0]])
+def test_what_is_there_is_not_asked_for(code: str | None) -> None:
+    fields = {"is_open_bid": True, "activity_type": ActivityType.BASIC_RESEARCH}
+    for given in (demand(code, **fields), demand(code, **COMPLETE | CLEAR | OPEN_BID | fields)):
+        for item in diagnose(given, []).items:
+            if item.code == "form":
+                asks = any(word in item.message.zh for word in ("请", "须", "缺少"))
+                assert asks == (not item.is_met), item
 
 
 def test_each_lack_costs_its_points_and_is_named() -> None:

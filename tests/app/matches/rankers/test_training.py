@@ -223,6 +223,7 @@ async def test_verdicts_under_another_encoder_do_not_count(
     answer = await (await people.administrator()).post("/rankers:train")
     assert answer.status_code == 409
     assert "现有 0 人的 0 条评判" in answer.json()["detail"]
+    assert "使用现有编码器 lsa、特征相同的评判，其余不计" in answer.json()["detail"]
 
 
 async def test_at_night_only_something_new_is_learned_from(
