@@ -31,7 +31,12 @@ from tests.servers import start_test_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
-FAULTS, ACCEPTANCE = "tests/faults/", "tests/acceptance/"
+ACCEPTANCE = "tests/acceptance/"
+# They wait more than they work: one worker's, beside three that work.
+WAITING = (
+    "tests/faults/",
+    *(f"{ACCEPTANCE}test_{name}.py" for name in ("operations", "upkeep", "two_hosts")),
+)
 SPREAD = frozenset({"tests/app/row_security/test_routes.py"})
 
 
@@ -45,12 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long ones early, so that at the end no worker waits for another, but not all at once.
 
-    The faults and the starts of services wait for much, the others work: files of both kinds
-    take turns, until in the middle of the run the long ones are through.
+    Starts of services wait for much, the others work: files of both kinds take turns, until in
+    the middle of the run the long ones are through.
     """
     files = list(dict.fromkeys(_file(item) for item in items))
-    long = [file for file in files if file.startswith(ACCEPTANCE)]
-    others = [file for file in files if not file.startswith((ACCEPTANCE, FAULTS))]
+    shared = [file for file in files if not file.startswith(WAITING)]
+    long = [file for file in shared if file.startswith(ACCEPTANCE)]
+    others = [file for file in shared if not file.startswith(ACCEPTANCE)]
     place = {file: number / len(long) / 2 for number, file in enumerate(long)}
     place |= {file: number / len(others) for number, file in enumerate(others)}
     items.sort(key=lambda item: place.get(_file(item), -1.0))
@@ -67,18 +73,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Sharing"
 class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """Workers take whole files, but of the longest one single tests.
 
-    The faults are one worker's, or they would meet each other's, and that one, which mostly waits,
-    ends with them: four that work are slower on two cores than three.
+    What waits is one worker's, the faults among it, which would else meet each other's; it ends
+    with that: four that work are slower on two cores than three.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         if file in SPREAD:
             return nodeid
-        return FAULTS if file.startswith(FAULTS) else file
+        return WAITING[0] if file.startswith(WAITING) else file
 
     def _reschedule(self, node: WorkerController) -> None:
-        if FAULTS in self.assigned_work[node]:
+        if WAITING[0] in self.assigned_work[node]:
             node.shutdown()  # once it has done what it has
         else:
             super()._reschedule(node)
