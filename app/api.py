@@ -8,6 +8,7 @@ from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
+from app.dockings.endpoints import router as dockings
 from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
@@ -29,6 +30,7 @@ ROUTERS = (
     matches,
     problems,
     rankers,
+    dockings,
     bulk,
     personal_data,
     audit,

@@ -9,6 +9,7 @@ import app.audit.models
 import app.bulk.models
 import app.changes.models
 import app.demands.models
+import app.dockings.models
 import app.encryption.models
 import app.experts.models
 import app.interface.models

@@ -112,6 +112,10 @@ TAGS = [
         "name": "common-problems",
         "description": "共性技术难题 · like demands of several enterprises, seen as one problem",
     },
+    {
+        "name": "dockings",
+        "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
+    },
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
     {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
     {"name": "audit", "description": "审计 · who did, read and was refused what; its seals"},

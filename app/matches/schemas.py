@@ -209,7 +209,7 @@ class AchievementMatch(Explained):
 class Judging(Body):
     """A verdict; `unsuitable` and `rejected` need a reason."""
 
-    verdict: Verdict
+    verdict: Verdict = Field(examples=[Verdict.RECOMMENDED])
     reason: Annotated[str, text_of(500)] = ""
 
 

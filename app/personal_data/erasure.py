@@ -18,6 +18,7 @@ from app.accounts.sign_in import end_sign_ins, require_password
 from app.changes import operations as changes
 from app.clock import now
 from app.demands.models import Demand
+from app.dockings import operations as dockings
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import may_read_in_full
@@ -88,6 +89,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
     expert.search = search_vector([])
     await changes.append(session, "expert.erased", expert.id, actor_id=actor_id)
     await repository.forget_about_expert(session, expert.id)
+    await dockings.end_of_expert(session, expert.id, actor_id)
     for task in ("forget_vectors", "rebuild_indexes"):
         await defer_unless_waiting(session, task)
 

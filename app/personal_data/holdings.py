@@ -24,6 +24,9 @@ from app.bulk.kinds import ImportKind
 from app.bulk.models import Import, ImportedRow
 from app.changes.models import Change
 from app.database import Base
+from app.demands import access as demand_access
+from app.demands.models import Demand
+from app.dockings.models import Docking, DockingStep
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.access import judged_matches, seen_matches
@@ -78,6 +81,16 @@ def _matches_of(person: Person) -> ColumnElement[bool]:
     return _is(Match.expert_id, person.expert_id)
 
 
+def _dockings_of(person: Person) -> ColumnElement[bool]:
+    return _is(Docking.expert_id, person.expert_id)
+
+
+def _seen_dockings(actor: Actor) -> ColumnElement[bool]:
+    """Of demands that the actor, who is staff, reads in full."""
+    in_full = demand_access.readable_in_full(actor)
+    return exists().where(Demand.id == Docking.demand_id, in_full)
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -101,6 +114,12 @@ HOLDINGS = (
         table=MatchReview,
         about=lambda p: exists().where(Match.id == MatchReview.match_id, _matches_of(p)),
         seen=lambda a: exists().where(Match.id == MatchReview.match_id, judged_matches(a)),
+    ),
+    Holding(table=Docking, about=_dockings_of, seen=_seen_dockings),
+    Holding(
+        table=DockingStep,
+        about=lambda p: exists().where(Docking.id == DockingStep.docking_id, _dockings_of(p)),
+        seen=lambda a: exists().where(Docking.id == DockingStep.docking_id, _seen_dockings(a)),
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

@@ -34,6 +34,7 @@ from app.bulk.models import Import, ImportedRow
 from app.changes.models import Change
 from app.database import Base
 from app.demands.models import Demand
+from app.dockings.models import Docking, DockingStep
 from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
 from app.interface import idempotency
@@ -136,10 +137,12 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await _delete(session, MatchReview, MatchReview.match_id.in_(own) & is_open)
     await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
     await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
+    docked = (await session.scalars(select(Docking.id).where(Docking.expert_id == expert_id))).all()
+    await _update(session, DockingStep, DockingStep.docking_id.in_(docked), note="")
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
     # Verdicts and reviews name the match alone.
     matches = await session.scalars(select(Match.id).where(Match.expert_id == expert_id))
-    await idempotency.forget_about(session, [expert_id, *matches])
+    await idempotency.forget_about(session, [expert_id, *matches, *docked])
 
 
 async def forget_about_account(

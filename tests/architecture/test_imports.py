@@ -26,6 +26,7 @@ DOMAINS = (
     "demands",
     "matches",
     "problems",
+    "dockings",
     "bulk",
     "evaluation",
     "personal_data",

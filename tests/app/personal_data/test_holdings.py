@@ -18,6 +18,7 @@ ACTORS = {
     "rankers.promoted_by_id",
     "password_resets.issued_by_id",
     "demand_handovers.account_id",
+    "docking_steps.account_id",
 }
 
 

@@ -23,6 +23,8 @@ from app.bulk.models import Import, ImportedRow
 from app.database import Base
 from app.demands import access as demands
 from app.demands.models import Demand, Handover
+from app.dockings import access as dockings
+from app.dockings.models import Docking, DockingStep
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
@@ -76,11 +78,9 @@ class Application:
             RecoveryCode: self._rules(*3 * (self._of_own_factor,)),
             Organization: self._rules(self._knows, self._in_region, self._belongs),
             Membership: self._rules(self._reads_membership, self._asks, self._decides),
-            Expert: self._rules(
-                lambda e: experts.may_read(actor, e), *2 * (lambda e: bool(self._of_expert(e)),)
-            ),
+            Expert: self._rules(self._reads_expert, *2 * (lambda e: bool(self._of_expert(e)),)),
             Evidence: self._rules(
-                lambda r: experts.may_read(actor, self._expert(r)),
+                lambda r: self._reads_expert(self._expert(r)),
                 *3 * (lambda r: bool(self._of_expert(self._expert(r))),),
             ),
             ExpertContact: self._rules(*3 * (self._is_person_or_staff,)),
@@ -120,6 +120,16 @@ class Application:
                 self._reads_member,
                 lambda m: self._manages_problem(m) and problems.may_place(actor, self._demand(m)),
                 self._manages_problem,
+            ),
+            Docking: self._rules(
+                lambda d: dockings.may_read(actor, self._docked(d)),
+                lambda d: Party.STAFF in self._of_demand(self._demand(d)),
+                lambda d: dockings.may_touch(actor, self._docked(d)),
+            ),
+            DockingStep: self._rules(
+                lambda s: dockings.may_read(actor, self._docking(s)),
+                lambda s: dockings.may_touch(actor, self._docking(s)),
+                never,
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -271,6 +281,22 @@ class Application:
         problem = self._problem(member)
         is_told = problems.may_read(self.actor, problem) and not member.is_excluded
         return is_told or self._manages_problem(member)
+
+    def _docked(self, docking: Docking) -> Docking:
+        """With what decides on it, which no session loads here."""
+        docking.demand, docking.expert = self._demand(docking), self._expert(docking)
+        return docking
+
+    def _docking(self, step: DockingStep) -> Docking:
+        return self._docked(self.world.find(Docking, step.docking_id))
+
+    def _reads_expert(self, expert: Expert) -> bool:
+        """Besides what the interface lists, who is docked with a demand that one reads in full."""
+        theirs = [d for d in self.world.of(Docking) if d.expert_id == expert.id]
+        is_docked = any(
+            demands.may_read_in_full(self.actor, self._demand(docking)) for docking in theirs
+        )
+        return experts.may_read(self.actor, expert) or is_docked
 
     def _is_candidate(self, match: Match) -> bool:
         return Party.PERSON in self._of_expert(self._expert(match))

@@ -21,6 +21,7 @@ from app.achievements.models import Achievement
 from app.bulk.models import Import
 from app.database import get_session
 from app.demands.models import Demand
+from app.dockings.models import Docking
 from app.experts.models import Evidence, Expert
 from app.interface.models import AuditEntry
 from app.main import create_app, services
@@ -39,6 +40,7 @@ KINDS: dict[str, type[Any]] = {
     "account_id": Account,
     "achievement_id": Achievement,
     "demand_id": Demand,
+    "docking_id": Docking,
     "entry_id": AuditEntry,
     "evidence_id": Evidence,
     "expert_id": Expert,

@@ -28,6 +28,7 @@ from app.bulk.models import Import, ImportedRow
 from app.clock import now
 from app.database import Base
 from app.demands.models import Demand, DemandState, Handover, HandoverKind
+from app.dockings.models import Docking, DockingState, DockingStep, Side
 from app.experts.models import (
     Consent,
     ConsentPurpose,
@@ -102,6 +103,7 @@ async def build(session: AsyncSession) -> World:
         world.add(_achievement(GUANGZHOU, AchievementState.WITHDRAWN, organization.id))
     _matches(world)
     _problems(world)
+    _dockings(world)
     for ranker in await session.scalars(select(StoredRanker)):  # the library's own
         world.add(ranker)
     world.add(StoredRanker(number=1, state=RankerState.CANDIDATE, encoder=""))
@@ -337,6 +339,25 @@ def _problems(world: World) -> None:
                 terms=[],
             )
             world.add(member)
+
+
+def _dockings(world: World) -> None:
+    """In every state, of matches of the world; every other one has been invited to."""
+    states = list(DockingState)
+    runs = {run.id: run for run in world.of(MatchRun)}
+    pairs = {(runs[m.run_id].demand_id, m.expert_id): m for m in world.of(Match)}
+    for number, match in enumerate(pairs.values()):
+        docking = world.add(
+            Docking(
+                demand_id=runs[match.run_id].demand_id,
+                expert_id=match.expert_id,
+                match_id=match.id,
+                state=states[number % len(states)],
+                invited_at=now() if number % 4 < 2 else None,
+            )
+        )
+        step = {"verb": "invite", "state": docking.state, "side": Side.STAFF}
+        world.add(DockingStep(docking_id=docking.id, **step))
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:

@@ -1,0 +1,62 @@
+"""Who may see and touch a docking: the enterprise, the invited expert, the demand's staff."""
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from app.demands import access as demand_access
+from app.dockings.models import Docking, Side
+from app.dockings.workflow import TRANSITIONS
+from app.experts import access as expert_access
+from app.experts.models import Expert
+from app.interface.errors import Forbidden
+from app.interface.language import Text
+from app.organizations.actors import Actor
+from app.transitions import Party, possible_verbs
+
+NOT_FOR_OTHERS = Text("只有工作人员可以代为登记", "Only staff note down others' words")
+
+
+def parties_of(actor: Actor, docking: Docking) -> set[Party]:
+    """As for its demand; the expert is one only from the first invitation on."""
+    parties = demand_access.parties_of(actor, docking.demand)
+    is_invited = docking.invited_at is not None and expert_access.is_own(actor, docking.expert)
+    return parties | ({Party.PERSON} if is_invited else set())
+
+
+def may_read(actor: Actor, docking: Docking) -> bool:
+    return bool(parties_of(actor, docking))
+
+
+def may_touch(actor: Actor, docking: Docking) -> bool:
+    """A partner, with whom the demand is shared, only reads."""
+    return bool(parties_of(actor, docking) - {Party.PARTNER})
+
+
+def readable(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `may_read`, in SQL."""
+    is_invited = and_(Expert.account_id == actor.account_id, Docking.invited_at.is_not(None))
+    return or_(demand_access.readable_in_full(actor), is_invited)
+
+
+def speaks_for(actor: Actor, docking: Docking, on_behalf_of: Side | None) -> Side:
+    """Whose step it is that the actor takes: their own side's, or that whose word they note down.
+
+    Raises Forbidden where somebody speaks for another who is not of the staff.
+    """
+    parties = parties_of(actor, docking)
+    if on_behalf_of is not None:
+        if Party.STAFF not in parties:
+            raise Forbidden(NOT_FOR_OTHERS)
+        return on_behalf_of
+    if Party.PERSON in parties:
+        return Side.EXPERT
+    return Side.ENTERPRISE if Party.ORGANIZATION in parties else Side.STAFF
+
+
+def may_see_match(actor: Actor, docking: Docking) -> bool:
+    """Where the expert stood in the ranking is told to the staff alone."""
+    return bool(parties_of(actor, docking) & {Party.STAFF, Party.PARTNER})
+
+
+def allowed_actions(actor: Actor, docking: Docking) -> list[str]:
+    """What the actor may do with this docking now."""
+    return possible_verbs(TRANSITIONS, docking.state, parties_of(actor, docking))

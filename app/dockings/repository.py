@@ -1,0 +1,59 @@
+"""Every SELECT on dockings."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app import queries
+from app.dockings.models import Docking, DockingStep
+from app.dockings.schemas import DockingQuery
+from app.dockings.workflow import CLOSED
+
+
+def _dockings() -> Select[Docking]:
+    """With demand and expert, which decide who may read them."""
+    return (
+        select(Docking)
+        .join(Docking.demand)
+        .join(Docking.expert)
+        .options(contains_eager(Docking.demand), contains_eager(Docking.expert))
+    )
+
+
+async def find(
+    session: AsyncSession, docking_id: UUID, *, is_for_update: bool = False
+) -> Docking | None:
+    """The docking; see `queries.find_one`."""
+    statement = _dockings().where(Docking.id == docking_id)
+    return await queries.find_one(session, statement, Docking, is_for_update=is_for_update)
+
+
+async def has_open(session: AsyncSession, demand_id: UUID, expert_id: UUID) -> bool:
+    """Whether the two are docked already, and it has not ended."""
+    one = (Docking.demand_id == demand_id, Docking.expert_id == expert_id)
+    return bool(await session.scalar(select(exists().where(*one, Docking.state.not_in(CLOSED)))))
+
+
+async def open_of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[Docking]:
+    """The expert's dockings that have not ended, locked in the order of their ids."""
+    is_open = (Docking.expert_id == expert_id, Docking.state.not_in(CLOSED))
+    statement = select(Docking).where(*is_open).order_by(Docking.id).with_for_update()
+    return (await session.scalars(statement)).all()
+
+
+def listed(query: DockingQuery, readable: ColumnElement[bool]) -> Select[Docking]:
+    """Readable dockings that meet the filters."""
+    statement = _dockings().where(readable)
+    names = ("demand_id", "expert_id", "state")
+    statement = statement.where(*queries.equals(Docking, query, names))
+    if query.is_open is not None:
+        is_closed = Docking.state.in_(CLOSED)
+        statement = statement.where(~is_closed if query.is_open else is_closed)
+    return statement
+
+
+def listed_steps(docking_id: UUID) -> Select[DockingStep]:
+    return select(DockingStep).where(DockingStep.docking_id == docking_id)

@@ -1,0 +1,78 @@
+"""A recommended expert, the enterprise and the staff between them."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Role
+from app.demands.models import Demand
+from app.experts.models import Expert
+from tests.app.matches import scenes
+from tests.people import People
+
+WITH_SETBACK = frozenset({"decline", "fail"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    demand: Demand
+    expert: Expert
+    match_id: str
+    staff: AsyncClient
+    enterprise: AsyncClient
+    person: AsyncClient
+
+
+async def recommended(people: People, session: AsyncSession) -> Scene:
+    """The staff of Yiwu have recommended an expert who has an account."""
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(session, "染整", scenes.DIRECTIONS["染整"], account_id=account.id)
+    organization = await people.organization()
+    demand = await scenes.demand(session, organization)
+    staff = await people.coordinator()
+    run = await scenes.match(staff, demand.id)
+    [match] = [m for m in run["matches"] if m["expert"]["id"] == str(expert.id)]
+    assert await scenes.judge(staff, match["id"], "recommended") == 201
+    return Scene(
+        demand=demand,
+        expert=expert,
+        match_id=match["id"],
+        staff=staff,
+        enterprise=await people.enterprise(organization),
+        person=await people.client(account),
+    )
+
+
+async def docked(scene: Scene) -> str:
+    """The id of a new docking."""
+    answer = await scene.staff.post("/dockings", json={"match_id": scene.match_id})
+    assert answer.status_code == 201, answer.text
+    docking_id: str = answer.json()["id"]
+    return docking_id
+
+
+async def step(
+    client: AsyncClient, docking_id: str | UUID, verb: str, **body: Any
+) -> tuple[int, dict[str, Any]]:
+    if verb in WITH_SETBACK:
+        body = {"setback": "terms"} | body
+    answer = await client.post(f"/dockings/{docking_id}:{verb}", json=body)
+    return answer.status_code, answer.json()
+
+
+async def taken(client: AsyncClient, docking_id: str, *verbs: str, **body: Any) -> dict[str, Any]:
+    """The docking after these steps."""
+    for verb in verbs:
+        status, shown = await step(client, docking_id, verb, **body)
+        assert status == 200, (verb, shown)
+    return shown
+
+
+async def steps(client: AsyncClient, docking_id: str) -> list[dict[str, Any]]:
+    """The timeline, first step first."""
+    answer = await client.get(f"/dockings/{docking_id}/steps", params={"sort": "created_at"})
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
