@@ -108,8 +108,10 @@ def aspects_of(query: Query, model: IndexModel) -> tuple[Aspect, ...]:
 def cover(aspects: Sequence[Aspect], index: MatchIndex, candidate_ids: Sequence[str]) -> Coverage:
     """Return what each candidate's best document covers of each aspect, by idf of its terms.
 
-    KeyError for a candidate whom the index does not hold.
+    KeyError for a candidate whom the index does not hold, ValueError without aspects.
     """
+    if not aspects:
+        raise ValueError("aspects must hold at least one, got 0")
     keys = np.unique(np.concatenate([phrase_keys(aspect.text) for aspect in aspects]))
     asked = QueryFeatures(keys, np.ones(len(keys), dtype=np.float32))
     rows = np.array([_row_of(index, candidate_id) for candidate_id in candidate_ids])

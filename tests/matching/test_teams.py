@@ -141,5 +141,7 @@ def test_of_a_text_without_must_haves_its_terms_are_asked_for() -> None:
 def test_bad_sizes_and_strangers_are_told() -> None:
     with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         team(both("窑炉"), NAMES, size=0)
+    with pytest.raises(ValueError, match="at least one, got 0"):
+        team([], NAMES)
     with pytest.raises(KeyError, match="nobody"):
         cover(both("窑炉"), INDEX, ["nobody"])
