@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Identity, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, JsonObject, TransactionId
@@ -37,3 +38,15 @@ class Change(Base):
     actor_id: Mapped[UUID | None] = mapped_column(comment="account; null for the service itself")
     data: Mapped[JsonObject] = mapped_column(default=dict)
     entry_id: Mapped[UUID | None] = mapped_column(comment="of its transaction in audit_entries")
+
+
+class Follower(Base):
+    """How far one that reads the changes by jobs has come; see `followers`."""
+
+    __tablename__ = "followers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[str]
+    oldest: Mapped[int] = mapped_column(BigInteger)
+    seen: Mapped[list[list[int]]] = mapped_column(JSONB, comment="pairs of transaction and change")
+    latest_id: Mapped[int] = mapped_column(BigInteger, comment="of the changes it has read")

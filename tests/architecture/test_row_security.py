@@ -28,6 +28,7 @@ OPEN = {
     "disciplines": "a standard",
     "encryption_keys": "names of keys, not keys",
     "epochs": "which life of which database this is; only its owner writes it",
+    "followers": "numbers of changes, which every request may read",
     "index_models": "statistics of a whole pool, of no single record",
     "industries": "a standard",
     "procrastinate_events": "the job queue's own",

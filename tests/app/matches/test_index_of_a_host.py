@@ -5,19 +5,18 @@ import json
 
 from fastapi import FastAPI
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import repository as changes
-from app.changes.epochs import begin_epoch
 from app.matches.index import snapshots
 from app.matches.models import Pool
-from app.postgres.cluster import SUPERUSER
 from app.scopes import Scope, within
 from app.settings import Settings
 from matching import MatchIndex
 from tests.app.matches import scenes
 from tests.app.matches.live_index import app, is_mapped, live_of, own, saved
 from tests.app.matches.scenes import another_process
+from tests.epochs import begin_new_epoch
 
 __all__ = ["app", "own"]  # fixtures
 
@@ -133,15 +132,6 @@ async def test_new_statistics_wait_for_nobodys_turn_at_the_file(
         fitted = await asyncio.wait_for(live_of(app).fit(fitting_session, None), 30)
     assert fitted is not None
     assert saved(own)
-
-
-async def begin_new_epoch(app: FastAPI) -> None:
-    """By the owner of the tables, as a restore does."""
-    service: AsyncEngine = app.state.sessions.kw["bind"]
-    owner = create_async_engine(service.url.set(username=SUPERUSER))
-    async with owner.connect() as connection:
-        assert await begin_epoch(connection, is_restored=True)
-    await owner.dispose()
 
 
 async def test_nothing_of_before_a_restore_is_taken_for_what_is(
