@@ -8,7 +8,13 @@ from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
+from app.dockings.agreements.endpoints import router as agreements
+from app.dockings.attachments.endpoints import router as attachments
+from app.dockings.disclosure.endpoints import router as disclosure
 from app.dockings.endpoints import router as dockings
+from app.dockings.log.endpoints import router as docking_log
+from app.dockings.ratings.endpoints import router as ratings
+from app.dockings.services.endpoints import router as service_records
 from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
@@ -31,6 +37,12 @@ ROUTERS = (
     problems,
     rankers,
     dockings,
+    disclosure,
+    docking_log,
+    attachments,
+    agreements,
+    service_records,
+    ratings,
     bulk,
     personal_data,
     audit,

@@ -1,6 +1,6 @@
 """What time it is: moments are aware and in UTC, days and years those of China, which is UTC+8."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated
 
 from fastapi import Depends
@@ -13,13 +13,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def day_of(moment: datetime) -> date:
+    return moment.astimezone(CHINA).date()
+
+
+def day_began_at(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=CHINA)
+
+
 def today() -> date:
-    return now().astimezone(CHINA).date()
+    return day_of(now())
 
 
 def year_began_at() -> datetime:
     """The moment from which this year's engagements count."""
-    return datetime(today().year, 1, 1, tzinfo=CHINA)
+    return day_began_at(date(today().year, 1, 1))
 
 
 async def get_moment() -> datetime:

@@ -9,7 +9,12 @@ import app.audit.models
 import app.bulk.models
 import app.changes.models
 import app.demands.models
+import app.dockings.agreements.models
+import app.dockings.attachments.models
+import app.dockings.log.models
 import app.dockings.models
+import app.dockings.ratings.models
+import app.dockings.services.models
 import app.encryption.models
 import app.experts.models
 import app.interface.models

@@ -16,6 +16,7 @@ from app.encryption.keys import KeyRing, NotKeys, split_keys
 from app.folders import Folders
 from app.interface.policies import NotPolicies, policies_of
 from app.interface.sign_in_providers import SignInProvider
+from app.periods import Periods
 from app.secret_keys import LENGTH, TOO_SHORT, is_short, kept_secret_key
 
 
@@ -49,7 +50,7 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-class Settings(Folders):
+class Settings(Folders, Periods):
     """Every setting is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")

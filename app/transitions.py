@@ -21,10 +21,13 @@ class Party(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition(Generic[State]):
-    """A verb: the states it starts from, the one it leads to, and who may take the step."""
+    """A verb: the states it starts from, the one it leads to, and who may take the step.
+
+    Without a target it leads to none, and leaves the record where it is.
+    """
 
     sources: frozenset[State]
-    target: State
+    target: State | None
     parties: frozenset[Party]
 
 
@@ -41,7 +44,7 @@ def next_state(
         raise Forbidden()
     if state not in transition.sources:
         raise WrongState(verb=verb, state=state, allowed=sorted(transition.sources))
-    return transition.target
+    return transition.target or state
 
 
 def possible_verbs(

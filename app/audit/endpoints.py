@@ -101,6 +101,15 @@ async def list_demand_contact_readings(
     return await operations.readings_of_demand(pages, actor, demand_id, query)
 
 
+@router.get("/dockings/{docking_id:uuid}/readings")
+@sensitive()
+async def list_docking_readings(
+    pages: PagesDep, actor: CurrentActor, docking_id: UUID, query: ReadingQueryDep
+) -> Page[ReadingBody]:
+    """对接查阅记录 · Who read the demand in full or both sides' contacts, and when."""
+    return await operations.readings_of_docking(pages, actor, docking_id, query)
+
+
 @router.get("/organizations/{organization_id:uuid}/contact-readings")
 @sensitive()
 async def list_organization_contact_readings(

@@ -22,6 +22,7 @@ from app.audit.schemas import (
 )
 from app.audit.verification import Fault, fault_of
 from app.demands import operations as demands
+from app.dockings import operations as dockings
 from app.experts import operations as experts
 from app.interface.auditing import hash_email
 from app.interface.errors import Forbidden, NotFound, invalid_field
@@ -37,8 +38,12 @@ SORTS = {"happened_at": AuditEntry.happened_at}
 
 # What shows a record's contacts, as regular expressions of PostgreSQL: whoever may change a demand
 # or an organization is answered with all of it.
-OF_EXPERT = r"^(GET|PUT) /experts/\{expert_id\}/contact$|^GET /experts/\{expert_id\}/personal-data$"
-OF_DEMAND = r"^(GET|PATCH|POST) /demands(/\{demand_id\})?(:(?!match$)[a-z-]+)?$"
+OF_DOCKING = r"^GET /dockings/\{docking_id\}/(demand|contacts)$"
+OF_EXPERT = (
+    r"^(GET|PUT) /experts/\{expert_id\}/contact$|^GET /experts/\{expert_id\}/personal-data$"
+    r"|^GET /dockings/\{docking_id\}/contacts$"
+)
+OF_DEMAND = rf"^(GET|PATCH|POST) /demands(/\{{demand_id\}})?(:(?!match$)[a-z-]+)?$|{OF_DOCKING}"
 OF_ORGANIZATION = r"^(GET|PATCH|POST) /organizations(/\{organization_id\})?(:[a-z-]+)?$"
 
 
@@ -90,6 +95,14 @@ async def readings_of_demand(
     """Who read the demand in full, contact included, for whoever may read it so, too."""
     await demands.get_in_full(pages.session, actor, demand_id)
     return await _readings(pages, demand_id, OF_DEMAND, query)
+
+
+async def readings_of_docking(
+    pages: Pages, actor: Actor, docking_id: UUID, query: ReadingQuery
+) -> Page[ReadingBody]:
+    """Who read the demand's full text, or how the sides reach each other, for its readers."""
+    await dockings.get(pages.session, actor, docking_id)
+    return await _readings(pages, docking_id, OF_DOCKING, query)
 
 
 async def readings_of_organization(

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes.models import Change
 
 BATCH = 10_000
 
@@ -123,6 +125,21 @@ async def read_since(
     if may_be_more(rows):
         oldest = min(oldest, rows[-1].transaction_id)
     return rows, _advanced(position, rows, epoch=epoch, oldest=oldest)
+
+
+async def since_id(
+    session: AsyncSession, latest_id: int, records: Sequence[str]
+) -> Sequence[ChangeRow]:
+    """All changes of these records with a greater id, whatever transactions they are of."""
+    record = func.split_part(Change.kind, ".", 1)
+    statement = select(Change.id, Change.transaction_id, Change.kind, Change.subject_id)
+    statement = statement.where(Change.id > latest_id, record.in_(records)).order_by(Change.id)
+    return [ChangeRow(*row) for row in await session.execute(statement)]
+
+
+async def latest_id(session: AsyncSession) -> int:
+    """The greatest id of a change; 0 without any."""
+    return await session.scalar(select(func.max(Change.id))) or 0
 
 
 def may_be_more(rows: Sequence[ChangeRow]) -> bool:

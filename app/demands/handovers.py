@@ -57,7 +57,9 @@ async def share(session: AsyncSession, actor: Actor, demand_id: UUID, data: Hand
     if len(demand.shared_region_codes) >= MAX_SHARES:
         raise Conflict(Text(f"最多与 {MAX_SHARES} 个地区共享", f"At most {MAX_SHARES} regions"))
     demand.shared_region_codes = [*demand.shared_region_codes, data.region_code]
-    return await _keep(session, actor, demand, HandoverKind.SHARED, data.region_code, data.reason)
+    return await _keep(
+        session, actor.account_id, demand, HandoverKind.SHARED, data.region_code, data.reason
+    )
 
 
 async def end_share(
@@ -71,8 +73,26 @@ async def end_share(
     left = [code for code in demand.shared_region_codes if code != data.region_code]
     demand.shared_region_codes = left
     return await _keep(
-        session, actor, demand, HandoverKind.SHARE_ENDED, data.region_code, data.reason
+        session,
+        actor.account_id,
+        demand,
+        HandoverKind.SHARE_ENDED,
+        data.region_code,
+        data.reason,
     )
+
+
+async def hand_up(session: AsyncSession, demand: Demand, reason: str) -> bool:
+    """Hand a demand, which is held, to the level above by the clock; whether there is one.
+
+    The session's scope is the service's.
+    """
+    above = level_above(demand)
+    if above is None or demand.state not in HANDED_ON:
+        return False
+    await _keep(session, None, demand, HandoverKind.SUBMITTED_UP, above, reason)
+    demand.handed_to_region_code = above
+    return True
 
 
 async def search(
@@ -109,7 +129,7 @@ async def _hand_to(
     region_code: str,
     reason: str,
 ) -> Demand:
-    kept = await _keep(session, actor, demand, kind, region_code, reason)
+    kept = await _keep(session, actor.account_id, demand, kind, region_code, reason)
     async with borrowed(session, Scope.HANDOVER, str(demand.id)):  # it may leave the actor's view
         demand.handed_to_region_code = None if region_code == demand.region_code else region_code
     return kept
@@ -117,7 +137,7 @@ async def _hand_to(
 
 async def _keep(
     session: AsyncSession,
-    actor: Actor,
+    actor_id: UUID | None,
     demand: Demand,
     kind: HandoverKind,
     region_code: str,
@@ -130,14 +150,14 @@ async def _keep(
             from_region_code=carried_by(demand),
             to_region_code=region_code,
             reason=reason,
-            account_id=actor.account_id,
+            account_id=actor_id,
         )
     )
     await changes.append(
         session,
         f"demand.{kind}",
         demand.id,
-        actor_id=actor.account_id,
+        actor_id=actor_id,
         data={"from": carried_by(demand), "to": region_code},
     )
     return demand

@@ -1,14 +1,16 @@
 """Every SELECT on demands."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import queries
 from app.demands.models import Demand, Handover
 from app.demands.schemas import DemandQuery
+from app.demands.workflow import UNDER_REVIEW
 from app.reference.codes import branches
 from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
@@ -58,3 +60,32 @@ def listed(query: DemandQuery, readable: ColumnElement[bool]) -> Select[Demand]:
 
 def listed_handovers(demand_id: UUID) -> Select[Handover]:
     return select(Handover).where(Handover.demand_id == demand_id)
+
+
+async def ids_unanswered(
+    session: AsyncSession,
+    *,
+    submitted_before: datetime,
+    handed_up_before: datetime,
+    only: UUID | None = None,
+) -> Sequence[UUID]:
+    """Demands under review that the clock has to hand up, oldest first.
+
+    Those submitted before the one moment, and of them those that it has handed up already, if that
+    was before the other.
+    """
+    by_clock = (
+        select(func.max(Handover.created_at))
+        .where(Handover.demand_id == Demand.id, Handover.account_id.is_(None))
+        .where(Handover.created_at >= Demand.submitted_at)
+        .scalar_subquery()
+    )
+    statement = (
+        select(Demand.id)
+        .where(Demand.state.in_(UNDER_REVIEW), Demand.submitted_at < submitted_before)
+        .where(by_clock.is_(None) | (by_clock < handed_up_before))
+        .order_by(Demand.submitted_at, Demand.id)
+    )
+    if only is not None:
+        statement = statement.where(Demand.id == only)
+    return (await session.scalars(statement)).all()

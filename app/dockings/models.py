@@ -1,11 +1,11 @@
 """Dockings 对接: a recommended match on its way to a solved problem, step by step."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from app.database import Record
 from app.demands.models import Demand
@@ -70,6 +70,7 @@ class Docking(Record):
         Index(None, "expert_id", "created_at", "id"),
         Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "due_on"),
     )
 
     demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"))
@@ -80,6 +81,14 @@ class Docking(Record):
     invited_at: Mapped[datetime | None] = mapped_column(comment="the latest invitation")
     expert_accepted_at: Mapped[datetime | None]
     enterprise_accepted_at: Mapped[datetime | None]
+    confidentiality_accepted_at: Mapped[datetime | None] = mapped_column(
+        comment="since when the expert may read the demand in full"
+    )
+    result_accepted_on: Mapped[date | None]
+    follow_ups: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_on: Mapped[date | None] = mapped_column(comment="the day by which the next step is due")
+    reminded_on: Mapped[date | None]
+    escalated_on: Mapped[date | None]
     closed_at: Mapped[datetime | None]
 
     demand: Mapped[Demand] = relationship(lazy="raise")
@@ -100,3 +109,17 @@ class DockingStep(Record):
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
     setback: Mapped[Setback | None]
     note: Mapped[str] = mapped_column(default="")
+
+
+class Part(Record):
+    """What is kept beside a docking: read by whoever reads that, added to by its parties."""
+
+    __abstract__ = True
+
+    docking_id: Mapped[UUID] = mapped_column(ForeignKey("dockings.id"))
+    side: Mapped[Side] = mapped_column(comment="of whom it comes")
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+
+    @declared_attr
+    def docking(self) -> Mapped[Docking]:
+        return relationship(lazy="raise")

@@ -1,22 +1,26 @@
 """Dockings: begun by the staff from a recommendation, carried on by all three parties."""
 
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.clock import day_of
 from app.dockings import repository
 from app.dockings.access import (
     allowed_actions,
     may_read,
-    may_see_match,
     may_touch,
     parties_of,
     readable,
+    reads_as_staff,
     speaks_for,
 )
-from app.dockings.models import Docking, DockingState, DockingStep, Setback, Side
+from app.dockings.deadlines import Clock, Due, due_on, is_last_follow_up
+from app.dockings.models import Docking, DockingState, DockingStep, Part, Setback, Side
+from app.dockings.repository import PartT
 from app.dockings.schemas import (
     DockedDemand,
     DockingBody,
@@ -48,7 +52,9 @@ DOCKED = Text("该专家与该需求正在对接", "This expert and this demand 
 NOT_IN_POOL = Text("该专家现不在库", "The expert is not in the pool now")
 
 
-async def open_docking(session: AsyncSession, actor: Actor, data: DockingCreate) -> Docking:
+async def open_docking(
+    session: AsyncSession, actor: Actor, data: DockingCreate, clock: Clock
+) -> Docking:
     """Begin to dock a recommended expert with a published demand."""
     match = admitted(
         session,
@@ -64,6 +70,7 @@ async def open_docking(session: AsyncSession, actor: Actor, data: DockingCreate)
     if await repository.has_open(session, demand.id, match.expert_id):
         raise Conflict(DOCKED)
     docking = Docking(demand_id=demand.id, expert_id=match.expert_id, match_id=match.id)
+    _settle(docking, DockingState.RECOMMENDED, clock)
     session.add(docking)
     await session.flush()
     await _keep(session, actor.account_id, docking, OPEN, Side.STAFF, Step())
@@ -76,6 +83,51 @@ async def get(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
     if docking is None or not may_read(actor, docking):
         raise NotFound()
     return docking
+
+
+async def hold(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
+    """The docking, locked, for one of its parties."""
+    return admitted(
+        session,
+        await repository.find(session, docking_id, is_for_update=True),
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_touch, actor),
+    )
+
+
+async def get_part(session: AsyncSession, actor: Actor, table: type[PartT], part_id: UUID) -> PartT:
+    """What is kept beside a docking, for whoever reads that."""
+    part = await repository.find_part(session, table, part_id)
+    if part is None or not may_read(actor, part.docking):
+        raise NotFound()
+    return part
+
+
+async def hold_part(
+    session: AsyncSession, actor: Actor, table: type[PartT], part_id: UUID
+) -> PartT:
+    """The same, locked, for one of the docking's parties."""
+    return admitted(
+        session,
+        await repository.find_part(session, table, part_id, is_for_update=True),
+        may_read=lambda part: may_read(actor, part.docking),
+        may_touch=lambda part: may_touch(actor, part.docking),
+    )
+
+
+async def require_room(
+    session: AsyncSession, table: type[Part], docking_id: UUID, most: int
+) -> None:
+    """Raises Conflict when a docking, which is held, has as many of them as it may."""
+    if await repository.count_parts(session, table, docking_id) >= most:
+        text = Text("每个对接最多 {most} 条", "At most {most} of them a docking")
+        raise Conflict(text.format(most=most))
+
+
+def require_past(day: date, moment: datetime, *, field: str) -> None:
+    """Raises Invalid for a day that is yet to come."""
+    if day > day_of(moment):
+        raise invalid_field(f"/{field}", "in_future", "日期不能晚于今天", "It is yet to come")
 
 
 async def search(pages: Pages, actor: Actor, query: DockingQuery) -> Page[DockingBody]:
@@ -102,34 +154,51 @@ async def list_steps(
 
 
 async def move(
-    session: AsyncSession, actor: Actor, docking_id: UUID, verb: str, data: Step
+    session: AsyncSession, actor: Actor, docking_id: UUID, verb: str, data: Step, clock: Clock
 ) -> Docking:
     """Take one step, as the party that one is, or by staff for the party whose word it is."""
-    docking = admitted(
-        session,
-        await repository.find(session, docking_id, is_for_update=True),
-        may_read=partial(may_read, actor),
-        may_touch=partial(may_touch, actor),
-    )
+    return await take(session, actor, await hold(session, actor, docking_id), verb, data, clock)
+
+
+async def take(
+    session: AsyncSession, actor: Actor, docking: Docking, verb: str, data: Step, clock: Clock
+) -> Docking:
+    """The same with a docking that is held."""
     target = next_state(TRANSITIONS, verb, docking.state, parties_of(actor, docking))
     side = speaks_for(actor, docking, data.on_behalf_of)
     setback = data.setback if isinstance(data, Setbacks) else None
     _require_words(data, setback)
     if verb == "invite":
         _require_invitable(docking)
-        invite(docking)
+        invite(docking, clock.moment)
     if verb == "accept-invitation":
-        target = _accepted(docking, side, target)
-    settle(docking, target, setback)
+        target = _accepted(docking, side, target, clock)
+    if verb == "accept-result":
+        docking.result_accepted_on = clock.today
+    if verb == "follow-up":
+        target = target if is_last_follow_up(docking, clock) else docking.state
+        docking.follow_ups += 1
+    if target is not docking.state or verb == "follow-up":  # half an acceptance moves no deadline
+        _settle(docking, target, clock, setback)
     await _keep(session, actor.account_id, docking, verb, side, data, setback)
     return docking
 
 
-async def end_of_expert(session: AsyncSession, expert_id: UUID, actor_id: UUID | None) -> None:
+async def note_by_clock(session: AsyncSession, docking: Docking, due: Due, clock: Clock) -> None:
+    """Write into the timeline what the clock did of itself; an invitation ends with it."""
+    if due is Due.EXPIRE:
+        _settle(docking, DockingState.EXPIRED, clock, Setback.NO_ANSWER)
+    await _keep(session, None, docking, due, Side.STAFF, Step(), docking.setback)
+
+
+async def end_of_expert(
+    session: AsyncSession, expert_id: UUID, actor_id: UUID | None, moment: datetime
+) -> None:
     """End the open dockings of an expert who was erased."""
     for docking in await repository.open_of_expert(session, expert_id):
         verb = "decline" if docking.state in TRANSITIONS["decline"].sources else "fail"
-        settle(docking, TRANSITIONS[verb].target, Setback.EXPERT_LEFT)
+        state = DockingState.DECLINED if verb == "decline" else DockingState.FAILED
+        settle(docking, state, moment, Setback.EXPERT_LEFT)
         await _keep(session, actor_id, docking, verb, Side.EXPERT, Step(), Setback.EXPERT_LEFT)
 
 
@@ -137,7 +206,7 @@ def show(actor: Actor, docking: Docking) -> DockingBody:
     """The docking with the public part of the demand and the card of the expert."""
     return DockingBody.of(
         docking,
-        match_id=docking.match_id if may_see_match(actor, docking) else None,
+        match_id=docking.match_id if reads_as_staff(actor, docking) else None,
         demand=DockedDemand.model_validate(docking.demand, from_attributes=True),
         expert=MatchedExpert.model_validate(docking.expert),
         allowed_actions=allowed_actions(actor, docking),
@@ -164,13 +233,20 @@ def _require_in_pool(expert: Expert | None) -> None:
         raise Conflict(NOT_IN_POOL)
 
 
-def _accepted(docking: Docking, side: Side, both: DockingState) -> DockingState:
+def _settle(
+    docking: Docking, state: DockingState, clock: Clock, setback: Setback | None = None
+) -> None:
+    settle(docking, state, clock.moment, setback)
+    docking.due_on = due_on(docking, clock)
+
+
+def _accepted(docking: Docking, side: Side, both: DockingState, clock: Clock) -> DockingState:
     """The state that an acceptance leads to; without the other side's the invitation stands."""
     if side is Side.STAFF:
         raise invalid_field(
             "/on_behalf_of", "missing", "请指明是哪一方接受", "Name the side that accepts"
         )
-    return both if accept(docking, side) else docking.state
+    return both if accept(docking, side, clock.moment) else docking.state
 
 
 async def _keep(

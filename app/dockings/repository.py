@@ -1,16 +1,20 @@
 """Every SELECT on dockings."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
-from app.dockings.models import Docking, DockingStep
+from app.dockings.deadlines import Clock, overdue_since
+from app.dockings.models import Docking, DockingState, DockingStep, Part
 from app.dockings.schemas import DockingQuery
 from app.dockings.workflow import CLOSED
+
+PartT = TypeVar("PartT", bound=Part)
 
 
 def _dockings() -> Select[Docking]:
@@ -44,6 +48,22 @@ async def open_of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[Doc
     return (await session.scalars(statement)).all()
 
 
+async def ids_due(session: AsyncSession, clock: Clock) -> Sequence[UUID]:
+    """Dockings for which the clock may have something to do; see `deadlines.what_is_due`."""
+    last = func.coalesce(Docking.escalated_on, Docking.due_on)
+    statement = (
+        select(Docking.id)
+        .where(Docking.due_on <= clock.today)
+        .where(
+            Docking.reminded_on.is_(None)
+            | (Docking.state == DockingState.INVITED)
+            | (last < overdue_since(clock))
+        )
+        .order_by(Docking.due_on, Docking.id)
+    )
+    return (await session.scalars(statement)).all()
+
+
 def listed(query: DockingQuery, readable: ColumnElement[bool]) -> Select[Docking]:
     """Readable dockings that meet the filters."""
     statement = _dockings().where(readable)
@@ -52,8 +72,35 @@ def listed(query: DockingQuery, readable: ColumnElement[bool]) -> Select[Docking
     if query.is_open is not None:
         is_closed = Docking.state.in_(CLOSED)
         statement = statement.where(~is_closed if query.is_open else is_closed)
+    if query.due_on_lte is not None:
+        statement = statement.where(Docking.due_on <= query.due_on_lte)
     return statement
 
 
 def listed_steps(docking_id: UUID) -> Select[DockingStep]:
     return select(DockingStep).where(DockingStep.docking_id == docking_id)
+
+
+def parts(table: type[PartT]) -> Select[PartT]:
+    """What is kept beside dockings, each with its docking, which decides who may read it."""
+    docking = contains_eager(table.docking)
+    return (
+        select(table)
+        .join(table.docking)
+        .join(Docking.demand)
+        .join(Docking.expert)
+        .options(docking.contains_eager(Docking.demand), docking.contains_eager(Docking.expert))
+    )
+
+
+async def find_part(
+    session: AsyncSession, table: type[PartT], part_id: UUID, *, is_for_update: bool = False
+) -> PartT | None:
+    """One of them; see `queries.find_one`."""
+    statement = parts(table).where(table.id == part_id)
+    return await queries.find_one(session, statement, table, is_for_update=is_for_update)
+
+
+async def count_parts(session: AsyncSession, table: type[Part], docking_id: UUID) -> int:
+    statement = select(func.count()).where(table.docking_id == docking_id)
+    return await session.scalar(statement) or 0

@@ -1,6 +1,6 @@
 """Request and response bodies of dockings."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.dockings.models import DockingState, Setback, Side
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, FormText, RecordBody
+from app.interface.schemas import Body, Day, FormText, RecordBody
 from app.matches.schemas import MatchedExpert
 
 Note = Annotated[FormText, Field(description="both sides and the staff read it")]
@@ -54,6 +54,14 @@ class DockingBody(RecordBody):
     invited_at: datetime | None
     expert_accepted_at: datetime | None = Field(examples=[None])
     enterprise_accepted_at: datetime | None = Field(examples=[None])
+    confidentiality_accepted_at: datetime | None = Field(
+        description="since when the expert may read the demand in full", examples=[None]
+    )
+    result_accepted_on: date | None = Field(examples=[None])
+    follow_ups: int = Field(description="made so far", examples=[0])
+    due_on: date | None = Field(description="by when the next step is expected")
+    reminded_on: date | None = Field(examples=[None])
+    escalated_on: date | None = Field(description="handed up a level last", examples=[None])
     closed_at: datetime | None = Field(examples=[None])
     demand: DockedDemand
     expert: MatchedExpert
@@ -76,6 +84,7 @@ class DockingQuery(PageQuery):
     expert_id: UUID | None = None
     state: DockingState | None = None
     is_open: bool | None = Field(default=None, description="neither done nor ended otherwise")
+    due_on_lte: Day | None = None
     sort: Literal["created_at", "-created_at"] = "-created_at"
 
 

@@ -1,6 +1,7 @@
 """A docking's way from recommendation to follow-up: who may take which step, and from where."""
 
-from app.clock import now
+from datetime import datetime
+
 from app.dockings.models import Docking, Setback, Side
 from app.dockings.models import DockingState as S
 from app.transitions import Party, Transition
@@ -19,6 +20,11 @@ TRANSITIONS = {
     "accept-invitation": Transition(
         sources=frozenset({S.INVITED}), target=S.CONTACTED, parties=ALL
     ),
+    "accept-confidentiality": Transition(
+        sources=frozenset({S.INVITED}) | UNDER_WAY,
+        target=None,
+        parties=frozenset({Party.PERSON, Party.STAFF}),
+    ),
     "visit": Transition(sources=TALKING, target=S.VISITED, parties=ALL),
     "negotiate": Transition(
         sources=frozenset({S.CONTACTED, S.VISITED}), target=S.NEGOTIATING, parties=ALL
@@ -35,6 +41,7 @@ TRANSITIONS = {
         target=S.ACCEPTED,
         parties=frozenset({Party.ORGANIZATION, Party.STAFF}),
     ),
+    # After the last of the follow-ups that the settings ask for; until then it stays accepted.
     "follow-up": Transition(sources=frozenset({S.ACCEPTED}), target=S.FOLLOWED_UP, parties=STAFF),
     "decline": Transition(
         sources=frozenset({S.RECOMMENDED, S.INVITED}), target=S.DECLINED, parties=ALL
@@ -42,25 +49,27 @@ TRANSITIONS = {
     "fail": Transition(sources=UNDER_WAY, target=S.FAILED, parties=ALL),
 }
 
-CLOSED = frozenset({S.DECLINED, S.EXPIRED, S.FAILED, S.FOLLOWED_UP})
+WITHOUT_RESULT = frozenset({S.DECLINED, S.EXPIRED, S.FAILED})
+CLOSED = WITHOUT_RESULT | {S.FOLLOWED_UP}
 
 
-def settle(docking: Docking, state: S, setback: Setback | None = None) -> None:
-    """Put the docking into a state, and stamp its time; the setback of the state before goes."""
+def settle(docking: Docking, state: S, moment: datetime, setback: Setback | None = None) -> None:
+    """Put the docking into a state; setback, deadline and reminders of the one before go."""
     docking.state, docking.setback = state, setback
-    docking.closed_at = now() if state in CLOSED else None
+    docking.closed_at = moment if state in CLOSED else None
+    docking.due_on = docking.reminded_on = docking.escalated_on = None
 
 
-def invite(docking: Docking) -> None:
+def invite(docking: Docking, moment: datetime) -> None:
     """A new invitation, which nobody has accepted yet."""
-    docking.invited_at = now()
+    docking.invited_at = moment
     docking.expert_accepted_at = docking.enterprise_accepted_at = None
 
 
-def accept(docking: Docking, side: Side) -> bool:
+def accept(docking: Docking, side: Side, moment: datetime) -> bool:
     """Note that one side accepts; whether both have."""
     if side is Side.EXPERT:
-        docking.expert_accepted_at = docking.expert_accepted_at or now()
+        docking.expert_accepted_at = docking.expert_accepted_at or moment
     else:
-        docking.enterprise_accepted_at = docking.enterprise_accepted_at or now()
+        docking.enterprise_accepted_at = docking.enterprise_accepted_at or moment
     return None not in (docking.expert_accepted_at, docking.enterprise_accepted_at)

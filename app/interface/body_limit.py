@@ -22,7 +22,7 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-UPLOAD, FILES = "multipart/form-data", "/imports"
+UPLOAD, FILES = "multipart/form-data", ("/imports", "/attachments")
 BATCH = ":batch"
 STRANGERS_BYTES = 64 * 1024
 PARTS = (b",", b"[", b"{")  # before each value of JSON but the first there is one

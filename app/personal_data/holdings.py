@@ -26,7 +26,12 @@ from app.changes.models import Change
 from app.database import Base
 from app.demands import access as demand_access
 from app.demands.models import Demand
-from app.dockings.models import Docking, DockingStep
+from app.dockings.agreements.models import Agreement
+from app.dockings.attachments.models import Attachment
+from app.dockings.log.models import LogEntry
+from app.dockings.models import Docking, DockingStep, Part
+from app.dockings.ratings.models import Rating
+from app.dockings.services.models import ServiceRecord
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.access import judged_matches, seen_matches
@@ -41,7 +46,7 @@ HIDDEN = frozenset(
         *("accounts.password_hash", "refresh_tokens.token_hash", "api_keys.secret_hash"),
         *("password_resets.code_hash", "second_factors.secret", "second_factors.last_step"),
         *("kept_answers.fingerprint", "kept_answers.body", "imported_rows.fingerprint"),
-        *("experts.search", "imports.content"),
+        *("experts.search", "imports.content", "docking_attachments.content"),
         *("changes.transaction_id", "audit_entries.transaction_id", "audit_entries.email_hash"),
     }
 )
@@ -91,6 +96,14 @@ def _seen_dockings(actor: Actor) -> ColumnElement[bool]:
     return exists().where(Demand.id == Docking.demand_id, in_full)
 
 
+def _beside_dockings(part: type[Part]) -> Callable[[Person], ColumnElement[bool]]:
+    return lambda person: exists().where(Docking.id == part.docking_id, _dockings_of(person))
+
+
+def _seen_beside_dockings(part: type[Part]) -> Callable[[Actor], ColumnElement[bool]]:
+    return lambda actor: exists().where(Docking.id == part.docking_id, _seen_dockings(actor))
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -120,6 +133,10 @@ HOLDINGS = (
         table=DockingStep,
         about=lambda p: exists().where(Docking.id == DockingStep.docking_id, _dockings_of(p)),
         seen=lambda a: exists().where(Docking.id == DockingStep.docking_id, _seen_dockings(a)),
+    ),
+    *(
+        Holding(table=part, about=_beside_dockings(part), seen=_seen_beside_dockings(part))
+        for part in (LogEntry, Attachment, Agreement, ServiceRecord, Rating)
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

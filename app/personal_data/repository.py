@@ -34,7 +34,12 @@ from app.bulk.models import Import, ImportedRow
 from app.changes.models import Change
 from app.database import Base
 from app.demands.models import Demand
-from app.dockings.models import Docking, DockingStep
+from app.dockings.agreements.models import Agreement
+from app.dockings.attachments.models import Attachment
+from app.dockings.log.models import LogEntry
+from app.dockings.models import Docking, DockingStep, Part
+from app.dockings.ratings.models import Rating
+from app.dockings.services.models import ServiceRecord
 from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
 from app.interface import idempotency
@@ -52,6 +57,20 @@ from app.progress.models import Operation
 
 Row = dict[str, Any]
 
+# What is said in and beside dockings; days, states, hours and amounts stay.
+WORDS_OF_DOCKINGS: dict[type[DockingStep | Part], Row] = {
+    DockingStep: {"note": ""},
+    LogEntry: {"text": "", "place": "", "participants": []},
+    Attachment: {
+        "content": None,
+        "filename": "",
+        "withdrawal_reason": "",
+        "withdrawn_at": func.coalesce(Attachment.withdrawn_at, func.now()),
+    },
+    Agreement: {"title": "", "parties": []},
+    ServiceRecord: {"summary": "", "place": "", "state_reason": ""},
+    Rating: {"text": ""},
+}
 CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
 
 # What a run says of somebody besides where they stood: why they were kept out, in free text.
@@ -138,7 +157,8 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
     await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
     docked = (await session.scalars(select(Docking.id).where(Docking.expert_id == expert_id))).all()
-    await _update(session, DockingStep, DockingStep.docking_id.in_(docked), note="")
+    for part, emptied in WORDS_OF_DOCKINGS.items():
+        await _update(session, part, part.docking_id.in_(docked), **emptied)
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
     # Verdicts and reviews name the match alone.
     matches = await session.scalars(select(Match.id).where(Match.expert_id == expert_id))

@@ -21,7 +21,7 @@ from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, 
 from app.problems.reconciling import Ids, Lapse, Proposal, Standing, reconcile
 from app.problems.similarity import OpenDemand, find_pairs, load_open
 from app.problems.wording import shared_terms, statement_of, title_of
-from app.problems.workflow import TRANSITIONS, settle
+from app.problems.workflow import settle
 from app.scopes import Scope, Sessions, borrowed, within
 from app.search import search_vector
 
@@ -127,7 +127,7 @@ async def _renew(
 ) -> None:
     kind = "updated" if problem.state is ProblemState.PROPOSED else "returned"
     if kind == "returned":
-        settle(problem, TRANSITIONS["return"].target)
+        settle(problem, ProblemState.PROPOSED)
     told = place(problem, step.members)
     if told["removed"]:
         forget_reasons(problem)
@@ -149,7 +149,7 @@ async def _tell(
 
 async def lapse(session: AsyncSession, problem: CommonProblem) -> None:
     """Its demands may be withdrawn: of their words none stay, unless a person wrote them."""
-    settle(problem, TRANSITIONS["lapse"].target, LAPSED)
+    settle(problem, ProblemState.LAPSED, LAPSED)
     forget_reasons(problem)
     _head(problem, LAPSED_TITLE, "")
     make_searchable(problem)

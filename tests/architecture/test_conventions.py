@@ -47,6 +47,10 @@ BOUNDED_LISTS = {
 }
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
+    "/attachments/{attachment_id}/content": "a file as it came",
+    "/confidentiality-terms": "one text",
+    "/dockings/{docking_id}/contacts": "how two sides reach each other",
+    "/dockings/{docking_id}/demand": "what one other record says",
     "/import-templates": "a file of headings",
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
@@ -225,6 +229,9 @@ def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> No
         "personal-data",
         "second-factor",
         "audit-log",
+        "content",
+        "demand",
+        "log",
     }  # one's own, one of its kind, uncountable
     for operation in operations(document):
         *_, last = operation.path.split("/")

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.demands.models import Demand
+from app.dockings.disclosure.operations import VERSION
 from app.experts.models import Expert
 from tests.app.matches import scenes
 from tests.people import People
@@ -59,6 +60,8 @@ async def step(
 ) -> tuple[int, dict[str, Any]]:
     if verb in WITH_SETBACK:
         body = {"setback": "terms"} | body
+    if verb == "accept-confidentiality":
+        body = {"text_version": VERSION} | body
     answer = await client.post(f"/dockings/{docking_id}:{verb}", json=body)
     return answer.status_code, answer.json()
 
@@ -69,6 +72,15 @@ async def taken(client: AsyncClient, docking_id: str, *verbs: str, **body: Any) 
         status, shown = await step(client, docking_id, verb, **body)
         assert status == 200, (verb, shown)
     return shown
+
+
+async def contacted(scene: Scene) -> str:
+    """The id of a docking whose two sides have accepted."""
+    docking_id = await docked(scene)
+    await taken(scene.staff, docking_id, "invite")
+    for side in (scene.person, scene.enterprise):
+        await taken(side, docking_id, "accept-invitation")
+    return docking_id
 
 
 async def steps(client: AsyncClient, docking_id: str) -> list[dict[str, Any]]:

@@ -85,7 +85,8 @@ async def test_the_expert_sees_it_from_the_invitation_on(scene: Scene, docking_i
     assert shown["demand"]["title"] == scene.demand.title
     assert scene.demand.problem not in str(shown)
     assert shown["match_id"] is None
-    assert set(shown["allowed_actions"]) == {"accept-invitation", "decline"}
+    actions = {"accept-invitation", "accept-confidentiality", "decline"}
+    assert set(shown["allowed_actions"]) == actions
 
 
 async def test_an_enterprise_sees_who_it_is_and_not_how_to_reach_them(
@@ -170,6 +171,8 @@ async def test_from_invitation_to_follow_up(scene: Scene, docking_id: str) -> No
     await taken(scene.enterprise, docking_id, "visit", "negotiate", "agree-intent", "sign")
     await taken(scene.person, docking_id, "begin")
     await taken(scene.enterprise, docking_id, "accept-result")
+    first = await taken(scene.staff, docking_id, "follow-up")
+    assert (first["state"], first["follow_ups"]) == ("accepted", 1)
     done = await taken(scene.staff, docking_id, "follow-up")
     assert done["state"] == "followed_up"
     assert done["closed_at"]
@@ -177,7 +180,7 @@ async def test_from_invitation_to_follow_up(scene: Scene, docking_id: str) -> No
     timeline = await steps(scene.person, docking_id)
     assert [s["verb"] for s in timeline] == [
         *("open", "invite", "accept-invitation", "accept-invitation", "visit", "negotiate"),
-        *("agree-intent", "sign", "begin", "accept-result", "follow-up"),
+        *("agree-intent", "sign", "begin", "accept-result", "follow-up", "follow-up"),
     ]
     assert timeline[1]["note"] == "第一次邀请"
     assert await ids(scene.staff, is_open="true") == []

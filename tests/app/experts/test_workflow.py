@@ -59,7 +59,7 @@ async def put(session: AsyncSession, state: ExpertState) -> None:
     await session.commit()
 
 
-def _expected(party: Party | None, state: ExpertState, verb: str) -> tuple[int, ExpertState]:
+def _expected(party: Party | None, state: ExpertState, verb: str) -> tuple[int, ExpertState | None]:
     transition = TRANSITIONS[verb]
     if party is None:
         return (403 if verb in STAFF_ONLY else 404), state

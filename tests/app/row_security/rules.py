@@ -24,7 +24,12 @@ from app.database import Base
 from app.demands import access as demands
 from app.demands.models import Demand, Handover
 from app.dockings import access as dockings
-from app.dockings.models import Docking, DockingStep
+from app.dockings.agreements.models import Agreement
+from app.dockings.attachments.models import Attachment
+from app.dockings.log.models import LogEntry
+from app.dockings.models import Docking, DockingStep, Part
+from app.dockings.ratings.models import Rating
+from app.dockings.services.models import ServiceRecord
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
@@ -83,7 +88,10 @@ class Application:
                 lambda r: self._reads_expert(self._expert(r)),
                 *3 * (lambda r: bool(self._of_expert(self._expert(r))),),
             ),
-            ExpertContact: self._rules(*3 * (self._is_person_or_staff,)),
+            ExpertContact: self._rules(
+                lambda c: self._is_person_or_staff(c) or self._reaches(c),
+                *2 * (self._is_person_or_staff,),
+            ),
             Consent: self._rules(*2 * (self._is_person_or_staff,), never),
             Achievement: self._rules(
                 lambda a: achievements.may_read(actor, a),
@@ -131,6 +139,29 @@ class Application:
                 lambda s: dockings.may_touch(actor, self._docking(s)),
                 never,
             ),
+            LogEntry: self._rules(
+                lambda e: (
+                    dockings.may_read(actor, self._docking(e))
+                    and (not e.is_for_staff or dockings.reads_as_staff(actor, self._docking(e)))
+                ),
+                lambda e: dockings.may_touch(actor, self._docking(e)),
+                never,
+            ),
+            Rating: self._rules(
+                lambda r: (
+                    dockings.may_read(actor, self._docking(r))
+                    and r.side in dockings.rated_sides(actor, self._docking(r))
+                ),
+                lambda r: dockings.may_touch(actor, self._docking(r)),
+                never,
+            ),
+            **{
+                part: self._rules(
+                    lambda p: dockings.may_read(actor, self._docking(p)),
+                    *2 * (lambda p: dockings.may_touch(actor, self._docking(p)),),
+                )
+                for part in (Attachment, Agreement, ServiceRecord)
+            },
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -287,7 +318,7 @@ class Application:
         docking.demand, docking.expert = self._demand(docking), self._expert(docking)
         return docking
 
-    def _docking(self, step: DockingStep) -> Docking:
+    def _docking(self, step: DockingStep | Part) -> Docking:
         return self._docked(self.world.find(Docking, step.docking_id))
 
     def _reads_expert(self, expert: Expert) -> bool:
@@ -297,6 +328,15 @@ class Application:
             demands.may_read_in_full(self.actor, self._demand(docking)) for docking in theirs
         )
         return experts.may_read(self.actor, expert) or is_docked
+
+    def _reaches(self, contact: ExpertContact) -> bool:
+        """Whether both sides of a docking have released their contacts to each other."""
+        theirs = [d for d in self.world.of(Docking) if d.expert_id == contact.expert_id]
+        return any(
+            dockings.are_contacts_released(docking)
+            and bool({Party.ORGANIZATION, Party.STAFF} & self._of_demand(self._demand(docking)))
+            for docking in theirs
+        )
 
     def _is_candidate(self, match: Match) -> bool:
         return Party.PERSON in self._of_expert(self._expert(match))

@@ -21,7 +21,10 @@ from app.achievements.models import Achievement
 from app.bulk.models import Import
 from app.database import get_session
 from app.demands.models import Demand
+from app.dockings.agreements.models import Agreement
+from app.dockings.attachments.models import Attachment
 from app.dockings.models import Docking
+from app.dockings.services.models import ServiceRecord
 from app.experts.models import Evidence, Expert
 from app.interface.models import AuditEntry
 from app.main import create_app, services
@@ -41,6 +44,9 @@ KINDS: dict[str, type[Any]] = {
     "achievement_id": Achievement,
     "demand_id": Demand,
     "docking_id": Docking,
+    "attachment_id": Attachment,
+    "agreement_id": Agreement,
+    "record_id": ServiceRecord,
     "entry_id": AuditEntry,
     "evidence_id": Evidence,
     "expert_id": Expert,

@@ -25,10 +25,15 @@ from app.achievements.models import Achievement, AchievementState
 from app.audit.models import AuditSeal
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import, ImportedRow
-from app.clock import now
+from app.clock import now, today
 from app.database import Base
 from app.demands.models import Demand, DemandState, Handover, HandoverKind
+from app.dockings.agreements.models import Agreement, AgreementKind
+from app.dockings.attachments.models import Attachment
+from app.dockings.log.models import EntryKind, LogEntry
 from app.dockings.models import Docking, DockingState, DockingStep, Side
+from app.dockings.ratings.models import Rating
+from app.dockings.services.models import ServiceKind, ServiceRecord
 from app.experts.models import (
     Consent,
     ConsentPurpose,
@@ -354,10 +359,35 @@ def _dockings(world: World) -> None:
                 match_id=match.id,
                 state=states[number % len(states)],
                 invited_at=now() if number % 4 < 2 else None,
+                expert_accepted_at=now() if number % 3 < 2 else None,
+                enterprise_accepted_at=now() if number % 4 < 2 else None,
             )
         )
         step = {"verb": "invite", "state": docking.state, "side": Side.STAFF}
         world.add(DockingStep(docking_id=docking.id, **step))
+        _beside_docking(world, docking, is_for_staff=number % 2 == 0)
+
+
+def _beside_docking(world: World, docking: Docking, *, is_for_staff: bool) -> None:
+    of = {"docking_id": docking.id, "side": Side.STAFF}
+    world.add(
+        LogEntry(
+            **of,
+            kind=EntryKind.MINUTES,
+            happened_on=today(),
+            text="-",
+            is_for_staff=is_for_staff,
+        )
+    )
+    world.add(
+        Attachment(
+            **of, filename="a.pdf", media_type="application/pdf", size=1, sha256="", content=b"-"
+        )
+    )
+    world.add(Agreement(**of, kind=AgreementKind.SERVICE, title="-"))
+    world.add(ServiceRecord(**of, kind=ServiceKind.OTHER, served_on=today(), hours=1))
+    for side in (Side.EXPERT, Side.ENTERPRISE):
+        world.add(Rating(docking_id=docking.id, side=side, score=3))
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:

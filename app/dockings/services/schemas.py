@@ -1,0 +1,62 @@
+"""Request and response bodies of service records."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from app.demands.schemas import without_trailing_zeros
+from app.dockings.models import Side
+from app.dockings.ratings.schemas import Score
+from app.dockings.services.models import ServiceKind, ServiceState
+from app.interface.pagination import PageQuery
+from app.interface.schemas import Body, Day, FormText, Line, RecordBody
+
+Hours = Annotated[
+    Decimal,
+    Field(gt=0, le=1000, decimal_places=1, examples=["3.5"]),
+    AfterValidator(without_trailing_zeros),
+]
+StoredHours = Annotated[Decimal, AfterValidator(without_trailing_zeros)]
+
+
+class ServiceRecordFields(Body):
+    """What was done for the enterprise on a day."""
+
+    kind: ServiceKind = Field(examples=[ServiceKind.DIAGNOSIS])
+    served_on: Day = Field(description="today at the latest", examples=["2026-03-12"])
+    hours: Hours
+    place: Annotated[Line, Field(examples=["义乌工厂染色车间"])] = ""
+    summary: Annotated[FormText, Field(examples=["定位黄变来自定型温度与整理剂"])] = ""
+
+
+class Confirmation(Body):
+    satisfaction: Score | None = Field(default=None, description="5 is the best", examples=[5])
+
+
+class ServiceRecordBody(RecordBody):
+    """服务记录."""
+
+    docking_id: UUID
+    side: Side = Field(description="who entered it", examples=[Side.EXPERT])
+    kind: ServiceKind = Field(examples=[ServiceKind.DIAGNOSIS])
+    served_on: date
+    hours: StoredHours = Field(examples=["3.5"])
+    place: str
+    summary: str
+    state: ServiceState = Field(examples=[ServiceState.RECORDED])
+    state_reason: str = Field(description="why it was disputed", examples=[""])
+    satisfaction: int | None = Field(description="5 is the best", examples=[None])
+    confirmed_at: datetime | None = Field(examples=[None])
+    allowed_actions: list[str] = Field(examples=[["confirm", "dispute"]])
+
+
+class ServiceRecordQuery(PageQuery):
+    docking_id: UUID | None = None
+    kind: ServiceKind | None = None
+    state: ServiceState | None = None
+    served_on_gte: Day | None = None
+    served_on_lte: Day | None = None
+    sort: Literal["created_at", "-created_at", "served_on", "-served_on"] = "-created_at"

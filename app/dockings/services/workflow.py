@@ -1,0 +1,31 @@
+"""A service counts once the enterprise has confirmed it."""
+
+from app.dockings.services.models import ServiceRecord
+from app.dockings.services.models import ServiceState as S
+from app.transitions import Party, Transition
+
+WRITING = frozenset({Party.PERSON, Party.STAFF})
+
+TRANSITIONS = {
+    "confirm": Transition(
+        sources=frozenset({S.RECORDED, S.DISPUTED}),
+        target=S.CONFIRMED,
+        parties=frozenset({Party.ORGANIZATION}),
+    ),
+    "dispute": Transition(
+        sources=frozenset({S.RECORDED}),
+        target=S.DISPUTED,
+        parties=frozenset({Party.ORGANIZATION}),
+    ),
+    "amend": Transition(
+        sources=frozenset({S.RECORDED, S.DISPUTED}), target=S.RECORDED, parties=WRITING
+    ),
+    "count": Transition(
+        sources=frozenset({S.CONFIRMED}), target=S.COUNTED, parties=frozenset({Party.STAFF})
+    ),
+}
+
+
+def settle(service: ServiceRecord, state: S, reason: str = "") -> None:
+    """Put the record into a state; the reason of the one before goes."""
+    service.state, service.state_reason = state, reason

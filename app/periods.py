@@ -1,0 +1,39 @@
+"""How long people may take: what the clock reminds of, ends or hands to the level above."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+
+class Periods(BaseSettings):
+    """Working days are China's, see `working_days`."""
+
+    invitation_days: int = Field(
+        default=5, ge=1, description="working days in which an invitation is answered or expires"
+    )
+    docking_step_days: int = Field(
+        default=15, ge=1, description="working days in which any other next step is expected"
+    )
+    escalation_days: int = Field(
+        default=5,
+        ge=1,
+        description="working days after which what is overdue goes up a level, and then the next",
+    )
+    docking_progress_months: int = Field(
+        default=3, ge=1, description="after which work that goes on is asked after"
+    )
+    follow_up_months: Annotated[tuple[Annotated[int, Field(ge=1)], ...], NoDecode] = Field(
+        default=(1, 3), min_length=1, description="comma separated: after the result was accepted"
+    )
+    first_answer_days: int = Field(
+        default=5,
+        ge=1,
+        description="working days in which a submitted demand is published, returned or refused",
+    )
+
+    @field_validator("follow_up_months", mode="before")
+    @classmethod
+    def split_months(cls, value: object) -> object:
+        """Read `FOLLOW_UP_MONTHS=1,3`."""
+        return value.split(",") if isinstance(value, str) else value
