@@ -29,6 +29,7 @@ PATHS = {
     TaskKind.REVIEW_ACHIEVEMENT: "/api/v1/achievements/{}",
     TaskKind.REVIEW_DEMAND: "/api/v1/demands/{}",
     TaskKind.ANSWER_MATCH_REVIEW: "/api/v1/match-reviews/{}",
+    TaskKind.CARRY_DOCKING: "/api/v1/dockings/{}",
 }
 
 ORDER = "queue waiting_since"  # what a cursor is of

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Select,
     String,
     cast,
@@ -29,6 +30,8 @@ from app.database import JsonObject
 from app.demands.access import CARRIED_BY, in_staffs_jurisdiction
 from app.demands.models import Demand
 from app.demands.workflow import UNDER_REVIEW
+from app.dockings.models import Docking
+from app.dockings.workflow import CLOSED
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Match, MatchReview, MatchRun, ReviewState
 from app.organizations.actors import Actor
@@ -41,6 +44,7 @@ from app.organizations.models import (
 from app.reference.models import Region
 from app.regions import COUNTRY, RegionColumn, all_in_jurisdiction, in_jurisdiction, prefix_of
 
+CHINA_ZONE = "Asia/Shanghai"
 EXPERT_REVIEW = (ExpertState.SUBMITTED, ExpertState.ORGANIZATION_REVIEW, ExpertState.RECOMMENDED)
 
 
@@ -86,6 +90,7 @@ def _everything(actor: Actor, level: Level) -> Any:
         _achievements(actor, level),
         _demands(actor, level),
         _match_reviews(actor, level),
+        _dockings(actor, level),
     )
     return union_all(*parts).subquery()
 
@@ -190,6 +195,17 @@ def _match_reviews(actor: Actor, level: Level) -> Select[Any]:
         .join(Match.run)
         .join(MatchRun.demand)
         .where(r.state == ReviewState.REQUESTED, _carries(actor, level))
+    )
+
+
+def _dockings(actor: Actor, level: Level) -> Select[Any]:
+    """Whose next step is due, and has been reminded of."""
+    d = Docking
+    reminded_at = func.timezone(CHINA_ZONE, cast(d.reminded_on, DateTime))
+    return (
+        _row(TaskKind.CARRY_DOCKING, d.id, Demand.title, d.state, reminded_at)
+        .join(d.demand)
+        .where(d.reminded_on.is_not(None), d.state.not_in(CLOSED), _carries(actor, level))
     )
 
 

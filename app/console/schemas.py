@@ -18,6 +18,7 @@ class TaskKind(StrEnum):
     REVIEW_ACHIEVEMENT = "review_achievement"
     REVIEW_DEMAND = "review_demand"
     ANSWER_MATCH_REVIEW = "answer_match_review"
+    CARRY_DOCKING = "carry_docking"
 
 
 class QueueItem(BaseModel):

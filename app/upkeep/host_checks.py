@@ -9,12 +9,14 @@ import stat
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import httpx
 import psutil
 from packaging.requirements import Requirement
 
+from app.clock import today
 from app.encryption.key_files import UnusableKeyFile
 from app.interface.language import Text
 from app.processes.addresses import listening_fault, local_url
@@ -22,11 +24,13 @@ from app.processes.reloading import runs
 from app.processes.unknown_settings import unknown_settings
 from app.settings import Settings
 from app.upkeep.findings import Finding, bad, good, warning
+from app.working_days import is_known, shifted
 
 MB = 1_000_000
 FREE_BAD, FREE_WARNING = 200 * MB, 2_000 * MB
 MEMORY_BAD, MEMORY_WARNING = 300 * MB, 1_000 * MB
 FILES_BAD, FILES_WARNING = 256, 1024
+COUNTED_DAYS = 30  # working days that a deadline lies ahead
 PYTHONS = ((3, 11), (3, 14))
 
 
@@ -38,6 +42,7 @@ def examine(settings: Settings, unread: Collection[str] = ()) -> Iterator[Findin
     yield python(sys.version_info[:2])
     yield packages()
     yield setting_names(unknown_settings())
+    yield working_days(today())
     yield from folder(settings.var_folder)
     if "secret_key" not in unread:
         yield secret_key(settings)
@@ -58,6 +63,24 @@ def python(version: tuple[int, ...]) -> Finding:
         Text(f"Python {shown} 不受支持", f"Python {shown} is not supported"),
         Text(
             "安装 Python 3.11 至 3.13，再运行 make serve", "install 3.11 to 3.13, then make serve"
+        ),
+    )
+
+
+def working_days(day: date) -> Finding:
+    """Whether deadlines that are counted now meet holidays that are known."""
+    end = shifted(day, COUNTED_DAYS)
+    if is_known(end.year):
+        return good("working_days", "节假日安排已知", "the holidays are known")
+    return warning(
+        "working_days",
+        Text(
+            f"{end.year} 年节假日安排未知，按周一至周五计算工作日",
+            f"the holidays of {end.year} are not known; Monday to Friday count as working days",
+        ),
+        Text(
+            "升级 chinesecalendar（每年十一月后发布次年安排）",
+            "upgrade chinesecalendar, whose release of November tells those of the next year",
         ),
     )
 

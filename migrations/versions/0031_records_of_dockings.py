@@ -21,7 +21,7 @@ KINDS = {
         *("diagnosis", "training", "consulting", "novelty_search", "standards", "appraisal"),
         *("testing", "other"),
     ),
-    "servicestate": ("recorded", "confirmed", "disputed", "counted"),
+    "servicerecordstate": ("recorded", "confirmed", "disputed", "counted"),
 }
 PARTS = ("docking_log", "docking_attachments", "agreements", "service_records", "docking_ratings")
 
@@ -196,7 +196,7 @@ def _service_columns() -> list[sa.Column[object] | sa.Constraint]:
         sa.Column("hours", sa.Numeric(5, 1), nullable=False),
         sa.Column("place", sa.String(300), nullable=False),
         sa.Column("summary", sa.String(), nullable=False),
-        _kind("state", "servicestate"),
+        _kind("state", "servicerecordstate"),
         sa.Column("state_reason", sa.String(), nullable=False),
         sa.Column("satisfaction", sa.Integer(), nullable=True, comment="1 to 5"),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),

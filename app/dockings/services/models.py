@@ -23,7 +23,7 @@ class ServiceKind(StrEnum):
     OTHER = "other"
 
 
-class ServiceState(StrEnum):
+class ServiceRecordState(StrEnum):
     """已登记 / 企业已确认 / 企业未认可 / 已计入."""
 
     RECORDED = "recorded"
@@ -50,7 +50,7 @@ class ServiceRecord(Part):
     hours: Mapped[Decimal] = mapped_column(Numeric(5, 1))
     place: Mapped[str] = mapped_column(String(300), default="")
     summary: Mapped[str] = mapped_column(default="")
-    state: Mapped[ServiceState] = mapped_column(default=ServiceState.RECORDED)
+    state: Mapped[ServiceRecordState] = mapped_column(default=ServiceRecordState.RECORDED)
     state_reason: Mapped[str] = mapped_column(default="")
     satisfaction: Mapped[int | None] = mapped_column(comment="1 to 5")
     confirmed_at: Mapped[datetime | None]

@@ -10,7 +10,7 @@ from app.changes import operations as changes
 from app.dockings import operations as dockings
 from app.dockings.access import own_side, parties_of, readable
 from app.dockings.services import repository
-from app.dockings.services.models import ServiceRecord, ServiceState
+from app.dockings.services.models import ServiceRecord, ServiceRecordState
 from app.dockings.services.schemas import (
     Confirmation,
     ServiceRecordBody,
@@ -46,7 +46,7 @@ async def record(
         docking=docking,
         side=own_side(actor, docking),
         account_id=actor.account_id,
-        state=ServiceState.RECORDED,
+        state=ServiceRecordState.RECORDED,
         **data.model_dump(),
     )
     session.add(service)
@@ -105,7 +105,7 @@ def show(actor: Actor, service: ServiceRecord) -> ServiceRecordBody:
     return ServiceRecordBody.of(service, allowed_actions=actions)
 
 
-def _target(actor: Actor, service: ServiceRecord, verb: str) -> ServiceState:
+def _target(actor: Actor, service: ServiceRecord, verb: str) -> ServiceRecordState:
     return next_state(TRANSITIONS, verb, service.state, parties_of(actor, service.docking))
 
 
@@ -113,7 +113,7 @@ async def _settled(
     session: AsyncSession,
     actor: Actor,
     service: ServiceRecord,
-    state: ServiceState,
+    state: ServiceRecordState,
     reason: str = "",
 ) -> ServiceRecordBody:
     settle(service, state, reason)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from app.demands.schemas import without_trailing_zeros
 from app.dockings.models import Side
 from app.dockings.ratings.schemas import Score
-from app.dockings.services.models import ServiceKind, ServiceState
+from app.dockings.services.models import ServiceKind, ServiceRecordState
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, Day, FormText, Line, RecordBody
 
@@ -46,7 +46,7 @@ class ServiceRecordBody(RecordBody):
     hours: StoredHours = Field(examples=["3.5"])
     place: str
     summary: str
-    state: ServiceState = Field(examples=[ServiceState.RECORDED])
+    state: ServiceRecordState = Field(examples=[ServiceRecordState.RECORDED])
     state_reason: str = Field(description="why it was disputed", examples=[""])
     satisfaction: int | None = Field(description="5 is the best", examples=[None])
     confirmed_at: datetime | None = Field(examples=[None])
@@ -56,7 +56,7 @@ class ServiceRecordBody(RecordBody):
 class ServiceRecordQuery(PageQuery):
     docking_id: UUID | None = None
     kind: ServiceKind | None = None
-    state: ServiceState | None = None
+    state: ServiceRecordState | None = None
     served_on_gte: Day | None = None
     served_on_lte: Day | None = None
     sort: Literal["created_at", "-created_at", "served_on", "-served_on"] = "-created_at"

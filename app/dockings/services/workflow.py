@@ -1,7 +1,7 @@
 """A service counts once the enterprise has confirmed it."""
 
 from app.dockings.services.models import ServiceRecord
-from app.dockings.services.models import ServiceState as S
+from app.dockings.services.models import ServiceRecordState as S
 from app.transitions import Party, Transition
 
 WRITING = frozenset({Party.PERSON, Party.STAFF})

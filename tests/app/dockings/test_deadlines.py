@@ -100,6 +100,8 @@ async def test_what_is_overdue_goes_up_level_by_level(
     scene = await recommended(people, session)
     docking_id = await contacted(scene)
     assert await later(app, scene, docking_id, 0) == 1
+    [waiting] = (await scene.staff.get("/queue", params={"kind": "carry_docking"})).json()["items"]
+    assert waiting["path"].endswith(f"/dockings/{docking_id}")
 
     async def cut_off(*arguments: object) -> None:
         raise ConnectionError

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -143,6 +143,12 @@ def test_python_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.state is State.BAD
     assert "no-such-package, psutil" in found.what.en
     assert "extra" not in found.what.en
+
+
+def test_holidays_that_are_not_known() -> None:
+    assert host_checks.working_days(date(2026, 3, 2)).state is State.GOOD
+    finding = host_checks.working_days(date(2039, 12, 20))
+    assert (finding.state, "2040" in str(finding)) == (State.WARNING, True)
 
 
 def test_a_setting_that_is_misspelt(tmp_path: Path) -> None:
