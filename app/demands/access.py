@@ -5,8 +5,8 @@ from functools import cache
 from sqlalchemy import ColumnElement, func, or_
 
 from app.accounts.models import POOL_READERS
-from app.demands.models import Demand, DemandState
-from app.demands.workflow import EDITABLE, HANDED_ON, TRANSITIONS
+from app.demands.models import Demand
+from app.demands.workflow import EDITABLE, HANDED_ON, PUBLIC, SOUGHT, TRANSITIONS
 from app.organizations.actors import Actor
 from app.reference.codes import names
 from app.regions import COUNTRY, any_in_jurisdiction, in_jurisdiction, is_below, parent
@@ -44,7 +44,7 @@ def parties_of(actor: Actor, demand: Demand) -> set[Party]:
 
 def may_read(actor: Actor, demand: Demand) -> bool:
     """Published demands are open, as a summary, to all staff and evaluators."""
-    is_open = demand.state is DemandState.PUBLISHED and actor.role in POOL_READERS
+    is_open = demand.state in PUBLIC and actor.role in POOL_READERS
     return is_open or may_read_in_full(actor, demand)
 
 
@@ -83,7 +83,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     in_full = readable_in_full(actor)
     if actor.role not in POOL_READERS:
         return in_full
-    return or_(in_full, Demand.state == DemandState.PUBLISHED)
+    return or_(in_full, Demand.state.in_(PUBLIC))
 
 
 def readable_in_full(actor: Actor) -> ColumnElement[bool]:
@@ -108,7 +108,7 @@ def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     parties = parties_of(actor, demand)
     actions = ["update"] if may_manage(actor, demand) and demand.state in EDITABLE else []
     actions += possible_verbs(TRANSITIONS, demand.state, parties)
-    if demand.state is DemandState.PUBLISHED and parties & MATCHING:
+    if demand.state in SOUGHT and parties & MATCHING:
         actions.append("match")
     return actions + (_handovers(actor, demand) if may_hand_on(actor, demand) else [])
 

@@ -112,6 +112,42 @@ async def withdraw_demand(
     return operations.show(actor, moved)
 
 
+@router.post("/demands/{demand_id:uuid}:resolve")
+async def resolve_demand(
+    session: SessionDep, actor: CurrentActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """已解决 · The problem is solved, and how; dockings that had not come to a contract end."""
+    moved = await operations.move(session, actor, demand_id, "resolve", data.reason)
+    return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:close")
+async def close_demand(
+    session: SessionDep, actor: CurrentActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """关闭 · It is not solved and nobody goes on with it, with the reason."""
+    moved = await operations.move(session, actor, demand_id, "close", data.reason)
+    return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:track")
+async def track_demand(
+    session: SessionDep, actor: StaffActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """长期跟踪 · Nobody solves it yet; it stays in the pool and is matched again."""
+    moved = await operations.move(session, actor, demand_id, "track", data.reason)
+    return operations.show(actor, moved)
+
+
+@router.post("/demands/{demand_id:uuid}:reopen")
+async def reopen_demand(
+    session: SessionDep, actor: CurrentActor, demand_id: UUID, data: Reason
+) -> DemandBody:
+    """重新公开 · What was resolved, closed or tracked is published again, with the reason."""
+    moved = await operations.move(session, actor, demand_id, "reopen", data.reason)
+    return operations.show(actor, moved)
+
+
 @router.post("/demands/{demand_id:uuid}:submit-up")
 async def submit_demand_up(
     session: SessionDep, actor: StaffActor, demand_id: UUID, data: Reason

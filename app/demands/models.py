@@ -16,6 +16,11 @@ from app.organizations.models import Organization
 
 
 class DemandState(StrEnum):
+    """草稿, 已提交, 形式审查, 部门审查, 退回诊断, 已公开, 不予受理, 已撤回.
+
+    Then 对接中, 已签约, 跟踪回访, 已解决, 已关闭, 长期跟踪.
+    """
+
     DRAFT = "draft"
     SUBMITTED = "submitted"
     FORMAL_REVIEW = "formal_review"
@@ -24,6 +29,12 @@ class DemandState(StrEnum):
     PUBLISHED = "published"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    DOCKING = "docking"
+    SIGNED = "signed"
+    FOLLOW_UP = "follow_up"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    TRACKING = "tracking"
 
 
 class CooperationMode(StrEnum):

@@ -21,7 +21,7 @@ from app.demands.access import (
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandBody, DemandCreate, DemandQuery, DemandUpdate, PublicDemand
-from app.demands.workflow import EDITABLE, TRANSITIONS, lend_summary, settle
+from app.demands.workflow import EDITABLE, PUBLIC, TRANSITIONS, lend_summary, settle
 from app.interface.errors import (
     EXTERNAL_ID_TAKEN,
     NOT_OF_OWN,
@@ -151,16 +151,23 @@ async def move(
     target = next_state(TRANSITIONS, verb, demand.state, parties_of(actor, demand))
     if verb in NEED_COMPLETE and (found := faults(demand)):
         raise Invalid(errors=found)
-    if demand.state is DemandState.PUBLISHED:
-        await defer(session, "forget_withdrawn_demand", demand_id=str(demand.id))
+    if demand.state in PUBLIC and target not in PUBLIC:
+        for task in ("forget_withdrawn_demand", "end_dockings_of_demand"):
+            await defer(session, task, demand_id=str(demand.id))
     settle(demand, target, reason)
     await changes.append(session, f"demand.{target}", demand.id, actor_id=actor.account_id)
     return demand
 
 
+async def follow_dockings(session: AsyncSession, demand: Demand, state: DemandState) -> None:
+    """Put a demand, which is held, where its dockings are; nobody does so by hand."""
+    settle(demand, state)
+    await changes.append(session, f"demand.{state}", demand.id)
+
+
 def apply(demand: Demand, values: Mapping[str, Any]) -> None:
     """Set fields; of a published demand a summary that was the title's is the new title's."""
-    is_published = demand.state is DemandState.PUBLISHED
+    is_published = demand.state in PUBLIC
     if is_published and demand.public_summary == demand.title:
         demand.public_summary = ""
     for name, value in values.items():

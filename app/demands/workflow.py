@@ -7,6 +7,9 @@ from app.transitions import Party, Transition
 
 MEMBERS, STAFF = frozenset({Party.ORGANIZATION}), frozenset({Party.STAFF})
 UNDER_REVIEW = frozenset({S.SUBMITTED, S.FORMAL_REVIEW, S.DEPARTMENT_REVIEW})
+# For which experts are sought, and in which the public part is open to all staff and evaluators.
+SOUGHT = frozenset({S.PUBLISHED, S.DOCKING, S.TRACKING})
+PUBLIC = SOUGHT | {S.SIGNED, S.FOLLOW_UP}
 
 TRANSITIONS = {
     "submit": Transition(
@@ -28,6 +31,15 @@ TRANSITIONS = {
         target=S.WITHDRAWN,
         parties=MEMBERS | STAFF,  # staff: of an imported enterprise, which has no account
     ),
+    # Between published and in follow-up a demand goes where its dockings are, by itself.
+    "resolve": Transition(sources=PUBLIC, target=S.RESOLVED, parties=MEMBERS | STAFF),
+    "close": Transition(sources=PUBLIC, target=S.CLOSED, parties=MEMBERS | STAFF),
+    "track": Transition(sources=PUBLIC - {S.TRACKING}, target=S.TRACKING, parties=STAFF),
+    "reopen": Transition(
+        sources=frozenset({S.RESOLVED, S.CLOSED, S.TRACKING}),
+        target=S.PUBLISHED,
+        parties=MEMBERS | STAFF,
+    ),
 }
 
 # A submitted demand is locked: reviewers and readers must all see the same text.
@@ -35,18 +47,19 @@ EDITABLE = frozenset({S.DRAFT, S.RETURNED})
 
 # Nor may anybody change a published one over HTTP. Its staff's file may: where demands are kept in
 # sheets, the sheet is corrected and imported again. The audit log keeps who.
-IMPORTABLE = EDITABLE | {S.PUBLISHED}
+IMPORTABLE = EDITABLE | PUBLIC
 
 # What passes between the levels: a draft is still the enterprise's own.
-HANDED_ON = UNDER_REVIEW | {S.PUBLISHED}
+HANDED_ON = UNDER_REVIEW | PUBLIC
 
 
 def settle(demand: Demand, state: S, reason: str = "") -> None:
     """Put the demand into a state, and stamp its time; the reason of the state before goes."""
+    was_public = demand.state in PUBLIC
     demand.state, demand.state_reason = state, reason
     if state is S.SUBMITTED:
         demand.submitted_at = now()
-    if state is S.PUBLISHED:
+    if state is S.PUBLISHED and not was_public:
         demand.published_at = now()
         demand.submitted_at = demand.submitted_at or demand.published_at
         lend_summary(demand)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import day_of
+from app.clock import day_of, now
 from app.dockings import repository
 from app.dockings.access import (
     allowed_actions,
@@ -37,6 +37,7 @@ from app.interface.errors import Conflict, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
+from app.jobs import defer
 from app.matches import access as match_access
 from app.matches import repository as matches
 from app.matches.models import Verdict
@@ -191,15 +192,25 @@ async def note_by_clock(session: AsyncSession, docking: Docking, due: Due, clock
     await _keep(session, None, docking, due, Side.STAFF, Step(), docking.setback)
 
 
-async def end_of_expert(
-    session: AsyncSession, expert_id: UUID, actor_id: UUID | None, moment: datetime
-) -> None:
+async def end_of_expert(session: AsyncSession, expert_id: UUID, actor_id: UUID | None) -> None:
     """End the open dockings of an expert who was erased."""
     for docking in await repository.open_of_expert(session, expert_id):
-        verb = "decline" if docking.state in TRANSITIONS["decline"].sources else "fail"
-        state = DockingState.DECLINED if verb == "decline" else DockingState.FAILED
-        settle(docking, state, moment, Setback.EXPERT_LEFT)
-        await _keep(session, actor_id, docking, verb, Side.EXPERT, Step(), Setback.EXPERT_LEFT)
+        await end(session, docking, Setback.EXPERT_LEFT, actor_id=actor_id, side=Side.EXPERT)
+
+
+async def end(
+    session: AsyncSession,
+    docking: Docking,
+    setback: Setback,
+    *,
+    actor_id: UUID | None = None,
+    side: Side = Side.STAFF,
+) -> None:
+    """End a docking, which is held, because one of the two has gone."""
+    verb = "decline" if docking.state in TRANSITIONS["decline"].sources else "fail"
+    state = DockingState.DECLINED if verb == "decline" else DockingState.FAILED
+    settle(docking, state, now(), setback)
+    await _keep(session, actor_id, docking, verb, side, Step(), setback)
 
 
 def show(actor: Actor, docking: Docking) -> DockingBody:
@@ -269,5 +280,6 @@ async def _keep(
         note=data.note,
     )
     session.add(step)
+    await defer(session, "advance_demand", demand_id=str(docking.demand_id))
     kind = f"docking.{docking.state}"
     await changes.append(session, kind, docking.id, actor_id=actor_id)

@@ -1,6 +1,6 @@
 """Every SELECT on dockings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -45,6 +45,20 @@ async def open_of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[Doc
     """The expert's dockings that have not ended, locked in the order of their ids."""
     is_open = (Docking.expert_id == expert_id, Docking.state.not_in(CLOSED))
     statement = select(Docking).where(*is_open).order_by(Docking.id).with_for_update()
+    return (await session.scalars(statement)).all()
+
+
+async def of_demand(
+    session: AsyncSession, demand_id: UUID, states: Collection[DockingState]
+) -> Sequence[Docking]:
+    """The demand's dockings in these states, locked in the order of their ids."""
+    wanted = (Docking.demand_id == demand_id, Docking.state.in_(states))
+    statement = select(Docking).where(*wanted).order_by(Docking.id).with_for_update()
+    return (await session.scalars(statement)).all()
+
+
+async def states_of_demand(session: AsyncSession, demand_id: UUID) -> Collection[DockingState]:
+    statement = select(Docking.state).where(Docking.demand_id == demand_id).distinct()
     return (await session.scalars(statement)).all()
 
 

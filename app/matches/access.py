@@ -3,7 +3,8 @@
 from sqlalchemy import ColumnElement, exists, or_
 
 from app.demands import access as demand_access
-from app.demands.models import Demand, DemandState
+from app.demands.models import Demand
+from app.demands.workflow import SOUGHT
 from app.experts import access as expert_access
 from app.experts.models import Expert
 from app.matches.models import Match, MatchRun, ReviewState
@@ -40,7 +41,7 @@ def is_candidate(actor: Actor, match: Match) -> bool:
 
 def may_request_review(actor: Actor, match: Match) -> bool:
     """The candidate, while the demand is published and no other review of the match is open."""
-    is_published = match.run.demand.state is DemandState.PUBLISHED
+    is_published = match.run.demand.state in SOUGHT
     is_under_way = any(review.state is ReviewState.REQUESTED for review in match.reviews)
     return is_candidate(actor, match) and is_published and not is_under_way
 
@@ -79,5 +80,5 @@ def _of_demand(which: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """What the actor may do with matches of this demand: judge as long as it is published."""
-    is_open = demand.state is DemandState.PUBLISHED
+    is_open = demand.state in SOUGHT
     return ["judge"] if is_open and may_judge(actor, demand) else []

@@ -11,6 +11,7 @@ from app.demands import operations as demand_operations
 from app.demands import repository as demands
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import PublicDemand
+from app.demands.workflow import SOUGHT
 from app.experts import operations as expert_operations
 from app.interface.errors import Conflict, Forbidden, WrongState
 from app.interface.language import Text
@@ -109,7 +110,7 @@ async def _rank_for_demand(
 ) -> Ranking:
     """Rank for a demand in any state; only what is published leaves this machine or a trace."""
     _require_comparable(demand)
-    is_published = demand.state is DemandState.PUBLISHED
+    is_published = demand.state in SOUGHT
     return await matcher.rank(
         session,
         pool,

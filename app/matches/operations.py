@@ -11,6 +11,7 @@ from app.changes import operations as changes
 from app.clock import now
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
+from app.demands.workflow import SOUGHT
 from app.interface.errors import Forbidden, NotFound, WrongState
 from app.interface.pagination import Page, Pages
 from app.matches import presentation, repository
@@ -94,9 +95,9 @@ async def _without_erased(
 
 
 def require_published(state: DemandState, *, verb: str) -> None:
-    """Raises WrongState for a demand that is not published, or is no longer."""
-    if state is not DemandState.PUBLISHED:
-        raise WrongState(verb=verb, state=state, allowed=[DemandState.PUBLISHED])
+    """Raises WrongState for a demand for which no experts are sought, or no longer."""
+    if state not in SOUGHT:
+        raise WrongState(verb=verb, state=state, allowed=sorted(SOUGHT))
 
 
 def _show_run(

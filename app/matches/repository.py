@@ -26,6 +26,7 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload, se
 
 from app import queries
 from app.demands.models import Demand, DemandState
+from app.demands.workflow import SOUGHT
 from app.experts.models import Evidence, Expert, ExpertKind
 from app.matches.models import (
     GRADES,
@@ -179,7 +180,7 @@ def listed_of_expert(expert_id: UUID) -> Select[Match]:
     """The expert's matches for demands that are published, with all that decides on a review."""
     return (
         _with_demand(select(Match))
-        .where(Match.expert_id == expert_id, Demand.state == DemandState.PUBLISHED)
+        .where(Match.expert_id == expert_id, Demand.state.in_(SOUGHT))
         .options(selectinload(Match.expert), selectinload(Match.reviews))
     )
 

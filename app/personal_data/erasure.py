@@ -89,7 +89,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
     expert.search = search_vector([])
     await changes.append(session, "expert.erased", expert.id, actor_id=actor_id)
     await repository.forget_about_expert(session, expert.id)
-    await dockings.end_of_expert(session, expert.id, actor_id, expert.erased_at)
+    await dockings.end_of_expert(session, expert.id, actor_id)
     for task in ("forget_vectors", "rebuild_indexes"):
         await defer_unless_waiting(session, task)
 

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.demands import repository as demands
-from app.demands.models import Demand, DemandState
+from app.demands.models import Demand
+from app.demands.workflow import PUBLIC
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -247,7 +248,7 @@ def _add_by_hand(problem: CommonProblem, demand_id: UUID) -> None:
 
 async def _published(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Demand]:
     found = await demands.find_many(session, demand_ids)
-    return [demand for demand in found if demand.state is DemandState.PUBLISHED]
+    return [demand for demand in found if demand.state in PUBLIC]
 
 
 def _is_shared(found: Sequence[Demand]) -> bool:

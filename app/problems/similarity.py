@@ -13,7 +13,8 @@ from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands import repository as demands
-from app.demands.models import Demand, DemandState
+from app.demands.models import Demand
+from app.demands.workflow import PUBLIC
 from app.matches.index.documents import enterprise_of, public_query_of_demand
 from app.matches.index.encoders import EncoderUnavailable
 from app.matches.index.ranking import Matcher
@@ -104,7 +105,7 @@ async def load_open(session: AsyncSession, demand_ids: Sequence[UUID]) -> dict[s
     found: dict[str, OpenDemand] = {}
     for batch in batches(demand_ids):
         loaded = await demands.find_many(session, batch)
-        published = [d for d in loaded if d.state is DemandState.PUBLISHED]
+        published = [d for d in loaded if d.state in PUBLIC]
         found |= {str(demand.id): OpenDemand.of(demand) for demand in published}
     return found
 

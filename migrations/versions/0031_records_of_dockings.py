@@ -200,6 +200,7 @@ def _service_columns() -> list[sa.Column[object] | sa.Constraint]:
         sa.Column("state_reason", sa.String(), nullable=False),
         sa.Column("satisfaction", sa.Integer(), nullable=True, comment="1 to 5"),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_noted_by_staff", sa.Boolean(), nullable=False),
         sa.CheckConstraint("hours > 0", name="ck_service_records_hours"),
         sa.CheckConstraint("satisfaction BETWEEN 1 AND 5", name="ck_service_records_satisfaction"),
     ]

@@ -228,7 +228,7 @@ class _Chunk:
         require_jurisdiction(self.load.actor, record.region_code)
         faults = importer.faults(record)
         gone = [fault for fault in faults if fault not in lacking]
-        if state == importer.pool and (refused := _barring(faults) or gone):
+        if state in importer.pooled and (refused := _barring(faults) or gone):
             raise Invalid(errors=refused)
         self._happened(importer, "updated", record)
 
@@ -241,7 +241,7 @@ class _Chunk:
         if not (self.load.is_admitting and is_ready) or _barring(importer.faults(record)):
             return False
         importer.admit(record)
-        self._happened(importer, str(importer.pool), record)
+        self._happened(importer, importer.pool, record)
         return True
 
     def _happened(self, importer: AnyImporter, verb: str, record: Importable) -> None:
@@ -255,7 +255,7 @@ def _accepted(
     return RowResult(
         row=numbered.number,
         outcome=outcome,
-        is_in_pool=record.state == importer.pool,
+        is_in_pool=record.state in importer.pooled,
         faults=importer.faults(record),
         notes=[*numbered.notes, *importer.notes(record)],
         column_notes=numbered.column_notes,

@@ -54,3 +54,4 @@ class ServiceRecord(Part):
     state_reason: Mapped[str] = mapped_column(default="")
     satisfaction: Mapped[int | None] = mapped_column(comment="1 to 5")
     confirmed_at: Mapped[datetime | None]
+    is_noted_by_staff: Mapped[bool] = mapped_column(default=False)

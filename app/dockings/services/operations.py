@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.dockings import operations as dockings
-from app.dockings.access import own_side, parties_of, readable
+from app.dockings.access import own_side, parties_of, readable, speaks_for
+from app.dockings.models import Side
 from app.dockings.services import repository
 from app.dockings.services.models import ServiceRecord, ServiceRecordState
 from app.dockings.services.schemas import (
@@ -18,7 +19,7 @@ from app.dockings.services.schemas import (
     ServiceRecordQuery,
 )
 from app.dockings.services.workflow import TRANSITIONS, WRITING, settle
-from app.interface.errors import Forbidden
+from app.interface.errors import Forbidden, invalid_field
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import Actor
 from app.transitions import next_state, possible_verbs
@@ -88,7 +89,12 @@ async def confirm(
     """The enterprise says that it was so, and how satisfied it is."""
     service = await dockings.hold_part(session, actor, ServiceRecord, record_id)
     target = _target(actor, service, "confirm")
+    if speaks_for(actor, service.docking, data.on_behalf_of) is not Side.ENTERPRISE:
+        raise invalid_field(
+            "/on_behalf_of", "missing", "应由企业确认", "It is the enterprise's word"
+        )
     service.satisfaction, service.confirmed_at = data.satisfaction, moment
+    service.is_noted_by_staff = data.on_behalf_of is not None
     return await _settled(session, actor, service, target)
 
 

@@ -34,6 +34,9 @@ class ServiceRecordFields(Body):
 
 class Confirmation(Body):
     satisfaction: Score | None = Field(default=None, description="5 is the best", examples=[5])
+    on_behalf_of: Literal[Side.ENTERPRISE] | None = Field(
+        default=None, description="by staff, of an enterprise that has told them so"
+    )
 
 
 class ServiceRecordBody(RecordBody):
@@ -50,6 +53,7 @@ class ServiceRecordBody(RecordBody):
     state_reason: str = Field(description="why it was disputed", examples=[""])
     satisfaction: int | None = Field(description="5 is the best", examples=[None])
     confirmed_at: datetime | None = Field(examples=[None])
+    is_noted_by_staff: bool = Field(description="staff noted down what the enterprise said")
     allowed_actions: list[str] = Field(examples=[["confirm", "dispute"]])
 
 

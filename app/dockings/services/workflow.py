@@ -4,18 +4,20 @@ from app.dockings.services.models import ServiceRecord
 from app.dockings.services.models import ServiceRecordState as S
 from app.transitions import Party, Transition
 
+# Staff for an enterprise that has told them so: an imported one has no account.
+ANSWERING = frozenset({Party.ORGANIZATION, Party.STAFF})
 WRITING = frozenset({Party.PERSON, Party.STAFF})
 
 TRANSITIONS = {
     "confirm": Transition(
         sources=frozenset({S.RECORDED, S.DISPUTED}),
         target=S.CONFIRMED,
-        parties=frozenset({Party.ORGANIZATION}),
+        parties=ANSWERING,
     ),
     "dispute": Transition(
         sources=frozenset({S.RECORDED}),
         target=S.DISPUTED,
-        parties=frozenset({Party.ORGANIZATION}),
+        parties=ANSWERING,
     ),
     "amend": Transition(
         sources=frozenset({S.RECORDED, S.DISPUTED}), target=S.RECORDED, parties=WRITING

@@ -10,7 +10,8 @@ from app.achievements.models import AchievementState
 from app.changes.repository import ChangeRow
 from app.clock import year_began_at
 from app.demands import repository as demands
-from app.demands.models import Demand, DemandState
+from app.demands.models import Demand
+from app.demands.workflow import SOUGHT
 from app.experts import repository as experts
 from app.experts.models import ExpertState
 from app.matches import repository as matches
@@ -105,7 +106,7 @@ async def queries_by_id(
     What an enterprise has not handed in, or has taken back, goes to no encoder.
     """
     found = await demands.find_many(session, demand_ids)
-    return {d.id: read(d) for d in found if d.state is DemandState.PUBLISHED}
+    return {d.id: read(d) for d in found if d.state in SOUGHT}
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:
@@ -119,7 +120,7 @@ async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Cand
 
 async def _load_demands(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:
     found = await demands.find_many(session, ids)
-    return [candidate_of_demand(d) for d in found if d.state is DemandState.PUBLISHED]
+    return [candidate_of_demand(d) for d in found if d.state in SOUGHT]
 
 
 async def _load_achievements(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:

@@ -10,7 +10,8 @@ from sqlalchemy.orm import undefer
 
 from app.achievements.models import Achievement, AchievementState
 from app.database import Record
-from app.demands.models import Demand, DemandState
+from app.demands.models import Demand
+from app.demands.workflow import SOUGHT
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Pool, StoredModel, StoredVector
 from matching import IndexModel
@@ -19,7 +20,7 @@ KEYS_PER_QUERY = 5_000
 
 MEMBERS: Mapping[Pool, tuple[type[Record], ColumnElement[bool]]] = {
     Pool.EXPERTS: (Expert, Expert.state == ExpertState.IN_POOL),
-    Pool.DEMANDS: (Demand, Demand.state == DemandState.PUBLISHED),
+    Pool.DEMANDS: (Demand, Demand.state.in_(SOUGHT)),
     Pool.ACHIEVEMENTS: (Achievement, Achievement.state == AchievementState.PUBLISHED),
 }
 

@@ -180,6 +180,7 @@ async def test_a_service_counts_once_the_enterprise_confirms_it(
     assert (disputed["state"], disputed["state_reason"]) == ("disputed", "只有两小时")
     status, amended = await sent(scene.person, f"{one}:amend", fields | {"hours": "2"})
     assert (amended["state"], amended["hours"], amended["state_reason"]) == ("recorded", "2", "")
+    assert (await sent(scene.staff, f"{one}:confirm", {}))[0] == 422  # for whom?
     status, confirmed = await sent(scene.enterprise, f"{one}:confirm", {"satisfaction": 5})
     assert (confirmed["state"], confirmed["satisfaction"]) == ("confirmed", 5)
     assert (await sent(scene.person, f"{one}:amend", fields))[0] == 409

@@ -33,7 +33,8 @@ UNSAID = AchievementCreate(name="-").model_dump()
 class AchievementImporter:
     subject: ClassVar[str] = "achievement"
     edits: ClassVar[frozenset[str]] = frozenset({"achievement.updated"})
-    pool: ClassVar[str | None] = AchievementState.PUBLISHED
+    pool: ClassVar[str] = AchievementState.PUBLISHED
+    pooled: ClassVar[frozenset[str]] = frozenset({AchievementState.PUBLISHED})
     editable: ClassVar[frozenset[str]] = EDITABLE[Party.STAFF]
     admissible: ClassVar[frozenset[str]] = frozenset(
         {AchievementState.REGISTERED, AchievementState.REVIEWED}

@@ -23,7 +23,7 @@ from app.demands import access, operations
 from app.demands.completeness import faults
 from app.demands.models import Demand, DemandState
 from app.demands.schemas import DemandCreate
-from app.demands.workflow import EDITABLE, IMPORTABLE, settle
+from app.demands.workflow import EDITABLE, IMPORTABLE, PUBLIC, settle
 from app.interface.errors import Invalid, Problem, invalid_field
 from app.interface.language import Text
 from app.interface.validation import FieldError, field_errors
@@ -48,7 +48,8 @@ NAMED_OTHERWISE = Text(
 class DemandImporter:
     subject: ClassVar[str] = "demand"
     edits: ClassVar[frozenset[str]] = frozenset({"demand.updated"})
-    pool: ClassVar[str | None] = DemandState.PUBLISHED
+    pool: ClassVar[str] = DemandState.PUBLISHED
+    pooled: ClassVar[frozenset[str]] = PUBLIC
     editable: ClassVar[frozenset[str]] = IMPORTABLE
     admissible: ClassVar[frozenset[str]] = EDITABLE
     unconfirmed: ClassVar[frozenset[str]] = frozenset()

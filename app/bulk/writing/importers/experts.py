@@ -42,7 +42,8 @@ UNSAID = ExpertCreate(name="-").model_dump(exclude={"evidence"})
 class ExpertImporter:
     subject: ClassVar[str] = "expert"
     edits: ClassVar[frozenset[str]] = frozenset({"expert.updated", "expert.contact_updated"})
-    pool: ClassVar[str | None] = ExpertState.IN_POOL
+    pool: ClassVar[str] = ExpertState.IN_POOL
+    pooled: ClassVar[frozenset[str]] = frozenset({ExpertState.IN_POOL})
     editable: ClassVar[frozenset[str]] = EDITABLE
     admissible: ClassVar[frozenset[str]] = frozenset({ExpertState.DRAFT})
     unconfirmed: ClassVar[frozenset[str]] = frozenset()

@@ -38,7 +38,8 @@ class Importer(Protocol[RowT_contra, RecordT]):
 
     subject: ClassVar[str]  # what the kinds of change begin with
     edits: ClassVar[frozenset[str]]  # the changes that somebody's edit leaves
-    pool: ClassVar[str | None]  # the state that an admitted record has
+    pool: ClassVar[str]  # the state that an admitted record has
+    pooled: ClassVar[frozenset[str]]  # that one, and those that it may go on to in the pool
     editable: ClassVar[frozenset[str]]  # the states in which an import may write
     admissible: ClassVar[frozenset[str]]  # the states from which a record may be admitted
     unconfirmed: ClassVar[frozenset[str]]  # those in which what no file brought is replaced

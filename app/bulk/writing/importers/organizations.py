@@ -33,7 +33,8 @@ UNSAID = OrganizationCreate(name="--").model_dump()
 class OrganizationImporter:
     subject: ClassVar[str] = "organization"
     edits: ClassVar[frozenset[str]] = frozenset({"organization.updated"})
-    pool: ClassVar[str | None] = OrganizationState.VERIFIED
+    pool: ClassVar[str] = OrganizationState.VERIFIED
+    pooled: ClassVar[frozenset[str]] = frozenset({OrganizationState.VERIFIED})
     editable: ClassVar[frozenset[str]] = frozenset(OrganizationState)
     # Rejected ones are not: that was somebody's decision.
     admissible: ClassVar[frozenset[str]] = frozenset({OrganizationState.REGISTERED})
