@@ -34,7 +34,7 @@ OPEN_BID: dict[str, Any] = {
     "ownership_of_results": "双方共有",
 }
 REVIEW = ("begin-review", "pass-formal-review", "publish")
-WITH_REASON = ("return", "refuse", "withdraw")
+WITH_REASON = frozenset({"return", "refuse", "withdraw", "resolve", "close", "track", "reopen"})
 
 
 async def give_code(session: AsyncSession, organization: Organization, code: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands.models import DemandState
 from app.demands.schemas import DemandBody, PublicDemand
+from app.demands.workflow import PUBLIC, SOUGHT
 from tests.app.demands.forms import COMPLETE, enter, store
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG, People
 
@@ -63,7 +64,7 @@ async def test_match_is_offered_to_those_who_may_of_a_published_demand(
     staff, enterprise = await people.coordinator(), await people.enterprise(organization)
     for state in DemandState:
         demand = await store(session, organization, state=state)
-        for reader, may in ((staff, state is DemandState.PUBLISHED), (enterprise, False)):
+        for reader, may in ((staff, state in SOUGHT), (enterprise, False)):
             offered = (await reader.get(f"/demands/{demand.id}")).json()["allowed_actions"]
             assert ("match" in offered) == may, (state, offered)
 
@@ -87,7 +88,7 @@ async def test_what_is_not_published_is_nothing_to_outsiders(
     people: People, session: AsyncSession
 ) -> None:
     organization = await people.organization()
-    hidden = [s for s in DemandState if s is not DemandState.PUBLISHED]
+    hidden = [s for s in DemandState if s not in PUBLIC]
     demands = [await store(session, organization, state=state) for state in hidden]
     for reader in (await people.coordinator(GUANGZHOU), await people.evaluator()):
         for demand in demands:
