@@ -49,7 +49,7 @@ class Scope(StrEnum):
     PROBLEMS = "problems"
     # Add rankers, and put one in force.
     LEARNING = "learning"
-    # Lock an expert of the pool, of whichever region.
+    # Lock an expert of the pool, of whichever region, and note invitations and answers.
     JUDGING = "judging"
     # Read the matches of one demand and the experts in them, also those who have left the pool
     # since; the key is its id.

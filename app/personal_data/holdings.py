@@ -27,7 +27,7 @@ from app.database import Base
 from app.demands import access as demand_access
 from app.demands.models import Demand
 from app.dockings.models import Docking, DockingStep
-from app.experts.models import Consent, Evidence, Expert, ExpertContact
+from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.access import judged_matches, seen_matches
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
@@ -104,6 +104,7 @@ HOLDINGS = (
     Holding(table=Evidence, about=lambda p: _is(Evidence.expert_id, p.expert_id)),
     Holding(table=ExpertContact, about=lambda p: _is(ExpertContact.expert_id, p.expert_id)),
     Holding(table=Consent, about=lambda p: _is(Consent.expert_id, p.expert_id)),
+    Holding(table=Invitation, about=lambda p: _is(Invitation.expert_id, p.expert_id)),
     Holding(table=Match, about=_matches_of, seen=seen_matches),
     Holding(
         table=Judgment,

@@ -26,7 +26,7 @@ from app.demands.models import Demand, Handover
 from app.dockings import access as dockings
 from app.dockings.models import Docking, DockingStep
 from app.experts import access as experts
-from app.experts.models import Consent, Evidence, Expert, ExpertContact
+from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, StoredRanker
@@ -85,6 +85,7 @@ class Application:
             ),
             ExpertContact: self._rules(*3 * (self._is_person_or_staff,)),
             Consent: self._rules(*2 * (self._is_person_or_staff,), never),
+            Invitation: self._rules(lambda i: experts.is_own(actor, self._expert(i)), never, never),
             Achievement: self._rules(
                 lambda a: achievements.may_read(actor, a),
                 *2 * (lambda a: bool(achievements.parties_of(actor, a)),),
