@@ -13,13 +13,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def day_of(moment: datetime) -> date:
+    return moment.astimezone(CHINA).date()
+
+
 def today() -> date:
-    return now().astimezone(CHINA).date()
+    return day_of(now())
 
 
-def year_began_at() -> datetime:
-    """The moment from which this year's engagements count."""
-    return datetime(today().year, 1, 1, tzinfo=CHINA)
+def last_year_began_at() -> datetime:
+    """The moment from which invitations are remembered, however long one rests after them."""
+    return datetime(today().year - 1, 1, 1, tzinfo=CHINA)
 
 
 async def get_moment() -> datetime:

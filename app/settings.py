@@ -167,6 +167,18 @@ class Settings(Folders):
     )
     reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
 
+    yearly_capacity: int = Field(
+        default=3, ge=0, le=365, description="invitations a year of experts who name no number"
+    )
+    yearly_capacity_academicians: int = Field(
+        default=2, ge=0, le=365, description="the same, of academicians"
+    )
+    rest_days_invited: int = Field(
+        default=14, ge=0, le=365, description="from an invitation until the next one may come"
+    )
+    rest_days_refused: int = Field(
+        default=60, ge=0, le=365, description="the same after one that was refused"
+    )
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
     retention_days_unverified: int = Field(

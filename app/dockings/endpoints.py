@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import Query, status
 
+from app.clock import MomentDep
 from app.database import SessionDep
-from app.dockings import operations
+from app.dockings import inviting, operations
 from app.dockings.schemas import (
     DockingBody,
     DockingCreate,
@@ -18,6 +19,7 @@ from app.dockings.schemas import (
 )
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
+from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
 
 router = conventional_router("dockings")
@@ -56,10 +58,17 @@ async def list_docking_steps(
 
 @router.post("/dockings/{docking_id:uuid}:invite")
 async def invite_expert(
-    session: SessionDep, actor: StaffActor, docking_id: UUID, data: Step
+    session: SessionDep,
+    actor: StaffActor,
+    limits: LimitsDep,
+    moment: MomentDep,
+    docking_id: UUID,
+    data: Step,
 ) -> DockingBody:
-    """邀请专家 · Ask the expert, who sees the docking from now on."""
-    return operations.show(actor, await operations.move(session, actor, docking_id, "invite", data))
+    """邀请专家 · Ask the expert, who sees the docking from now on; 409 tells why not to."""
+    return operations.show(
+        actor, await inviting.invite_expert(session, actor, docking_id, data, limits, moment)
+    )
 
 
 @router.post("/dockings/{docking_id:uuid}:accept-invitation")

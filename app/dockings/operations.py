@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.clock import now
 from app.dockings import repository
 from app.dockings.access import (
     allowed_actions,
@@ -27,14 +28,16 @@ from app.dockings.schemas import (
     Setbacks,
     Step,
 )
-from app.dockings.workflow import TRANSITIONS, accept, invite, settle
-from app.experts.models import Expert, ExpertState
+from app.dockings.workflow import TRANSITIONS, accept, settle
+from app.experts import invitations
+from app.experts.models import Expert, ExpertState, InvitationState
 from app.interface.errors import Conflict, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.matches import access as match_access
 from app.matches import repository as matches
+from app.matches.availability import NOT_IN_POOL
 from app.matches.models import Verdict
 from app.matches.operations import require_published
 from app.matches.schemas import MatchedExpert
@@ -43,9 +46,14 @@ from app.transitions import next_state
 
 SORTS = {"created_at": Docking.created_at}
 OPEN = "open"
+ANSWERS = {
+    ("accept-invitation", Side.EXPERT): InvitationState.ACCEPTED,
+    ("decline", Side.EXPERT): InvitationState.REFUSED,
+    ("decline", Side.ENTERPRISE): InvitationState.WITHDRAWN,
+    ("decline", Side.STAFF): InvitationState.WITHDRAWN,
+}
 NOT_RECOMMENDED = Text("须先推荐该匹配", "Recommend the match first")
 DOCKED = Text("该专家与该需求正在对接", "This expert and this demand are being docked already")
-NOT_IN_POOL = Text("该专家现不在库", "The expert is not in the pool now")
 
 
 async def open_docking(session: AsyncSession, actor: Actor, data: DockingCreate) -> Docking:
@@ -58,7 +66,7 @@ async def open_docking(session: AsyncSession, actor: Actor, data: DockingCreate)
     )
     if match.verdict is not Verdict.RECOMMENDED:
         raise Conflict(NOT_RECOMMENDED)
-    _require_in_pool(match.expert)
+    require_in_pool(match.expert)
     demand = match.run.demand
     require_published(await matches.held_state(session, demand), verb=OPEN)
     if await repository.has_open(session, demand.id, match.expert_id):
@@ -66,7 +74,7 @@ async def open_docking(session: AsyncSession, actor: Actor, data: DockingCreate)
     docking = Docking(demand_id=demand.id, expert_id=match.expert_id, match_id=match.id)
     session.add(docking)
     await session.flush()
-    await _keep(session, actor.account_id, docking, OPEN, Side.STAFF, Step())
+    await keep(session, actor.account_id, docking, OPEN, Side.STAFF, Step())
     return await get(session, actor, docking.id)
 
 
@@ -101,27 +109,33 @@ async def list_steps(
     )
 
 
-async def move(
-    session: AsyncSession, actor: Actor, docking_id: UUID, verb: str, data: Step
-) -> Docking:
-    """Take one step, as the party that one is, or by staff for the party whose word it is."""
-    docking = admitted(
+async def get_held(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
+    """The docking, locked, if the actor takes steps in it."""
+    return admitted(
         session,
         await repository.find(session, docking_id, is_for_update=True),
         may_read=partial(may_read, actor),
         may_touch=partial(may_touch, actor),
     )
+
+
+async def move(
+    session: AsyncSession, actor: Actor, docking_id: UUID, verb: str, data: Step
+) -> Docking:
+    """Take one step, as the party that one is, or by staff for the party whose word it is.
+
+    But for an invitation, see `inviting`.
+    """
+    docking = await get_held(session, actor, docking_id)
     target = next_state(TRANSITIONS, verb, docking.state, parties_of(actor, docking))
     side = speaks_for(actor, docking, data.on_behalf_of)
     setback = data.setback if isinstance(data, Setbacks) else None
-    _require_words(data, setback)
-    if verb == "invite":
-        _require_invitable(docking)
-        invite(docking)
+    require_words(data, setback)
     if verb == "accept-invitation":
         target = _accepted(docking, side, target)
     settle(docking, target, setback)
-    await _keep(session, actor.account_id, docking, verb, side, data, setback)
+    await _tell_answer(session, actor.account_id, docking, verb, side)
+    await keep(session, actor.account_id, docking, verb, side, data, setback)
     return docking
 
 
@@ -130,7 +144,8 @@ async def end_of_expert(session: AsyncSession, expert_id: UUID, actor_id: UUID |
     for docking in await repository.open_of_expert(session, expert_id):
         verb = "decline" if docking.state in TRANSITIONS["decline"].sources else "fail"
         settle(docking, TRANSITIONS[verb].target, Setback.EXPERT_LEFT)
-        await _keep(session, actor_id, docking, verb, Side.EXPERT, Step(), Setback.EXPERT_LEFT)
+        await _tell_answer(session, actor_id, docking, verb, Side.EXPERT)
+        await keep(session, actor_id, docking, verb, Side.EXPERT, Step(), Setback.EXPERT_LEFT)
 
 
 def show(actor: Actor, docking: Docking) -> DockingBody:
@@ -144,7 +159,8 @@ def show(actor: Actor, docking: Docking) -> DockingBody:
     )
 
 
-def _require_words(data: Step, setback: Setback | None) -> None:
+def require_words(data: Step, setback: Setback | None) -> None:
+    """Raises Invalid for a step that has to say why, or how it was said, and does not."""
     if data.note:
         return
     if setback is Setback.OTHER:
@@ -153,15 +169,21 @@ def _require_words(data: Step, setback: Setback | None) -> None:
         raise invalid_field("/note", "missing", "请说明对方如何答复", "Say how it was said")
 
 
-def _require_invitable(docking: Docking) -> None:
-    _require_in_pool(docking.expert)
-    require_published(docking.demand.state, verb="invite")
-
-
-def _require_in_pool(expert: Expert | None) -> None:
+def require_in_pool(expert: Expert | None) -> None:
     """Of whoever left the pool, staff of another region read nothing."""
     if expert is None or expert.state is not ExpertState.IN_POOL:
         raise Conflict(NOT_IN_POOL)
+
+
+async def _tell_answer(
+    session: AsyncSession, actor_id: UUID | None, docking: Docking, verb: str, side: Side
+) -> None:
+    """Note in the expert's own record how the invitation ended; rest is counted by it."""
+    state = ANSWERS.get((verb, side))
+    if state is not None and docking.invited_at is not None:
+        await invitations.settle(
+            session, docking.expert_id, docking.invited_at, state, now(), actor_id
+        )
 
 
 def _accepted(docking: Docking, side: Side, both: DockingState) -> DockingState:
@@ -173,7 +195,7 @@ def _accepted(docking: Docking, side: Side, both: DockingState) -> DockingState:
     return both if accept(docking, side) else docking.state
 
 
-async def _keep(
+async def keep(
     session: AsyncSession,
     actor_id: UUID | None,
     docking: Docking,
@@ -182,6 +204,7 @@ async def _keep(
     data: Step,
     setback: Setback | None = None,
 ) -> None:
+    """Put a step that was taken into the timeline, and tell the followers."""
     step = DockingStep(
         docking_id=docking.id,
         verb=verb,

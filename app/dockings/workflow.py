@@ -1,5 +1,7 @@
 """A docking's way from recommendation to follow-up: who may take which step, and from where."""
 
+from datetime import datetime
+
 from app.clock import now
 from app.dockings.models import Docking, Setback, Side
 from app.dockings.models import DockingState as S
@@ -51,9 +53,9 @@ def settle(docking: Docking, state: S, setback: Setback | None = None) -> None:
     docking.closed_at = now() if state in CLOSED else None
 
 
-def invite(docking: Docking) -> None:
+def invite(docking: Docking, moment: datetime) -> None:
     """A new invitation, which nobody has accepted yet."""
-    docking.invited_at = now()
+    docking.invited_at = moment
     docking.expert_accepted_at = docking.enterprise_accepted_at = None
 
 

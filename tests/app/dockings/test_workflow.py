@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.dockings.models import Docking, DockingState
 from app.dockings.workflow import CLOSED, TRANSITIONS
+from app.experts.models import Invitation
 from app.transitions import Party
 from tests.app.dockings.scenes import Scene, docked, recommended, step
 from tests.people import GUANGZHOU, People
@@ -74,7 +75,11 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
 
 
 async def _place(session: AsyncSession, state: DockingState) -> None:
-    """The docking in this state, to which the expert was invited, and both sides have accepted."""
+    """The docking in this state, to which the expert was invited, and both sides have accepted.
+
+    But nobody rests after invitations of before.
+    """
+    await session.execute(delete(Invitation))
     moment = func.now()
     accepted = {"expert_accepted_at": moment, "enterprise_accepted_at": moment}
     await session.execute(update(Docking).values(state=state, invited_at=moment, **accepted))
