@@ -16,6 +16,7 @@ from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.matches import (
+    conflicts,
     diagnosing,
     directions,
     judging,
@@ -28,6 +29,8 @@ from app.matches.index.ranking import MatcherDep
 from app.matches.limits import LimitsDep
 from app.matches.schemas import (
     AchievementMatch,
+    ConflictBody,
+    ConflictCheck,
     DemandMatch,
     IndexBody,
     Judging,
@@ -112,6 +115,19 @@ async def list_matches(
 ) -> Page[MatchBody]:
     """候选人 · The ranked experts of a run, with reasons that add up."""
     return await operations.list_matches(pages, actor, run_id, query)
+
+
+@router.post("/conflicts:check")
+@unkept
+async def check_conflicts(
+    session: SessionDep,
+    actor: StaffActor,
+    limits: LimitsDep,
+    moment: MomentDep,
+    data: ConflictCheck,
+) -> list[ConflictBody]:
+    """利益冲突核查 · Every reason against each expert, of those one may read; nothing is stored."""
+    return await conflicts.check(session, actor, data, limits, moment)
 
 
 @router.post("/matches/{match_id:uuid}:judge", status_code=status.HTTP_201_CREATED)
