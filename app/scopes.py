@@ -43,7 +43,7 @@ class Scope(StrEnum):
     PROGRESS = "progress"
     # The account that was entered, who reads every record that a row may mean, wherever it lies.
     IMPORT = "import"
-    # Read what the pools hold openly, and every verdict; write nothing.
+    # Read what the pools hold openly, every verdict and invitation; write nothing.
     INDEX = "index"
     # Propose common problems, and bring the proposals up to date.
     PROBLEMS = "problems"

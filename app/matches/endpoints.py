@@ -16,7 +16,6 @@ from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
 from app.matches import (
-    conflicts,
     diagnosing,
     directions,
     judging,
@@ -24,13 +23,13 @@ from app.matches import (
     presentation,
     reviews,
 )
+from app.matches.conflicts import checking
+from app.matches.conflicts.schemas import ConflictBody, ConflictCheck
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
 from app.matches.limits import LimitsDep
 from app.matches.schemas import (
     AchievementMatch,
-    ConflictBody,
-    ConflictCheck,
     DemandMatch,
     IndexBody,
     Judging,
@@ -127,7 +126,7 @@ async def check_conflicts(
     data: ConflictCheck,
 ) -> list[ConflictBody]:
     """利益冲突核查 · Every reason against each expert, of those one may read; nothing is stored."""
-    return await conflicts.check(session, actor, data, limits, moment)
+    return await checking.check(session, actor, data, limits, moment)
 
 
 @router.post("/matches/{match_id:uuid}:judge", status_code=status.HTTP_201_CREATED)

@@ -12,10 +12,11 @@ from app.experts import repository as experts
 from app.experts.access import may_read
 from app.experts.models import ConflictKind, Expert, ExpertState
 from app.matches.availability import objections_to
+from app.matches.conflicts.schemas import ConflictBody, ConflictCheck, ObjectionBody
 from app.matches.constraints import constraints_of, members_of
 from app.matches.index.documents import conflict_keys, declared_conflicts
 from app.matches.operations import demand_of_staff
-from app.matches.schemas import ConflictBody, ConflictCheck, MatchParameters, ObjectionBody
+from app.matches.schemas import MatchParameters
 from app.organizations import operations as organizations
 from app.organizations.access import may_manage
 from app.organizations.actors import Actor
