@@ -25,15 +25,15 @@ READING = f"""(SELECT scope_name()) = 'index' OR {WRITING}
 OF_DOCKINGS = """
 INSERT INTO expert_invitations
     (id, created_at, updated_at, version, expert_id, invited_at, state, answered_at)
-SELECT gen_random_uuid(), invited_at, now(), 1, expert_id, invited_at, state, answered_at
+SELECT gen_random_uuid(), invited_at, now(), 1, expert_id, invited_at, state,
+    CASE state WHEN 'accepted' THEN expert_accepted_at ELSE closed_at END
 FROM (
-    SELECT d.expert_id, d.invited_at, CASE
+    SELECT d.expert_id, d.invited_at, d.expert_accepted_at, d.closed_at, CASE
         WHEN d.state = 'declined' AND last.side = 'expert' THEN 'refused'
         WHEN d.expert_accepted_at IS NOT NULL THEN 'accepted'
         WHEN d.state = 'declined' THEN 'withdrawn'
         WHEN d.state = 'expired' THEN 'expired'
-        ELSE 'open' END AS state,
-        coalesce(d.closed_at, d.expert_accepted_at) AS answered_at
+        ELSE 'open' END AS state
     FROM dockings AS d LEFT JOIN LATERAL (
         SELECT s.side FROM docking_steps AS s WHERE s.docking_id = d.id AND s.verb = 'decline'
         ORDER BY s.created_at DESC, s.id DESC LIMIT 1
