@@ -304,12 +304,10 @@ def _require_own_word(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -
     """Raises Invalid where an employer decides whether its people are asked."""
     if may_say_when_to_ask(actor, expert):
         return
+    message = ("请由本人或其地区的工作人员设置", "For the expert or the staff of their region")
     for name in PEACE:
-        if (wanted.get(name) or None) != (getattr(expert, name) or None) and name in wanted:
-            message = (
-                "请由本人或其地区的工作人员设置",
-                "For the expert or the staff of their region",
-            )
+        is_changed = (wanted.get(name) or None) != (getattr(expert, name) or None)
+        if name in wanted and is_changed:
             raise invalid_field(f"/{name}", "locked", *message)
 
 

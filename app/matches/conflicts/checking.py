@@ -24,7 +24,7 @@ from matching import Constraints, Limits, Objection
 
 CONFLICT = "organization_conflict"
 ACTS_FOR = "acts_for"
-NOT_IN_POOL = "not_in_pool"
+OUT_OF_POOL = "not_in_pool"
 
 
 async def check(
@@ -76,7 +76,7 @@ def _plain(objection: Objection) -> ObjectionBody:
 
 def _of_state(expert: Expert) -> Iterator[ObjectionBody]:
     if expert.state is not ExpertState.IN_POOL:
-        yield ObjectionBody(reason=NOT_IN_POOL, relation=None, detail=expert.state)
+        yield ObjectionBody(reason=OUT_OF_POOL, relation=None, detail=expert.state)
 
 
 def _of_conflict(expert: Expert, constraints: Constraints) -> Iterator[ObjectionBody]:
