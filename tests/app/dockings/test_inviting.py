@@ -17,6 +17,7 @@ from app.organizations.models import OrganizationKind
 from matching import Limits
 from tests.app.dockings.scenes import Scene, docked, recommended, step, taken
 from tests.app.matches import scenes
+from tests.locks import Locks
 from tests.people import People
 
 LATER = timedelta(days=20)
@@ -153,6 +154,7 @@ async def test_two_invitations_do_not_take_one_last_place(
     scene: Scene,
     docking_id: str,
     app: FastAPI,
+    locks: Locks,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two coordinators at once, each in a session of their own, for two demands."""
@@ -169,9 +171,14 @@ async def test_two_invitations_do_not_take_one_last_place(
     assert await scenes.judge(scene.staff, match["id"], "recommended") == 201
     second = (await scene.staff.post("/dockings", json={"match_id": match["id"]})).json()["id"]
     clients = (scene.staff, await people.coordinator())
-    answers = await asyncio.gather(
-        *(step(c, one, "invite") for c, one in zip(clients, (docking_id, second), strict=True))
-    )
+    await session.execute(select(Expert.id).with_for_update())  # so that both have begun
+    asked = [
+        asyncio.create_task(step(client, one, "invite"))
+        for client, one in zip(clients, (docking_id, second), strict=True)
+    ]
+    await locks.wait(2)
+    await session.commit()
+    answers = await asyncio.gather(*asked)
     assert sorted(status for status, _ in answers) == [200, 409]
     [lost] = [problem for status, problem in answers if status == 409]
     assert [error["code"] for error in lost["errors"]] == ["no_capacity"]
