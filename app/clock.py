@@ -25,9 +25,9 @@ def today() -> date:
     return day_of(now())
 
 
-def year_began_at() -> datetime:
-    """The moment from which this year's engagements count."""
-    return day_began_at(date(today().year, 1, 1))
+def last_year_began_at() -> datetime:
+    """The moment from which invitations are remembered, however long one rests after them."""
+    return day_began_at(date(today().year - 1, 1, 1))
 
 
 async def get_moment() -> datetime:

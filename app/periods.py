@@ -1,4 +1,4 @@
-"""How long people may take: what the clock reminds of, ends or hands to the level above."""
+"""How long people may take, and how often experts are asked."""
 
 from typing import Annotated
 
@@ -9,6 +9,18 @@ from pydantic_settings import BaseSettings, NoDecode
 class Periods(BaseSettings):
     """Working days are China's, see `working_days`."""
 
+    yearly_capacity: int = Field(
+        default=3, ge=0, le=365, description="invitations a year of experts who name no number"
+    )
+    yearly_capacity_academicians: int = Field(
+        default=2, ge=0, le=365, description="the same, of academicians"
+    )
+    rest_days_invited: int = Field(
+        default=14, ge=0, le=365, description="from an invitation until the next one may come"
+    )
+    rest_days_refused: int = Field(
+        default=60, ge=0, le=365, description="the same after one that was refused"
+    )
     invitation_days: int = Field(
         default=5, ge=1, description="working days in which an invitation is answered or expires"
     )

@@ -43,13 +43,13 @@ class Scope(StrEnum):
     PROGRESS = "progress"
     # The account that was entered, who reads every record that a row may mean, wherever it lies.
     IMPORT = "import"
-    # Read what the pools hold openly, and every verdict; write nothing.
+    # Read what the pools hold openly, every verdict and invitation; write nothing.
     INDEX = "index"
     # Propose common problems, and bring the proposals up to date.
     PROBLEMS = "problems"
     # Add rankers, and put one in force.
     LEARNING = "learning"
-    # Lock an expert of the pool, of whichever region.
+    # Lock an expert of the pool, of whichever region, and note invitations and answers.
     JUDGING = "judging"
     # Read the matches of one demand and the experts in them, also those who have left the pool
     # since; the key is its id.

@@ -9,16 +9,20 @@ from numpy.typing import NDArray
 
 from matching.aggregation import PassageScores
 from matching.arrays import Rowset
-from matching.columns import Ragged, string
+from matching.columns import Ragged, concatenate, string
 from matching.fusion import PreferenceValues
 from matching.index import MatchIndex
-from matching.segments import GRADES, FactTable, Mask, Segment, fact_table, name_key
-from matching.types import Constraints, Facts, Preferences
+from matching.segments import GRADES, UNSAID, FactTable, Mask, fact_table, name_key
+from matching.types import Constraints, Facts, Limits, Objection, Preferences
 
 CODE_LENGTH = 6
+UNLIMITED = 2**30
 
-
-REASONS = ("", "excluded", "organization_conflict", "kind", "region", "absent", "no_capacity")
+# The first one that a candidate breaks is told.
+REASONS = (
+    *("", "excluded", "organization_conflict", "kind", "region"),
+    *("do_not_contact", "absent", "resting", "no_capacity"),
+)
 
 
 def reasons(index: MatchIndex, constraints: Constraints) -> NDArray[np.int8]:
@@ -32,15 +36,26 @@ def reasons(index: MatchIndex, constraints: Constraints) -> NDArray[np.int8]:
     return found
 
 
-def reason_against(candidate_id: str, facts: Facts, constraints: Constraints) -> str:
-    """Return the constraint that one candidate breaks, by the same rule; empty for none.
+def reasons_against(
+    candidate_id: str, facts: Facts, constraints: Constraints
+) -> tuple[Objection, ...]:
+    """Return every constraint that one candidate breaks, by the same rules, in the same order.
 
-    >>> reason_against("李", Facts(organizations=frozenset({"甲"})),
-    ...                Constraints(organizations=frozenset({"甲"})))
-    'organization_conflict'
+    >>> reasons_against("李", Facts(organizations=frozenset({"甲"})),
+    ...                 Constraints(organizations=frozenset({"甲"})))
+    (Objection(reason='organization_conflict', detail='甲'),)
     """
-    by_facts = REASONS[int(segment_reasons(fact_table([facts]), constraints)[0])]
-    return _by_name(constraints).get(candidate_id, by_facts)
+    table = fact_table([facts])
+    broken = {reason for reason, mask in _masks(table, constraints).items() if mask[0]}
+    if candidate_id in constraints.members:
+        broken.add("organization_conflict")
+    if candidate_id in constraints.excluded:
+        broken.add("excluded")
+    return tuple(
+        Objection(reason=reason, detail=detail(reason, table, 0, candidate_id, constraints))
+        for reason in REASONS
+        if reason in broken
+    )
 
 
 def _by_name(constraints: Constraints) -> dict[str, str]:
@@ -53,9 +68,23 @@ def _by_name(constraints: Constraints) -> dict[str, str]:
 
 def segment_reasons(facts: FactTable, constraints: Constraints) -> NDArray[np.int8]:
     """Return the same for one segment, by facts alone."""
-    masks = {"no_capacity": facts.capacities == 0}
-    if constraints.on is not None:
-        masks["absent"] = _absent(facts.absences, constraints.on)
+    found = np.zeros(len(facts.capacities), dtype=np.int8)
+    masks = _masks(facts, constraints)
+    for reason in sorted(masks, key=REASONS.index, reverse=True):
+        found[masks[reason]] = REASONS.index(reason)
+    return found
+
+
+def _masks(facts: FactTable, constraints: Constraints) -> dict[str, Mask]:
+    """Return who breaks each constraint that there is."""
+    on = constraints.on
+    masks = {
+        "no_capacity": _invited(facts, on) >= _allowed(facts, constraints),
+        "do_not_contact": facts.do_not_contact_until >= (on or date.max).toordinal(),
+    }
+    if on is not None:
+        masks["absent"] = _absent(facts.absences, on)
+        masks["resting"] = _resting(facts, on, constraints.limits)
     if constraints.regions is not None:
         masks["region"] = ~_inside(facts.regions, constraints.regions)
     if constraints.kinds is not None:
@@ -63,17 +92,13 @@ def segment_reasons(facts: FactTable, constraints: Constraints) -> NDArray[np.in
         masks["kind"] = ~np.isin(facts.kind_keys, wanted)
     if constraints.organizations:
         masks["organization_conflict"] = _conflicting(facts, constraints.organizations)
-    found = np.zeros(len(facts.capacities), dtype=np.int8)
-    for reason, mask in masks.items():
-        found[mask] = REASONS.index(reason)
-    return found
+    return masks
 
 
 def detail(
-    reason: str, segment: Segment, row: int, candidate_id: str, constraints: Constraints
+    reason: str, facts: FactTable, row: int, candidate_id: str, constraints: Constraints
 ) -> str:
     """Return what broke the constraint: the organizations, the kind, the region, the days."""
-    facts = segment.candidates.facts
     match reason:
         case "excluded":
             return constraints.excluded[candidate_id]
@@ -86,6 +111,13 @@ def detail(
             return f"{facts.regions[row]:06d}" if facts.regions[row] else ""
         case "absent" if constraints.on is not None:
             return _absence(facts, row, constraints.on)
+        case "resting" if constraints.on is not None:
+            return _end_of_rest(facts, row, constraints.on, constraints.limits)
+        case "do_not_contact":
+            until = date.fromordinal(int(facts.do_not_contact_until[row]))
+            return "" if until == date.max else until.isoformat()
+        case "no_capacity":
+            return _capacity(facts, row, constraints)
         case _:
             return ""
 
@@ -160,6 +192,45 @@ def _absent(absences: Ragged[NDArray[np.int32]], on: date) -> Mask:
     return _any_by_row(absences, (spans[:, 0] <= day) & (day <= spans[:, 1]))
 
 
+def _resting(facts: FactTable, on: date, limits: Limits) -> Mask:
+    day = on.toordinal()
+    invited = _within(facts.invitations.values, day, limits.rest_after_invitation)
+    refused = _within(facts.refusals.values, day, limits.rest_after_refusal)
+    return _any_by_row(facts.invitations, invited) | _any_by_row(facts.refusals, refused)
+
+
+def _within(began: NDArray[np.int32], day: int, length: int) -> Mask:
+    """Return which rests hold on a day: it is one of the `length` days from when they began."""
+    return (began <= day) & (day < began + length)
+
+
+def _allowed(facts: FactTable, constraints: Constraints) -> NDArray[np.int32]:
+    """Return how many invitations each may get in the year, on that day."""
+    limits, on = constraints.limits, constraints.on
+    usual = UNLIMITED if limits.capacity is None else limits.capacity
+    is_unsaid = facts.capacities == UNSAID
+    # Sums, since to choose row by row takes several times as long.
+    allowed: NDArray[np.int32] = facts.capacities + is_unsaid * np.int32(usual - UNSAID)
+    for kind, capacity in limits.capacities.items():
+        is_kind = facts.kind_keys == np.uint64(name_key(kind))
+        allowed += (is_unsaid & is_kind) * np.int32(capacity - usual)
+    if on is not None:
+        rows = np.flatnonzero(facts.reduced_until >= on.toordinal())
+        allowed[rows] = np.minimum(allowed[rows], facts.reduced_capacities[rows])
+    return allowed
+
+
+def _invited(facts: FactTable, on: date | None) -> NDArray[np.int32]:
+    """Return how often each was invited in the calendar year of that day."""
+    if on is None:
+        return np.zeros(len(facts.capacities), dtype=np.int32)
+    first, last = date(on.year, 1, 1).toordinal(), date(on.year, 12, 31).toordinal()
+    days, offsets = facts.invitations.values, facts.invitations.offsets
+    sums = np.zeros(len(days) + 1, dtype=np.int32)
+    np.cumsum((first <= days) & (days <= last), out=sums[1:])
+    return np.diff(sums[offsets])
+
+
 def _any_by_row(column: Ragged[NDArray[np.uint64]] | Ragged[NDArray[np.int32]], hit: Mask) -> Mask:
     mask = np.zeros(len(column), dtype=np.bool_)
     mask[np.searchsorted(column.offsets, np.flatnonzero(hit), side="right") - 1] = True
@@ -177,3 +248,27 @@ def _absence(facts: FactTable, row: int, on: date) -> str:
     spans, day = facts.absences.values[start:stop].tolist(), on.toordinal()
     low, high = next((low, high) for low, high in spans if low <= day <= high)
     return f"{date.fromordinal(low)}/{date.fromordinal(high)}"
+
+
+def _end_of_rest(facts: FactTable, row: int, on: date, limits: Limits) -> str:
+    """The last day of the rest that holds longest."""
+    kinds = (
+        (facts.invitations, limits.rest_after_invitation),
+        (facts.refusals, limits.rest_after_refusal),
+    )
+    ends = []
+    for column, length in kinds:
+        start, stop = column.bounds(row)
+        began = column.values[start:stop]
+        ends += (began[_within(began, on.toordinal(), length)] + length - 1).tolist()
+    return date.fromordinal(max(ends)).isoformat()
+
+
+def _capacity(facts: FactTable, row: int, constraints: Constraints) -> str:
+    """Invitations of the year / how many there may be, and until when these are fewer."""
+    on, own = constraints.on, concatenate([(facts, [(row, row + 1)])])
+    counted = f"{_invited(own, on)[0]}/{_allowed(own, constraints)[0]}"
+    until = int(own.reduced_until[0])
+    if on is None or until < on.toordinal():
+        return counted
+    return f"{counted} {date.fromordinal(until)}"

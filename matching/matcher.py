@@ -164,7 +164,13 @@ def exclude(
             candidate_id=subject.candidate_id,
             rank=place,
             reason=(reason := REASONS[broken[subject.place]]),
-            detail=detail(reason, subject.segment, subject.row, subject.candidate_id, constraints),
+            detail=detail(
+                reason,
+                subject.segment.candidates.facts,
+                subject.row,
+                subject.candidate_id,
+                constraints,
+            ),
         )
         for place, subject in enumerate(ranked[:limit], start=1)
         if broken[subject.place]

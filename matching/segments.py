@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import blake2b
 from zlib import crc32
 
@@ -34,7 +35,8 @@ from matching.spaces import Space, embed
 from matching.types import Candidate, Facts, Grade
 
 GRADES = tuple(Grade)
-UNLIMITED = -1
+UNSAID = -1  # of a capacity
+NEVER = 0  # of a day
 Mask = NDArray[np.bool_]
 
 
@@ -51,14 +53,19 @@ class Documents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FactTable:
-    """One row a candidate; organizations as keys, absences as pairs of ordinal days."""
+    """One row a candidate; organizations as keys, days as ordinals, absences as pairs of them."""
 
     kinds: Strings
     kind_keys: NDArray[np.uint64]
     regions: NDArray[np.int32]
     capacities: NDArray[np.int32]
+    reduced_capacities: NDArray[np.int32]
+    reduced_until: NDArray[np.int32]
+    do_not_contact_until: NDArray[np.int32]
     organizations: Ragged[NDArray[np.uint64]]
     absences: Ragged[NDArray[np.int32]]
+    invitations: Ragged[NDArray[np.int32]]
+    refusals: Ragged[NDArray[np.int32]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,12 +183,17 @@ def fact_table(facts: Sequence[Facts]) -> FactTable:
     """Return the facts as columns, in their order."""
     organizations = [sorted(map(name_key, fact.organizations)) for fact in facts]
     absences = [[day.toordinal() for span in fact.absences for day in span] for fact in facts]
-    capacities = [fact.remaining_capacity for fact in facts]
+    reduced = [fact.reduced or (UNSAID, None) for fact in facts]
     return FactTable(
         kinds=strings([fact.kind for fact in facts]),
         kind_keys=np.array([name_key(fact.kind) for fact in facts], dtype=np.uint64),
         regions=np.array([int(fact.region or 0) for fact in facts], dtype=np.int32),
-        capacities=np.array([UNLIMITED if c is None else c for c in capacities], dtype=np.int32),
+        capacities=np.array(
+            [UNSAID if fact.capacity is None else fact.capacity for fact in facts], dtype=np.int32
+        ),
+        reduced_capacities=np.array([capacity for capacity, _ in reduced], dtype=np.int32),
+        reduced_until=_ordinals([until for _, until in reduced]),
+        do_not_contact_until=_ordinals([fact.do_not_contact_until for fact in facts]),
         organizations=Ragged(
             offsets_of([len(keys) for keys in organizations]),
             np.array([key for keys in organizations for key in keys], dtype=np.uint64),
@@ -190,4 +202,14 @@ def fact_table(facts: Sequence[Facts]) -> FactTable:
             offsets_of([len(days) // 2 for days in absences]),
             np.array([d for days in absences for d in days], dtype=np.int32).reshape(-1, 2),
         ),
+        invitations=_days([fact.invited_on for fact in facts]),
+        refusals=_days([fact.refused_on for fact in facts]),
     )
+
+
+def _ordinals(days: Sequence[date | None]) -> NDArray[np.int32]:
+    return np.array([NEVER if day is None else day.toordinal() for day in days], dtype=np.int32)
+
+
+def _days(rows: Sequence[Sequence[date]]) -> Ragged[NDArray[np.int32]]:
+    return Ragged(offsets_of([len(days) for days in rows]), _ordinals([d for r in rows for d in r]))

@@ -36,15 +36,21 @@ class Document:
 class Facts:
     """What constraints and preferences read of a candidate.
 
-    `region` is a six-digit GB/T 2260 code or empty; `absences` are closed intervals of days;
-    `remaining_capacity` is the number of invitations left, None for no limit.
+    `region` is a six-digit GB/T 2260 code or empty; `absences` are closed intervals of days.
+    `invited_on` are the days of invitations, `refused_on` those on which one was turned down.
+    `capacity` is how many there may be in a calendar year, None: as usual, see `Limits`; `reduced`
+    is a smaller number, up to and with a day. Up to and with `do_not_contact_until` there is none.
     """
 
     kind: str = ""
     region: str = ""
     organizations: frozenset[str] = frozenset()
     absences: tuple[tuple[date, date], ...] = ()
-    remaining_capacity: int | None = None
+    capacity: int | None = None
+    reduced: tuple[int, date] | None = None
+    do_not_contact_until: date | None = None
+    invited_on: tuple[date, ...] = ()
+    refused_on: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +110,32 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constraints:
-    """Hard exclusions; whoever has no capacity left is excluded under any constraints.
+class Limits:
+    """How often anybody may be invited, where their facts do not say it; no limits by default.
 
-    `on` excludes who is absent on that day. `regions` are GB/T 2260 codes whose trailing pairs of
+    `capacity` is the usual number of invitations in a calendar year, `capacities` that of certain
+    kinds. Whoever was invited rests on that day and so many days in all, and so does who refused.
+    """
+
+    capacity: int | None = None
+    capacities: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    rest_after_invitation: int = 0
+    rest_after_refusal: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """Hard exclusions; whoever takes no invitations at all is excluded under any constraints.
+
+    `on` excludes who is absent, rests, is not to be contacted or has no capacity left on that day,
+    within `limits`. `regions` are GB/T 2260 codes whose trailing pairs of
     zeros are wildcards (330000 is the whole province; 33 means the same). `organizations` are the
     parties in conflict; `members` maps the id of a candidate who acts for one to that one, where
     facts do not tell. `excluded` maps a candidate's id to the reason why it may not appear.
     """
 
     on: date | None = None
+    limits: Limits = Limits()
     kinds: frozenset[str] | None = None
     regions: tuple[str, ...] | None = None
     organizations: frozenset[str] = frozenset()
@@ -133,6 +155,14 @@ class Preferences:
     region: str = ""
     near: float = 0.0
     graded: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """A constraint that one candidate breaks, and what breaks it."""
+
+    reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

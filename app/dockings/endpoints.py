@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, status
 
 from app.database import SessionDep
-from app.dockings import operations
+from app.dockings import inviting, operations
 from app.dockings.deadlines import ClockDep
 from app.dockings.schemas import (
     DockingBody,
@@ -19,6 +19,7 @@ from app.dockings.schemas import (
 )
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
+from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
 
 router = conventional_router("dockings")
@@ -59,11 +60,16 @@ async def list_docking_steps(
 
 @router.post("/dockings/{docking_id:uuid}:invite")
 async def invite_expert(
-    session: SessionDep, actor: StaffActor, clock: ClockDep, docking_id: UUID, data: Step
+    session: SessionDep,
+    actor: StaffActor,
+    limits: LimitsDep,
+    clock: ClockDep,
+    docking_id: UUID,
+    data: Step,
 ) -> DockingBody:
-    """邀请专家 · Ask the expert, who sees the docking from now on."""
+    """邀请专家 · Ask the expert, who sees the docking from now on; 409 tells why not to."""
     return operations.show(
-        actor, await operations.move(session, actor, docking_id, "invite", data, clock)
+        actor, await inviting.invite_expert(session, actor, docking_id, data, limits, clock)
     )
 
 

@@ -31,8 +31,9 @@ from app.dockings.schemas import (
     Setbacks,
     Step,
 )
-from app.dockings.workflow import TRANSITIONS, accept, invite, settle
-from app.experts.models import Expert, ExpertState
+from app.dockings.workflow import TRANSITIONS, accept, settle
+from app.experts import invitations
+from app.experts.models import Expert, ExpertState, InvitationState
 from app.interface.errors import Conflict, NotFound, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -40,6 +41,7 @@ from app.interface.preconditions import admitted
 from app.jobs import defer
 from app.matches import access as match_access
 from app.matches import repository as matches
+from app.matches.availability import NOT_IN_POOL
 from app.matches.models import Verdict
 from app.matches.operations import require_published
 from app.matches.schemas import MatchedExpert
@@ -48,9 +50,14 @@ from app.transitions import next_state
 
 SORTS = {"created_at": Docking.created_at}
 OPEN = "open"
+ANSWERS = {
+    ("accept-invitation", Side.EXPERT): InvitationState.ACCEPTED,
+    ("decline", Side.EXPERT): InvitationState.REFUSED,
+    ("decline", Side.ENTERPRISE): InvitationState.WITHDRAWN,
+    ("decline", Side.STAFF): InvitationState.WITHDRAWN,
+}
 NOT_RECOMMENDED = Text("须先推荐该匹配", "Recommend the match first")
 DOCKED = Text("该专家与该需求正在对接", "This expert and this demand are being docked already")
-NOT_IN_POOL = Text("该专家现不在库", "The expert is not in the pool now")
 
 
 async def open_docking(
@@ -65,16 +72,16 @@ async def open_docking(
     )
     if match.verdict is not Verdict.RECOMMENDED:
         raise Conflict(NOT_RECOMMENDED)
-    _require_in_pool(match.expert)
+    require_in_pool(match.expert)
     demand = match.run.demand
     require_published(await matches.held_state(session, demand), verb=OPEN)
     if await repository.has_open(session, demand.id, match.expert_id):
         raise Conflict(DOCKED)
     docking = Docking(demand_id=demand.id, expert_id=match.expert_id, match_id=match.id)
-    _settle(docking, DockingState.RECOMMENDED, clock)
+    enter(docking, DockingState.RECOMMENDED, clock)
     session.add(docking)
     await session.flush()
-    await _keep(session, actor.account_id, docking, OPEN, Side.STAFF, Step())
+    await keep(session, actor.account_id, docking, OPEN, Side.STAFF, Step())
     return await get(session, actor, docking.id)
 
 
@@ -157,7 +164,10 @@ async def list_steps(
 async def move(
     session: AsyncSession, actor: Actor, docking_id: UUID, verb: str, data: Step, clock: Clock
 ) -> Docking:
-    """Take one step, as the party that one is, or by staff for the party whose word it is."""
+    """Take one step, as the party that one is, or by staff for the party whose word it is.
+
+    But for an invitation, see `inviting`.
+    """
     return await take(session, actor, await hold(session, actor, docking_id), verb, data, clock)
 
 
@@ -168,10 +178,7 @@ async def take(
     target = next_state(TRANSITIONS, verb, docking.state, parties_of(actor, docking))
     side = speaks_for(actor, docking, data.on_behalf_of)
     setback = data.setback if isinstance(data, Setbacks) else None
-    _require_words(data, setback)
-    if verb == "invite":
-        _require_invitable(docking)
-        invite(docking, clock.moment)
+    require_words(data, setback)
     if verb == "accept-invitation":
         target = _accepted(docking, side, target, clock)
     if verb == "accept-result":
@@ -180,16 +187,18 @@ async def take(
         target = target if is_last_follow_up(docking, clock) else docking.state
         docking.follow_ups += 1
     if target is not docking.state or verb == "follow-up":  # half an acceptance moves no deadline
-        _settle(docking, target, clock, setback)
-    await _keep(session, actor.account_id, docking, verb, side, data, setback)
+        enter(docking, target, clock, setback)
+    await _tell_answer(session, actor.account_id, docking, ANSWERS.get((verb, side)), clock.moment)
+    await keep(session, actor.account_id, docking, verb, side, data, setback)
     return docking
 
 
 async def note_by_clock(session: AsyncSession, docking: Docking, due: Due, clock: Clock) -> None:
     """Write into the timeline what the clock did of itself; an invitation ends with it."""
     if due is Due.EXPIRE:
-        _settle(docking, DockingState.EXPIRED, clock, Setback.NO_ANSWER)
-    await _keep(session, None, docking, due, Side.STAFF, Step(), docking.setback)
+        enter(docking, DockingState.EXPIRED, clock, Setback.NO_ANSWER)
+        await _tell_answer(session, None, docking, InvitationState.EXPIRED, clock.moment)
+    await keep(session, None, docking, due, Side.STAFF, Step(), docking.setback)
 
 
 async def end_of_expert(session: AsyncSession, expert_id: UUID, actor_id: UUID | None) -> None:
@@ -210,7 +219,8 @@ async def end(
     verb = "decline" if docking.state in TRANSITIONS["decline"].sources else "fail"
     state = DockingState.DECLINED if verb == "decline" else DockingState.FAILED
     settle(docking, state, now(), setback)
-    await _keep(session, actor_id, docking, verb, side, Step(), setback)
+    await _tell_answer(session, actor_id, docking, ANSWERS.get((verb, side)), now())
+    await keep(session, actor_id, docking, verb, side, Step(), setback)
 
 
 def show(actor: Actor, docking: Docking) -> DockingBody:
@@ -224,7 +234,8 @@ def show(actor: Actor, docking: Docking) -> DockingBody:
     )
 
 
-def _require_words(data: Step, setback: Setback | None) -> None:
+def require_words(data: Step, setback: Setback | None) -> None:
+    """Raises Invalid for a step that has to say why, or how it was said, and does not."""
     if data.note:
         return
     if setback is Setback.OTHER:
@@ -233,22 +244,31 @@ def _require_words(data: Step, setback: Setback | None) -> None:
         raise invalid_field("/note", "missing", "请说明对方如何答复", "Say how it was said")
 
 
-def _require_invitable(docking: Docking) -> None:
-    _require_in_pool(docking.expert)
-    require_published(docking.demand.state, verb="invite")
-
-
-def _require_in_pool(expert: Expert | None) -> None:
+def require_in_pool(expert: Expert | None) -> None:
     """Of whoever left the pool, staff of another region read nothing."""
     if expert is None or expert.state is not ExpertState.IN_POOL:
         raise Conflict(NOT_IN_POOL)
 
 
-def _settle(
+def enter(
     docking: Docking, state: DockingState, clock: Clock, setback: Setback | None = None
 ) -> None:
+    """Put the docking into a state, whose next step is due by its deadline."""
     settle(docking, state, clock.moment, setback)
     docking.due_on = due_on(docking, clock)
+
+
+async def _tell_answer(
+    session: AsyncSession,
+    actor_id: UUID | None,
+    docking: Docking,
+    answer: InvitationState | None,
+    moment: datetime,
+) -> None:
+    """Note in the expert's own record how the invitation ended; rest is counted by it."""
+    if answer is not None and docking.invited_at is not None:
+        of = (docking.expert_id, docking.invited_at)
+        await invitations.settle(session, *of, answer, moment, actor_id)
 
 
 def _accepted(docking: Docking, side: Side, both: DockingState, clock: Clock) -> DockingState:
@@ -260,7 +280,7 @@ def _accepted(docking: Docking, side: Side, both: DockingState, clock: Clock) ->
     return both if accept(docking, side, clock.moment) else docking.state
 
 
-async def _keep(
+async def keep(
     session: AsyncSession,
     actor_id: UUID | None,
     docking: Docking,
@@ -269,6 +289,7 @@ async def _keep(
     data: Step,
     setback: Setback | None = None,
 ) -> None:
+    """Put a step that was taken into the timeline, and tell the followers."""
     step = DockingStep(
         docking_id=docking.id,
         verb=verb,

@@ -35,6 +35,11 @@ async def find(
     return await queries.find_one(session, statement, Docking, is_for_update=is_for_update)
 
 
+async def expert_id_of(session: AsyncSession, docking_id: UUID) -> UUID | None:
+    """Whom a docking is about."""
+    return await session.scalar(select(Docking.expert_id).where(Docking.id == docking_id))
+
+
 async def has_open(session: AsyncSession, demand_id: UUID, expert_id: UUID) -> bool:
     """Whether the two are docked already, and it has not ended."""
     one = (Docking.demand_id == demand_id, Docking.expert_id == expert_id)

@@ -223,7 +223,7 @@ def _candidate(case: ExpertCase) -> Candidate:
     expert.evidence = [
         Evidence(**(UNSAID_OF_EVIDENCE | values)) for values in row.evidence_values()
     ]
-    return replace(candidate_of_expert(expert, engagements=0), candidate_id=case.expert_id)
+    return replace(candidate_of_expert(expert), candidate_id=case.expert_id)
 
 
 def _query(case: DemandCase) -> Query:

@@ -85,6 +85,11 @@ def may_place(actor: Actor, expert: Expert) -> bool:
     return is_nobodys or is_theirs or is_own(actor, expert) or actor.role is Role.ADMINISTRATOR
 
 
+def may_say_when_to_ask(actor: Actor, expert: Expert) -> bool:
+    """Keep invitations away, and read why: the person and the staff of the region."""
+    return bool(parties_of(actor, expert) & {Party.PERSON, Party.STAFF})
+
+
 def may_change_identity(actor: Actor, expert: Expert) -> bool:
     """Whoever edits a draft; what the review has confirmed, the staff of the region alone."""
     return expert.state is ExpertState.DRAFT or may_supervise(actor, expert)

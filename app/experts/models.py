@@ -1,10 +1,18 @@
 """Experts, the evidence of what they can do, and how to reach them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid, false
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    Uuid,
+    false,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -65,6 +73,26 @@ class ServiceMode(StrEnum):
     TESTING = "testing"
 
 
+class ConflictKind(StrEnum):
+    """What binds an expert to an organization: 任职, 亲属, 师生, 持股, or anything else."""
+
+    EMPLOYER = "employer"
+    FAMILY = "family"
+    SUPERVISOR = "supervisor"
+    CO_OWNER = "co_owner"
+    OTHER = "other"
+
+
+class InvitationState(StrEnum):
+    """待答复, 已接受, 已谢绝, called off by whoever invited, 逾期."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
 class EvidenceKind(StrEnum):
     PUBLICATION = "publication"
     PATENT = "patent"
@@ -82,7 +110,11 @@ class Grade(StrEnum):
 
 
 class Expert(Record):
-    """A person in the pool. `absences` hold `from_on` and `until_on`: then no invitation comes."""
+    """A person in the pool. `absences` hold `from_on` and `until_on`: then no invitation comes.
+
+    `declared_conflicts` hold `organization_id` and `kind`; the kind of others that are declared
+    was not said.
+    """
 
     __tablename__ = "experts"
     __table_args__ = (
@@ -123,9 +155,21 @@ class Expert(Record):
     region_code: Mapped[str | None] = mapped_column(ForeignKey("regions.code"))
     country: Mapped[str | None] = mapped_column(ForeignKey("countries.code"))
     service_modes: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
-    yearly_capacity: Mapped[int | None] = mapped_column(comment="invitations a year; null: no cap")
+    yearly_capacity: Mapped[int | None] = mapped_column(
+        comment="invitations a year; null: as usual, see the settings"
+    )
+    reduced_capacity: Mapped[int | None] = mapped_column(comment="减量")
+    reduced_until_on: Mapped[date | None]
+    is_do_not_contact: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="免打扰, without an end"
+    )
+    do_not_contact_until_on: Mapped[date | None]
+    do_not_contact_reason: Mapped[str] = mapped_column(default="", server_default="")
     absences: Mapped[list[JsonObject]] = mapped_column(JSONB, default=list)
     conflicting_organization_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    declared_conflicts: Mapped[list[JsonObject]] = mapped_column(
+        JSONB, default=list, server_default="[]", comment="organization_id and kind of each"
+    )
     societies: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
     orcid: Mapped[str | None] = mapped_column(String(19), unique=True)
     # What the consents in force say, so that every rule that needs it has it at hand.
@@ -158,6 +202,18 @@ class Evidence(Record):
     identifier: Mapped[str] = mapped_column(default="", comment="DOI, patent number …")
     grade: Mapped[Grade] = mapped_column(default=Grade.SELF_STATED)
     verified_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+
+
+class Invitation(Record):
+    """One invitation of an expert; not to what. The moment is that of the docking it was for."""
+
+    __tablename__ = "expert_invitations"
+    __table_args__ = (UniqueConstraint("expert_id", "invited_at"),)
+
+    expert_id: Mapped[UUID] = mapped_column(ForeignKey("experts.id", ondelete="CASCADE"))
+    invited_at: Mapped[datetime]
+    state: Mapped[InvitationState] = mapped_column(default=InvitationState.OPEN)
+    answered_at: Mapped[datetime | None] = mapped_column(comment="or when it ended otherwise")
 
 
 class ExpertContact(Record):

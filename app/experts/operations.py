@@ -18,6 +18,7 @@ from app.experts.access import (
     may_place,
     may_read,
     may_read_in_full,
+    may_say_when_to_ask,
     may_supervise,
     parties_of,
     readable,
@@ -63,11 +64,14 @@ IDENTITY = (
     *("name", "kind", "academy_division", "elected_year"),
     *("organization_id", "organization_name", "region_code"),
 )
+PEACE = ("is_do_not_contact", "do_not_contact_until_on", "do_not_contact_reason")
 
 
 def show(actor: Actor, expert: Expert) -> ExpertBody:
+    reason = expert.do_not_contact_reason if may_say_when_to_ask(actor, expert) else ""
     return ExpertBody.of(
         expert,
+        do_not_contact_reason=reason,
         allowed_actions=allowed_actions(actor, expert),
         missing=fields_of(missing_fields(expert)),
     )
@@ -282,6 +286,7 @@ async def apply(
 ) -> None:
     """Set fields; see `organizations.with_lent_name`."""
     require_placeable(actor, expert, values)
+    _require_own_word(actor, expert, values)
     linked = await organizations.with_lent_name(session, actor, expert, values)
     for name, value in linked.items():
         setattr(expert, name, value)
@@ -293,6 +298,17 @@ def require_placeable(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -
     if is_changed and not may_place(actor, expert):
         message = ("请由本人或其地区的工作人员修改", "For the expert or the staff of their region")
         raise invalid_field("/region_code", "locked", *message)
+
+
+def _require_own_word(actor: Actor, expert: Expert, wanted: Mapping[str, Any]) -> None:
+    """Raises Invalid where an employer decides whether its people are asked."""
+    if may_say_when_to_ask(actor, expert):
+        return
+    message = ("请由本人或其地区的工作人员设置", "For the expert or the staff of their region")
+    for name in PEACE:
+        is_changed = (wanted.get(name) or None) != (getattr(expert, name) or None)
+        if name in wanted and is_changed:
+            raise invalid_field(f"/{name}", "locked", *message)
 
 
 def require_gradable(actor: Actor, expert: Expert, grade: Grade, *, pointer: str) -> None:

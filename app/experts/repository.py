@@ -1,6 +1,8 @@
 """Every SELECT on experts, their evidence and contacts."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
@@ -8,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from app import queries
-from app.experts.models import Consent, Expert, ExpertContact
+from app.experts.models import Consent, Expert, ExpertContact, Invitation
 from app.experts.schemas import ConsentQuery, ExpertQuery
 from app.reference.codes import branches
 from app.regions import in_region
@@ -82,3 +84,25 @@ async def encodable(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequen
     return (
         await session.scalars(select(Expert.id).where(Expert.id.in_(expert_ids), may_leave))
     ).all()
+
+
+async def find_invitation(
+    session: AsyncSession, expert_id: UUID, invited_at: datetime
+) -> Invitation | None:
+    """The expert's invitation of that moment, locked."""
+    one = (Invitation.expert_id == expert_id, Invitation.invited_at == invited_at)
+    return await session.scalar(select(Invitation).where(*one).with_for_update())
+
+
+async def invitations_of(
+    session: AsyncSession, expert_ids: Sequence[UUID], *, since: datetime
+) -> Mapping[UUID, Sequence[Invitation]]:
+    """Each expert's invitations since then, wherever they came from.
+
+    Ask it in the scope of the index.
+    """
+    found: dict[UUID, list[Invitation]] = defaultdict(list)
+    wanted = (Invitation.expert_id.in_(expert_ids), Invitation.invited_at >= since)
+    for invitation in await session.scalars(select(Invitation).where(*wanted)):
+        found[invitation.expert_id].append(invitation)
+    return found

@@ -1,5 +1,6 @@
 """Request and response bodies of experts."""
 
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from stdnum.exceptions import ValidationError
 
 from app.database import JsonObject
 from app.experts.models import (
+    ConflictKind,
     ConsentPurpose,
     ConsentSource,
     EvidenceKind,
@@ -75,6 +77,13 @@ class Absence(Body):
         return self
 
 
+class DeclaredConflict(Body):
+    """An organization that the expert has an interest in, and what it is."""
+
+    organization_id: UUID
+    kind: ConflictKind = Field(examples=[ConflictKind.FAMILY])
+
+
 class EvidenceFields(Body):
     kind: EvidenceKind = EvidenceKind.PUBLICATION
     title: Annotated[
@@ -136,16 +145,34 @@ class ExpertFields(Body):
     region_code: RegionCode | None = None
     country: CountryCode | None = None
     service_modes: Annotated[list[ServiceMode], Field(max_length=10)] = []
-    yearly_capacity: Annotated[Whole, Field(ge=0, le=365)] | None = None
+    yearly_capacity: Annotated[Whole, Field(ge=0, le=365)] | None = Field(
+        default=None, description="invitations a year; without, the platform's usual number"
+    )
+    reduced_capacity: Annotated[Whole, Field(ge=0, le=365)] | None = Field(
+        default=None, description="fewer of them, through `reduced_until_on`", examples=[None]
+    )
+    reduced_until_on: Day | None = Field(default=None, examples=[None])
+    is_do_not_contact: Flag = Field(
+        default=False, description="no invitations; the expert and staff of the region set it"
+    )
+    do_not_contact_until_on: Day | None = Field(
+        default=None, description="the same through that day", examples=[None]
+    )
+    do_not_contact_reason: Annotated[
+        str, text_of(500), Field(description="read by those who may set it", examples=[""])
+    ] = ""
     absences: Annotated[list[Absence], Field(max_length=50)] = []
     conflicting_organization_ids: Annotated[list[UUID], Field(max_length=100)] = []
+    declared_conflicts: Annotated[list[DeclaredConflict], Field(max_length=100)] = Field(
+        default=[], description="beside the above, with what they are", examples=[[]]
+    )
     societies: Texts = []
     orcid: Orcid | None = None
 
-    @field_serializer("absences")
-    def store_absences(self, absences: list[Absence]) -> list[JsonObject]:
-        """Their days are stored as text, unlike all other fields."""
-        return [absence.model_dump(mode="json") for absence in absences]
+    @field_serializer("absences", "declared_conflicts")
+    def store_parts(self, parts: list[Absence] | list[DeclaredConflict]) -> list[JsonObject]:
+        """Days and ids in them are stored as text, unlike those of all other fields."""
+        return [part.model_dump(mode="json") for part in parts]
 
 
 class ExpertCreate(ExpertFields):
@@ -189,8 +216,16 @@ class ExpertBody(ExpertSummary):
     languages: list[str]
     service_modes: list[ServiceMode]
     yearly_capacity: int | None
+    reduced_capacity: int | None = Field(examples=[None])
+    reduced_until_on: date | None = Field(examples=[None])
+    is_do_not_contact: bool
+    do_not_contact_until_on: date | None = Field(examples=[None])
+    do_not_contact_reason: str = Field(
+        examples=[""], description="for the expert and staff of the region, else empty"
+    )
     absences: list[Absence]
     conflicting_organization_ids: list[UUID]
+    declared_conflicts: list[DeclaredConflict] = Field(examples=[[]])
     societies: list[str]
     orcid: str | None
     evidence: list[EvidenceBody]

@@ -1,6 +1,8 @@
 """An expert's way into the pool and out of it."""
 
-from app.experts.models import Expert, RemovalCause
+from datetime import datetime
+
+from app.experts.models import Expert, Invitation, InvitationState, RemovalCause
 from app.experts.models import ExpertState as S
 from app.transitions import Party, Transition
 
@@ -54,3 +56,20 @@ ADMITTED = frozenset({S.IN_POOL, S.SUSPENDED})
 def settle(expert: Expert, state: S, reason: str = "", cause: RemovalCause | None = None) -> None:
     """Put the expert into a state; the reason of the state before goes."""
     expert.state, expert.state_reason, expert.removal_cause = state, reason, cause
+
+
+# Whoever has accepted may still refuse while the other side thinks; all else ends what is open.
+ANSWERED_FROM = {
+    InvitationState.ACCEPTED: frozenset({InvitationState.OPEN}),
+    InvitationState.REFUSED: frozenset({InvitationState.OPEN, InvitationState.ACCEPTED}),
+    InvitationState.WITHDRAWN: frozenset({InvitationState.OPEN}),
+    InvitationState.EXPIRED: frozenset({InvitationState.OPEN}),
+}
+
+
+def answer(invitation: Invitation, state: InvitationState, moment: datetime) -> bool:
+    """Note how an invitation ended; whether that was new."""
+    is_new = invitation.state in ANSWERED_FROM[state]
+    if is_new:
+        invitation.state, invitation.answered_at = state, moment
+    return is_new

@@ -13,20 +13,21 @@ from app.matches import repository
 from app.matches.index.documents import conflict_keys, conflicts_of_demand, facts_of_expert
 from app.matches.schemas import MatchParameters
 from app.scopes import Scope, borrowed
-from matching import Constraints
+from matching import Constraints, Limits
 
 
 async def constraints_of(
-    session: AsyncSession, data: MatchParameters, demand: Demand | None = None
+    session: AsyncSession, data: MatchParameters, limits: Limits, demand: Demand | None = None
 ) -> Constraints:
     """The request's hard conditions and the demand's enterprise; absent ones exclude nobody."""
     organizations = await _named(session, data.conflicting_organization_ids)
     return Constraints(
         on=data.on or today(),
+        limits=limits,
         kinds=frozenset(data.kinds) or None,
         regions=tuple(data.regions) or None,
         organizations=organizations | (conflicts_of_demand(demand) if demand else frozenset()),
-        members=await _members(session, demand.organization_id) if demand else {},
+        members=await members_of(session, demand.organization_id) if demand else {},
         excluded={str(e.expert_id): e.reason for e in data.excluded},
     )
 
@@ -41,7 +42,7 @@ async def _named(session: AsyncSession, organization_ids: Collection[UUID]) -> f
     return frozenset().union(*keys)
 
 
-async def _members(session: AsyncSession, organization_id: UUID) -> dict[str, str]:
+async def members_of(session: AsyncSession, organization_id: UUID) -> dict[str, str]:
     """The experts who act for an enterprise, which may be of a region that the actor is not of.
 
     They are asked for each time, since no change of an expert tells of a membership.
@@ -58,7 +59,7 @@ async def conflicts_of_expert(
     are_confirmed: without what nobody has confirmed. Demands that are missing from what an expert
     is shown tell whose they are, and that would be anybody's whom the expert may name.
     """
-    conflicting = facts_of_expert(expert, engagements=0).organizations
+    conflicting = facts_of_expert(expert).organizations
     if are_confirmed:
         employer = conflict_keys(expert.organization_id, expert.organization_name)
         conflicting = employer if expert.state in ADMITTED else frozenset()

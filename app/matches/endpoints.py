@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Body, Query, status
 
+from app.clock import MomentDep
 from app.database import SessionDep
 from app.demands.diagnosis.schemas import DiagnosisBody
 from app.interface.admission import limited
@@ -14,9 +15,19 @@ from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.matches import diagnosing, directions, judging, operations, presentation, reviews
+from app.matches import (
+    diagnosing,
+    directions,
+    judging,
+    operations,
+    presentation,
+    reviews,
+)
+from app.matches.conflicts import checking
+from app.matches.conflicts.schemas import ConflictBody, ConflictCheck
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
+from app.matches.limits import LimitsDep
 from app.matches.schemas import (
     AchievementMatch,
     DemandMatch,
@@ -61,22 +72,23 @@ async def match_demand(
     session: SessionDep,
     actor: StaffActor,
     matcher: MatcherDep,
+    limits: LimitsDep,
     demand_id: UUID,
     data: Annotated[MatchParameters | None, Body()] = None,
 ) -> MatchRunWithMatches:
     """匹配专家 · Rank the pool for a published demand and keep the run."""
     parameters = data or MatchParameters()
-    return await operations.run(session, actor, matcher, demand_id, parameters)
+    return await operations.run(session, actor, matcher, demand_id, parameters, limits)
 
 
 @router.post("/matches:preview")
 @unkept
 @limited(RateClass.EXPENSIVE)
 async def preview_match(
-    session: SessionDep, actor: StaffActor, matcher: MatcherDep, data: Preview
+    session: SessionDep, actor: StaffActor, matcher: MatcherDep, limits: LimitsDep, data: Preview
 ) -> PreviewBody:
     """试匹配 · Rank the pool for a free text; nothing is stored."""
-    return await operations.preview(session, matcher, data)
+    return await operations.preview(session, matcher, data, limits)
 
 
 @router.get("/demands/{demand_id:uuid}/match-runs")
@@ -104,12 +116,30 @@ async def list_matches(
     return await operations.list_matches(pages, actor, run_id, query)
 
 
+@router.post("/conflicts:check")
+@unkept
+async def check_conflicts(
+    session: SessionDep,
+    actor: StaffActor,
+    limits: LimitsDep,
+    moment: MomentDep,
+    data: ConflictCheck,
+) -> list[ConflictBody]:
+    """利益冲突核查 · Every reason against each expert, of those one may read; nothing is stored."""
+    return await checking.check(session, actor, data, limits, moment)
+
+
 @router.post("/matches/{match_id:uuid}:judge", status_code=status.HTTP_201_CREATED)
 async def judge_match(
-    session: SessionDep, actor: StaffActor, match_id: UUID, data: Judging
+    session: SessionDep,
+    actor: StaffActor,
+    limits: LimitsDep,
+    moment: MomentDep,
+    match_id: UUID,
+    data: Judging,
 ) -> JudgmentBody:
     """评判 · Suitable, unsuitable, recommended or rejected; kept with the features as shown."""
-    return await judging.judge(session, actor, match_id, data)
+    return await judging.judge(session, actor, match_id, data, limits, moment)
 
 
 @router.get("/matches/{match_id:uuid}/judgments")

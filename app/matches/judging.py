@@ -1,23 +1,23 @@
 """Coordinators' verdicts on matches: what people decide, kept with what they saw."""
 
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import today, year_began_at
+from app.clock import day_of
 from app.demands import operations as demands
 from app.experts import repository as experts
-from app.experts.models import Expert, ExpertState
+from app.experts.models import Expert
 from app.interface.errors import Conflict, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.matches import presentation, repository
 from app.matches.access import allowed_actions, may_judge, parties_of
-from app.matches.constraints import constraints_of
-from app.matches.index.documents import facts_of_expert
+from app.matches.availability import require_available
 from app.matches.models import Judgment, Match, Verdict
 from app.matches.operations import require_published
 from app.matches.schemas import (
@@ -30,20 +30,19 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
-from matching.constraints import reason_against
+from matching import Limits
 
 NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
-REFUSALS = {
-    "organization_conflict": Text(
-        "该专家与需求方或须回避的机构有利益关系",
-        "The expert has an interest in the enterprise, or in an organization named as in conflict",
-    ),
-    "absent": Text("该专家届时不便受邀", "The expert is absent on the day"),
-    "no_capacity": Text("该专家本年度名额已用完", "The expert's year is full"),
-}
 
 
-async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judging) -> JudgmentBody:
+async def judge(
+    session: AsyncSession,
+    actor: Actor,
+    match_id: UUID,
+    data: Judging,
+    limits: Limits,
+    moment: datetime,
+) -> JudgmentBody:
     """Keep a verdict with the features as shown; the latest one counts for the match."""
     is_recommending = data.verdict is Verdict.RECOMMENDED
     expert = await _hold_expert(session, match_id) if is_recommending else None
@@ -53,7 +52,9 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
     if data.verdict in NEED_REASON and not data.reason:
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
     if is_recommending:
-        await _require_available(session, match, expert)
+        asked_on = MatchParameters.model_validate(match.run.parameters).on
+        on = max(asked_on or date.min, day_of(moment))
+        await require_available(session, match.run, expert, limits, on)
     if is_erased:
         raise Conflict(Text("该专家的信息已注销", "The expert was erased"))
     judgment = Judgment(
@@ -70,13 +71,11 @@ async def judge(session: AsyncSession, actor: Actor, match_id: UUID, data: Judgi
     match.verdict = data.verdict
     kind = f"match.{data.verdict}"
     await changes.append(session, kind, match.id, actor_id=actor.account_id)
-    # The expert's remaining capacity follows from the recommendations.
-    await changes.append(session, "expert.judged", match.expert_id, actor_id=actor.account_id)
     return JudgmentBody.of(judgment)
 
 
 async def _hold_expert(session: AsyncSession, match_id: UUID) -> Expert | None:
-    """The candidate, if of the pool, locked: two coordinators do not give away the last place.
+    """The candidate, if of the pool, locked: nobody is invited or erased meanwhile.
 
     Before the match, as erasure locks them.
     """
@@ -91,28 +90,6 @@ async def _is_erased(session: AsyncSession, match_id: UUID) -> bool:
     """Nothing more is said of a person who was forgotten; of others, in the pool or not, it is."""
     async with borrowed(session, Scope.SERVICE):
         return await repository.held_erasure(session, match_id)
-
-
-async def _require_available(session: AsyncSession, match: Match, expert: Expert | None) -> None:
-    """The run may be old: whoever would not be matched any more is not recommended.
-
-    What the coordinator asked for beside that, a kind or a region, was theirs to ask.
-    """
-    if expert is None or expert.state is not ExpertState.IN_POOL:
-        raise Conflict(Text("该专家现不在库", "The expert is not in the pool now"))
-    demand, asked = match.run.demand, MatchParameters.model_validate(match.run.parameters)
-    still = MatchParameters(
-        on=max(asked.on or today(), today()),
-        conflicting_organization_ids=asked.conflicting_organization_ids,
-    )
-    constraints = await constraints_of(session, still, demand)
-    is_taken = await repository.is_recommended(session, demand.id, expert.id)
-    async with borrowed(session, Scope.INDEX):
-        engagements = await repository.engagements_of(session, [expert.id], since=year_began_at())
-    taken = 0 if is_taken else engagements.get(expert.id, 0)
-    facts = facts_of_expert(expert, engagements=taken)
-    if reason := reason_against(str(expert.id), facts, constraints):
-        raise Conflict(REFUSALS[reason])
 
 
 async def _get_judged(

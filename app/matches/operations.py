@@ -35,15 +35,20 @@ from app.matches.schemas import (
 )
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from matching import Limits, Preferences, Query, Ranking
 from matching import Match as Ranked
-from matching import Preferences, Query, Ranking
 
 # What erasure, too, leaves of a reason for keeping somebody out.
 NO_REASON = "-"
 
 
 async def run(
-    session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, data: MatchParameters
+    session: AsyncSession,
+    actor: Actor,
+    matcher: Matcher,
+    demand_id: UUID,
+    data: MatchParameters,
+    limits: Limits,
 ) -> MatchRunWithMatches:
     """Match experts to a published demand and keep the run with all it depended on."""
     demand = await demand_of_staff(session, actor, demand_id)
@@ -53,7 +58,7 @@ async def run(
         session,
         Pool.EXPERTS,
         query_of_demand(demand),
-        constraints=await constraints_of(session, data, demand),
+        constraints=await constraints_of(session, data, limits, demand),
         preferences=preferences_of(data),
         weights=partial(weights_for, in_force),
         limit=data.limit,
@@ -134,7 +139,9 @@ async def _with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[R
     ]
 
 
-async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> PreviewBody:
+async def preview(
+    session: AsyncSession, matcher: Matcher, data: Preview, limits: Limits
+) -> PreviewBody:
     """Match a free text and store nothing."""
     query = Query(
         title=data.title,
@@ -147,7 +154,7 @@ async def preview(session: AsyncSession, matcher: Matcher, data: Preview) -> Pre
         session,
         Pool.EXPERTS,
         query,
-        constraints=await constraints_of(session, data),
+        constraints=await constraints_of(session, data, limits),
         preferences=preferences_of(data),
         weights=partial(weights_for, in_force),
         limit=data.limit,

@@ -35,7 +35,7 @@ def own_documents(expert: Expert) -> list[OwnDocument]:
     """What speaks for the expert as the profile is now; it needs the evidence."""
     titles = {str(expert.id): PROFILE_TITLE, **{str(e.id): e.title for e in expert.evidence}}
     found, left = [], MOST_TEXT
-    for one in candidate_of_expert(expert, engagements=0).documents:
+    for one in candidate_of_expert(expert).documents:
         text = fold(one.text)[: min(LONGEST_DOCUMENT, left)]
         left -= len(text)
         found.append(OwnDocument(document=one, title=titles[one.document_id], text=text))

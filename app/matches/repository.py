@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
-    and_,
     any_,
     bindparam,
     cast,
@@ -129,6 +128,13 @@ async def find_match(
     return await queries.find_one(session, statement, Match, is_for_update=is_for_update)
 
 
+async def run_of_match(session: AsyncSession, match_id: UUID) -> MatchRun:
+    """The run in which the match was found, with its demand."""
+    statement = select(MatchRun).join(Match, Match.run_id == MatchRun.id)
+    found = statement.where(Match.id == match_id).options(joinedload(MatchRun.demand))
+    return (await session.scalars(found)).one()
+
+
 # Of judgments on the fit, which alone are learned from and measured with.
 IS_GRADED = Judgment.verdict.in_(GRADES)
 
@@ -160,13 +166,6 @@ def listed_recommendations(demand_id: UUID) -> Select[Match]:
         .where(latest.c.verdict == Verdict.RECOMMENDED)
         .options(selectinload(Match.expert))
     )
-
-
-async def is_recommended(session: AsyncSession, demand_id: UUID, expert_id: UUID) -> bool:
-    """Whether the expert stands recommended for the demand."""
-    pair = and_(MatchRun.demand_id == demand_id, Match.expert_id == expert_id)
-    latest = standing_judgments(pair).subquery()
-    return await session.scalar(select(latest.c.verdict)) is Verdict.RECOMMENDED
 
 
 async def recommending_demands(session: AsyncSession, expert_id: UUID) -> Set[UUID]:
@@ -220,22 +219,6 @@ async def find_review(
 
 def listed_reviews(query: ReviewQuery, readable: ColumnElement[bool]) -> Select[MatchReview]:
     return _reviews().where(readable, *queries.equals(MatchReview, query, ("state",)))
-
-
-async def engagements_of(
-    session: AsyncSession, expert_ids: Sequence[UUID], *, since: datetime
-) -> dict[UUID, int]:
-    """For how many demands each expert was recommended since then and still stands so.
-
-    Wherever the demands lie: ask it in the scope of the index.
-    """
-    latest = standing_judgments(Match.expert_id.in_(expert_ids)).subquery()
-    rows = await session.execute(
-        select(latest.c.expert_id, func.count())
-        .where(latest.c.verdict == Verdict.RECOMMENDED, latest.c.created_at >= since)
-        .group_by(latest.c.expert_id)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 async def held_state(session: AsyncSession, demand: Demand) -> DemandState:

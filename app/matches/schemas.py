@@ -5,7 +5,13 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    computed_field,
+)
 from typing_extensions import TypedDict
 
 from app.demands.schemas import PublicDemand
@@ -134,7 +140,9 @@ class ExclusionBody(BaseModel):
     detail: str = Field(
         default="",
         description="for organization_conflict the organizations: their ids, and names in one width"
-        " and script; for absent the days; for excluded the reason that was given",
+        " and script; for absent the days; for resting and do_not_contact the last day; for"
+        " no_capacity this year's invitations / how many there may be, and until when these are"
+        " fewer; for excluded the reason that was given",
     )
 
 

@@ -36,15 +36,16 @@ from app.search import search_vector
 ERASED = "已注销"
 NO_LISTS = (
     *("technology_fields", "research_directions", "specialities", "languages", "service_modes"),
-    *("absences", "conflicting_organization_ids", "societies"),
+    *("absences", "conflicting_organization_ids", "declared_conflicts", "societies"),
 )
 NO_TEXTS = (
     *("name_pinyin", "academy_division", "organization_name", "title", "introduction"),
-    "state_reason",
+    *("state_reason", "do_not_contact_reason"),
 )
 NO_VALUES = (
     *("external_id", "account_id", "elected_year", "organization_id", "country"),
-    *("yearly_capacity", "orcid"),
+    *("yearly_capacity", "reduced_capacity", "reduced_until_on", "do_not_contact_until_on"),
+    "orcid",
 )
 
 
@@ -78,7 +79,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
         await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)
         expert.removal_cause = RemovalCause.REQUESTED
     expert.erased_at = expert.erased_at or now()
-    expert.is_retired = expert.is_external_encoding_allowed = False
+    expert.is_retired = expert.is_external_encoding_allowed = expert.is_do_not_contact = False
     expert.disciplines = sorted({code[:3] for code in expert.disciplines})
     expert.region_code = f"{expert.region_code[:2]}0000" if expert.region_code else None
     for names, nothing in ((NO_LISTS, list), (NO_TEXTS, str)):

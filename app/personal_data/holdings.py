@@ -32,7 +32,7 @@ from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
 from app.dockings.services.models import ServiceRecord
-from app.experts.models import Consent, Evidence, Expert, ExpertContact
+from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.access import judged_matches, seen_matches
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
@@ -117,6 +117,7 @@ HOLDINGS = (
     Holding(table=Evidence, about=lambda p: _is(Evidence.expert_id, p.expert_id)),
     Holding(table=ExpertContact, about=lambda p: _is(ExpertContact.expert_id, p.expert_id)),
     Holding(table=Consent, about=lambda p: _is(Consent.expert_id, p.expert_id)),
+    Holding(table=Invitation, about=lambda p: _is(Invitation.expert_id, p.expert_id)),
     Holding(table=Match, about=_matches_of, seen=seen_matches),
     Holding(
         table=Judgment,

@@ -16,11 +16,11 @@ def test_moments_are_aware_and_in_utc() -> None:
 @pytest.mark.parametrize(
     ("moment", "day", "began_at"),
     [
-        (NEW_YEAR, date(2027, 1, 1), NEW_YEAR),
+        (NEW_YEAR, date(2027, 1, 1), datetime(2025, 12, 31, 16, tzinfo=UTC)),
         (
             NEW_YEAR - timedelta(seconds=1),
             date(2026, 12, 31),
-            datetime(2025, 12, 31, 16, tzinfo=UTC),
+            datetime(2024, 12, 31, 16, tzinfo=UTC),
         ),
     ],
 )
@@ -29,4 +29,4 @@ def test_the_day_and_the_year_begin_in_china(
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: moment)
     assert clock.today() == day
-    assert clock.year_began_at() == began_at
+    assert clock.last_year_began_at() == began_at

@@ -169,6 +169,7 @@ ACCESS = {
     "POST /common-problems/{problem_id}:confirm": STAFF,
     "POST /common-problems/{problem_id}:dismiss": STAFF,
     "POST /common-problems/{problem_id}:reopen": STAFF,
+    "POST /conflicts:check": STAFF,
     "GET /dockings": EVERYBODY,
     "POST /dockings": STAFF,
     "GET /dockings/{docking_id}": EVERYBODY,

@@ -11,7 +11,14 @@ PROTECTED = frozenset(
     {
         *("accounts", "api_keys", "identities", "password_resets", "recovery_codes"),
         *("refresh_tokens", "second_factors", "organizations", "memberships"),
-        *("experts", "evidence", "expert_contacts", "consents", "achievements"),
+        *(
+            "experts",
+            "evidence",
+            "expert_contacts",
+            "consents",
+            "expert_invitations",
+            "achievements",
+        ),
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
         *("common_problems", "problem_members"),
         *("dockings", "docking_steps", "docking_log", "docking_attachments", "docking_ratings"),

@@ -30,7 +30,7 @@ WHOLE = re.compile(r"-?\d{1,18}")
 MONTH = re.compile(r"(\d{4})\s*[-/年]\s*(\d{1,2})\s*月?")
 DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
 # A month ends these periods on its last day.
-LAST_DAYS = frozenset({"period_until_on"})
+LAST_DAYS = frozenset({"period_until_on", "reduced_until_on", "do_not_contact_until_on"})
 
 
 class Shape(StrEnum):

@@ -1,25 +1,24 @@
 """The only translation between the database's records and what `matching/` reads."""
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
 from app.achievements.models import Achievement
+from app.clock import day_of
 from app.demands.models import Demand
-from app.experts.models import Evidence, Expert
+from app.experts.models import ConflictKind, Evidence, Expert, Invitation, InvitationState
 from app.reference.codes import names
 from matching import Candidate, Concept, Document, Facts, Grade, Query
 from matching.text import normalise
 
 PROFILE = "profile"
 # Of what is made of a record here: an index that was saved of anything else is made anew.
-FORMAT = 3
+FORMAT = 4
 
 
-def candidate_of_expert(expert: Expert, *, engagements: int) -> Candidate:
-    """An expert's statement and one document for each item of evidence.
-
-    `engagements` counts this year's recommendations, which use up the yearly capacity.
-    """
+def candidate_of_expert(expert: Expert, invitations: Sequence[Invitation] = ()) -> Candidate:
+    """An expert's statement and one document for each item of evidence."""
     statement = Document(
         document_id=str(expert.id), kind=PROFILE, text=statement_of(expert), grade=Grade.self_stated
     )
@@ -27,7 +26,7 @@ def candidate_of_expert(expert: Expert, *, engagements: int) -> Candidate:
     return Candidate(
         candidate_id=str(expert.id),
         documents=(statement, *evidence),
-        facts=facts_of_expert(expert, engagements=engagements),
+        facts=facts_of_expert(expert, invitations),
     )
 
 
@@ -37,13 +36,14 @@ def statement_of(expert: Expert) -> str:
     return "；".join(part for part in (*parts, expert.title) if part)
 
 
-def facts_of_expert(expert: Expert, *, engagements: int) -> Facts:
+def facts_of_expert(expert: Expert, invitations: Sequence[Invitation] = ()) -> Facts:
     """What constraints read; an expert is in conflict with employer and declared organizations.
 
-    Memberships are no facts: their changes are none of the expert, whom an index follows.
+    Memberships are no facts: their changes are none of the expert, whom an index follows. Days
+    are told and not what follows from them, so that neither a new day nor another setting makes
+    an index outdated.
     """
-    declared = frozenset(str(o) for o in expert.conflicting_organization_ids)
-    capacity = expert.yearly_capacity
+    declared = frozenset(declared_conflicts(expert))
     return Facts(
         kind=expert.kind,
         region=expert.region_code or "",
@@ -52,8 +52,31 @@ def facts_of_expert(expert: Expert, *, engagements: int) -> Facts:
             (date.fromisoformat(a["from_on"]), date.fromisoformat(a["until_on"]))
             for a in expert.absences
         ),
-        remaining_capacity=None if capacity is None else max(0, capacity - engagements),
+        capacity=expert.yearly_capacity,
+        reduced=_reduced(expert),
+        do_not_contact_until=date.max
+        if expert.is_do_not_contact
+        else expert.do_not_contact_until_on,
+        invited_on=tuple(day_of(one.invited_at) for one in invitations),
+        refused_on=tuple(
+            day_of(one.answered_at)
+            for one in invitations
+            if one.state is InvitationState.REFUSED and one.answered_at is not None
+        ),
     )
+
+
+def declared_conflicts(expert: Expert) -> dict[str, ConflictKind]:
+    """The organizations that the profile declares, each with what binds the expert to it."""
+    unsaid = {str(one): ConflictKind.OTHER for one in expert.conflicting_organization_ids}
+    said = expert.declared_conflicts
+    return unsaid | {one["organization_id"]: ConflictKind(one["kind"]) for one in said}
+
+
+def _reduced(expert: Expert) -> tuple[int, date] | None:
+    if expert.reduced_capacity is None or expert.reduced_until_on is None:
+        return None
+    return expert.reduced_capacity, expert.reduced_until_on
 
 
 def conflicts_of_demand(demand: Demand) -> frozenset[str]:

@@ -24,7 +24,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as change_log
 from app.changes import repository as changes
 from app.changes.repository import ChangeRow, EpochEnded, Position
-from app.clock import today
 from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.leaving import Leaving
@@ -75,14 +74,14 @@ class LiveIndex:
         What is returned never changes under its reader.
         """
         standing = self._standing
-        if reader is not None and standing.year == today().year:
+        if reader is not None and standing.is_loaded:
             with suppress(EpochEnded):
                 news, _ = await self._read_changes(reader, standing.position)
                 if not news:
                     return standing.index
         async with self._lock, self.sessions.begin() as session:
             standing = self._standing
-            if standing.year != today().year:
+            if not standing.is_loaded:
                 standing = await self._source.loaded(session)
             self._standing = await self._followed(session, standing)
             return self._standing.index
@@ -90,7 +89,7 @@ class LiveIndex:
     @property
     def is_loaded(self) -> bool:
         """Whether it has been read at all; an empty pool's index is loaded, too."""
-        return self._standing.year != 0
+        return self._standing.is_loaded
 
     @property
     def fitted_at(self) -> float | None:

@@ -8,13 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.achievements import repository as achievements
 from app.achievements.models import AchievementState
 from app.changes.repository import ChangeRow
-from app.clock import year_began_at
+from app.clock import last_year_began_at
 from app.demands import repository as demands
 from app.demands.models import Demand
 from app.demands.workflow import SOUGHT
 from app.experts import repository as experts
 from app.experts.models import ExpertState
-from app.matches import repository as matches
 from app.matches.index import repository
 from app.matches.index.documents import (
     candidate_of_achievement,
@@ -110,9 +109,9 @@ async def queries_by_id(
 
 
 async def _load_experts(session: AsyncSession, ids: Sequence[UUID]) -> list[Candidate]:
-    engagements = await matches.engagements_of(session, ids, since=year_began_at())
+    invitations = await experts.invitations_of(session, ids, since=last_year_began_at())
     return [
-        candidate_of_expert(expert, engagements=engagements.get(expert.id, 0))
+        candidate_of_expert(expert, invitations.get(expert.id, ()))
         for expert in await experts.find_many(session, ids)
         if expert.state is ExpertState.IN_POOL
     ]

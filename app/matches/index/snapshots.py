@@ -29,20 +29,19 @@ LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What an index was built of: a pool, under a version of its statistics, in a year.
+    """What an index was built of: a pool, under a version of its statistics.
 
-    The year counts because capacities do; the epoch is the one that its position is good for. Of
-    candidates in another format the name tells, so that two releases serve side by side.
+    The epoch is the one that its position is good for. Of candidates in another format the name
+    tells, so that two releases serve side by side.
     """
 
     epoch: str
     pool: Pool
     version_id: UUID
-    year: int
 
     @property
     def name(self) -> str:
-        return f"{self.pool}-{self.version_id.hex}-{self.year}-{documents.FORMAT}"
+        return f"{self.pool}-{self.version_id.hex}-{documents.FORMAT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,7 @@ def forget_all(folder: Path) -> int:
 
 
 def forget_older(folder: Path, origin: Origin) -> None:
-    """Remove the pool's files of other versions and years; who has one mapped keeps it."""
+    """Remove the pool's files of other versions; who has one mapped keeps it."""
     ours = stamp(folder, origin)
     if ours is None:
         return

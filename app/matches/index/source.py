@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import repository as changes
 from app.changes.repository import Position
-from app.clock import today
 from app.matches.index import fitting, pools, repository, snapshots
 from app.matches.index.fitting import Fitted
 from app.matches.index.leaving import Leaving
@@ -22,12 +21,13 @@ from matching import IndexModel, MatchIndex
 class Standing:
     """An index, what it is of, and how far it has followed; nothing while the pool is empty.
 
+    is_loaded: whether the pool has been read at all.
     asked: the last transaction that asked for a rebuild; `obeyed`: the last that got it.
     is_superseded: other statistics than its own are in force.
     changed: how many candidates it does not share with other processes.
     """
 
-    year: int = 0
+    is_loaded: bool = False
     position: Position = field(default_factory=Position)
     asked: int = 0
     obeyed: int = 0
@@ -74,7 +74,7 @@ class IndexSource:
         if version_id is None:
             return None
         epoch = (await changes.present(session)).epoch
-        origin = Origin(epoch=epoch, pool=self.pool, version_id=version_id, year=today().year)
+        origin = Origin(epoch=epoch, pool=self.pool, version_id=version_id)
         return await self.saved(session, origin, obeying)
 
     async def saved(self, session: AsyncSession, origin: Origin, obeying: int) -> Standing | None:
@@ -86,7 +86,7 @@ class IndexSource:
         if found is None or found.position.oldest > now.oldest or found.obeyed < obeying:
             return None
         return Standing(
-            year=origin.year,
+            is_loaded=True,
             position=found.position,
             asked=found.obeyed,
             obeyed=found.obeyed,
@@ -102,16 +102,16 @@ class IndexSource:
 
         obeyed: the rebuild that this one is.
         """
-        year, position = today().year, await changes.position_now(session)
+        position = await changes.position_now(session)
         fitted = await self.under_statistics_in_force(session, position)
         if fitted is None:
             fitted = await fitting.fit(session, self.pool, None, self.secret, leaving=self.leaving)
         if fitted is None:
-            return Standing(year=year, position=position, asked=obeyed, obeyed=obeyed)
+            return Standing(is_loaded=True, position=position, asked=obeyed, obeyed=obeyed)
         origin = self.origin(fitted)
         await self.write(origin, fitted, obeyed)
         return await self.saved(session, origin, obeyed) or Standing(
-            year=year,
+            is_loaded=True,
             position=fitted.position,
             asked=obeyed,
             obeyed=obeyed,
@@ -139,12 +139,7 @@ class IndexSource:
 
     def origin(self, fitted: Fitted) -> Origin:
         """What an index made now of this version is of."""
-        return Origin(
-            epoch=fitted.position.epoch,
-            pool=self.pool,
-            version_id=fitted.version_id,
-            year=today().year,
-        )
+        return Origin(epoch=fitted.position.epoch, pool=self.pool, version_id=fitted.version_id)
 
     async def write(self, origin: Origin, built: Fitted | Standing, obeyed: int) -> None:
         """Write an index down, where that is possible."""

@@ -1,5 +1,6 @@
 """What an import does to the pools: create, update, leave alone, refuse, roll back."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -80,12 +81,17 @@ async def test_a_changed_row_updates_only_what_it_states(
         "title": "研究员",
         "email": "lin@test.invalid",
         "publications": [{"title": "染色牢度", "year": 2024}, "新论文"],
+        "is_do_not_contact": True,
+        "reduced_capacity": 1,
+        "reduced_until_on": "2027-02-28",
     }
     body = await imported(sessions, "experts", json_lines(changed))
     assert counts(body) == (0, 1, 0, 0)
     found = await repository.find(session, await expert_id(session))
     assert found is not None
     assert (found.name, found.title, found.disciplines) == ("林若溪", "研究员", ["430"])
+    asked = (found.is_do_not_contact, found.reduced_capacity, found.reduced_until_on)
+    assert asked == (True, 1, date(2027, 2, 28))
     evidence = {item.title: item.year for item in found.evidence}
     assert evidence == {"针织物、袜类的功能整理": None, "染色牢度": 2024, "新论文": None}
     contact = await session.scalar(select(ExpertContact))

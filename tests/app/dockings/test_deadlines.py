@@ -16,7 +16,7 @@ from app.dockings.watching import watch
 from app.dockings.workflow import CLOSED
 from app.settings import Settings
 from app.working_days import shifted
-from tests.app.dockings.scenes import Scene, contacted, docked, recommended, steps, taken
+from tests.app.dockings.scenes import Scene, contacted, docked, recommended, step, steps, taken
 from tests.people import People
 
 
@@ -90,8 +90,8 @@ async def test_the_clock_ends_an_invitation_and_says_so(
     assert (shown["state"], shown["setback"], shown["due_on"]) == ("expired", "no_answer", None)
     timeline = await steps(scene.enterprise, docking_id)
     assert [s["verb"] for s in timeline] == ["open", "invite", "remind", "expire"]
-    again = await taken(scene.staff, docking_id, "invite")
-    assert (again["state"], again["reminded_on"]) == ("invited", None)
+    status, refused = await step(scene.staff, docking_id, "invite")
+    assert (status, refused["errors"][0]["code"]) == (409, "resting")
 
 
 async def test_what_is_overdue_goes_up_level_by_level(

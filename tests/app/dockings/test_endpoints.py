@@ -8,7 +8,6 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands.models import DemandState
-from app.dockings.models import Docking, DockingState
 from app.experts.models import Expert, ExpertState
 from tests.app.dockings import scenes
 from tests.app.dockings.scenes import Scene, docked, recommended, step, steps, taken
@@ -130,21 +129,6 @@ async def test_staff_note_down_what_a_side_says(scene: Scene, docking_id: str) -
         scene.enterprise, docking_id, "visit", on_behalf_of="expert", note="他说来过"
     )
     assert status == 403
-
-
-async def test_a_new_invitation_is_accepted_anew(
-    session: AsyncSession, scene: Scene, docking_id: str
-) -> None:
-    await taken(scene.staff, docking_id, "invite")
-    await taken(scene.person, docking_id, "accept-invitation")
-    await session.execute(update(Docking).values(state=DockingState.EXPIRED))
-    await session.commit()
-    again = await taken(scene.staff, docking_id, "invite")
-    assert (again["state"], again["expert_accepted_at"], again["closed_at"]) == (
-        "invited",
-        None,
-        None,
-    )
 
 
 @pytest.mark.parametrize("verb", sorted(scenes.WITH_SETBACK))

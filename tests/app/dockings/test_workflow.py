@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.dockings.models import Docking, DockingState
 from app.dockings.workflow import CLOSED, TRANSITIONS
+from app.experts.models import Invitation
 from app.transitions import Party
 from tests.app.dockings.scenes import Scene, docked, recommended, step
 from tests.people import GUANGZHOU, People
@@ -75,7 +76,11 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
 
 
 async def _place(session: AsyncSession, state: DockingState) -> None:
-    """The docking in this state, both sides having accepted, and all but one follow-up made."""
+    """The docking in this state, both sides having accepted, and all but one follow-up made.
+
+    But nobody rests after invitations of before.
+    """
+    await session.execute(delete(Invitation))
     moments = ("invited_at", "expert_accepted_at", "enterprise_accepted_at")
     values = {"state": state, "follow_ups": 1} | dict.fromkeys(moments, func.now())
     await session.execute(update(Docking).values(**values))

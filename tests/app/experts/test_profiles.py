@@ -10,11 +10,12 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.accounts.models import Role
 from app.experts import repository
-from app.experts.models import Expert
+from app.experts.models import Expert, ExpertState
 from app.scopes import Scope, within
 from tests.app.experts.profiles import COMPLETE, enter, path_of, store
-from tests.people import YIWU, People
+from tests.people import GUANGZHOU, YIWU, People
 
 # What every change moves.
 STAMPS = ("updated_at", "version")
@@ -29,6 +30,14 @@ FULL: dict[str, Any] = COMPLETE | {
     "country": "CN",
     "service_modes": ["consulting", "testing"],
     "yearly_capacity": 6,
+    "reduced_capacity": 2,
+    "reduced_until_on": "2026-12-31",
+    "is_do_not_contact": True,
+    "do_not_contact_until_on": "2027-03-01",
+    "do_not_contact_reason": "封闭科研任务",
+    "declared_conflicts": [
+        {"organization_id": "0199f5c2-8a4e-7cc1-9d0b-3f1e6a7b2c4d", "kind": "co_owner"}
+    ],
     "absences": [{"from_on": "2026-01-01", "until_on": "2026-02-01"}],
     "conflicting_organization_ids": ["0199f5c2-8a4e-7cc1-9d0b-3f1e6a7b2c4d"],
     "societies": ["中国纺织工程学会"],
@@ -59,6 +68,7 @@ async def test_everything_comes_back_as_it_was_given(staff: AsyncClient) -> None
 async def test_fields_are_bounded(staff: AsyncClient) -> None:
     path = f"/experts/{(await enter(staff))['id']}"
     absence = {"from_on": "2026-01-01", "until_on": "2026-02-01"}
+    bound = FULL["declared_conflicts"][0]
     for fields, pointer in (
         ({"name": ""}, "/name"),
         ({"name": " "}, "/name"),
@@ -86,6 +96,12 @@ async def test_fields_are_bounded(staff: AsyncClient) -> None:
         ({"service_modes": ["testing"] * 11}, "/service_modes"),
         ({"yearly_capacity": -1}, "/yearly_capacity"),
         ({"yearly_capacity": 366}, "/yearly_capacity"),
+        ({"reduced_capacity": -1}, "/reduced_capacity"),
+        ({"reduced_until_on": 1}, "/reduced_until_on"),
+        ({"is_do_not_contact": 1}, "/is_do_not_contact"),
+        ({"do_not_contact_reason": "因" * 501}, "/do_not_contact_reason"),
+        ({"declared_conflicts": [bound] * 101}, "/declared_conflicts"),
+        ({"declared_conflicts": [bound | {"kind": "friend"}]}, "/declared_conflicts/0/kind"),
         ({"absences": [absence] * 51}, "/absences"),
         ({"absences": [{"from_on": "2026-02-01", "until_on": "2026-01-01"}]}, "/absences/0"),
         ({"absences": [{"from_on": "2026-02-01"}]}, "/absences/0/until_on"),
@@ -123,6 +139,7 @@ async def test_evidence_and_external_id_are_bounded(staff: AsyncClient) -> None:
 async def test_null_clears_or_is_refused(staff: AsyncClient) -> None:
     path = f"/experts/{(await enter(staff, **FULL))['id']}"
     nullable = {"elected_year", "country", "yearly_capacity", "orcid", "region_code"}
+    nullable |= {"reduced_capacity", "reduced_until_on", "do_not_contact_until_on"}
     for name in FULL:
         answer = await staff.patch(path, json={name: None})
         if name in nullable:
@@ -146,6 +163,44 @@ async def test_patch_touches_only_what_it_names(staff: AsyncClient) -> None:
     }
     assert changed["version"] == made["version"] + 1
     assert changed["updated_at"] > made["updated_at"]
+
+
+async def test_an_employer_neither_sets_nor_reads_why_nobody_is_to_ask(
+    people: People, session: AsyncSession
+) -> None:
+    """Nor do staff of elsewhere, who read the rest of the pool."""
+    employer = await people.organization()
+    peace = {"is_do_not_contact": True, "do_not_contact_reason": "住院"}
+    account = await people.account(Role.EXPERT)
+    stored = await store(
+        session, organization_id=employer.id, account_id=account.id, state=ExpertState.IN_POOL
+    )
+    path, work = path_of(stored), await people.enterprise(employer)
+    for name, value in peace.items():
+        answer = await work.patch(path, json={name: value})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
+    assert (await work.patch(path, json={"is_do_not_contact": False})).status_code == 200
+    assert (await enter(work, organization_id=str(employer.id)))["is_do_not_contact"] is False
+    for client in (await people.client(account), await people.coordinator(YIWU)):
+        assert (await client.patch(path, json=peace)).status_code == 200
+        assert (await client.get(path)).json()["do_not_contact_reason"] == "住院"
+    for client in (work, await people.coordinator(GUANGZHOU), await people.evaluator()):
+        shown = (await client.get(path)).json()
+        assert (shown["is_do_not_contact"], shown["do_not_contact_reason"]) == (True, "")
+
+
+async def test_who_takes_fewer_says_how_many_and_until_when(
+    session: AsyncSession, staff: AsyncClient
+) -> None:
+    stored = await store(session, state=ExpertState.IN_POOL)
+    for half, lacking in (
+        ({"reduced_capacity": 0}, "/reduced_until_on"),
+        ({"reduced_until_on": "2026-12-31"}, "/reduced_capacity"),
+    ):
+        answer = await staff.patch(path_of(stored), json=half)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, lacking)
+    both = {"reduced_capacity": 0, "reduced_until_on": "2026-12-31"}
+    assert (await staff.patch(path_of(stored), json=both)).status_code == 200
 
 
 async def test_organization_lends_its_name(people: People, staff: AsyncClient) -> None:

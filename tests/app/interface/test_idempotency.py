@@ -45,6 +45,7 @@ UNKEPT = {
     "/accounts/{account_id}:issue-password-reset",
     "/api-keys",
     "/matches:preview",
+    "/conflicts:check",
 }
 
 

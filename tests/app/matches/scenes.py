@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.achievements.models import Achievement, AchievementState
 from app.achievements.operations import index_text as index_achievement
 from app.changes import operations as changes
+from app.clock import now
 from app.demands.models import Demand, DemandState
-from app.experts.models import Evidence, EvidenceKind, Expert, ExpertKind, ExpertState, Grade
+from app.experts.models import (
+    Evidence,
+    EvidenceKind,
+    Expert,
+    ExpertKind,
+    ExpertState,
+    Grade,
+    Invitation,
+)
 from app.experts.operations import index_text
 from app.main import create_app, services
 from app.organizations.models import Organization
@@ -59,6 +69,15 @@ async def expert(session: AsyncSession, name: str, direction: str, **fields: Any
 async def pool(session: AsyncSession) -> dict[str, Expert]:
     """Four experts by field."""
     return {name: await expert(session, name, words) for name, words in DIRECTIONS.items()}
+
+
+async def invitation(
+    session: AsyncSession, expert: Expert, ago: timedelta = timedelta(0), **fields: Any
+) -> None:
+    """The expert was invited so long ago, to whatever; told to the followers."""
+    session.add(Invitation(expert_id=expert.id, invited_at=now() - ago, **fields))
+    await changes.append(session, "expert.invited", expert.id)
+    await session.commit()
 
 
 async def demand(session: AsyncSession, organization: Organization, **fields: Any) -> Demand:

@@ -43,18 +43,19 @@ async def test_demands_for_an_expert_who_asks_and_for_staff(
 async def test_not_the_demands_of_organizations_in_conflict(
     people: People, session: AsyncSession
 ) -> None:
-    own, family, other = [await people.organization() for _ in range(3)]
+    own, family, owned, other = [await people.organization() for _ in range(4)]
     expert = await scenes.expert(
         session,
         "甲",
         "锦纶染色",
         organization_id=own.id,
         conflicting_organization_ids=[family.id],
+        declared_conflicts=[{"organization_id": str(owned.id), "kind": "co_owner"}],
     )
-    for number, organization in enumerate((own, family, other)):
+    for number, organization in enumerate((own, family, owned, other)):
         await scenes.demand(session, organization, title=f"锦纶{number}")
     found = await titles(await people.administrator(), f"/experts/{expert.id}/matching-demands")
-    assert found == ["锦纶2"]
+    assert found == ["锦纶3"]
 
 
 @pytest.mark.parametrize("state", [ExpertState.DRAFT, ExpertState.IN_POOL])

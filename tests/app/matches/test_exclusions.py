@@ -9,9 +9,9 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
-from app.clock import CHINA, today
+from app.clock import CHINA, now, today
 from app.demands.models import Demand
-from app.experts.models import ExpertKind
+from app.experts.models import Expert, ExpertKind, InvitationState
 from app.organizations.models import Membership, MembershipState, OrganizationKind
 from tests.app.matches import scenes
 from tests.app.matches.scenes import names
@@ -169,22 +169,58 @@ async def test_an_explicit_exclusion_keeps_its_reason(scene: Scene, session: Asy
 
 async def test_no_capacity_at_all(scene: Scene, session: AsyncSession) -> None:
     await put(scene, session, yearly_capacity=0)
-    assert await scene.reasons() == [("no_capacity", "")]
+    assert await scene.reasons() == [("no_capacity", "0/0")]
 
 
-async def test_a_capacity_used_up_by_recommendations(
+async def test_invitations_use_up_the_year_and_recommendations_do_not(
     people: People, scene: Scene, session: AsyncSession
 ) -> None:
-    await put(scene, session, yearly_capacity=1)
+    """The index follows each, a kept one too; who names no number has the usual one."""
+    await put(scene, session)
     other = await scenes.demand(session, await people.organization(), title="另一需求")
     run = await scenes.match(scene.staff, other.id)
     mine = next(m for m in run["matches"] if m["expert"]["id"] == scene.expert_id)
-    assert await scenes.judge(scene.staff, mine["id"], "suitable") == 201
-    assert await scene.reasons() == []
     assert await scenes.judge(scene.staff, mine["id"], "recommended") == 201
-    assert await scene.reasons() == [("no_capacity", "")]
-    assert await scenes.judge(scene.staff, mine["id"], "rejected", "企业已另找") == 201
     assert await scene.reasons() == []
+    expert, later = await session.get_one(Expert, UUID(scene.expert_id)), today() + timedelta(14)
+    for number in range(3):
+        await scenes.invitation(session, expert, timedelta(seconds=number))
+        assert await scene.reasons() == [("resting", str(later - timedelta(1)))]
+    if later.year == today().year:
+        assert await scene.reasons(on=str(later)) == [("no_capacity", "3/3")]
+    assert await scene.reasons(on=f"{today().year + 1}-02-01") == []
+
+
+async def test_rest_after_a_refusal_is_longer_and_ends_by_the_day(
+    scene: Scene, session: AsyncSession
+) -> None:
+    await put(scene, session, yearly_capacity=9)
+    expert = await session.get_one(Expert, UUID(scene.expert_id))
+    refused = {"state": InvitationState.REFUSED, "answered_at": now() - timedelta(days=20)}
+    await scenes.invitation(session, expert, timedelta(days=30), **refused)
+    last = today() + timedelta(days=39)
+    for on in (None, str(last)):
+        assert await scene.reasons(on=on) == [("resting", str(last))]
+    assert await scene.reasons(on=str(last + timedelta(days=1))) == []
+
+
+async def test_what_an_expert_says_of_being_asked(scene: Scene, session: AsyncSession) -> None:
+    day = today() + timedelta(days=1)
+    await put(scene, session, reduced_capacity=0, reduced_until_on=day)
+    expert = await session.get_one(Expert, UUID(scene.expert_id))
+    assert await scene.reasons() == [("no_capacity", f"0/0 {day}")]
+    assert await scene.reasons(on=str(day + timedelta(days=1))) == []
+    path = f"/experts/{scene.expert_id}"
+    for fields, reason in (
+        ({"do_not_contact_until_on": str(day)}, ("do_not_contact", str(day))),
+        ({"is_do_not_contact": True}, ("do_not_contact", "")),
+    ):
+        await session.refresh(expert)
+        headers = {"If-Match": f'"{expert.version}"'}
+        staff = scene.staff
+        answer = await staff.patch(path, json=fields, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert await scene.reasons() == [reason]
 
 
 async def test_a_crowd_of_excluded_experts_hides_nobody(

@@ -82,19 +82,21 @@ async def test_a_new_year_gives_new_capacities_even_to_a_saved_index(
     service_database: URL,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await scenes.expert(session, "抢手", "锦纶染色", yearly_capacity=1)
+    expert = await scenes.expert(session, "抢手", "锦纶染色", yearly_capacity=1)
     demand = await scenes.demand(session, await people.organization())
     staff = await people.coordinator()
-    run = await scenes.match(staff, demand.id)
-    assert await scenes.judge(staff, run["matches"][0]["id"], "recommended") == 201
-    run = await scenes.match(staff, demand.id)
+    year = datetime.now(CHINA).year
+    spring = datetime(year, 3, 1, tzinfo=CHINA)
+    await scenes.invitation(session, expert, datetime.now(CHINA) - spring)
+    run = await scenes.match(staff, demand.id, on=f"{year}-12-01")
     assert [e["reason"] for e in run["exclusions"]] == ["no_capacity"]
     await live_of(app).save()
-    year = datetime.now(CHINA).year
+    before = live_of(app).current
     new_year = datetime(year + 1, 1, 1, 0, 0, 1, tzinfo=CHINA)
     with monkeypatch.context() as clock:
         clock.setattr("app.clock.now", lambda: new_year)
         assert names(await scenes.match(staff, demand.id)) == ["抢手"]
+        assert live_of(app).current is before, "a new day makes no new index"
         async with restarted(app, service_database):
             assert names(await scenes.match(staff, demand.id)) == ["抢手"]
     last_second = datetime(year, 12, 31, 23, 59, 59, tzinfo=CHINA)

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.clock import today
 from app.matches.index import repository as index_repository
 from app.matches.index import snapshots
 from app.matches.index.snapshots import Origin
@@ -170,7 +169,7 @@ async def test_a_file_of_before_a_restore_is_no_fault(
     (path,) = saved(own)
     version_id = await index_repository.newest_id(session, Pool.EXPERTS)
     assert version_id is not None
-    origin = Origin(epoch="another", pool=Pool.EXPERTS, version_id=version_id, year=today().year)
+    origin = Origin(epoch="another", pool=Pool.EXPERTS, version_id=version_id)
     assert snapshots.load(own.indexes_folder, origin) is None
     assert [r for r in caplog.records if "index" in r.message and r.levelname == "WARNING"] == []
     path.write_bytes(path.read_bytes()[:-100])

@@ -273,25 +273,20 @@ async def test_a_recommendation_of_somebody_suspended_since_is_taken_back(
     assert await recommended(staff, demand.id) == []
 
 
-async def test_the_last_place_of_a_year_is_given_away_once(
+async def test_a_recommendation_holds_no_place_and_needs_one_that_is_free(
     people: People, session: AsyncSession
 ) -> None:
-    await scenes.expert(session, "抢手", "锦纶染色", yearly_capacity=2)
-    organization = await people.organization()
-    staff = [await people.coordinator() for _ in range(4)]
+    expert = await scenes.expert(session, "抢手", "锦纶染色", yearly_capacity=1)
+    organization, staff = await people.organization(), await people.coordinator()
     runs = []
-    for number in range(4):
+    for number in range(3):
         demand = await scenes.demand(session, organization, title=f"锦纶染色{number}")
-        runs.append(await scenes.match(staff[0], demand.id))
-    answers = await asyncio.gather(
-        *(
-            judge(one, run["matches"][0]["id"], "recommended")
-            for one, run in zip(staff, runs, strict=True)
-        )
-    )
-    assert sorted(answers) == [201, 201, 409, 409]
-    kept = await session.scalars(select(Judgment.verdict))
-    assert kept.all() == ["recommended", "recommended"]
-    again = answers.index(201)
-    match_id = runs[again]["matches"][0]["id"]
-    assert await judge(staff[0], match_id, "recommended") == 201, "it holds a place already"
+        runs.append((await scenes.match(staff, demand.id))["matches"][0]["id"])
+    for match_id in runs[:2]:
+        assert await judge(staff, match_id, "recommended") == 201
+    await scenes.invitation(session, expert)
+    body = {"verdict": "recommended"}
+    refused = await staff.post(f"/matches/{runs[2]}:judge", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert [e["code"] for e in refused.json()["errors"]] == ["resting", "no_capacity"]
+    assert "1/1" in refused.json()["errors"][1]["detail"]

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, ApiKey, RefreshToken, Role
 from app.accounts.secrets import digest, hash_password
-from app.clock import now
+from app.clock import now, today
 from app.experts.consents import TEXT_VERSION
 from app.experts.models import Expert
 from tests.app.matches import scenes
@@ -27,6 +27,7 @@ WORDS = {
     "reason": "欧阳去年已拒绝",
     "review": "欧阳的专利没有算进去",
     "organization": "锦绣大学",
+    "peace": "欧阳住院休养",
     "display": "欧阳老师",
 }
 
@@ -78,6 +79,9 @@ async def _profile(session: AsyncSession, account: Account) -> Expert:
         orcid=WORDS["orcid"],
         organization_name=WORDS["organization"],
         external_id=WORDS["name"],
+        do_not_contact_reason=WORDS["peace"],
+        reduced_capacity=1,
+        reduced_until_on=today(),
     )
     expert.evidence[0].title = WORDS["evidence"]
     expert.evidence[0].abstract = WORDS["abstract"]

@@ -31,7 +31,7 @@ from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
 from app.dockings.services.models import ServiceRecord
 from app.experts import access as experts
-from app.experts.models import Consent, Evidence, Expert, ExpertContact
+from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, StoredRanker
@@ -93,6 +93,7 @@ class Application:
                 *2 * (self._is_person_or_staff,),
             ),
             Consent: self._rules(*2 * (self._is_person_or_staff,), never),
+            Invitation: self._rules(lambda i: experts.is_own(actor, self._expert(i)), never, never),
             Achievement: self._rules(
                 lambda a: achievements.may_read(actor, a),
                 *2 * (lambda a: bool(achievements.parties_of(actor, a)),),

@@ -44,6 +44,7 @@ from app.experts.models import (
     ExpertContact,
     ExpertKind,
     ExpertState,
+    Invitation,
 )
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.models import (
@@ -220,6 +221,7 @@ def _expert(world: World, **fields: Any) -> None:
     of = {"expert_id": expert.id}
     world.add(Evidence(**of, kind=EvidenceKind.PATENT, title="某专利"))
     world.add(ExpertContact(**of, phone="0579-85550100"))
+    world.add(Invitation(**of, invited_at=now()))
     world.add(
         Consent(
             **of,

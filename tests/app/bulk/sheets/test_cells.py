@@ -5,6 +5,7 @@ import pytest
 from app.bulk.kinds import ImportKind
 from app.bulk.sheets.cells import field_values
 from app.bulk.sheets.explaining import explanation
+from app.bulk.sheets.headings import field_of
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,26 @@ from app.bulk.sheets.explaining import explanation
 )
 def test_what_parts_a_list(kind: str, field: str, cell: str, items: list[str]) -> None:
     assert field_values(ImportKind(kind), {field: cell}) == {field: items}
+
+
+def test_what_an_expert_says_of_being_asked_has_columns() -> None:
+    """Of a month alone such a word holds to its last day."""
+    cells = {
+        "免打扰": "是",
+        "免打扰截止日期": "2027年2月",
+        "免打扰原因": "封闭科研任务",
+        "减量": "1",
+        "减量截止日期": "2026/12/31",
+    }
+    fields = {field_of(ImportKind.EXPERTS, name): cell for name, cell in cells.items()}
+    row = field_values(ImportKind.EXPERTS, {str(name): cell for name, cell in fields.items()})
+    assert row == {
+        "is_do_not_contact": True,
+        "do_not_contact_until_on": "2027-02-28",
+        "do_not_contact_reason": "封闭科研任务",
+        "reduced_capacity": 1,
+        "reduced_until_on": "2026-12-31",
+    }
 
 
 def test_the_explanation_names_what_parts_a_list() -> None:
