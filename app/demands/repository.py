@@ -16,6 +16,7 @@ from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
 
+WAITING_AT_ONCE = 1_000
 EQUALS = ("state", "organization_id", "technology_field", "is_open_bid")
 
 
@@ -69,7 +70,7 @@ async def ids_unanswered(
     handed_up_before: datetime,
     only: UUID | None = None,
 ) -> Sequence[UUID]:
-    """Demands under review that the clock has to hand up, oldest first.
+    """Demands under review that the clock has to hand up, oldest first, 1,000 at most.
 
     Those submitted before the one moment, and of them those that it has handed up already, if that
     was before the other.
@@ -85,6 +86,7 @@ async def ids_unanswered(
         .where(Demand.state.in_(UNDER_REVIEW), Demand.submitted_at < submitted_before)
         .where(by_clock.is_(None) | (by_clock < handed_up_before))
         .order_by(Demand.submitted_at, Demand.id)
+        .limit(WAITING_AT_ONCE)
     )
     if only is not None:
         statement = statement.where(Demand.id == only)

@@ -14,6 +14,8 @@ from app.dockings.models import Docking, DockingState, DockingStep, Part
 from app.dockings.schemas import DockingQuery
 from app.dockings.workflow import CLOSED
 
+DUE_AT_ONCE = 1_000
+
 PartT = TypeVar("PartT", bound=Part)
 
 
@@ -68,7 +70,10 @@ async def states_of_demand(session: AsyncSession, demand_id: UUID) -> Collection
 
 
 async def ids_due(session: AsyncSession, clock: Clock) -> Sequence[UUID]:
-    """Dockings for which the clock may have something to do; see `deadlines.what_is_due`."""
+    """Dockings for which the clock may have something to do; see `deadlines.what_is_due`.
+
+    Those that are due longest, 1,000 at most: the rest comes with the next hour.
+    """
     last = func.coalesce(Docking.escalated_on, Docking.due_on)
     statement = (
         select(Docking.id)
@@ -79,6 +84,7 @@ async def ids_due(session: AsyncSession, clock: Clock) -> Sequence[UUID]:
             | (last < overdue_since(clock))
         )
         .order_by(Docking.due_on, Docking.id)
+        .limit(DUE_AT_ONCE)
     )
     return (await session.scalars(statement)).all()
 

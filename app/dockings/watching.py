@@ -36,8 +36,8 @@ async def _attend(session: AsyncSession, docking_id: UUID, clock: Clock) -> bool
     if due is Due.ESCALATE:
         docking.escalated_on = clock.today
         demand = await demands.find(session, docking.demand_id, is_for_update=True)
-        if demand is not None:
-            await handovers.hand_up(session, demand, OVERDUE)
+        if demand is None or not await handovers.hand_up(session, demand, OVERDUE):
+            return False  # there is no level above
     elif due is Due.REMIND:
         docking.reminded_on = clock.today
     await operations.note_by_clock(session, docking, due, clock)

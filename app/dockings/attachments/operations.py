@@ -32,7 +32,7 @@ async def attach(
 ) -> AttachmentBody:
     """Keep a file of a known type; raises Invalid at `/file` for any other."""
     docking = await dockings.hold(session, actor, docking_id)
-    media_type = await to_thread.run_sync(_require_known, file)
+    media_type, digest = await to_thread.run_sync(_examined, file)
     await dockings.require_room(session, Attachment, docking_id, MOST_FILES)
     attachment = Attachment(
         docking_id=docking_id,
@@ -41,7 +41,7 @@ async def attach(
         filename=file.filename,
         media_type=media_type,
         size=len(file.content),
-        sha256=hashlib.sha256(file.content).hexdigest(),
+        sha256=digest,
         content=file.content,
     )
     session.add(attachment)
@@ -97,7 +97,8 @@ def show(actor: Actor, docking: Docking, attachment: Attachment) -> AttachmentBo
     return AttachmentBody.of(attachment, allowed_actions=["withdraw"] if can_withdraw else [])
 
 
-def _require_known(file: AttachedFile) -> str:
+def _examined(file: AttachedFile) -> tuple[str, str]:
+    """Media type and SHA-256 of a file that may be kept; else PayloadTooLarge or Invalid."""
     if len(file.content) > MOST_BYTES:
         raise PayloadTooLarge(TOO_LARGE)
     media_type = media_type_of(file.content)
@@ -112,4 +113,4 @@ def _require_known(file: AttachedFile) -> str:
         raise invalid_field(
             "/file", "wrong_ending", "文件名的后缀与内容不符", "The name ends as another type's"
         )
-    return media_type
+    return media_type, hashlib.sha256(file.content).hexdigest()

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands import access as demand_access
 from app.dockings import operations as dockings
-from app.dockings.access import are_contacts_released, is_text_released, speaks_for
+from app.dockings.access import are_contacts_released, is_text_released, may_touch, speaks_for
 from app.dockings.deadlines import Clock
 from app.dockings.disclosure.schemas import (
     ConfidentialityAccepted,
@@ -57,7 +57,8 @@ async def accept_undertaking(
             "/text_version", "outdated_text", "文本已更新，请重新阅读", "The text has changed"
         )
     docking = await dockings.hold(session, actor, docking_id)
-    if speaks_for(actor, docking, data.on_behalf_of) is Side.STAFF:
+    side = speaks_for(actor, docking, data.on_behalf_of)
+    if side is Side.STAFF or data.on_behalf_of is Side.ENTERPRISE:
         raise invalid_field("/on_behalf_of", "missing", "应由专家接受", "It is the expert's word")
     verb = "accept-confidentiality"
     await dockings.take(session, actor, docking, verb, data, clock)
@@ -81,6 +82,8 @@ async def read_demand(session: AsyncSession, actor: Actor, docking_id: UUID) -> 
 async def read_contacts(session: AsyncSession, actor: Actor, docking_id: UUID) -> Contacts:
     """How the two sides reach each other; nobody learns it before both have accepted."""
     docking = await dockings.get(session, actor, docking_id)
+    if not may_touch(actor, docking):  # staff of a region that it is shared with reach nobody
+        raise Forbidden()
     if not are_contacts_released(docking):
         raise Forbidden(NOT_BOTH)
     auditing.touch(session, docking.demand_id)

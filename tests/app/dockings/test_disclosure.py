@@ -38,6 +38,9 @@ async def test_step_by_step(people: People, session: AsyncSession, scene: Scene)
     assert (await step(scene.enterprise, docking_id, "accept-confidentiality"))[0] == 403
     accepted = await taken(scene.person, docking_id, "accept-confidentiality")
     assert accepted["state"] == "invited"
+    words = {"on_behalf_of": "enterprise", "note": "企业说专家同意"}
+    status, _ = await step(scene.staff, docking_id, "accept-confidentiality", **words)
+    assert status == 422
     again = await taken(scene.person, docking_id, "accept-confidentiality")
     moment = "confidentiality_accepted_at"
     assert again[moment] == accepted[moment]
