@@ -6,11 +6,10 @@ killed has neither lost changes nor done anything of them.
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import repository
-from app.changes.models import Change, Follower
+from app.changes.models import Follower
 from app.changes.repository import ChangeRow, EpochEnded, Position
 
 # After a restore nobody can tell which of the latest changes were read, so they come again.
@@ -41,7 +40,8 @@ async def next_changes(
         rows, position = await repository.read_since(session, position, records=records)
     except EpochEnded:
         position = await repository.position_now(session)
-        rows = await _since_id(session, follower.latest_id - READ_AGAIN, records)
+        first_id = follower.latest_id - READ_AGAIN
+        rows = await repository.read_after(session, first_id, records=records)
     _keep(follower, position, max((row.id for row in rows), default=follower.latest_id))
     return rows
 
@@ -50,7 +50,7 @@ async def _begin(session: AsyncSession, name: str) -> None:
     """Of two that begin at the same moment one fails, and is tried again."""
     position = await repository.position_now(session)
     follower = Follower(name=name)
-    _keep(follower, position, await session.scalar(select(func.max(Change.id))) or 0)
+    _keep(follower, position, await repository.latest_id(session))
     session.add(follower)
     await session.flush()
 
@@ -59,12 +59,3 @@ def _keep(follower: Follower, position: Position, latest_id: int) -> None:
     follower.epoch, follower.oldest = position.epoch, position.oldest
     follower.seen = [list(pair) for pair in sorted(position.seen)]
     follower.latest_id = latest_id
-
-
-async def _since_id(
-    session: AsyncSession, latest_id: int, records: Sequence[str]
-) -> Sequence[ChangeRow]:
-    record = func.split_part(Change.kind, ".", 1)
-    statement = select(Change.id, Change.transaction_id, Change.kind, Change.subject_id)
-    statement = statement.where(Change.id > latest_id, record.in_(records)).order_by(Change.id)
-    return [ChangeRow(*row) for row in await session.execute(statement)]

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.changes.models import Change
 
 BATCH = 10_000
 
@@ -137,3 +139,26 @@ def _advanced(
     met = position.seen | {(row.transaction_id, row.id) for row in rows}
     seen = frozenset(key for key in met if key[0] >= oldest)
     return Position(epoch=epoch, oldest=oldest, seen=seen)
+
+
+RECORD = func.split_part(Change.kind, ".", 1)
+
+
+async def latest_id(session: AsyncSession) -> int:
+    """Of all changes; 0 where there is none."""
+    return await session.scalar(select(func.max(Change.id))) or 0
+
+
+async def read_after(
+    session: AsyncSession, change_id: int, *, records: Sequence[str]
+) -> Sequence[ChangeRow]:
+    """All changes with a larger id: for who cannot know which of them were read."""
+    statement = select(Change.id, Change.transaction_id, Change.kind, Change.subject_id)
+    statement = statement.where(Change.id > change_id, RECORD.in_(records)).order_by(Change.id)
+    return [ChangeRow(*row) for row in await session.execute(statement)]
+
+
+async def records_between(session: AsyncSession, after_id: int, last_id: int) -> set[str]:
+    """The first words of the kinds of these changes."""
+    statement = select(RECORD).where(Change.id > after_id, Change.id <= last_id).distinct()
+    return set(await session.scalars(statement))
