@@ -13,6 +13,7 @@ from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.matches.rankers.endpoints import router as rankers
+from app.notices.endpoints import router as notices
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
@@ -31,6 +32,7 @@ ROUTERS = (
     problems,
     rankers,
     dockings,
+    notices,
     bulk,
     personal_data,
     audit,

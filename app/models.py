@@ -14,6 +14,7 @@ import app.encryption.models
 import app.experts.models
 import app.interface.models
 import app.matches.models
+import app.notices.models
 import app.organizations.models
 import app.problems.models
 import app.progress.models

@@ -193,5 +193,6 @@ async def _keep(
         note=data.note,
     )
     session.add(step)
-    kind = f"docking.{docking.state}"
-    await changes.append(session, kind, docking.id, actor_id=actor_id)
+    is_half = verb == "accept-invitation" and docking.state is DockingState.INVITED
+    what = "invitation_accepted" if is_half else docking.state
+    await changes.append(session, f"docking.{what}", docking.id, actor_id=actor_id)

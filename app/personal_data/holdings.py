@@ -31,6 +31,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.access import judged_matches, seen_matches
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import Membership
 from app.progress.models import Operation
@@ -121,6 +122,7 @@ HOLDINGS = (
         about=lambda p: exists().where(Docking.id == DockingStep.docking_id, _dockings_of(p)),
         seen=lambda a: exists().where(Docking.id == DockingStep.docking_id, _seen_dockings(a)),
     ),
+    Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),
     Holding(table=Import, about=lambda p: _is(Import.account_id, p.account_id)),

@@ -5,10 +5,11 @@ import logging
 import os
 import sys
 import threading
-from functools import partial
 
+from app.changes.waking import Waking
 from app.jobs import work
 from app.matches.index.encoding import MatchingWork
+from app.notices import news as notices
 from app.processes.process import open_process
 from app.processes.unknown_settings import unknown_settings
 from app.progress.following import end_lost, follow_job
@@ -39,12 +40,13 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
             ),
             "settings": settings,
         }
-        await work(
-            process.url,
-            context,
-            around=[follow_job],
-            after_look=partial(end_lost, process.sessions),
-        )
+        waking = Waking(process.sessions, {"tell_notices": notices.RECORDS})
+
+        async def after_look() -> None:
+            await end_lost(process.sessions)
+            await waking.look()
+
+        await work(process.url, context, around=[follow_job], after_look=after_look)
 
 
 def _cancel_with_stdin() -> None:

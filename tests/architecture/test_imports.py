@@ -27,6 +27,7 @@ DOMAINS = (
     "matches",
     "problems",
     "dockings",
+    "notices",
     "bulk",
     "evaluation",
     "personal_data",

@@ -14,7 +14,7 @@ PROTECTED = frozenset(
         *("experts", "evidence", "expert_contacts", "consents", "achievements"),
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
         *("common_problems", "problem_members"),
-        *("dockings", "docking_steps"),
+        *("dockings", "docking_steps", "notices"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

@@ -30,6 +30,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, StoredRanker
+from app.notices.models import Notice
 from app.organizations import access as organization_access
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
@@ -131,6 +132,7 @@ class Application:
                 lambda s: dockings.may_touch(actor, self._docking(s)),
                 never,
             ),
+            Notice: self._rules(self._is_own, never, self._is_own),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),

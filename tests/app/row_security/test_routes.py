@@ -26,6 +26,7 @@ from app.experts.models import Evidence, Expert
 from app.interface.models import AuditEntry
 from app.main import create_app, services
 from app.matches.models import Match, MatchReview, MatchRun, StoredRanker
+from app.notices.models import Notice
 from app.organizations.models import Membership, Organization
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
@@ -49,6 +50,7 @@ KINDS: dict[str, type[Any]] = {
     "key_id": ApiKey,
     "match_id": Match,
     "membership_id": Membership,
+    "notice_id": Notice,
     "operation_id": Operation,
     "organization_id": Organization,
     "problem_id": CommonProblem,

@@ -51,6 +51,7 @@ from app.matches.models import (
     Trigger,
     Verdict,
 )
+from app.notices.models import Notice
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -171,6 +172,8 @@ def _account(world: World, role: Role, region: str | None) -> None:
             report=[],
         )
     )
+    told = {"kind": "demand.published", "subject_id": account.id, "happened_at": now()}
+    world.add(Notice(**of, change_id=number, **told))
     world.add(KeptAnswer(principal=account.id, key="k", fingerprint=b"", body=b""))
 
 
