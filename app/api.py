@@ -19,6 +19,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
+from app.webhooks.endpoints import router as webhooks
 
 ROUTERS = (
     reference,
@@ -33,6 +34,7 @@ ROUTERS = (
     rankers,
     dockings,
     notices,
+    webhooks,
     bulk,
     personal_data,
     audit,

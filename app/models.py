@@ -18,4 +18,5 @@ import app.notices.models
 import app.organizations.models
 import app.problems.models
 import app.progress.models
-import app.reference.models  # noqa: F401
+import app.reference.models
+import app.webhooks.models  # noqa: F401

@@ -1,11 +1,13 @@
-"""Settings of what the service sends of itself: notices by e-mail."""
+"""Settings of what the service sends of itself: notices by e-mail, changes to webhooks."""
 
 import re
-from datetime import time
+from datetime import time, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
+from pydantic_settings import NoDecode
 
 from app.folders import Folders
 from app.interface.schemas import EMAIL_PATTERN
@@ -34,6 +36,26 @@ class OutgoingSettings(Folders):
         description="in China's time: notices go by e-mail afterwards; empty for at any hour",
     )
 
+    webhook_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="comma separated names of hosts, addresses and networks to which webhooks may"
+        " lead besides public ones, at any port and without TLS",
+    )
+    webhook_timeout_seconds: float = Field(default=15.0, gt=0, description="for a whole delivery")
+    webhook_secret_overlap_hours: int = Field(
+        default=24, ge=0, description="for so long a secret that was replaced signs as well"
+    )
+    webhook_failing_days: int = Field(
+        default=5, ge=1, description="of nothing but failures, then a webhook is disabled"
+    )
+
+    @field_validator("webhook_allowed_hosts", mode="before")
+    @classmethod
+    def split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
     @field_validator("smtp_security", mode="before")
     @classmethod
     def security_in_any_case(cls, value: object) -> object:
@@ -57,6 +79,14 @@ class OutgoingSettings(Folders):
                 setting="smtp_host",
             )
         return self
+
+    @property
+    def webhook_secret_overlap(self) -> timedelta:
+        return timedelta(hours=self.webhook_secret_overlap_hours)
+
+    @property
+    def webhook_failing_for(self) -> timedelta:
+        return timedelta(days=self.webhook_failing_days)
 
     @property
     def quiet_hours(self) -> tuple[time, time] | None:

@@ -177,6 +177,7 @@ class Settings(OutgoingSettings):
     )
     retention_days_notices: int = Field(default=90, ge=1, description="read notices")
     retention_days_unread_notices: int = Field(default=365, ge=1, description="the others")
+    retention_days_deliveries: int = Field(default=30, ge=1, description="to webhooks")
     retention_days_removed: int = Field(
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )

@@ -117,6 +117,7 @@ TAGS = [
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },
     {"name": "notices", "description": "通知 · what has happened to records that concern one"},
+    {"name": "webhooks", "description": "事件推送 · changes sent to other systems, signed"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
     {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
     {"name": "audit", "description": "审计 · who did, read and was refused what; its seals"},

@@ -18,6 +18,7 @@ class Audience(StrEnum):
     EXPERT = "expert"  # whom it is about; of a docking from the first invitation on
     ENTERPRISE = "enterprise"  # the members of the organizations that it concerns
     STAFF = "staff"  # of the level that carries the demand
+    OWNER = "owner"  # of the record, as the change names them: one of a domain after this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class News:
 EXPERT = frozenset({Audience.EXPERT})
 ENTERPRISE = frozenset({Audience.ENTERPRISE})
 STAFF = frozenset({Audience.STAFF})
+OWNER = frozenset({Audience.OWNER})
 BOTH_SIDES = EXPERT | ENTERPRISE
 ALL = BOTH_SIDES | STAFF
 
@@ -136,6 +138,11 @@ NEWS: Mapping[str, News] = {
     "expert.in_pool": _news(EXPERT, "您的专家档案已入库", "Your profile is in the pool"),
     "expert.suspended": _news(EXPERT, "您的专家档案已暂停", "Your profile was suspended"),
     "expert.removed": _news(EXPERT, "您的专家档案已出库", "Your profile was removed"),
+    "webhook.disabled": _news(
+        OWNER,
+        "您的一个事件推送因持续失败已停用，请检查后重新启用",
+        "A webhook of yours only failed and was disabled: look at it, and enable it again",
+    ),
 }
 
 
@@ -160,6 +167,7 @@ class Concerned:
     expert_account_id: UUID | None = None
     organization_ids: frozenset[UUID] = frozenset()
     region_code: str | None = None
+    owner_id: UUID | None = None
     titled_id: UUID | None = None
 
 
@@ -183,6 +191,7 @@ def recipients(
             for account_id in people.members.get(organization_id, ())
         ],
         Audience.STAFF: _carriers(concerned.region_code, people.staff),
+        Audience.OWNER: [concerned.owner_id],
     }
     told = {account_id for audience in news.to for account_id in found[audience]}
     return {account_id for account_id in told if account_id not in (None, actor_id)}

@@ -37,7 +37,9 @@ PATHS = {
     "docking": "dockings/{subject_id}",
     "common_problem": "common-problems/{subject_id}",
     "expert": "experts/{subject_id}",
+    "webhook": "webhooks/{subject_id}",
 }
+OWNER_ID = "owner_id"  # in the data of a change whose record no domain before this one knows
 
 
 async def tell(session: AsyncSession) -> None:
@@ -64,9 +66,12 @@ async def tell(session: AsyncSession) -> None:
 
 async def _concerned(session: AsyncSession, changes: Sequence[Change]) -> dict[UUID, Concerned]:
     by_record: dict[str, set[UUID]] = defaultdict(set)
-    for change in changes:
-        by_record[record_of(change.kind)].add(change.subject_id)
     found: dict[UUID, Concerned] = {}
+    for change in changes:
+        if OWNER_ID in change.data:
+            found[change.subject_id] = Concerned(owner_id=UUID(change.data[OWNER_ID]))
+        elif (record := record_of(change.kind)) in repository.CONCERNED:
+            by_record[record].add(change.subject_id)
     for record, ids in by_record.items():
         found |= await repository.concerned(session, record, ids)
     return found

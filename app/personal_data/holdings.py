@@ -35,12 +35,14 @@ from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import Membership
 from app.progress.models import Operation
+from app.webhooks.models import Webhook
 
 # Columns that no export shows: secrets, the database's own, and what is made of other columns.
 HIDDEN = frozenset(
     {
         *("accounts.password_hash", "refresh_tokens.token_hash", "api_keys.secret_hash"),
         *("password_resets.code_hash", "second_factors.secret", "second_factors.last_step"),
+        *("webhooks.secret", "webhooks.previous_secret"),
         *("kept_answers.fingerprint", "kept_answers.body", "imported_rows.fingerprint"),
         *("experts.search", "imports.content"),
         *("changes.transaction_id", "audit_entries.transaction_id", "audit_entries.email_hash"),
@@ -122,6 +124,7 @@ HOLDINGS = (
         about=lambda p: exists().where(Docking.id == DockingStep.docking_id, _dockings_of(p)),
         seen=lambda a: exists().where(Docking.id == DockingStep.docking_id, _seen_dockings(a)),
     ),
+    Holding(table=Webhook, about=lambda p: _is(Webhook.account_id, p.account_id)),
     Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

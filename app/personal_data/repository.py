@@ -50,6 +50,7 @@ from app.organizations.models import (
 )
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
+from app.webhooks.models import Webhook, WebhookDelivery
 
 Row = dict[str, Any]
 
@@ -150,7 +151,7 @@ async def forget_about_account(
     session: AsyncSession, account_id: UUID, named_in: Sequence[UUID]
 ) -> None:
     """Delete an account's ways in, its kept answers, and those about records that named it."""
-    for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity, Notice):
+    for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity, Notice, Webhook):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
     await idempotency.forget_about(session, [account_id, *named_in])
@@ -280,6 +281,10 @@ async def delete_read_notices(session: AsyncSession, before: datetime) -> None:
 
 async def delete_unread_notices(session: AsyncSession, before: datetime) -> None:
     await _delete(session, Notice, Notice.read_at.is_(None) & (Notice.created_at < before))
+
+
+async def delete_old_deliveries(session: AsyncSession, before: datetime) -> None:
+    await _delete(session, WebhookDelivery, WebhookDelivery.created_at < before)
 
 
 async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:

@@ -15,6 +15,7 @@ PROTECTED = frozenset(
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
         *("common_problems", "problem_members"),
         *("dockings", "docking_steps", "notices"),
+        *("webhooks", "webhook_deliveries"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

@@ -45,6 +45,8 @@ UNKEPT = {
     "/accounts/{account_id}:issue-password-reset",
     "/api-keys",
     "/matches:preview",
+    "/webhooks",
+    "/webhooks/{webhook_id}:rotate-secret",
 }
 
 

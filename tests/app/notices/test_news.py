@@ -49,7 +49,9 @@ def test_every_state_is_told_of() -> None:
         | kinds("expert", ExpertState)
         | kinds("match_review", ReviewState)
     )
-    assert set(NEWS) == (told - UNTOLD) | {"match.recommended", "common_problem.confirmed"}
+    assert set(NEWS) == (told - UNTOLD) | {
+        *("match.recommended", "common_problem.confirmed", "webhook.disabled")
+    }
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from app.organizations.models import Membership, Organization
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
 from app.settings import Settings
+from app.webhooks.models import Webhook, WebhookDelivery
 from tests.app.row_security.rules import Application
 from tests.app.row_security.test_rules import actor
 from tests.app.row_security.world import World, build
@@ -40,6 +41,7 @@ from tests.people import GUANGZHOU, YIWU, ZHEJIANG, overwriting
 KINDS: dict[str, type[Any]] = {
     "account_id": Account,
     "achievement_id": Achievement,
+    "delivery_id": WebhookDelivery,
     "demand_id": Demand,
     "docking_id": Docking,
     "entry_id": AuditEntry,
@@ -57,6 +59,7 @@ KINDS: dict[str, type[Any]] = {
     "ranker_id": StoredRanker,
     "review_id": MatchReview,
     "run_id": MatchRun,
+    "webhook_id": Webhook,
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}
