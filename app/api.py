@@ -19,6 +19,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
+from app.webhooks import document
 from app.webhooks.endpoints import router as webhooks
 
 ROUTERS = (
@@ -46,3 +47,4 @@ def install(app: FastAPI) -> None:
     """Include each router in the application itself: one in another is searched at both levels."""
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1", responses=PROBLEM_RESPONSES)
+    document.declare(app)

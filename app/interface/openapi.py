@@ -163,6 +163,7 @@ def _document(app: FastAPI) -> Schema:
         version=app.version,
         description=DESCRIPTION,
         routes=app.routes,
+        webhooks=app.webhooks.routes,
         tags=TAGS,
     )
     schemas: Schema = document["components"]["schemas"]
@@ -185,8 +186,18 @@ def _document(app: FastAPI) -> Schema:
                 _add_parameters(operation, method, route, schemas)
                 _add_headers(operation, route, schemas)
             _add_examples(operation, schemas)
+    _mend_webhooks(document, schemas)
     share_problems(document)
     return document
+
+
+def _mend_webhooks(document: Schema, schemas: Schema) -> None:
+    """A receiver's own problems are not ours to describe."""
+    for operations in document["webhooks"].values():
+        for operation in operations.values():
+            operation["summary"] = summary_of(operation)
+            del operation["responses"]["422"]
+            _add_examples(operation, schemas)
 
 
 def _conventional_routes(app: FastAPI) -> dict[tuple[str, str], ConventionalRoute]:
