@@ -87,7 +87,8 @@ class DeliveryBody(RecordBody):
     attempted_at: datetime | None
     status_code: int | None = Field(description="of the last answer", examples=[500])
     error: str = Field(
-        description="why there was none: timeout, address, name, tls, connection, broken",
+        description="why there was none: timeout, address, name, tls, connection, broken;"
+        " or secret, where the service lacks the key to its own",
         examples=[""],
     )
     response: str = Field(description="the beginning of the last answer", examples=["busy"])

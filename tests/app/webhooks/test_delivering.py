@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,18 +45,33 @@ def _afresh(endpoint: Receiver) -> None:
     endpoint.answers.clear()
 
 
-@pytest.fixture
-async def scene(app: FastAPI, people: People, session: AsyncSession) -> AsyncIterator[Scene]:
-    """Where webhooks may lead to this machine, and nothing has been sent yet."""
+@pytest.fixture(autouse=True)
+def _allowed(application: FastAPI) -> Iterator[None]:
+    """Webhooks may lead to this machine."""
 
     async def here() -> Allowed:
         return Allowed.of([HOST])
 
-    app.dependency_overrides[get_allowed] = here
-    await tell(app)
+    application.dependency_overrides[get_allowed] = here
+    yield
+    del application.dependency_overrides[get_allowed]
+
+
+@pytest.fixture
+async def scene(app: FastAPI, people: People, session: AsyncSession) -> Scene:
+    """Of what comes from now on something is sent."""
     await follow(app)
-    yield await recommended(people, session)
-    del app.dependency_overrides[get_allowed]
+    return await recommended(people, session)
+
+
+@pytest.fixture
+async def owner(people: People) -> AsyncClient:
+    return await people.enterprise()
+
+
+@pytest.fixture
+async def other(people: People) -> AsyncClient:
+    return await people.expert()
 
 
 async def follow(app: FastAPI) -> None:
@@ -163,79 +178,78 @@ async def test_who_may_not_know_of_it_any_more_is_sent_nothing(
 
 
 async def test_what_fails_is_sent_again_under_the_same_id(
-    app: FastAPI, endpoint: Receiver, scene: Scene
+    app: FastAPI, endpoint: Receiver, owner: AsyncClient
 ) -> None:
-    webhook = await made(scene.enterprise, endpoint.url("/fine"))
-    await scene.enterprise.post(f"/webhooks/{webhook['id']}:test")
+    webhook = await made(owner, endpoint.url("/fine"))
+    await owner.post(f"/webhooks/{webhook['id']}:test")
     endpoint.answers[:] = ["500", "redirect", "cut"]
     later = timedelta(0)
     for wait in WAITS[:3]:
         await sender(app, later).deliver()
         await sender(app, later).deliver()  # it is not due
         later += wait + timedelta(seconds=1)
-    rotated = (await scene.enterprise.post(f"/webhooks/{webhook['id']}:rotate-secret")).json()
+    rotated = (await owner.post(f"/webhooks/{webhook['id']}:rotate-secret")).json()
     await sender(app, later).deliver()
     assert len({r.headers["webhook-id"] for r in endpoint.received}) == 1
     assert len(endpoint.received) == 4
     require_signed(endpoint.received[0], webhook["secret"])
     require_signed(endpoint.received[3], rotated["secret"], webhook["secret"])
     assert json.loads(endpoint.received[3].body)["data"] == {"id": webhook["id"]}
-    [delivery] = await deliveries(scene.enterprise, webhook)
+    [delivery] = await deliveries(owner, webhook)
     assert (delivery["state"], delivery["attempts"]) == ("delivered", 4)
-    await scene.enterprise.post(f"/webhook-deliveries/{delivery['id']}:replay")
+    await owner.post(f"/webhook-deliveries/{delivery['id']}:replay")
     await sender(app, later + timedelta(days=2)).deliver()
     require_signed(endpoint.received[4], rotated["secret"])  # the one before has ended
     assert endpoint.received[4].headers["webhook-id"] == endpoint.received[0].headers["webhook-id"]
 
 
 async def test_a_receiver_that_is_gone_or_only_fails_is_left_and_its_owner_told(
-    app: FastAPI, endpoint: Receiver, scene: Scene
+    app: FastAPI, endpoint: Receiver, owner: AsyncClient, other: AsyncClient
 ) -> None:
-    gone = await made(scene.enterprise, endpoint.url("/410"))
-    failing = await made(scene.person, endpoint.url("/500"))
-    for client, webhook in ((scene.enterprise, gone), (scene.person, failing)):
+    await tell(app)
+    gone = await made(owner, endpoint.url("/410"))
+    failing = await made(other, endpoint.url("/500"))
+    for client, webhook in ((owner, gone), (other, failing)):
         await client.post(f"/webhooks/{webhook['id']}:test")
     await sender(app).deliver()
-    shown = (await scene.enterprise.get(f"/webhooks/{gone['id']}")).json()
+    shown = (await owner.get(f"/webhooks/{gone['id']}")).json()
     assert (shown["is_enabled"], shown["disabled_cause"]) == (False, "gone")
     path = f"/webhooks/{failing['id']}"
-    assert (await scene.person.get(path)).json()["is_enabled"] is True
+    assert (await other.get(path)).json()["is_enabled"] is True
     await sender(app, DAYS + timedelta(seconds=1)).deliver()
-    shown = (await scene.person.get(path)).json()
+    shown = (await other.get(path)).json()
     assert (shown["is_enabled"], shown["disabled_cause"]) == (False, "failing")
     await sender(app, DAYS * 2).deliver()
     assert len(endpoint.received) == 3
     await tell(app)
-    assert (await told(scene.enterprise))[-1] == "webhook.disabled"
-    assert (await told(scene.person))[-1] == "webhook.disabled"
-    assert "webhook.disabled" not in await told(scene.staff)
-    await scene.person.post(f"{path}:enable")
+    assert await told(owner) == await told(other) == ["webhook.disabled"]
+    await other.post(f"{path}:enable")
     await sender(app, DAYS * 2).deliver()
     assert len(endpoint.received) == 4, "what waited goes on"
 
 
 async def test_a_slow_receiver_holds_back_nobody_else(
-    app: FastAPI, endpoint: Receiver, scene: Scene
+    app: FastAPI, endpoint: Receiver, owner: AsyncClient, other: AsyncClient
 ) -> None:
-    slow = await made(scene.enterprise, endpoint.url("/hang"))
+    slow = await made(owner, endpoint.url("/hang"))
     for _ in range(2):
-        await scene.enterprise.post(f"/webhooks/{slow['id']}:test")
+        await owner.post(f"/webhooks/{slow['id']}:test")
     delivering_all = asyncio.create_task(sender(app, seconds=1.5).deliver())
     while not endpoint.received:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
-    other = await made(scene.person, endpoint.url("/fine"))
-    await scene.person.post(f"/webhooks/{other['id']}:test")
+    quick = await made(other, endpoint.url("/fine"))
+    await other.post(f"/webhooks/{quick['id']}:test")
     await delivering_all
     assert [r.path for r in endpoint.received] == ["/hang", "/fine", "/hang"]
-    found = await deliveries(scene.enterprise, slow)
+    found = await deliveries(owner, slow)
     assert {(d["state"], d["error"]) for d in found} == {("waiting", "timeout")}
 
 
 async def test_a_worker_that_is_killed_meanwhile_leaves_it_waiting(
-    app: FastAPI, endpoint: Receiver, scene: Scene
+    app: FastAPI, endpoint: Receiver, owner: AsyncClient
 ) -> None:
-    webhook = await made(scene.enterprise, endpoint.url("/fine"))
-    await scene.enterprise.post(f"/webhooks/{webhook['id']}:test")
+    webhook = await made(owner, endpoint.url("/fine"))
+    await owner.post(f"/webhooks/{webhook['id']}:test")
     endpoint.answers[:] = ["hang"]
     killed = asyncio.create_task(sender(app).deliver())
     while not endpoint.received:  # noqa: ASYNC110
@@ -243,29 +257,45 @@ async def test_a_worker_that_is_killed_meanwhile_leaves_it_waiting(
     killed.cancel()
     with pytest.raises(asyncio.CancelledError):
         await killed
-    [delivery] = await deliveries(scene.enterprise, webhook)
+    [delivery] = await deliveries(owner, webhook)
     assert (delivery["state"], delivery["attempts"]) == ("waiting", 0)
     await sender(app).deliver()
     assert len({r.headers["webhook-id"] for r in endpoint.received}) == 1
-    [delivery] = await deliveries(scene.enterprise, webhook)
+    [delivery] = await deliveries(owner, webhook)
     assert (delivery["state"], delivery["attempts"]) == ("delivered", 1)
 
 
-async def test_what_is_not_allowed_any_more_is_not_gone_to(
-    app: FastAPI, endpoint: Receiver, scene: Scene
+async def test_a_secret_that_does_not_open_keeps_back_nobody_else(
+    app: FastAPI, session: AsyncSession, endpoint: Receiver, owner: AsyncClient
 ) -> None:
-    webhook = await made(scene.enterprise, endpoint.url("/fine"))
-    await scene.enterprise.post(f"/webhooks/{webhook['id']}:test")
+    first, second = [await made(owner, endpoint.url(f"/fine?{n}")) for n in (1, 2)]
+    copy = "UPDATE webhooks SET secret = o.secret FROM webhooks AS o WHERE o.id = :other"
+    copy += " AND webhooks.id = :id"
+    await session.execute(text(copy), {"id": first["id"], "other": second["id"]})
+    await session.commit()
+    for webhook in (first, second):
+        await owner.post(f"/webhooks/{webhook['id']}:test")
+    await sender(app).deliver()
+    assert [r.path for r in endpoint.received] == ["/fine?2"]
+    [delivery] = await deliveries(owner, first)
+    assert (delivery["state"], delivery["error"]) == ("waiting", "secret")
+
+
+async def test_what_is_not_allowed_any_more_is_not_gone_to(
+    app: FastAPI, endpoint: Receiver, owner: AsyncClient
+) -> None:
+    webhook = await made(owner, endpoint.url("/fine"))
+    await owner.post(f"/webhooks/{webhook['id']}:test")
     strict = Sender(
         sessions=app.state.sessions, allowed=Allowed(), seconds=1, failing_for=DAYS, clock=now
     )
     await strict.deliver()
-    [delivery] = await deliveries(scene.enterprise, webhook)
+    [delivery] = await deliveries(owner, webhook)
     assert (delivery["error"], endpoint.received) == ("address", [])
 
 
 async def test_a_worker_notices_what_is_due(
-    app: FastAPI, session: AsyncSession, endpoint: Receiver, scene: Scene
+    app: FastAPI, session: AsyncSession, endpoint: Receiver, owner: AsyncClient
 ) -> None:
     async def woken(moment: datetime) -> int:
         await delivering.wake(app.state.sessions, lambda: moment)
@@ -274,9 +304,9 @@ async def test_a_worker_notices_what_is_due(
         await session.commit()
         return len(found)
 
-    webhook = await made(scene.enterprise, endpoint.url("/500"))
+    webhook = await made(owner, endpoint.url("/500"))
     assert await woken(now()) == 0
-    await scene.enterprise.post(f"/webhooks/{webhook['id']}:test")
+    await owner.post(f"/webhooks/{webhook['id']}:test")
     assert await woken(now()) == 1
     await sender(app).deliver()
     assert await woken(now()) == 0
@@ -284,15 +314,15 @@ async def test_a_worker_notices_what_is_due(
 
 
 async def test_old_deliveries_go_and_those_of_whoever_is_erased(
-    app: FastAPI, session: AsyncSession, settings: Settings, endpoint: Receiver, scene: Scene
+    app: FastAPI, session: AsyncSession, settings: Settings, endpoint: Receiver, owner: AsyncClient
 ) -> None:
-    webhook = await made(scene.enterprise, endpoint.url("/fine"))
-    await scene.enterprise.post(f"/webhooks/{webhook['id']}:test")
+    webhook = await made(owner, endpoint.url("/fine"))
+    await owner.post(f"/webhooks/{webhook['id']}:test")
     old = {"at": now() - timedelta(days=settings.retention_days_deliveries + 1)}
     await session.execute(text("UPDATE webhook_deliveries SET created_at = :at"), old)
     await session.commit()
     await retention.let_go(within(app.state.sessions, Scope.SERVICE), settings)
-    assert await deliveries(scene.enterprise, webhook) == []
-    answer = await scene.enterprise.post("/me:erase", json={"password": PASSWORD})
+    assert await deliveries(owner, webhook) == []
+    answer = await owner.post("/me:erase", json={"password": PASSWORD})
     assert answer.status_code == 204, answer.text
     assert await session.scalar(text("SELECT count(*) FROM webhooks")) == 0
