@@ -15,6 +15,7 @@ from app.progress.events import looks
 from app.scopes import Sessions
 
 AT_ONCE = 100
+LOOK_SECONDS = 2.0
 
 LastEventId = Annotated[
     int | None,
@@ -46,7 +47,7 @@ async def watch(
     """
     sessions: Sessions = request.app.state.sessions
     is_first, number = True, 0
-    async for _ in looks(request):
+    async for _ in looks(request, LOOK_SECONDS):
         try:
             async with sessions() as session:
                 account = await accounts.open_scope_of(session, account_id)

@@ -59,7 +59,7 @@ WatchedId = Annotated[UUID, Depends(get_watched)]
 SeatDep = Annotated[None, Depends(get_seat)]
 
 
-async def looks(request: Request) -> AsyncIterator[None]:
+async def looks(request: Request, every_seconds: float) -> AsyncIterator[None]:
     """The moments in which a stream looks for news, until it has lasted long enough.
 
     When this process is to end, the stream ends, and the listener comes again.
@@ -67,7 +67,7 @@ async def looks(request: Request) -> AsyncIterator[None]:
     ends_at = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < ends_at and not request.app.state.condition.is_ending:
         yield
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(every_seconds)
 
 
 async def watch(
@@ -80,7 +80,7 @@ async def watch(
     """
     sessions: Sessions = within(request.app.state.sessions, Scope.PROGRESS)
     seen = 0
-    async for _ in looks(request):
+    async for _ in looks(request, LOOK_SECONDS):
         try:
             async with sessions() as session:
                 operation = await repository.find(session, operation_id)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import now
 from app.demands.models import Demand, DemandState
+from app.notices import streaming
 from app.notices.models import Notice
 from app.personal_data import retention
 from app.progress import events
@@ -135,7 +136,7 @@ async def heard(client: AsyncClient, **headers: str) -> list[tuple[str, str]]:
 async def test_a_listener_hears_what_comes_and_goes_on_from_there(
     app: FastAPI, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(streaming, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(events, "LONGEST_SECONDS", 0.6)
     await tell(app)
     listening = asyncio.create_task(heard(scene.enterprise))
@@ -158,7 +159,7 @@ async def test_a_listener_hears_what_comes_and_goes_on_from_there(
 async def test_a_stream_ends_when_its_account_is_shut(
     app: FastAPI, session: AsyncSession, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(streaming, "LOOK_SECONDS", 0.02)
     listening = asyncio.create_task(heard(scene.enterprise))
     await asyncio.sleep(0.2)
     assert not listening.done()
