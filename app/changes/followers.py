@@ -40,8 +40,7 @@ async def next_changes(
         rows, position = await repository.read_since(session, position, records=records)
     except EpochEnded:
         position = await repository.position_now(session)
-        first_id = follower.latest_id - READ_AGAIN
-        rows = await repository.read_after(session, first_id, records=records)
+        rows = await repository.since_id(session, follower.latest_id - READ_AGAIN, records)
     _keep(follower, position, max((row.id for row in rows), default=follower.latest_id))
     return rows
 

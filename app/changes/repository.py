@@ -127,6 +127,21 @@ async def read_since(
     return rows, _advanced(position, rows, epoch=epoch, oldest=oldest)
 
 
+async def since_id(
+    session: AsyncSession, latest_id: int, records: Sequence[str]
+) -> Sequence[ChangeRow]:
+    """All changes of these records with a greater id, whatever transactions they are of."""
+    record = func.split_part(Change.kind, ".", 1)
+    statement = select(Change.id, Change.transaction_id, Change.kind, Change.subject_id)
+    statement = statement.where(Change.id > latest_id, record.in_(records)).order_by(Change.id)
+    return [ChangeRow(*row) for row in await session.execute(statement)]
+
+
+async def latest_id(session: AsyncSession) -> int:
+    """The greatest id of a change; 0 without any."""
+    return await session.scalar(select(func.max(Change.id))) or 0
+
+
 def may_be_more(rows: Sequence[ChangeRow]) -> bool:
     """Whether `read_since` gave all that it gives at once."""
     return len(rows) == BATCH
@@ -141,24 +156,8 @@ def _advanced(
     return Position(epoch=epoch, oldest=oldest, seen=seen)
 
 
-RECORD = func.split_part(Change.kind, ".", 1)
-
-
-async def latest_id(session: AsyncSession) -> int:
-    """Of all changes; 0 where there is none."""
-    return await session.scalar(select(func.max(Change.id))) or 0
-
-
-async def read_after(
-    session: AsyncSession, change_id: int, *, records: Sequence[str]
-) -> Sequence[ChangeRow]:
-    """All changes with a larger id: for who cannot know which of them were read."""
-    statement = select(Change.id, Change.transaction_id, Change.kind, Change.subject_id)
-    statement = statement.where(Change.id > change_id, RECORD.in_(records)).order_by(Change.id)
-    return [ChangeRow(*row) for row in await session.execute(statement)]
-
-
 async def records_between(session: AsyncSession, after_id: int, last_id: int) -> set[str]:
-    """The first words of the kinds of these changes."""
-    statement = select(RECORD).where(Change.id > after_id, Change.id <= last_id).distinct()
-    return set(await session.scalars(statement))
+    """The first words of the kinds of the changes after one id, up to another one."""
+    record = func.split_part(Change.kind, ".", 1)
+    between = select(record).where(Change.id > after_id, Change.id <= last_id).distinct()
+    return set(await session.scalars(between))

@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.encryption.keys import MARK
+from app.encryption.rotation import Rotation, reseal
 from app.webhooks import operations
 from app.webhooks.models import Webhook
 from tests.people import People, new_key
@@ -83,7 +86,9 @@ async def test_ones_own_from_making_to_deleting(owner: AsyncClient, people: Peop
     assert (await owner.get(path)).status_code == 404
 
 
-async def test_secrets_are_sealed_and_replaced(owner: AsyncClient, session: AsyncSession) -> None:
+async def test_secrets_are_sealed_and_replaced(
+    app: FastAPI, owner: AsyncClient, session: AsyncSession
+) -> None:
     webhook = await made(owner)
     stored = (await session.execute(text("SELECT secret, previous_secret FROM webhooks"))).one()
     assert webhook["secret"] not in stored.secret
@@ -94,6 +99,12 @@ async def test_secrets_are_sealed_and_replaced(owner: AsyncClient, session: Asyn
     await session.commit()
     [kept] = (await session.scalars(select(Webhook))).all()
     assert (kept.secret, kept.previous_secret) == (rotated["secret"], webhook["secret"])
+    await session.execute(text("UPDATE webhooks SET secret = 'whsec_of_before'"))
+    await session.commit()
+    assert await reseal(app.state.sessions) == Rotation(resealed=1, left=0)
+    await session.refresh(kept)
+    assert kept.secret_sealed.startswith(MARK)
+    assert (kept.secret, kept.previous_secret) == ("whsec_of_before", webhook["secret"])
 
 
 async def test_a_test_waits_to_be_sent_and_is_replayed(
