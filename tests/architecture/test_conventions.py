@@ -278,7 +278,7 @@ def test_fields_are_snake_case(document: Schema) -> None:
 def test_times_and_dates_say_so_in_their_names(document: Schema) -> None:
     """`_at` is a moment, `_on` a day, and nothing else is either."""
     compared = r"(_gte|_gt|_lte|_lt)?"
-    moment = re.compile(rf".*_at{compared}|waiting_since")
+    moment = re.compile(rf".*_at{compared}|waiting_since|timestamp")  # as Standard Webhooks has it
     day = re.compile(rf"(.*_)?on{compared}")
     count = 0
     for owner, name, schema in fields(document):
