@@ -19,11 +19,14 @@ from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.matches.rankers.endpoints import router as rankers
+from app.notices.endpoints import router as notices
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
+from app.webhooks import document
+from app.webhooks.endpoints import router as webhooks
 
 ROUTERS = (
     reference,
@@ -43,6 +46,8 @@ ROUTERS = (
     agreements,
     service_records,
     ratings,
+    notices,
+    webhooks,
     bulk,
     personal_data,
     audit,
@@ -54,3 +59,4 @@ def install(app: FastAPI) -> None:
     """Include each router in the application itself: one in another is searched at both levels."""
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1", responses=PROBLEM_RESPONSES)
+    document.declare(app)

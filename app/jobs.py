@@ -50,6 +50,8 @@ queue = procrastinate.App(
         "app.problems.tasks",
         "app.matches.rankers.tasks",
         "app.dockings.tasks",
+        "app.notices.tasks",
+        "app.webhooks.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",
         "app.audit.tasks",

@@ -19,7 +19,9 @@ import app.encryption.models
 import app.experts.models
 import app.interface.models
 import app.matches.models
+import app.notices.models
 import app.organizations.models
 import app.problems.models
 import app.progress.models
-import app.reference.models  # noqa: F401
+import app.reference.models
+import app.webhooks.models  # noqa: F401

@@ -67,9 +67,10 @@ class Scope(StrEnum):
     # Delete answers that are too old to be given again.
     RETENTION = "retention"
     # Everything: the commands of whoever owns the machine, what is held on a person, all of which
-    # is shown to them and forgotten at their wish, and the nightly job that forgets what is old;
-    # and which experts act for an enterprise, so that they are not matched to it, or were erased,
-    # so that nothing more is said of them.
+    # is shown to them and forgotten at their wish, the nightly job that forgets what is old, and
+    # the one that finds whom a change concerns, wherever they are; and which experts act for an
+    # enterprise, so that they are not matched to it, or were erased, so that nothing more is said
+    # of them.
     SERVICE = "service"
 
 

@@ -8,14 +8,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import from_json
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.encryption.key_files import kept_ring
 from app.encryption.keys import KeyRing, NotKeys, split_keys
-from app.folders import Folders
 from app.interface.policies import NotPolicies, policies_of
 from app.interface.sign_in_providers import SignInProvider
+from app.outgoing_settings import OutgoingSettings, refused
 from app.periods import Periods
 from app.secret_keys import LENGTH, TOO_SHORT, is_short, kept_secret_key
 
@@ -50,7 +50,7 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-class Settings(Folders, Periods):
+class Settings(OutgoingSettings, Periods):
     """Every setting is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
@@ -176,6 +176,9 @@ class Settings(Folders, Periods):
     retention_days_match_runs: int = Field(
         default=1095, ge=1, description="runs in which nobody was judged"
     )
+    retention_days_notices: int = Field(default=90, ge=1, description="read notices")
+    retention_days_unread_notices: int = Field(default=365, ge=1, description="the others")
+    retention_days_deliveries: int = Field(default=30, ge=1, description="to webhooks")
     retention_days_removed: int = Field(
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )
@@ -206,7 +209,7 @@ class Settings(Folders, Periods):
         try:
             return from_json(value) if isinstance(value, str) else value
         except ValueError:
-            raise _refused("不是 JSON", "is not JSON") from None
+            raise refused("不是 JSON", "is not JSON") from None
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -215,7 +218,7 @@ class Settings(Folders, Periods):
             try:
                 ip_network(part)
             except ValueError:
-                raise _refused(
+                raise refused(
                     f"{part} 不是 IP 地址或网段", f"{part} is no address and no network"
                 ) from None
         return value
@@ -226,14 +229,14 @@ class Settings(Folders, Periods):
         try:
             policies_of(value)
         except NotPolicies as fault:
-            raise _refused(fault.text.zh, fault.text.en) from None
+            raise refused(fault.text.zh, fault.text.en) from None
         return value
 
     @field_validator("secret_key")
     @classmethod
     def require_long_key(cls, key: SecretStr) -> SecretStr:
         if key and is_short(key.get_secret_value()):
-            raise _refused(*TOO_SHORT)
+            raise refused(*TOO_SHORT)
         return key
 
     @field_validator("encryption_keys")
@@ -243,14 +246,14 @@ class Settings(Folders, Periods):
             if keys:
                 KeyRing.of([key.get_secret_value() for key in keys])
         except NotKeys as fault:
-            raise _refused(fault.text.zh, fault.text.en) from None
+            raise refused(fault.text.zh, fault.text.en) from None
         return keys
 
     @model_validator(mode="after")
     def require_different_providers(self) -> "Settings":
         for names in ([p.name for p in self.sign_in_providers], self.issuers):
             if len(set(names)) < len(names):
-                raise _refused(
+                raise refused(
                     "SIGN_IN_PROVIDERS 中同一提供方出现两次",
                     "SIGN_IN_PROVIDERS names one provider twice",
                     setting="sign_in_providers",
@@ -260,7 +263,7 @@ class Settings(Folders, Periods):
     @model_validator(mode="after")
     def require_encoder_address(self) -> "Settings":
         if self.encoder is EncoderKind.REMOTE and not (self.encoder_url and self.encoder_model):
-            raise _refused(
+            raise refused(
                 "ENCODER=remote 需要 ENCODER_URL 和 ENCODER_MODEL",
                 "ENCODER=remote needs ENCODER_URL and ENCODER_MODEL",
                 setting="encoder",
@@ -270,7 +273,7 @@ class Settings(Folders, Periods):
     @model_validator(mode="after")
     def require_metrics_token(self) -> "Settings":
         if self.metrics is MetricsAccess.TOKEN and len(self.metrics_token.get_secret_value()) < 16:
-            raise _refused(
+            raise refused(
                 "METRICS=token 需要至少 16 个字符的 METRICS_TOKEN",
                 "METRICS=token needs METRICS_TOKEN of at least 16 characters",
                 setting="metrics",
@@ -322,13 +325,6 @@ class Settings(Folders, Periods):
         """
         given = [key.get_secret_value() for key in self.encryption_keys]
         return KeyRing.of(given) if given else kept_ring(self.encryption_keys_file)
-
-
-def _refused(zh: str, en: str, *, setting: str = "") -> PydanticCustomError:
-    """setting: the one that is as good as not given, where the fault lies in several together."""
-    return PydanticCustomError(
-        "bad_setting", "{en}", {"en": en, "text": (zh, en), "setting": setting}
-    )
 
 
 async def get_settings(request: Request) -> Settings:

@@ -63,6 +63,9 @@ class Account(Record):
         default=now, comment="access tokens issued before this have ended"
     )
     has_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    has_notice_mail: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="wants notices by e-mail"
+    )
     erased_at: Mapped[datetime | None]
 
     @property

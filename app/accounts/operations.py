@@ -127,6 +127,7 @@ def _require_bounded(account: Account) -> None:
 
 async def update_own(session: AsyncSession, account: Account, data: MeUpdate) -> Account:
     meet(session, account)
-    account.display_name = data.display_name
+    for name, value in data.changes().items():
+        setattr(account, name, value)
     await changes.append(session, "account.updated", account.id, actor_id=account.id)
     return account

@@ -254,7 +254,10 @@ class AccountUpdate(Body):
 
 
 class MeUpdate(Body):
-    display_name: ShortText
+    """JSON Merge Patch: what is absent stays."""
+
+    display_name: ShortText = ""
+    has_notice_mail: Flag = False
 
 
 class AccountBody(RecordBody):
@@ -269,6 +272,9 @@ class AccountBody(RecordBody):
         examples=[True],
     )
     has_second_factor: bool
+    has_notice_mail: bool = Field(
+        description="wants notices by e-mail, where the service sends any", examples=[False]
+    )
     allowed_actions: list[str] = Field(examples=[["update", "issue-password-reset"]])
 
 

@@ -154,3 +154,10 @@ def _advanced(
     met = position.seen | {(row.transaction_id, row.id) for row in rows}
     seen = frozenset(key for key in met if key[0] >= oldest)
     return Position(epoch=epoch, oldest=oldest, seen=seen)
+
+
+async def records_between(session: AsyncSession, after_id: int, last_id: int) -> set[str]:
+    """The first words of the kinds of the changes after one id, up to another one."""
+    record = func.split_part(Change.kind, ".", 1)
+    between = select(record).where(Change.id > after_id, Change.id <= last_id).distinct()
+    return set(await session.scalars(between))

@@ -31,7 +31,7 @@ from app.dockings.schemas import (
     Setbacks,
     Step,
 )
-from app.dockings.workflow import TRANSITIONS, accept, settle
+from app.dockings.workflow import TRANSITIONS, accept, happened, settle
 from app.experts import invitations
 from app.experts.models import Expert, ExpertState, InvitationState
 from app.interface.errors import Conflict, NotFound, invalid_field
@@ -302,5 +302,5 @@ async def keep(
     )
     session.add(step)
     await defer(session, "advance_demand", demand_id=str(docking.demand_id))
-    kind = f"docking.{docking.state}"
+    kind = f"docking.{happened(verb, docking.state)}"
     await changes.append(session, kind, docking.id, actor_id=actor_id)

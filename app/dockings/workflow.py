@@ -53,6 +53,34 @@ WITHOUT_RESULT = frozenset({S.DECLINED, S.EXPIRED, S.FAILED})
 CLOSED = WITHOUT_RESULT | {S.FOLLOWED_UP}
 
 
+# What happens in a docking without taking it anywhere; besides its states, what its changes tell.
+STAYING = {
+    "accept-invitation": "invitation_accepted",
+    "accept-confidentiality": "confidentiality_accepted",
+    "follow-up": "follow_up_made",
+    "remind": "reminded",
+    "escalate": "escalated",
+}
+BESIDE = (
+    *("logged", "attached", "attachment_withdrawn", "rated"),
+    *("agreement_drafted", "agreement_updated", "agreement_signed", "agreement_performed"),
+    *("agreement_registered", "agreement_concluded"),
+    *("service_recorded", "service_confirmed", "service_disputed", "service_counted"),
+)
+HAPPENINGS = (*S, *STAYING.values(), *BESIDE)
+
+
+def happened(verb: str, state: S) -> str:
+    """What a change tells of a step that left the docking in this state.
+
+    >>> happened("accept-invitation", S.INVITED), happened("accept-invitation", S.CONTACTED)
+    ('invitation_accepted', <DockingState.CONTACTED: 'contacted'>)
+    """
+    transition = TRANSITIONS.get(verb)
+    has_moved = transition is not None and transition.target is state
+    return state if has_moved else STAYING.get(verb, state)
+
+
 def settle(docking: Docking, state: S, moment: datetime, setback: Setback | None = None) -> None:
     """Put the docking into a state; setback, deadline and reminders of the one before go."""
     docking.state, docking.setback = state, setback

@@ -116,6 +116,8 @@ TAGS = [
         "name": "dockings",
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },
+    {"name": "notices", "description": "通知 · what has happened to records that concern one"},
+    {"name": "webhooks", "description": "事件推送 · changes sent to other systems, signed"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},
     {"name": "personal-data", "description": "个人信息 · export and erasure of what is held"},
     {"name": "audit", "description": "审计 · who did, read and was refused what; its seals"},
@@ -161,6 +163,7 @@ def _document(app: FastAPI) -> Schema:
         version=app.version,
         description=DESCRIPTION,
         routes=app.routes,
+        webhooks=app.webhooks.routes,
         tags=TAGS,
     )
     schemas: Schema = document["components"]["schemas"]
@@ -183,8 +186,18 @@ def _document(app: FastAPI) -> Schema:
                 _add_parameters(operation, method, route, schemas)
                 _add_headers(operation, route, schemas)
             _add_examples(operation, schemas)
+    _mend_webhooks(document, schemas)
     share_problems(document)
     return document
+
+
+def _mend_webhooks(document: Schema, schemas: Schema) -> None:
+    """A receiver's own problems are not ours to describe."""
+    for operations in document["webhooks"].values():
+        for operation in operations.values():
+            operation["summary"] = summary_of(operation)
+            del operation["responses"]["422"]
+            _add_examples(operation, schemas)
 
 
 def _conventional_routes(app: FastAPI) -> dict[tuple[str, str], ConventionalRoute]:

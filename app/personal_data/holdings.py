@@ -36,15 +36,18 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitat
 from app.interface.models import AuditEntry, KeptAnswer
 from app.matches.access import judged_matches, seen_matches
 from app.matches.models import Judgment, Match, MatchReview, MatchRun
+from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import Membership
 from app.progress.models import Operation
+from app.webhooks.models import Webhook
 
 # Columns that no export shows: secrets, the database's own, and what is made of other columns.
 HIDDEN = frozenset(
     {
         *("accounts.password_hash", "refresh_tokens.token_hash", "api_keys.secret_hash"),
         *("password_resets.code_hash", "second_factors.secret", "second_factors.last_step"),
+        *("webhooks.secret", "webhooks.previous_secret"),
         *("kept_answers.fingerprint", "kept_answers.body", "imported_rows.fingerprint"),
         *("experts.search", "imports.content", "docking_attachments.content"),
         *("changes.transaction_id", "audit_entries.transaction_id", "audit_entries.email_hash"),
@@ -139,6 +142,8 @@ HOLDINGS = (
         Holding(table=part, about=_beside_dockings(part), seen=_seen_beside_dockings(part))
         for part in (LogEntry, Attachment, Agreement, ServiceRecord, Rating)
     ),
+    Holding(table=Webhook, about=lambda p: _is(Webhook.account_id, p.account_id)),
+    Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),
     Holding(table=Import, about=lambda p: _is(Import.account_id, p.account_id)),

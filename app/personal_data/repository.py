@@ -45,6 +45,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertS
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, ReviewState
+from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import (
     Membership,
@@ -54,6 +55,7 @@ from app.organizations.models import (
 )
 from app.personal_data.holdings import HIDDEN, Holding, Person
 from app.progress.models import Operation
+from app.webhooks.models import Webhook, WebhookDelivery
 
 Row = dict[str, Any]
 
@@ -169,7 +171,7 @@ async def forget_about_account(
     session: AsyncSession, account_id: UUID, named_in: Sequence[UUID]
 ) -> None:
     """Delete an account's ways in, its kept answers, and those about records that named it."""
-    for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity):
+    for table in (RefreshToken, PasswordReset, ApiKey, SecondFactor, Identity, Notice, Webhook):
         await _delete(session, table, table.account_id == account_id)
     await _delete(session, KeptAnswer, KeptAnswer.principal == account_id)
     await idempotency.forget_about(session, [account_id, *named_in])
@@ -291,6 +293,18 @@ async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> No
     ) & (Organization.updated_at < before)
     is_kept = or_(*(getattr(Organization, name) != "" for name in CONTACTS))
     await _update(session, Organization, of_rejected & is_kept, **dict.fromkeys(CONTACTS, ""))
+
+
+async def delete_read_notices(session: AsyncSession, before: datetime) -> None:
+    await _delete(session, Notice, Notice.read_at < before)
+
+
+async def delete_unread_notices(session: AsyncSession, before: datetime) -> None:
+    await _delete(session, Notice, Notice.read_at.is_(None) & (Notice.created_at < before))
+
+
+async def delete_old_deliveries(session: AsyncSession, before: datetime) -> None:
+    await _delete(session, WebhookDelivery, WebhookDelivery.created_at < before)
 
 
 async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:

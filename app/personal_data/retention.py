@@ -36,6 +36,9 @@ async def let_go(sessions: Sessions, settings: Settings) -> None:
         (repository.delete_ended_tokens, settings.retention_days_tokens),
         (repository.empty_import_reports, settings.retention_days_imports),
         (repository.empty_rejected_contacts, settings.retention_days_unverified),
+        (repository.delete_read_notices, settings.retention_days_notices),
+        (repository.delete_unread_notices, settings.retention_days_unread_notices),
+        (repository.delete_old_deliveries, settings.retention_days_deliveries),
         (repository.delete_unjudged_runs, settings.retention_days_match_runs),
     )
     for step, days in steps:

@@ -5,15 +5,19 @@ import logging
 import os
 import sys
 import threading
-from functools import partial
 
+from app.changes.waking import Waking
+from app.clock import now
 from app.jobs import work
 from app.matches.index.encoding import MatchingWork
+from app.notices import news as notices
 from app.processes.process import open_process
 from app.processes.unknown_settings import unknown_settings
 from app.progress.following import end_lost, follow_job
 from app.scopes import Scope, within
 from app.settings import Settings
+from app.webhooks import delivering
+from app.webhooks import kinds as webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +43,18 @@ async def run(settings: Settings, *, stops_with_stdin: bool) -> None:
             ),
             "settings": settings,
         }
-        await work(
-            process.url,
-            context,
-            around=[follow_job],
-            after_look=partial(end_lost, process.sessions),
-        )
+        followers = {
+            "tell_notices": notices.RECORDS,
+            "follow_for_webhooks": tuple(webhooks.RECORDS),
+        }
+        waking = Waking(process.sessions, followers)
+
+        async def after_look() -> None:
+            await end_lost(process.sessions)
+            await waking.look()
+            await delivering.wake(process.sessions, now)
+
+        await work(process.url, context, around=[follow_job], after_look=after_look)
 
 
 def _cancel_with_stdin() -> None:

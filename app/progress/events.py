@@ -59,17 +59,28 @@ WatchedId = Annotated[UUID, Depends(get_watched)]
 SeatDep = Annotated[None, Depends(get_seat)]
 
 
+async def looks(request: Request, every_seconds: float) -> AsyncIterator[None]:
+    """The moments in which a stream looks for news, until it has lasted long enough.
+
+    When this process is to end, the stream ends, and the listener comes again.
+    """
+    ends_at = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < ends_at and not request.app.state.condition.is_ending:
+        yield
+        await asyncio.sleep(every_seconds)
+
+
 async def watch(
     request: Request, operation_id: UUID, language: str
 ) -> AsyncIterator[ServerSentEvent]:
     """The operation as it is, and again whenever it has changed, until it ends.
 
     Every look is a short transaction of its own: a stream holds no connection. Without the
-    database, or when this process is to end, the stream ends, and the listener comes again.
+    database the stream ends, and the listener comes again.
     """
     sessions: Sessions = within(request.app.state.sessions, Scope.PROGRESS)
-    seen, ends_at = 0, time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < ends_at and not request.app.state.condition.is_ending:
+    seen = 0
+    async for _ in looks(request, LOOK_SECONDS):
         try:
             async with sessions() as session:
                 operation = await repository.find(session, operation_id)
@@ -83,4 +94,3 @@ async def watch(
             yield ServerSentEvent(event="operation", id=str(seen), data=shown)
         if operation.state not in LIVING:
             return
-        await asyncio.sleep(LOOK_SECONDS)

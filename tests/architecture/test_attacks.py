@@ -46,6 +46,9 @@ SHOWN = {
     ("AccountBody", "has_password"),  # whether there is one
     ("Enrolment", "secret"),
     ("AuditEntryBody", "email_hash"),  # keyed, and read by administrators alone
+    ("NewWebhook", "secret"),
+    ("NewWebhook", "previous_secret_ends_at"),  # when, not which
+    ("WebhookBody", "previous_secret_ends_at"),
     ("SealBody", "hash"),
     ("SealBody", "previous_hash"),
     ("Tokens", "access_token"),

@@ -54,6 +54,7 @@ NO_RECORDS = {
     "/import-templates": "a file of headings",
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
+    "/notices/stream": "a stream of what comes",
     "/me/second-factor": "whether there is one, never the factor itself",
     "/me/personal-data": "a stream of everything on one person",
     "/experts/{expert_id}/personal-data": "everything on one person, likewise",
@@ -232,6 +233,7 @@ def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> No
         "content",
         "demand",
         "log",
+        "stream",
     }  # one's own, one of its kind, uncountable
     for operation in operations(document):
         *_, last = operation.path.split("/")
@@ -283,7 +285,7 @@ def test_fields_are_snake_case(document: Schema) -> None:
 def test_times_and_dates_say_so_in_their_names(document: Schema) -> None:
     """`_at` is a moment, `_on` a day, and nothing else is either."""
     compared = r"(_gte|_gt|_lte|_lt)?"
-    moment = re.compile(rf".*_at{compared}|waiting_since")
+    moment = re.compile(rf".*_at{compared}|waiting_since|timestamp")  # as Standard Webhooks has it
     day = re.compile(rf"(.*_)?on{compared}")
     count = 0
     for owner, name, schema in fields(document):
@@ -364,7 +366,9 @@ async def test_every_answer_has_the_fields_that_all_share(app: FastAPI, people: 
         assert shared <= set(found), route
         if answer.is_success:
             good += 1
+            is_stream = found.get("content-type", "").startswith("text/event-stream")
             expected = "private, no-cache" if "etag" in found else "no-store"
+            expected = "no-cache" if is_stream else expected
             assert found["cache-control"] == expected, route
             varies = "Accept-Language" in found.get("vary", "")
             assert ("etag" in found) == varies, route

@@ -27,6 +27,8 @@ DOMAINS = (
     "matches",
     "problems",
     "dockings",
+    "notices",
+    "webhooks",
     "bulk",
     "evaluation",
     "personal_data",
@@ -34,7 +36,7 @@ DOMAINS = (
     "console",
 )
 # Packages that serve every domain and know of none.
-SERVING_ALL = frozenset({"interface", "postgres", "metrics", "encryption"})
+SERVING_ALL = frozenset({"interface", "postgres", "metrics", "encryption", "outgoing"})
 # The modules that put the domains together; all others of `app` know nothing of them.
 COMPOSING = frozenset(
     {

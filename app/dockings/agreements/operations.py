@@ -162,7 +162,6 @@ def _missing(agreement: Agreement) -> list[FieldError]:
 async def _tell(
     session: AsyncSession, actor: Actor, agreement: Agreement, what: str, **data: Any
 ) -> None:
-    data |= {"docking_id": str(agreement.docking_id)}
-    await changes.append(
-        session, f"agreement.{what}", agreement.id, actor_id=actor.account_id, data=data
-    )
+    data |= {"agreement_id": str(agreement.id)}
+    kind, of = f"docking.agreement_{what}", agreement.docking_id
+    await changes.append(session, kind, of, actor_id=actor.account_id, data=data)

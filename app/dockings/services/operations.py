@@ -129,6 +129,6 @@ async def _settled(
 
 
 async def _tell(session: AsyncSession, actor: Actor, service: ServiceRecord) -> None:
-    data = {"docking_id": str(service.docking_id)}
-    kind = f"service_record.{service.state}"
-    await changes.append(session, kind, service.id, actor_id=actor.account_id, data=data)
+    data = {"service_record_id": str(service.id)}
+    kind = f"docking.service_{service.state}"
+    await changes.append(session, kind, service.docking_id, actor_id=actor.account_id, data=data)

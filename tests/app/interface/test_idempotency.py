@@ -46,6 +46,8 @@ UNKEPT = {
     "/api-keys",
     "/matches:preview",
     "/conflicts:check",
+    "/webhooks",
+    "/webhooks/{webhook_id}:rotate-secret",
 }
 
 

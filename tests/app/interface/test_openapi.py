@@ -11,6 +11,8 @@ from httpx import ASGITransport, AsyncClient
 
 from app.interface.examples import EXAMPLES_BY_SHAPE
 from app.interface.openapi import TAGS
+from app.webhooks.schemas import Event
+from tests.architecture.test_access import served
 
 Schema = dict[str, Any]
 BROWSER_LOADS = re.compile(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)["']""")
@@ -158,3 +160,16 @@ async def test_pages_load_nothing_from_elsewhere(application: FastAPI, path: str
             assert not address.startswith(("http:", "https:", "//")), address
             if "static" in address:
                 assert (await client.get(address)).status_code == 200, address
+
+
+def test_what_webhooks_are_sent_is_declared_and_not_served(
+    application: FastAPI, document: Schema
+) -> None:
+    """With an example that is an event, and without problems, which are the receiver's own."""
+    event = document["webhooks"]["event"]["post"]
+    assert event["summary"].startswith("事件 · ")
+    assert set(event["responses"]) == {"204"}
+    Event.model_validate(event["requestBody"]["content"]["application/json"]["example"])
+    names = {parameter["name"] for parameter in event["parameters"]}
+    assert names == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert not [path for path in served(application) if path.endswith("event")]

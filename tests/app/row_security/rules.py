@@ -35,6 +35,7 @@ from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitat
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.access import may_match
 from app.matches.models import Judgment, Match, MatchReview, MatchRun, StoredRanker
+from app.notices.models import Notice
 from app.organizations import access as organization_access
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
@@ -43,6 +44,7 @@ from app.problems import access as problems
 from app.problems.models import CommonProblem, ProblemMember
 from app.progress.models import Operation
 from app.transitions import Party
+from app.webhooks.models import Webhook, WebhookDelivery
 from tests.app.row_security.world import World
 
 Rule = Callable[[Any], bool]
@@ -163,6 +165,9 @@ class Application:
                 )
                 for part in (Attachment, Agreement, ServiceRecord)
             },
+            Notice: self._rules(self._is_own, never, self._is_own),
+            Webhook: self._rules(*4 * (self._is_own,)),
+            WebhookDelivery: self._rules(*3 * (self._of_own_webhook,)),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -217,6 +222,9 @@ class Application:
 
     def _of_own_factor(self, record: RecoveryCode) -> bool:
         return self._is_own(self.world.find(SecondFactor, record.factor_id))
+
+    def _of_own_webhook(self, record: WebhookDelivery) -> bool:
+        return self._is_own(self.world.find(Webhook, record.webhook_id))
 
     # organizations
 

@@ -29,10 +29,12 @@ from app.experts.models import Evidence, Expert
 from app.interface.models import AuditEntry
 from app.main import create_app, services
 from app.matches.models import Match, MatchReview, MatchRun, StoredRanker
+from app.notices.models import Notice
 from app.organizations.models import Membership, Organization
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
 from app.settings import Settings
+from app.webhooks.models import Webhook, WebhookDelivery
 from tests.app.row_security.rules import Application
 from tests.app.row_security.test_rules import actor
 from tests.app.row_security.world import World, build
@@ -42,6 +44,7 @@ from tests.people import GUANGZHOU, YIWU, ZHEJIANG, overwriting
 KINDS: dict[str, type[Any]] = {
     "account_id": Account,
     "achievement_id": Achievement,
+    "delivery_id": WebhookDelivery,
     "demand_id": Demand,
     "docking_id": Docking,
     "attachment_id": Attachment,
@@ -55,12 +58,14 @@ KINDS: dict[str, type[Any]] = {
     "key_id": ApiKey,
     "match_id": Match,
     "membership_id": Membership,
+    "notice_id": Notice,
     "operation_id": Operation,
     "organization_id": Organization,
     "problem_id": CommonProblem,
     "ranker_id": StoredRanker,
     "review_id": MatchReview,
     "run_id": MatchRun,
+    "webhook_id": Webhook,
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}

@@ -57,6 +57,7 @@ from app.matches.models import (
     Trigger,
     Verdict,
 )
+from app.notices.models import Notice
 from app.organizations.models import (
     Membership,
     MembershipState,
@@ -67,6 +68,7 @@ from app.organizations.models import (
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
 from app.progress.models import Operation, OperationState
 from app.search import search_vector
+from app.webhooks.models import Webhook, WebhookDelivery
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
 
 HANGZHOU, COUNTRY = "330100", "000000"
@@ -177,6 +179,12 @@ def _account(world: World, role: Role, region: str | None) -> None:
             report=[],
         )
     )
+    webhook = world.add(Webhook(**of, url="https://w.invalid", kinds=["demand.*"], is_enabled=True))
+    webhook.secret_sealed = webhook.previous_secret_sealed = ""
+    sent = {"kind": "demand.published", "subject_id": account.id, "happened_at": now()}
+    world.add(WebhookDelivery(webhook_id=webhook.id, change_id=number, **sent))
+    told = {"kind": "demand.published", "subject_id": account.id, "happened_at": now()}
+    world.add(Notice(**of, change_id=number, **told))
     world.add(KeptAnswer(principal=account.id, key="k", fingerprint=b"", body=b""))
 
 
