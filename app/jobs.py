@@ -48,6 +48,7 @@ queue = procrastinate.App(
         "app.matches.index.tasks",
         "app.problems.tasks",
         "app.matches.rankers.tasks",
+        "app.matches.standing.tasks",
         "app.bulk.tasks",
         "app.personal_data.tasks",
         "app.audit.tasks",

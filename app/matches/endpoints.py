@@ -14,7 +14,15 @@ from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
 from app.interface.routing import conventional_router
-from app.matches import diagnosing, directions, judging, operations, presentation, reviews
+from app.matches import (
+    diagnosing,
+    directions,
+    judging,
+    operations,
+    presentation,
+    reviews,
+    running,
+)
 from app.matches.index import state as index_state
 from app.matches.index.ranking import MatcherDep
 from app.matches.schemas import (
@@ -25,10 +33,8 @@ from app.matches.schemas import (
     JudgmentBody,
     JudgmentQuery,
     MatchBody,
-    MatchParameters,
     MatchQuery,
     MatchRunBody,
-    MatchRunWithMatches,
     OwnMatch,
     OwnMatchQuery,
     Preview,
@@ -41,6 +47,7 @@ from app.matches.schemas import (
     ReviewRequest,
     RunQuery,
 )
+from app.matches.standing.schemas import MatchOutcome, MatchRequest
 from app.organizations.actors import AdministratorActor, CurrentActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
@@ -62,11 +69,10 @@ async def match_demand(
     actor: StaffActor,
     matcher: MatcherDep,
     demand_id: UUID,
-    data: Annotated[MatchParameters | None, Body()] = None,
-) -> MatchRunWithMatches:
-    """匹配专家 · Rank the pool for a published demand and keep the run."""
-    parameters = data or MatchParameters()
-    return await operations.run(session, actor, matcher, demand_id, parameters)
+    data: Annotated[MatchRequest | None, Body()] = None,
+) -> MatchOutcome:
+    """匹配专家 · Rank the pool for a published demand and keep the run, or only try it."""
+    return await running.run(session, actor, matcher, demand_id, data or MatchRequest())
 
 
 @router.post("/matches:preview")

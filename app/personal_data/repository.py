@@ -39,7 +39,7 @@ from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
-from app.matches.models import Judgment, Match, MatchReview, MatchRun, ReviewState
+from app.matches.models import Judgment, Match, MatchReview, MatchRun, ReviewState, StandingMatch
 from app.organizations.actors import Actor
 from app.organizations.models import (
     Membership,
@@ -274,11 +274,14 @@ async def empty_rejected_contacts(session: AsyncSession, before: datetime) -> No
 
 
 async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:
-    """Runs in which nobody was judged and nobody asked for a review."""
+    """Runs in which nobody was judged and nobody asked for a review, and that do not stand now."""
     judged = select(Match.run_id).join(Judgment, Judgment.match_id == Match.id)
     reviewed = select(Match.run_id).join(MatchReview, MatchReview.match_id == Match.id)
     old = select(MatchRun.id).where(
-        MatchRun.created_at < before, MatchRun.id.not_in(judged), MatchRun.id.not_in(reviewed)
+        MatchRun.created_at < before,
+        MatchRun.id.not_in(judged),
+        MatchRun.id.not_in(reviewed),
+        MatchRun.id.not_in(select(StandingMatch.run_id)),
     )
     await _delete(session, Match, Match.run_id.in_(old))
     await _delete(session, MatchRun, MatchRun.id.in_(old))
