@@ -13,6 +13,7 @@ PROTECTED = frozenset(
         *("refresh_tokens", "second_factors", "organizations", "memberships"),
         *("experts", "evidence", "expert_contacts", "consents", "achievements"),
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
+        *("standing_matches", "standing_work"),
         *("common_problems", "problem_members"),
         *("dockings", "docking_steps"),
         "rankers",

@@ -24,8 +24,6 @@ from app.organizations.actors import Actor
 OTHER_DEMAND = Text("两个批次不属于同一需求", "The two runs are of different demands")
 NOTHING_BEFORE = Text("此前没有可比较的批次", "There is no run before to compare with")
 
-# A run reads the pool some seconds before it is stored: what changed then may not be in it yet.
-READ_EARLIER = timedelta(minutes=1)
 LEFT = frozenset({"expert.suspended", "expert.removed", "expert.erased"})
 CAME = "expert.in_pool"
 # What tells nothing about how an expert or a demand ranks; constraints speak for themselves.
@@ -176,7 +174,8 @@ async def difference(
     """How what was found differs from a stored run; a run that is not stored has no later time."""
     listed = Listing.of(before, await places_of(session, before.id))
     people = [*(listed.places.keys() | after.places.keys()), demand_id]
-    since = before.created_at - READ_EARLIER
+    # What changed while it was ranked may not be in it yet.
+    since = before.created_at - timedelta(milliseconds=sum(before.durations.values()))
     until = await repository.made_at(session, run_id)
     rows = await repository.changes_of(session, people, since=since, until=until)
     found = moves(listed, after, Changed.of(rows), demand_id)
