@@ -167,23 +167,11 @@ class Settings(Folders):
     )
     reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
 
-    standing_rank_threshold: int = Field(
-        default=2,
-        ge=0,
-        description="a standing match in which nobody enters or leaves is kept only when somebody"
-        " moves by more ranks",
-    )
-    standing_score_threshold: float = Field(
-        default=0.05, ge=0, description="or by more in their score"
-    )
-    digest_quiet_from_hour: int = Field(
-        default=20, ge=0, le=23, description="in China: no digest is sent from then on"
-    )
-    digest_quiet_until_hour: int = Field(default=8, ge=0, le=23, description="and until then")
+    standing_rank_threshold: int = Field(default=2, ge=0, description="ranks that are no news")
+    standing_score_threshold: float = Field(default=0.05, ge=0, description="of a score likewise")
+    digest_quiet_from_hour: int = Field(default=20, ge=0, le=23, description="in China")
+    digest_quiet_until_hour: int = Field(default=8, ge=0, le=23)
     digest_least_hours: int = Field(default=20, ge=0, description="between two digests")
-    digest_least_demands: int = Field(
-        default=1, ge=1, description="with another standing match, for a digest to be sent"
-    )
 
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")

@@ -47,7 +47,7 @@ from app.matches.schemas import (
     ReviewRequest,
     RunQuery,
 )
-from app.matches.standing.schemas import MatchOutcome, MatchRequest
+from app.matches.standing.schemas import MatchRequest, MatchRunWithMatches
 from app.organizations.actors import AdministratorActor, CurrentActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
@@ -70,7 +70,7 @@ async def match_demand(
     matcher: MatcherDep,
     demand_id: UUID,
     data: Annotated[MatchRequest | None, Body()] = None,
-) -> MatchOutcome:
+) -> MatchRunWithMatches:
     """匹配专家 · Rank the pool for a published demand and keep the run, or only try it."""
     return await running.run(session, actor, matcher, demand_id, data or MatchRequest())
 

@@ -44,7 +44,7 @@ class MatchRun(Record):
     """One execution of the matcher for a demand, with all it depended on."""
 
     __tablename__ = "match_runs"
-    __table_args__ = (Index(None, "demand_id", "created_at"),)
+    __table_args__ = (Index(None, "demand_id", "created_at"), Index(None, "created_at", "id"))
 
     demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"))
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
@@ -62,7 +62,7 @@ class MatchRun(Record):
         comment="the latest run of the demand before; it may be gone"
     )
     withdrawn_at: Mapped[datetime | None] = mapped_column(comment="it counts as the latest no more")
-    withdrawn_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    withdrawn_by_id: Mapped[UUID | None] = mapped_column(comment="account")
 
     demand: Mapped[Demand] = relationship(lazy="raise")
 

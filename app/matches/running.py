@@ -24,10 +24,10 @@ from app.matches.operations import (
 )
 from app.matches.rankers import repository as rankers
 from app.matches.rankers.choice import ChosenRanker, weights_for
-from app.matches.schemas import MatchParameters, MatchRunBody, MatchRunWithMatches
+from app.matches.schemas import MatchParameters, MatchRunBody, RankedRun
 from app.matches.standing import repository as runs
 from app.matches.standing.differences import Listing, difference
-from app.matches.standing.schemas import MatchOutcome, MatchRequest
+from app.matches.standing.schemas import MatchRequest, MatchRunWithMatches
 from app.organizations.actors import Actor
 from matching import Constraints, Ranking
 
@@ -46,7 +46,7 @@ class Found:
 
 async def run(
     session: AsyncSession, actor: Actor, matcher: Matcher, demand_id: UUID, data: MatchRequest
-) -> MatchOutcome:
+) -> MatchRunWithMatches:
     """Match experts to a published demand and keep the run, unless it is only tried."""
     demand = await demand_of_staff(session, actor, demand_id)
     require_published(demand.state, verb="match")
@@ -68,11 +68,11 @@ async def run(
     shown = await show_matches(session, found, body, allowed_actions(actor, demand))
     if not data.dry_run:
         await keep(session, found, shown, actor_id=actor.account_id)
-        return MatchOutcome(**dict(shown))
+        return MatchRunWithMatches(**dict(shown))
     differs = None
     if previous is not None:
         differs = await difference(session, previous, Listing.of_new(shown), demand.id, body.id)
-    return MatchOutcome(**dict(shown), is_dry_run=True, difference=differs)
+    return MatchRunWithMatches(**dict(shown), is_dry_run=True, difference=differs)
 
 
 async def find(
@@ -157,7 +157,7 @@ def show_run(
 
 async def show_matches(
     session: AsyncSession, found: Found, body: MatchRunBody, actions: list[str]
-) -> MatchRunWithMatches:
+) -> RankedRun:
     """The run with its candidates, and what was said of each before."""
     earlier = await runs.earlier_verdicts(session, body.demand_id, but=body.id)
     people = await with_experts(session, found.ranking)
@@ -167,11 +167,11 @@ async def show_matches(
         )
         for ranked, card in people
     ]
-    return MatchRunWithMatches(**dict(body), matches=matches)
+    return RankedRun(**dict(body), matches=matches)
 
 
 async def keep(
-    session: AsyncSession, found: Found, shown: MatchRunWithMatches, *, actor_id: UUID | None
+    session: AsyncSession, found: Found, shown: RankedRun, *, actor_id: UUID | None
 ) -> None:
     """Store a run with its candidates, each with its features, and tell the followers."""
     features = {one.candidate_id: one.features for one in found.ranking.matches}

@@ -191,7 +191,7 @@ class MatchRunBody(RecordBody, Staged):
     withdrawn_by_id: UUID | None = Field(examples=[None])
 
 
-class MatchRunWithMatches(MatchRunBody):
+class RankedRun(MatchRunBody):
     matches: list[MatchBody]
 
 

@@ -47,6 +47,8 @@ BOUNDED_LISTS = {
 }
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
+    "/match-runs/{run_id}/difference": "two runs compared, at most 100 experts of each",
+    "/demands/{demand_id}/standing-match": "when a run was checked last",
     "/import-templates": "a file of headings",
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
@@ -58,8 +60,8 @@ NO_RECORDS = {
 }
 # What bounds a text besides its length; a file is bounded as the whole body is.
 BOUNDING = frozenset({"format", "enum", "const", "contentMediaType"})
-# An import's or a batch's choices, named by what they do.
-CHOICES = frozenset({"admit", "overwrite", "atomic"})
+# A choice of an import, a batch or a match, named by what it does.
+CHOICES = frozenset({"admit", "overwrite", "atomic", "dry_run"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +227,7 @@ def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> No
         "personal-data",
         "second-factor",
         "audit-log",
+        *("difference", "standing-match", "match-digest"),
     }  # one's own, one of its kind, uncountable
     for operation in operations(document):
         *_, last = operation.path.split("/")

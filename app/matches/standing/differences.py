@@ -16,7 +16,7 @@ from app.interface.errors import Conflict, NotFound
 from app.interface.language import Text
 from app.matches.models import MatchRun
 from app.matches.operations import demand_of_staff, get_run
-from app.matches.schemas import MatchRunWithMatches
+from app.matches.schemas import RankedRun
 from app.matches.standing import repository
 from app.matches.standing.schemas import DifferenceBody, DifferenceQuery, Move, StandingBody, Why
 from app.organizations.actors import Actor
@@ -61,7 +61,7 @@ class Listing:
         )
 
     @classmethod
-    def of_new(cls, run: MatchRunWithMatches) -> "Listing":
+    def of_new(cls, run: RankedRun) -> "Listing":
         return cls(
             places={m.expert.id: Place(rank=m.rank, score=m.score) for m in run.matches},
             kept_out={one.expert_id: one.reason for one in run.exclusions},

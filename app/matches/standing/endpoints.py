@@ -9,8 +9,9 @@ from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.routing import conventional_router
 from app.matches import presentation
+from app.matches.digests import operations as digests
 from app.matches.schemas import MatchRunBody
-from app.matches.standing import differences, digest, withdrawing
+from app.matches.standing import differences, withdrawing
 from app.matches.standing.schemas import (
     DifferenceBody,
     DifferenceQuery,
@@ -53,4 +54,4 @@ async def read_match_digest(
     pages: PagesDep, actor: StaffActor, query: Annotated[DigestQuery, Query()]
 ) -> Page[DigestItem]:
     """匹配动态 · Demands of one's regions whose standing match is another one than it was."""
-    return await digest.read(pages, actor, query)
+    return await digests.read(pages, actor, query)

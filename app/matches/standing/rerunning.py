@@ -14,7 +14,7 @@ from app.matches.index.ranking import Matcher
 from app.matches.index.reranking import RERANKED
 from app.matches.models import MatchRun, StandingSubject
 from app.matches.running import Found, find, keep, show_matches, show_run, without_erased
-from app.matches.schemas import MatchParameters, MatchRunWithMatches
+from app.matches.schemas import MatchParameters, RankedRun
 from app.matches.standing import repository
 from app.matches.standing.differences import Listing, is_news, places_of
 from app.scopes import ENTER, Scope, borrowed
@@ -89,7 +89,7 @@ async def rerun(
 
 
 async def _is_news(
-    session: AsyncSession, previous: MatchRun, shown: MatchRunWithMatches, thresholds: Thresholds
+    session: AsyncSession, previous: MatchRun, shown: RankedRun, thresholds: Thresholds
 ) -> bool:
     before = Listing.of(previous, await places_of(session, previous.id))
     after = Listing.of_new(shown)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.demands.schemas import PublicDemand
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, Moment
-from app.matches.schemas import MatchedExpert, MatchParameters, MatchRunWithMatches
+from app.matches.schemas import MatchedExpert, MatchParameters, RankedRun
 
 
 class Why(StrEnum):
@@ -65,7 +65,7 @@ class MatchRequest(MatchParameters):
     dry_run: bool = False
 
 
-class MatchOutcome(MatchRunWithMatches):
+class MatchRunWithMatches(RankedRun):
     """A run that was kept, or only tried."""
 
     is_dry_run: bool = False
@@ -87,7 +87,7 @@ class StandingBody(BaseModel):
 
 
 class DigestQuery(PageQuery):
-    since: Moment = Field(examples=["2026-01-05T00:00:00Z"])
+    created_at_gte: Moment = Field(description="runs since then", examples=["2026-01-05T00:00:00Z"])
     sort: Literal["created_at", "-created_at"] = "-created_at"
 
 

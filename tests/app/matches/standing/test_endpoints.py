@@ -146,19 +146,21 @@ async def test_the_digest_tells_coordinators_what_is_new(
 ) -> None:
     run = await match(staff, demand.id, limit=2)
     job = await follower(app)
-    assert (await read(staff, "/match-digest", since=LONG_AGO))["items"] == [], "asked for by hand"
+    assert (await read(staff, "/match-digest", created_at_gte=LONG_AGO))["items"] == [], (
+        "asked for by hand"
+    )
     standing = await read(staff, f"/demands/{demand.id}/standing-match")
     assert (standing["run_id"], standing["index_version"]) == (run["id"], run["index_version"])
     best = await scenes.expert(session, "新人", "锦纶染色；热黄变控制；超细旦锦纶针织物")
     await job.follow()
     second = (await read(staff, f"/demands/{demand.id}/match-runs"))["items"][0]
     # Before the first run there was none: all who stand there are newcomers.
-    page = await read(staff, "/match-digest", since=run["created_at"], count="exact")
+    page = await read(staff, "/match-digest", created_at_gte=run["created_at"], count="exact")
     assert (page["total"], page["next_cursor"], len(page["items"])) == (1, None, 1)
     item = page["items"][0]
     assert (item["demand"]["id"], item["run_id"]) == (str(demand.id), second["id"])
     assert (item["with_run_id"], item["entered"], item["left"], item["moved"]) == (None, 2, 0, 0)
-    item = (await read(staff, "/match-digest", since=second["created_at"]))["items"][0]
+    item = (await read(staff, "/match-digest", created_at_gte=second["created_at"]))["items"][0]
     assert (item["with_run_id"], item["entered"], item["left"]) == (run["id"], 1, 1)
     matched = (await read(staff, f"/match-runs/{second['id']}/matches"))["items"]
     newcomer = next(m for m in matched if m["expert"]["name"] == "新人")
@@ -170,10 +172,10 @@ async def test_the_digest_tells_coordinators_what_is_new(
     await changes.append(session, "expert.suspended", best.id)
     await session.commit()
     await job.follow()
-    item = (await read(staff, "/match-digest", since=second["created_at"]))["items"][0]
+    item = (await read(staff, "/match-digest", created_at_gte=second["created_at"]))["items"][0]
     assert item["run_id"] != second["id"]
     back_and_forth = (item["entered"], item["left"], item["moved"], item["best_newcomer"])
     assert back_and_forth == (0, 0, 0, None)
     stranger = await people.coordinator(GUANGZHOU)
-    assert (await read(stranger, "/match-digest", since=LONG_AGO))["items"] == []
+    assert (await read(stranger, "/match-digest", created_at_gte=LONG_AGO))["items"] == []
     assert (await staff.get("/match-digest")).status_code == 422

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.clock import CHINA
-from app.matches.standing.digest import DigestRule
+from app.matches.digests.operations import DigestRule
 
-RULE = DigestRule(quiet_from_hour=20, quiet_until_hour=8, least_hours=20, least_demands=2)
+RULE = DigestRule(quiet_from_hour=20, quiet_until_hour=8, least_hours=20)
 NOON = datetime(2026, 1, 5, 12, tzinfo=CHINA)
 
 
@@ -22,15 +22,15 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=CHINA)
     ],
 )
 def test_quiet_hours_may_last_past_midnight(first: int, until: int, quiet: set[int]) -> None:
-    rule = DigestRule(quiet_from_hour=first, quiet_until_hour=until, least_hours=0, least_demands=1)
+    rule = DigestRule(quiet_from_hour=first, quiet_until_hour=until, least_hours=0)
     day = [NOON.replace(hour=hour) for hour in range(24)]
     assert {moment.hour for moment in day if rule.is_quiet(moment)} == quiet
 
 
 def test_a_digest_is_due_worth_it_and_not_at_night() -> None:
     yesterday = NOON - timedelta(days=1)
-    assert RULE.may_send(NOON, last_sent_at=None, demands=2)
-    assert RULE.may_send(NOON, last_sent_at=yesterday, demands=2)
-    assert not RULE.may_send(NOON, last_sent_at=NOON - timedelta(hours=19), demands=2)
-    assert not RULE.may_send(NOON, last_sent_at=yesterday, demands=1)
-    assert not RULE.may_send(NOON.replace(hour=23), last_sent_at=None, demands=2)
+    assert RULE.allows(NOON, last_sent_at=None, demands=2)
+    assert RULE.allows(NOON, last_sent_at=yesterday, demands=2)
+    assert not RULE.allows(NOON, last_sent_at=NOON - timedelta(hours=19), demands=2)
+    assert not RULE.allows(NOON, last_sent_at=yesterday, demands=0)
+    assert not RULE.allows(NOON.replace(hour=23), last_sent_at=None, demands=2)

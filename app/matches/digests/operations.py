@@ -8,23 +8,24 @@ from app.clock import CHINA
 from app.demands import access as demand_access
 from app.demands.schemas import PublicDemand
 from app.interface.pagination import Page, Pages
+from app.matches.digests import repository
+from app.matches.digests.repository import NetMoves
 from app.matches.models import Match, MatchRun
 from app.matches.schemas import MatchedExpert
-from app.matches.standing import digest_repository as repository
-from app.matches.standing.digest_repository import NetMoves
 from app.matches.standing.schemas import DigestItem, DigestQuery, Newcomer
 from app.organizations.actors import Actor
 from app.settings import Settings
 
+SORTS = {"created_at": MatchRun.created_at}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestRule:
-    """Between which hours in China nothing is sent, how seldom, and for how little."""
+    """Between which hours in China nothing is sent, and how seldom."""
 
     quiet_from_hour: int
     quiet_until_hour: int
     least_hours: int
-    least_demands: int
 
     @classmethod
     def of(cls, settings: Settings) -> "DigestRule":
@@ -32,7 +33,6 @@ class DigestRule:
             quiet_from_hour=settings.digest_quiet_from_hour,
             quiet_until_hour=settings.digest_quiet_until_hour,
             least_hours=settings.digest_least_hours,
-            least_demands=settings.digest_least_demands,
         )
 
     def is_quiet(self, moment: datetime) -> bool:
@@ -41,24 +41,24 @@ class DigestRule:
         first, end = self.quiet_from_hour, self.quiet_until_hour
         return first <= hour < end if first <= end else hour >= first or hour < end
 
-    def may_send(self, moment: datetime, *, last_sent_at: datetime | None, demands: int) -> bool:
+    def allows(self, moment: datetime, *, last_sent_at: datetime | None, demands: int) -> bool:
         """Whether a digest of so many demands may be sent at that moment."""
         least = timedelta(hours=self.least_hours)
         is_due = last_sent_at is None or moment - last_sent_at >= least
-        return is_due and demands >= self.least_demands and not self.is_quiet(moment)
+        return is_due and demands > 0 and not self.is_quiet(moment)
 
 
 async def read(pages: Pages, actor: Actor, query: DigestQuery) -> Page[DigestItem]:
     """Demands of the actor's regions whose latest match, made since then, was made unasked."""
     carried = demand_access.in_staffs_jurisdiction(actor)
     page = await pages.read(
-        repository.listed_news(query.since, carried),
+        repository.listed_news(query.created_at_gte, carried),
         query=query,
-        columns={"created_at": MatchRun.created_at},
+        columns=SORTS,
         show=lambda run: run,
     )
     ids = [run.id for run in page.items]
-    moves = await repository.net_moves(pages.session, ids, since=query.since)
+    moves = await repository.net_moves(pages.session, ids, since=query.created_at_gte)
     newcomers = await repository.newcomers(pages.session, [m.newcomer_id for m in moves.values()])
     items = [_show(actor, run, moves[run.id], newcomers) for run in page.items]
     return Page(items=items, next_cursor=page.next_cursor, total=page.total)
