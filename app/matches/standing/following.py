@@ -7,6 +7,7 @@ between two of them has lost nothing, and nothing is done twice.
 
 import logging
 from collections.abc import Sequence
+from time import monotonic
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,15 +35,17 @@ RECORDS = ("demand", "expert", "match_run", "membership", "organization")
 PUBLISHED = "demand.published"
 # Of an expert or a demand, but nothing that a match reads.
 UNREAD = frozenset({"expert.contact_updated", "expert.exported", "demand.encoded"})
+# The next job goes on; all the work of new statistics would keep others from this worker for long.
+LONGEST_SECONDS = 50.0
 # Between two looks at what has changed meanwhile.
 DEMANDS_AT_ONCE = 50
 
 
 async def bring_up_to_date(work: MatchingWork, asked: AskedDemands, thresholds: Thresholds) -> None:
-    """Follow the changes until nothing waits any more, or the encoder is away."""
+    """Follow the changes until nothing waits any more, the encoder is away, or a minute is over."""
     sessions = within(work.sessions, Scope.SERVICE)
-    has_work = True
-    while has_work:
+    began_at, has_work = monotonic(), True
+    while has_work and monotonic() - began_at < LONGEST_SECONDS:
         await take_changes(sessions)
         async with sessions.begin() as session:
             index = await work.matcher.indexes[Pool.EXPERTS].refresh(session)
