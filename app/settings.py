@@ -181,6 +181,7 @@ class Settings(Folders):
     retention_days_match_runs: int = Field(
         default=1095, ge=1, description="runs in which nobody was judged"
     )
+    retention_days_standing_runs: int = Field(default=180, ge=1, description="nor asked for")
     retention_days_removed: int = Field(
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )

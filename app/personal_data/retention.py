@@ -37,6 +37,7 @@ async def let_go(sessions: Sessions, settings: Settings) -> None:
         (repository.empty_import_reports, settings.retention_days_imports),
         (repository.empty_rejected_contacts, settings.retention_days_unverified),
         (repository.delete_unjudged_runs, settings.retention_days_match_runs),
+        (repository.delete_unasked_runs, settings.retention_days_standing_runs),
     )
     for step, days in steps:
         async with sessions.begin() as session:

@@ -6,7 +6,7 @@ between two of them has lost nothing, and nothing is done twice.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import monotonic
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from app.matches.standing import repository
 from app.matches.standing.asked import AskedDemands
 from app.matches.standing.holding import hold_next
 from app.matches.standing.rerunning import LacksVectors, Thresholds, rerun
+from app.queries import batches
 from app.scopes import Scope, Sessions, within
 from matching import MatchIndex
 from matching.weights import FEATURES, SPACES
@@ -82,8 +83,15 @@ async def _let_wait(session: AsyncSession, rows: Sequence[ChangeRow]) -> None:
         (StandingSubject.DEMAND, {*asked_for}, Trigger.SCHEDULE),
     ):
         if subject is StandingSubject.DEMAND:
-            ids = {*await repository.concerned_demands(session, ids)}
+            ids = await _concerned(session, ids)
         await repository.add_work(session, subject, ids, trigger)
+
+
+async def _concerned(session: AsyncSession, ids: Collection[UUID]) -> set[UUID]:
+    found: set[UUID] = set()
+    for batch in batches(sorted(ids)):
+        found |= {*await repository.concerned_demands(session, batch)}
+    return found
 
 
 def _subjects(rows: Sequence[ChangeRow], record: str) -> set[UUID]:

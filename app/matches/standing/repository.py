@@ -121,11 +121,16 @@ async def add_work(
     trigger: Trigger,
 ) -> None:
     """Let records wait; one that waits already does so for the more telling of the two reasons."""
-    if not ids:
-        return
+    for batch in queries.batches(sorted(ids)):
+        await _add_some(session, subject, batch, trigger)
+
+
+async def _add_some(
+    session: AsyncSession, subject: StandingSubject, ids: Sequence[UUID], trigger: Trigger
+) -> None:
     turn = func.now() + (YIELDS if trigger is Trigger.SCHEDULE else timedelta())
     of_all = {"subject": subject, "trigger": trigger, "queued_at": turn}
-    values = [of_all | {"subject_id": one} for one in sorted(ids)]
+    values = [of_all | {"subject_id": one} for one in ids]
     adding = insert(StandingWork).values(values)
     told = adding.excluded.trigger
     is_less = or_(told == Trigger.SCHEDULE, StandingWork.trigger == Trigger.DEMAND_PUBLISHED)

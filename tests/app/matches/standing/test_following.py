@@ -18,6 +18,7 @@ from app.matches.models import StandingMatch, StandingSubject, StandingWork, Tri
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.differences import Listing, Place, is_news
 from app.matches.standing.rerunning import Thresholds
+from app.organizations.models import OrganizationState
 from app.scopes import Scope, within
 from tests.app.matches import scenes
 from tests.app.matches.standing.following import (
@@ -28,8 +29,9 @@ from tests.app.matches.standing.following import (
     standing,
 )
 from tests.locks import Locks
-from tests.people import People
+from tests.people import GUANGZHOU, People
 
+REGISTERED = OrganizationState.REGISTERED
 DYEING: dict[str, Any] = {"title": "锦纶染色热黄变控制", "problem": "超细旦锦纶针织物"}
 TEA: dict[str, Any] = {"title": "茶园害虫绿色防控", "problem": "茶叶加工"}
 
@@ -214,3 +216,35 @@ async def test_experts_who_leave_leave_the_list(
     }
     assert {move["why"] for move in difference["moved"]} == {"others"}
     assert difference["entered"] == []
+
+
+async def test_what_somebody_may_read_is_asked_of_the_pool_in_their_name(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """An organization that they named by its id is known by its name as far as they know it."""
+    await scenes.pool(session)
+    known = await people.organization("已知大学")
+    hidden = await people.organization("别处大学", region_code=GUANGZHOU, state=REGISTERED)
+    experts = [
+        await scenes.expert(session, name, "锦纶染色；热黄变控制", organization_name=name)
+        for name in ("已知大学", "别处大学")
+    ]
+    demand = await scenes.demand(session, await people.organization(), **DYEING)
+    named = [str(known.id), str(hidden.id)]
+    run = await scenes.match(
+        await people.coordinator(), demand.id, conflicting_organization_ids=named
+    )
+    job = await follower(app)
+    await told(session, demand, "demand.updated")
+    experts[0].title = experts[1].title = "研究员"
+    for expert in experts:
+        await told(session, expert, "expert.updated")
+    await job.follow()
+    stands = (await standing(session))[demand.id]
+    assert {str(one) for one in stands} == {m["expert"]["id"] for m in run["matches"]}
+    assert experts[0].id not in stands
+    assert experts[1].id in stands
+    again = (await runs_by_demand(session))[demand.id][-1]
+    assert {one["expert_id"]: one["reason"] for one in again.exclusions} == {
+        str(experts[0].id): "organization_conflict"
+    }
