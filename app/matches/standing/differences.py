@@ -135,13 +135,17 @@ def _cause(
 
 
 def is_news(before: Listing, after: Listing, *, ranks: int, score: float) -> bool:
-    """Whether anybody entered or left, or moved by more than so many ranks or so much in score."""
+    """Whether anybody entered or left, or moved by more than so many ranks or so much in score.
+
+    Scores of other statistics, or another ranker, are no measure of these.
+    """
     if before.places.keys() != after.places.keys():
         return True
     pairs = [(before.places[one], now) for one, now in after.places.items()]
-    return any(
-        abs(was.rank - now.rank) > ranks or abs(was.score - now.score) > score for was, now in pairs
-    )
+    has_moved = any(abs(was.rank - now.rank) > ranks for was, now in pairs)
+    is_comparable = before.statistics == after.statistics
+    is_other = any(abs(was.score - now.score) > score for was, now in pairs)
+    return has_moved or (is_comparable and is_other)
 
 
 async def compare(

@@ -1,12 +1,13 @@
 """Only what a change concerns is matched again, once, and kept only if it is news."""
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
@@ -153,7 +154,7 @@ async def test_a_job_that_is_killed_loses_nothing_and_does_nothing_twice(
 
 
 async def test_the_calendar_lets_wait_whom_the_day_makes_a_difference_to(
-    app: FastAPI, session: AsyncSession
+    app: FastAPI, people: People, session: AsyncSession
 ) -> None:
     tomorrow = today() + timedelta(days=1)
     days = {
@@ -170,6 +171,16 @@ async def test_the_calendar_lets_wait_whom_the_day_makes_a_difference_to(
         await follow_calendar(own, tomorrow)
     found = {(one.subject, one.subject_id) for one in await session.scalars(select(StandingWork))}
     assert found == {(StandingSubject.EXPERT, experts[name].id) for name in ("走", "回")}
+    # With the year the capacity is new of whom somebody has recommended.
+    demand = await scenes.demand(session, await people.organization())
+    staff = await people.coordinator()
+    run = await scenes.match(staff, demand.id)
+    matched = next(m for m in run["matches"] if m["expert"]["name"] == "走")
+    assert await scenes.judge(staff, matched["id"], "recommended") == 201
+    async with within(app.state.sessions, Scope.SERVICE).begin() as own:
+        await own.execute(delete(StandingWork))
+        await follow_calendar(own, date(today().year + 1, 1, 1))
+    assert experts["走"].id in (await session.scalars(select(StandingWork.subject_id))).all()
 
 
 def test_moves_are_news_beyond_the_thresholds() -> None:
@@ -193,6 +204,8 @@ def test_moves_are_news_beyond_the_thresholds() -> None:
         (listing(4.04, 3, 2), 9, 0.05, False),
     ):
         assert is_news(before, after, ranks=ranks, score=score) is expected
+    elsewhere = replace(listing(9, 8, 7), statistics=("another", "lsa", 0))
+    assert not is_news(before, elsewhere, ranks=0, score=0.05), "other scores, the same order"
 
 
 async def test_experts_who_leave_leave_the_list(
