@@ -5,7 +5,19 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
@@ -35,21 +47,29 @@ class PlaceRow(NamedTuple):
     score: float
 
 
+def _latest(*which: ColumnElement[bool]) -> Select[MatchRun]:
+    of_demand = MatchRun.demand_id == bindparam("demand_id")
+    newest_first = (MatchRun.created_at.desc(), MatchRun.id.desc())
+    stands = MatchRun.withdrawn_at.is_(None)
+    return select(MatchRun).where(of_demand, stands, *which).order_by(*newest_first).limit(1)
+
+
+# Written once, as every match asks.
+LATEST = _latest()
+LATEST_BY_HAND = _latest(MatchRun.trigger == Trigger.BY_HAND)
+EARLIER = standing_judgments(
+    and_(MatchRun.demand_id == bindparam("demand_id"), MatchRun.id != bindparam("but"))
+)
+
+
 async def latest_run(session: AsyncSession, demand_id: UUID) -> MatchRun | None:
     """The demand's latest run that was not withdrawn."""
-    return await session.scalar(_latest(MatchRun.demand_id == demand_id))
+    return await session.scalar(LATEST, {"demand_id": demand_id})
 
 
 async def latest_by_hand(session: AsyncSession, demand_id: UUID) -> MatchRun | None:
     """The latest of those that somebody asked for, and has not withdrawn."""
-    by_hand = MatchRun.trigger == Trigger.BY_HAND
-    return await session.scalar(_latest(and_(MatchRun.demand_id == demand_id, by_hand)))
-
-
-def _latest(which: ColumnElement[bool]) -> Select[MatchRun]:
-    newest_first = (MatchRun.created_at.desc(), MatchRun.id.desc())
-    stands = MatchRun.withdrawn_at.is_(None)
-    return select(MatchRun).where(which, stands).order_by(*newest_first).limit(1)
+    return await session.scalar(LATEST_BY_HAND, {"demand_id": demand_id})
 
 
 async def find_run(
@@ -97,10 +117,9 @@ async def earlier_verdicts(
     session: AsyncSession, demand_id: UUID, *, but: UUID
 ) -> dict[UUID, EarlierVerdict]:
     """What was said last of each expert for the demand in other runs than one, by expert."""
-    others = and_(MatchRun.demand_id == demand_id, MatchRun.id != but)
+    rows = await session.execute(EARLIER, {"demand_id": demand_id, "but": but})
     return {
-        row[1]: EarlierVerdict(match_id=row[2], verdict=row[3], created_at=row[4])
-        for row in await session.execute(standing_judgments(others))
+        row[1]: EarlierVerdict(match_id=row[2], verdict=row[3], created_at=row[4]) for row in rows
     }
 
 
