@@ -21,7 +21,8 @@ from app.matches.standing.repository import Entry
 from app.scopes import Sessions
 from matching import Candidate, Constraints, MatchIndex, Weights
 from matching.boards import ROUNDING, Board, hold_against
-from matching.constraints import reason_against
+from matching.constraints import reasons
+from matching.segments import Mask
 from matching.weights import FEATURES, SPACES
 
 AT_ONCE = 200
@@ -79,9 +80,7 @@ async def _open_to(
     """The demands into whose first places any of the experts may come now."""
     entries = await repository.entries(session)
     found = await _board(session, work, asked, entries)
-    # Whoever has no capacity left is kept out of every match.
-    experts = await pools.load(session, Pool.EXPERTS, ids)
-    candidates = [one for one in experts if one.facts.remaining_capacity != 0]
+    candidates = await pools.load(session, Pool.EXPERTS, ids)
     if found is None or not candidates:
         return set()
     index, board = found
@@ -103,20 +102,24 @@ async def _open_to(
 def demands_open_to(held: Held) -> set[UUID]:
     """The demands whose last place any candidate may reach; all that are not on the board.
 
-    A score may be a little too high (see `hold_against`), never too low: then a demand is matched
-    once too often.
+    A score may be a little too high (see `hold_against`), never too low, and of the constraints
+    those alone are asked that need no day and no enterprise: a demand may be matched once too
+    often, but not once too seldom.
     """
     index = MatchIndex.build(held.pool.model, held.candidates, held.vectors)
     scores = hold_against(held.board, index, held.pool, held.weights)
     columns = {UUID(demand_id): column for column, demand_id in enumerate(held.board.ids)}
     found = {entry.demand_id for entry in held.entries} - columns.keys()
+    allowed: dict[tuple[tuple[str, ...], tuple[str, ...]], Mask] = {}
     for entry in held.entries:
         column = columns.get(entry.demand_id)
-        if column is not None:
-            enough = scores[:, column] >= _needed(entry)
-            those = [held.candidates[row] for row in np.flatnonzero(enough).tolist()]
-            if any(_is_asked_for(one, entry) for one in those):
-                found.add(entry.demand_id)
+        if column is None:
+            continue
+        asked = (tuple(entry.kinds), tuple(entry.regions))
+        if asked not in allowed:
+            allowed[asked] = _allowed(index, *asked)
+        if (allowed[asked] & (scores[:, column] >= _needed(entry))).any():
+            found.add(entry.demand_id)
     return found
 
 
@@ -126,9 +129,7 @@ def _needed(entry: Entry) -> float:
     return entry.entry_score - entry.most_preferred - ROUNDING
 
 
-def _is_asked_for(candidate: Candidate, entry: Entry) -> bool:
-    """Whether kind and region are among those that the demand's run asks for."""
-    if not entry.kinds and not entry.regions:
-        return True
-    asked = Constraints(kinds=frozenset(entry.kinds) or None, regions=tuple(entry.regions) or None)
-    return not reason_against(candidate.candidate_id, candidate.facts, asked)
+def _allowed(index: MatchIndex, kinds: Sequence[str], regions: Sequence[str]) -> Mask:
+    asked = Constraints(kinds=frozenset(kinds) or None, regions=tuple(regions) or None)
+    allowed: Mask = reasons(index, asked) == 0
+    return allowed

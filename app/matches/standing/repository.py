@@ -1,7 +1,7 @@
 """Every SELECT on how runs follow each other, on what stands, and on what waits."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -303,14 +303,6 @@ async def forget_standing(session: AsyncSession, demand_id: UUID) -> None:
 
 
 # The calendar.
-
-
-async def absent_on_edge(session: AsyncSession, days: Collection[date]) -> Sequence[UUID]:
-    """Experts whose absence begins, or has ended the day before, on one of the days."""
-    edges = [{"from_on": str(day)} for day in days]
-    edges += [{"until_on": str(day - timedelta(days=1))} for day in days]
-    is_edge = or_(*(Expert.absences.contains([edge]) for edge in edges))
-    return (await session.scalars(select(Expert.id).where(is_edge))).all()
 
 
 async def recommended_between(

@@ -8,6 +8,7 @@ from procrastinate import JobContext
 from app.clock import today
 from app.jobs import queue
 from app.matches.index.encoding import MatchingWork
+from app.matches.models import Pool
 from app.matches.standing.asked import AskedDemands
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.following import bring_up_to_date
@@ -39,4 +40,6 @@ async def rematch_by_calendar(context: JobContext, timestamp: int = 0) -> None:
     """Who comes back or goes away by the calendar has not changed, but may be matched otherwise."""
     work: MatchingWork = context.additional_context["matching"]
     async with within(work.sessions, Scope.SERVICE).begin() as session:
-        await follow_calendar(session, today())
+        index = await work.matcher.indexes[Pool.EXPERTS].refresh(session)
+        if index is not None:
+            await follow_calendar(session, index, today())

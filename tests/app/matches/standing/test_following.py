@@ -15,7 +15,7 @@ from app.changes import operations as changes
 from app.clock import today
 from app.demands.models import Demand
 from app.experts.models import Expert, ExpertState
-from app.matches.models import StandingMatch, StandingSubject, StandingWork, Trigger
+from app.matches.models import Pool, StandingMatch, StandingSubject, StandingWork, Trigger
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.differences import Listing, Place, is_news
 from app.matches.standing.rerunning import Thresholds
@@ -166,9 +166,10 @@ async def test_the_calendar_lets_wait_whom_the_day_makes_a_difference_to(
     for name, (first, until) in days.items():
         absences = [{"from_on": str(first), "until_on": str(until)}]
         experts[name] = await scenes.expert(session, name, "茶叶", absences=absences)
+    index = await app.state.matcher.indexes[Pool.EXPERTS].refresh()
     async with within(app.state.sessions, Scope.SERVICE).begin() as own:
-        await follow_calendar(own, tomorrow)
-        await follow_calendar(own, tomorrow)
+        await follow_calendar(own, index, tomorrow)
+        await follow_calendar(own, index, tomorrow)
     found = {(one.subject, one.subject_id) for one in await session.scalars(select(StandingWork))}
     assert found == {(StandingSubject.EXPERT, experts[name].id) for name in ("走", "回")}
     # With the year the capacity is new of whom somebody has recommended.
@@ -179,7 +180,7 @@ async def test_the_calendar_lets_wait_whom_the_day_makes_a_difference_to(
     assert await scenes.judge(staff, matched["id"], "recommended") == 201
     async with within(app.state.sessions, Scope.SERVICE).begin() as own:
         await own.execute(delete(StandingWork))
-        await follow_calendar(own, date(today().year + 1, 1, 1))
+        await follow_calendar(own, index, date(today().year + 1, 1, 1))
     assert experts["走"].id in (await session.scalars(select(StandingWork.subject_id))).all()
 
 
