@@ -53,9 +53,14 @@ async def bring_up_to_date(work: MatchingWork, asked: AskedDemands, thresholds: 
             if index is None:  # nobody to match; who comes is a change
                 return
             await _add_outdated(session, index)
-        while await hold_next(work, asked, sessions):
-            pass
-        has_work = await _rerun_some(work, sessions, thresholds)
+        # In turns, so that while a whole file of experts waits demands are matched, too.
+        has_held = await hold_next(work, asked, sessions)
+        try:
+            has_rerun = await _rerun_some(work, sessions, thresholds)
+        except LacksVectors:
+            logger.warning("standing matches wait for the encoder")
+            return
+        has_work = has_held or has_rerun
 
 
 async def take_changes(sessions: Sessions) -> None:
@@ -109,14 +114,13 @@ async def _add_outdated(session: AsyncSession, index: MatchIndex) -> None:
 
 
 async def _rerun_some(work: MatchingWork, sessions: Sessions, thresholds: Thresholds) -> bool:
-    """Match the next that wait, each in a transaction of its own; whether more may wait."""
+    """Match the next that wait, each in a transaction of its own; whether there were any.
+
+    Raises LacksVectors.
+    """
     async with sessions.begin() as session:
         waiting = await repository.next_demands(session, DEMANDS_AT_ONCE)
-    try:
-        for demand_id in waiting:
-            async with sessions.begin() as session:
-                await rerun(session, work.matcher, demand_id, thresholds)
-    except LacksVectors:
-        logger.warning("standing matches wait for the encoder")
-        return False
+    for demand_id in waiting:
+        async with sessions.begin() as session:
+            await rerun(session, work.matcher, demand_id, thresholds)
     return bool(waiting)

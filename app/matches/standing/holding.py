@@ -26,6 +26,9 @@ from matching.segments import Mask
 from matching.weights import FEATURES, SPACES
 
 AT_ONCE = 200
+# To hold so many against all demands takes as long as to match all of these again: an expert takes
+# 4.5 µs a demand, a match 100 ms (scripts/benchmark_standing.py). As when a pool is imported.
+MOST_HELD = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +52,18 @@ async def hold_next(work: MatchingWork, asked: AskedDemands, sessions: Sessions)
     Whether anybody waited. The board is brought up beforehand, or the transaction would be long.
     """
     async with sessions.begin() as session:
-        if not await repository.waiting_experts(session, 1):
+        count = await repository.count_experts(session)
+        if count == 0:
             return False
-        await _board(session, work, asked, await repository.entries(session))
+        entries = await repository.entries(session)
+        if count > MOST_HELD:
+            every = [entry.demand_id for entry in entries]
+            await repository.add_work(
+                session, StandingSubject.DEMAND, every, Trigger.EXPERTS_CHANGED
+            )
+            await repository.forget_experts(session)
+            return True
+        await _board(session, work, asked, entries)
     async with sessions.begin() as session:
         waiting = await repository.waiting_experts(session, AT_ONCE)
         ids = [one.subject_id for one in waiting]

@@ -211,6 +211,18 @@ async def experts_of_memberships(
     return (await session.scalars(statement)).all()
 
 
+async def count_experts(session: AsyncSession) -> int:
+    """How many experts wait."""
+    its = StandingWork.subject == StandingSubject.EXPERT
+    return await session.scalar(select(func.count()).select_from(StandingWork).where(its)) or 0
+
+
+async def forget_experts(session: AsyncSession) -> None:
+    """Of none of them anything is to be done any more."""
+    its = StandingWork.subject == StandingSubject.EXPERT
+    await session.execute(delete(StandingWork).where(its))
+
+
 async def waiting_experts(session: AsyncSession, limit: int) -> Sequence[StandingWork]:
     """The next who wait, locked."""
     return (await session.scalars(_waiting(StandingSubject.EXPERT).limit(limit))).all()

@@ -16,6 +16,7 @@ from app.clock import today
 from app.demands.models import Demand
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Pool, StandingMatch, StandingSubject, StandingWork, Trigger
+from app.matches.standing import holding
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.differences import Listing, Place, is_news
 from app.matches.standing.rerunning import Thresholds
@@ -101,7 +102,7 @@ async def test_a_change_reaches_the_demands_that_it_concerns(
 
 
 async def test_what_is_no_news_is_only_noted(
-    app: FastAPI, people: People, session: AsyncSession
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experts = await scenes.pool(session)
     demand = await scenes.demand(session, await people.organization(), **DYEING)
@@ -114,6 +115,14 @@ async def test_what_is_no_news_is_only_noted(
     await job.follow(Thresholds(ranks=2, score=100))
     assert (await checks(session))[demand.id] > before[demand.id]
     assert len((await runs_by_demand(session))[demand.id]) == 1
+    before = await checks(session)
+    experts["电机"].title = "研究员"
+    with monkeypatch.context() as few:
+        few.setattr(holding, "MOST_HELD", 0)
+        await told(session, experts["电机"], "expert.updated")
+        await job.follow(Thresholds(ranks=2, score=100))
+    assert (await checks(session))[demand.id] > before[demand.id], "for too many experts"
+    assert await waiting(session) == 0
     demand.keywords = []
     await told(session, demand, "demand.updated")
     await job.follow(Thresholds(ranks=2, score=0))
