@@ -15,13 +15,16 @@ from app.changes import operations as changes
 from app.clock import today
 from app.demands.models import Demand
 from app.experts.models import Expert, ExpertState
+from app.jobs import queue
 from app.matches.models import Pool, StandingMatch, StandingSubject, StandingWork, Trigger
 from app.matches.standing import holding
+from app.matches.standing.asked import AskedDemands
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.differences import Listing, Place, is_news
 from app.matches.standing.rerunning import Thresholds
 from app.organizations.models import OrganizationState
 from app.scopes import Scope, within
+from app.settings import Settings
 from tests.app.matches import scenes
 from tests.app.matches.standing.following import (
     Follower,
@@ -271,3 +274,23 @@ async def test_what_somebody_may_read_is_asked_of_the_pool_in_their_name(
     assert {one["expert_id"]: one["reason"] for one in again.exclusions} == {
         str(experts[0].id): "organization_conflict"
     }
+
+
+async def test_the_jobs_do_this_in_a_worker(
+    app: FastAPI, people: People, session: AsyncSession, settings: Settings
+) -> None:
+    await scenes.pool(session)
+    demand = await scenes.demand(session, await people.organization(), **DYEING)
+    job = Follower(app, AskedDemands())
+    for name in ("rematch", "rematch_by_calendar"):
+        await queue.tasks[name].defer_async(timestamp=0)
+    context = {"matching": job.work, "settings": settings, "sessions": app.state.sessions}
+    await queue.run_worker_async(
+        wait=False,
+        listen_notify=False,
+        install_signal_handlers=False,
+        additional_context=context,
+    )
+    ended = "SELECT task_name FROM procrastinate_jobs WHERE status = 'succeeded'"
+    assert {"rematch", "rematch_by_calendar"} <= {*await session.scalars(text(ended))}
+    assert (await standing(session))[demand.id] == await matched_in_full(app, demand.id, 20)
