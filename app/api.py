@@ -19,6 +19,7 @@ from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
 from app.matches.endpoints import router as matches
 from app.matches.rankers.endpoints import router as rankers
+from app.matches.standing.endpoints import router as standing_matches
 from app.notices.endpoints import router as notices
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
@@ -37,6 +38,7 @@ ROUTERS = (
     achievements,
     demands,
     matches,
+    standing_matches,
     problems,
     rankers,
     dockings,

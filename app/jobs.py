@@ -49,6 +49,7 @@ queue = procrastinate.App(
         "app.matches.index.tasks",
         "app.problems.tasks",
         "app.matches.rankers.tasks",
+        "app.matches.standing.tasks",
         "app.dockings.tasks",
         "app.notices.tasks",
         "app.webhooks.tasks",

@@ -168,6 +168,12 @@ class Settings(OutgoingSettings, Periods):
     )
     reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
 
+    standing_rank_threshold: int = Field(default=2, ge=0, description="ranks that are no news")
+    standing_score_threshold: float = Field(default=0.05, ge=0, description="of a score likewise")
+    digest_quiet_from_hour: int = Field(default=20, ge=0, le=23, description="in China")
+    digest_quiet_until_hour: int = Field(default=8, ge=0, le=23)
+    digest_least_hours: int = Field(default=20, ge=0, description="between two digests")
+
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
     retention_days_unverified: int = Field(
@@ -179,6 +185,7 @@ class Settings(OutgoingSettings, Periods):
     retention_days_notices: int = Field(default=90, ge=1, description="read notices")
     retention_days_unread_notices: int = Field(default=365, ge=1, description="the others")
     retention_days_deliveries: int = Field(default=30, ge=1, description="to webhooks")
+    retention_days_standing_runs: int = Field(default=180, ge=1, description="nor asked for")
     retention_days_removed: int = Field(
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )

@@ -22,6 +22,7 @@ from app.matches import (
     operations,
     presentation,
     reviews,
+    running,
 )
 from app.matches.conflicts import checking
 from app.matches.conflicts.schemas import ConflictBody, ConflictCheck
@@ -36,10 +37,8 @@ from app.matches.schemas import (
     JudgmentBody,
     JudgmentQuery,
     MatchBody,
-    MatchParameters,
     MatchQuery,
     MatchRunBody,
-    MatchRunWithMatches,
     OwnMatch,
     OwnMatchQuery,
     Preview,
@@ -52,6 +51,7 @@ from app.matches.schemas import (
     ReviewRequest,
     RunQuery,
 )
+from app.matches.standing.schemas import MatchRequest, MatchRunWithMatches
 from app.organizations.actors import AdministratorActor, CurrentActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
@@ -74,11 +74,11 @@ async def match_demand(
     matcher: MatcherDep,
     limits: LimitsDep,
     demand_id: UUID,
-    data: Annotated[MatchParameters | None, Body()] = None,
+    data: Annotated[MatchRequest | None, Body()] = None,
 ) -> MatchRunWithMatches:
-    """匹配专家 · Rank the pool for a published demand and keep the run."""
-    parameters = data or MatchParameters()
-    return await operations.run(session, actor, matcher, demand_id, parameters, limits)
+    """匹配专家 · Rank the pool for a published demand and keep the run, or only try it."""
+    asked = data or MatchRequest()
+    return await running.run(session, actor, matcher, demand_id, asked, limits)
 
 
 @router.post("/matches:preview")

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -20,7 +20,13 @@ class Pool(StrEnum):
 
 
 class Trigger(StrEnum):
+    """What a run was made for; `schedule`: by the calendar, or under new statistics or a ranker."""
+
     BY_HAND = "by_hand"
+    DEMAND_PUBLISHED = "demand_published"
+    DEMAND_CHANGED = "demand_changed"
+    EXPERTS_CHANGED = "experts_changed"
+    SCHEDULE = "schedule"
 
 
 class Verdict(StrEnum):
@@ -38,7 +44,7 @@ class MatchRun(Record):
     """One execution of the matcher for a demand, with all it depended on."""
 
     __tablename__ = "match_runs"
-    __table_args__ = (Index(None, "demand_id", "created_at"),)
+    __table_args__ = (Index(None, "demand_id", "created_at"), Index(None, "created_at", "id"))
 
     demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"))
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
@@ -52,8 +58,46 @@ class MatchRun(Record):
     parameters: Mapped[JsonObject]
     durations: Mapped[JsonObject] = mapped_column(comment="milliseconds by stage")
     exclusions: Mapped[list[JsonObject]] = mapped_column(JSONB)
+    previous_id: Mapped[UUID | None] = mapped_column(
+        comment="the latest run of the demand before; it may be gone"
+    )
+    withdrawn_at: Mapped[datetime | None] = mapped_column(comment="it counts as the latest no more")
+    withdrawn_by_id: Mapped[UUID | None] = mapped_column(comment="account")
 
     demand: Mapped[Demand] = relationship(lazy="raise")
+
+
+class StandingMatch(Base):
+    """How a published demand's match stands: the run that is still true, and when it was checked.
+
+    Who stands in it now stands in the run. `entry_score`: what the last place has before second
+    opinions, so that whoever scores less does not come in; null while there is room.
+    """
+
+    __tablename__ = "standing_matches"
+
+    demand_id: Mapped[UUID] = mapped_column(ForeignKey("demands.id"), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("match_runs.id"), index=True)
+    checked_at: Mapped[datetime]
+    index_version: Mapped[str] = mapped_column(String(16))
+    ranker_version: Mapped[int]
+    entry_score: Mapped[float | None]
+
+
+class StandingSubject(StrEnum):
+    EXPERT = "expert"
+    DEMAND = "demand"
+
+
+class StandingWork(Base):
+    """A demand that waits to be matched again, or an expert who waits to be held against all."""
+
+    __tablename__ = "standing_work"
+
+    subject: Mapped[StandingSubject] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    trigger: Mapped[Trigger]
+    queued_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Match(Record):

@@ -11,6 +11,7 @@ from app.matches.own_reasons import PROFILE_TITLE
 from app.matches.rankers.choice import ChosenRanker
 from app.matches.repository import Card
 from app.matches.schemas import (
+    EarlierVerdict,
     ExclusionBody,
     ExpertMatch,
     Explained,
@@ -68,6 +69,8 @@ def show_new(
     ranker: ChosenRanker,
     run: MatchRunBody,
     allowed_actions: list[str],
+    *,
+    earlier_verdict: EarlierVerdict | None,
 ) -> MatchBody:
     """A candidate of a run that is about to be stored."""
     return MatchBody.model_construct(
@@ -75,6 +78,7 @@ def show_new(
         id=uuid7(),
         run_id=run.id,
         verdict=None,
+        earlier_verdict=earlier_verdict,
         allowed_actions=allowed_actions,
     )
 
@@ -84,13 +88,16 @@ def stored_reasons(match: Match) -> dict[str, Any]:
     return {name: getattr(match, name) for name in Explained.model_fields}
 
 
-def show_match(match: Match, allowed_actions: list[str]) -> MatchBody:
+def show_match(
+    match: Match, allowed_actions: list[str], *, earlier_verdict: EarlierVerdict | None = None
+) -> MatchBody:
     return MatchBody(
         **stored_reasons(match),
         confidence=match.confidence,
         id=match.id,
         run_id=match.run_id,
         verdict=match.verdict,
+        earlier_verdict=earlier_verdict,
         expert=MatchedExpert.model_validate(match.expert),
         allowed_actions=allowed_actions,
     )

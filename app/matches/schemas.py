@@ -120,12 +120,23 @@ class ExpertMatch(Explained):
     expert: MatchedExpert
 
 
+class EarlierVerdict(BaseModel):
+    """What was said last of the same expert for the same demand, in another run."""
+
+    match_id: UUID
+    verdict: Verdict
+    created_at: datetime
+
+
 class MatchBody(ExpertMatch):
     """A stored candidate of a run."""
 
     id: UUID
     run_id: UUID
     verdict: Verdict | None
+    earlier_verdict: EarlierVerdict | None = Field(
+        description="so that nobody judges twice; for staff who carry the demand"
+    )
     allowed_actions: list[str] = Field(examples=[["judge"]])
 
 
@@ -181,9 +192,14 @@ class MatchRunBody(RecordBody, Staged):
     pending: int
     parameters: MatchParameters
     exclusions: list[ExclusionBody]
+    previous_id: UUID | None = Field(description="the latest run of the demand before")
+    withdrawn_at: datetime | None = Field(
+        description="since when it counts as the latest no more", examples=[None]
+    )
+    withdrawn_by_id: UUID | None = Field(examples=[None])
 
 
-class MatchRunWithMatches(MatchRunBody):
+class RankedRun(MatchRunBody):
     matches: list[MatchBody]
 
 

@@ -44,7 +44,15 @@ from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
 from app.interface import idempotency
 from app.interface.models import KeptAnswer
-from app.matches.models import Judgment, Match, MatchReview, MatchRun, ReviewState
+from app.matches.models import (
+    Judgment,
+    Match,
+    MatchReview,
+    MatchRun,
+    ReviewState,
+    StandingMatch,
+    Trigger,
+)
 from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import (
@@ -308,12 +316,21 @@ async def delete_old_deliveries(session: AsyncSession, before: datetime) -> None
 
 
 async def delete_unjudged_runs(session: AsyncSession, before: datetime) -> None:
-    """Runs in which nobody was judged and nobody asked for a review."""
+    """Runs in which nobody was judged and nobody asked for a review, and that do not stand now."""
+    await _delete_runs(session, MatchRun.created_at < before)
+
+
+async def delete_unasked_runs(session: AsyncSession, before: datetime) -> None:
+    """Those of them that nobody asked for either, of which there are many."""
+    by_hand = MatchRun.trigger == Trigger.BY_HAND
+    await _delete_runs(session, (MatchRun.created_at < before) & ~by_hand)
+
+
+async def _delete_runs(session: AsyncSession, which: ColumnElement[bool]) -> None:
     judged = select(Match.run_id).join(Judgment, Judgment.match_id == Match.id)
     reviewed = select(Match.run_id).join(MatchReview, MatchReview.match_id == Match.id)
-    old = select(MatchRun.id).where(
-        MatchRun.created_at < before, MatchRun.id.not_in(judged), MatchRun.id.not_in(reviewed)
-    )
+    kept = (judged, reviewed, select(StandingMatch.run_id))
+    old = select(MatchRun.id).where(which, *(MatchRun.id.not_in(ids) for ids in kept))
     await _delete(session, Match, Match.run_id.in_(old))
     await _delete(session, MatchRun, MatchRun.id.in_(old))
 

@@ -40,6 +40,7 @@ async def let_go(sessions: Sessions, settings: Settings) -> None:
         (repository.delete_unread_notices, settings.retention_days_unread_notices),
         (repository.delete_old_deliveries, settings.retention_days_deliveries),
         (repository.delete_unjudged_runs, settings.retention_days_match_runs),
+        (repository.delete_unasked_runs, settings.retention_days_standing_runs),
     )
     for step, days in steps:
         async with sessions.begin() as session:

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from migrations.online import create_index, drop_index
 
 revision = "0031"
-down_revision = "0029"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 

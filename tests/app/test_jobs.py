@@ -199,6 +199,8 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         ("let_go_of_old_data", "41 2 * * *"),
         ("look_for_common_problems", "23 1 * * *"),
         ("mail_notices", "*/10 * * * *"),
+        ("rematch", "* * * * *"),
+        ("rematch_by_calendar", "7 * * * *"),
         ("renew_lent_names", "37 3 * * *"),
         ("save_indexes", "*/10 * * * *"),
         ("seal_audit_entries", "*/5 * * * *"),

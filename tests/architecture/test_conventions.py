@@ -51,6 +51,8 @@ NO_RECORDS = {
     "/confidentiality-terms": "one text",
     "/dockings/{docking_id}/contacts": "how two sides reach each other",
     "/dockings/{docking_id}/demand": "what one other record says",
+    "/match-runs/{run_id}/difference": "two runs compared, at most 100 experts of each",
+    "/demands/{demand_id}/standing-match": "when a run was checked last",
     "/import-templates": "a file of headings",
     "/imports/{import_id}/rejected-rows": "a file, made anew from the report",
     "/operations/{operation_id}/events": "a stream that ends with the operation",
@@ -63,8 +65,8 @@ NO_RECORDS = {
 }
 # What bounds a text besides its length; a file is bounded as the whole body is.
 BOUNDING = frozenset({"format", "enum", "const", "contentMediaType"})
-# An import's or a batch's choices, named by what they do.
-CHOICES = frozenset({"admit", "overwrite", "atomic"})
+# A choice of an import, a batch or a match, named by what it does.
+CHOICES = frozenset({"admit", "overwrite", "atomic", "dry_run"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +236,7 @@ def test_paths_are_plural_kebab_case_and_verbs_are_posts(document: Schema) -> No
         "demand",
         "log",
         "stream",
+        *("difference", "standing-match", "match-digest"),
     }  # one's own, one of its kind, uncountable
     for operation in operations(document):
         *_, last = operation.path.split("/")

@@ -20,6 +20,7 @@ PROTECTED = frozenset(
             "achievements",
         ),
         *("demands", "demand_handovers", "match_runs", "matches", "judgments", "match_reviews"),
+        *("standing_matches", "standing_work"),
         *("common_problems", "problem_members"),
         *("dockings", "docking_steps", "docking_log", "docking_attachments", "docking_ratings"),
         *("agreements", "service_records"),

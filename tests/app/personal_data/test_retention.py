@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -15,7 +16,7 @@ from app.clock import now
 from app.database import Base
 from app.demands.models import Demand
 from app.experts.models import Expert, ExpertState, RemovalCause
-from app.matches.models import Match, MatchRun
+from app.matches.models import Match, MatchRun, StandingMatch, Trigger
 from app.organizations.models import Organization, OrganizationState
 from app.personal_data.retention import let_go
 from app.progress.models import Operation, OperationState
@@ -163,7 +164,7 @@ async def test_no_profile_stays_with_an_account_that_is_erased(
     assert (await staff.post(f"{path}:link-account", json=body)).status_code == 200
 
 
-async def test_runs_go_unless_somebody_was_judged(
+async def test_runs_go_unless_somebody_was_judged_or_they_stand(
     app: FastAPI, settings: Settings, people: People, session: AsyncSession
 ) -> None:
     await scenes.pool(session)
@@ -171,15 +172,24 @@ async def test_runs_go_unless_somebody_was_judged(
     staff = await people.coordinator()
     judged, _ = await scenes.match(staff, demand.id), await scenes.match(staff, demand.id)
     await scenes.judge(staff, judged["matches"][0]["id"], "suitable")
-    await session.execute(text("UPDATE match_runs SET created_at = now() - interval '10 days'"))
-    await session.commit()
-    await run(app, settings)
-    assert await count(session, MatchRun) == 2
+    other = await scenes.demand(session, await people.organization())
+    stands, unasked = [await scenes.match(staff, other.id) for _ in range(2)]
+    await session.execute(
+        update(MatchRun).where(MatchRun.id == unasked["id"]).values(trigger=Trigger.SCHEDULE)
+    )
+    checked = {"checked_at": now(), "index_version": "", "ranker_version": 0}
+    session.add(StandingMatch(demand_id=other.id, run_id=UUID(stands["id"]), **checked))
+    for days, left in ((10, 4), (200, 3)):
+        made = text(f"UPDATE match_runs SET created_at = now() - interval '{days} days'")
+        await session.execute(made)
+        await session.commit()
+        await run(app, settings)
+        assert await count(session, MatchRun) == left
     await session.execute(text("UPDATE match_runs SET created_at = now() - interval '9 years'"))
     await session.commit()
     await run(app, settings)
-    assert await count(session, MatchRun) == 1
-    assert await count(session, Match) == len(judged["matches"])
+    assert await count(session, MatchRun) == 2
+    assert await count(session, Match) == len(judged["matches"]) + len(stands["matches"])
 
 
 async def test_tokens_reports_and_contacts_go(

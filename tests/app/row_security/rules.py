@@ -34,7 +34,15 @@ from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
 from app.matches.access import may_match
-from app.matches.models import Judgment, Match, MatchReview, MatchRun, StoredRanker
+from app.matches.models import (
+    Judgment,
+    Match,
+    MatchReview,
+    MatchRun,
+    StandingMatch,
+    StandingWork,
+    StoredRanker,
+)
 from app.notices.models import Notice
 from app.organizations import access as organization_access
 from app.organizations.actors import Actor
@@ -108,9 +116,10 @@ class Application:
             ),
             MatchRun: self._rules(
                 lambda r: self._looks(r) or any(map(self._is_candidate, self._matches(r))),
-                self._looks,
-                never,
+                *2 * (self._looks,),
             ),
+            StandingMatch: self._rules(self._looks, never, never),
+            StandingWork: self._rules(never, never, never),
             Match: self._rules(
                 lambda m: self._looks(self._run(m)) or self._is_candidate(m),
                 lambda m: self._looks(self._run(m)),
@@ -303,7 +312,7 @@ class Application:
     def _matches(self, run: MatchRun) -> list[Match]:
         return [match for match in self.world.of(Match) if match.run_id == run.id]
 
-    def _looks(self, run: MatchRun) -> bool:
+    def _looks(self, run: MatchRun | StandingMatch) -> bool:
         return may_match(self.actor, self._demand(run))
 
     def _carries(self, match: Match) -> bool:

@@ -53,6 +53,9 @@ from app.matches.models import (
     MatchReview,
     MatchRun,
     RankerState,
+    StandingMatch,
+    StandingSubject,
+    StandingWork,
     StoredRanker,
     Trigger,
     Verdict,
@@ -323,6 +326,11 @@ def _matches(world: World) -> None:
         others = world.of(Expert)
         for rank, expert in enumerate((own[number % len(own)], others[number % len(others)]), 1):
             _match(world, run, expert, rank)
+        run.previous_id = run.id  # any run of the demand will do to be compared with
+        stands = {"demand_id": demand.id, "run_id": run.id, "checked_at": now()}
+        world.add(StandingMatch(**stands, index_version="", ranker_version=0))
+        waits = {"subject": StandingSubject.DEMAND, "subject_id": demand.id}
+        world.add(StandingWork(**waits, trigger=Trigger.SCHEDULE))
 
 
 def _problems(world: World) -> None:
