@@ -208,6 +208,8 @@ def test_what_comes_back_by_the_clock_is_registered_once() -> None:
         ("tell_notices", "* * * * *"),
         ("train_nightly", "41 3 * * *"),
         ("verify_audit_log", "7 4 * * *"),
+        ("watch_demands", "11 * * * *"),
+        ("watch_dockings", "7 * * * *"),
     ]
     for name, _ in periodic:
         task = queue.tasks[name]

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.demands.models import DemandState
+from app.demands.workflow import SOUGHT
 from app.experts.consents import TEXT_VERSION
 from app.matches.index.encoding import MatchingWork
 from app.matches.models import Pool, StoredVector
@@ -63,7 +64,7 @@ async def test_in_no_direction_goes_what_is_not_published_to_an_endpoint(
     await run_jobs(work)
     staff, kept = await people.coordinator(), await count(session)
     ways = ("similar-demands", "matching-achievements")
-    for state in set(DemandState) - {DemandState.PUBLISHED, DemandState.REFUSED}:
+    for state in set(DemandState) - SOUGHT - {DemandState.REFUSED}:
         text = {"title": "内部需求", "problem": f"不可外传{state}"}
         hidden = await scenes.demand(session, organization, state=state, **text)
         for way in ways:

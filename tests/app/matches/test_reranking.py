@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.demands.models import DemandState
+from app.demands.workflow import SOUGHT
 from app.matches.index import reranking
 from app.matches.index.repository import member_ids
 from app.matches.models import Match, Pool
@@ -211,7 +212,7 @@ async def test_what_is_not_published_goes_there_in_no_direction(
     await scenes.achievement(session, "茶园监测", "害虫图像识别")
     staff = await people.coordinator()
     ways = ("similar-demands", "matching-achievements")
-    for state in set(DemandState) - {DemandState.PUBLISHED, DemandState.REFUSED}:
+    for state in set(DemandState) - SOUGHT - {DemandState.REFUSED}:
         text = {"title": "内部需求", "problem": f"不可外传{state}"}
         hidden = await scenes.demand(session, organization, state=state, **text)
         for way in ways:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Base
 from app.demands.models import DemandState
+from app.demands.workflow import SOUGHT
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Match, MatchRun
 from tests.app.matches import scenes
@@ -106,7 +107,7 @@ async def test_only_published_demands_are_matched(people: People, session: Async
     for state in DemandState:
         demand = await scenes.demand(session, organization, state=state)
         answer = await staff.post(f"/demands/{demand.id}:match")
-        expected = 201 if state is DemandState.PUBLISHED else 409
+        expected = 201 if state in SOUGHT else 409
         assert answer.status_code == expected, state
     assert await session.scalar(select(func.count()).select_from(MatchRun)) == 1
 
