@@ -4,11 +4,11 @@ from procrastinate import JobContext
 
 from app.clock import now
 from app.demands.watching import watch
-from app.jobs import RETRY, queue
+from app.jobs import queue
 
 
 @queue.periodic(cron="11 * * * *")
-@queue.task(name="watch_demands", queueing_lock="watch_demands", retry=RETRY, pass_context=True)
+@queue.task(name="watch_demands", queueing_lock="watch_demands", pass_context=True)
 async def watch_demands(context: JobContext, timestamp: int = 0) -> None:
     """Every hour: hand up what was submitted and not answered in time."""
     shared = context.additional_context
