@@ -118,6 +118,28 @@ def experts_are_ranked_with_reasons(stage: Stage) -> str:
 
 
 @step
+def who_comes_is_matched_by_itself(stage: Stage) -> str:
+    """常态匹配 · An expert who comes into the pool enters the standing match, and why is told."""
+    staff, demand = stage.people["staff"], stage.found["demand"]
+    stands = f"{stage.demand}/standing-match"
+    before = staff.wait_for(stands, lambda found: True)
+    newcomer = {"name": "新入库专家", "external_id": "story-newcomer"}
+    words = {"research_directions": [demand["title"]], "introduction": demand["problem"]}
+    stage.service.import_rows("experts", [newcomer | words])
+    now = staff.wait_for(stands, lambda found: found["run_id"] != before["run_id"])
+    run = staff.get(f"/match-runs/{now['run_id']}")
+    assert run["trigger"] == "experts_changed"
+    difference = staff.get(f"/match-runs/{run['id']}/difference")
+    [entered] = [one for one in difference["entered"] if one["why"] == "expert_new"]
+    told = staff.items("/match-digest", created_at_gte=f"{TODAY}T00:00:00Z")
+    assert stage.ids["demand"] in {item["demand"]["id"] for item in told}
+    tried = staff.post(f"{stage.demand}:match", limit=DEPTH, dry_run=True)
+    assert tried["is_dry_run"]
+    assert staff.items(f"{stage.demand}/match-runs")[0]["id"] == run["id"]
+    return f"新专家自动进入第 {entered['rank_after']} 位，差异与摘要可查；试运行不留记录"
+
+
+@step
 def two_experts_are_recommended(stage: Stage) -> str:
     """推荐 · The coordinator recommends two; the enterprise sees these and no others."""
     staff, enterprise = stage.people["staff"], stage.people["enterprise"]
@@ -314,6 +336,23 @@ def the_demand_is_resolved(stage: Stage) -> str:
     assert verbs[-1] == "follow-up"
     assert staff.items("/dockings", is_open="true", demand_id=stage.ids["demand"]) == []
     return f"需求“已解决”；过程共 {len(verbs)} 步，三方所见一致"
+
+
+@step
+def everybody_was_told(stage: Stage) -> str:
+    """通知 · Each party was told of its part, nobody of what they did, outsiders nothing."""
+    enterprise, second, staff = stage.sides
+    inbox = "/notices?limit=200"
+
+    def has(*kinds: str) -> Callable[[Any], bool]:
+        return lambda page: {item["kind"] for item in page["items"]} >= set(kinds)
+
+    enterprise.wait_for(inbox, has("match.recommended", "docking.declined", "docking.followed_up"))
+    second.wait_for(inbox, has("docking.invited", "docking.signed", "docking.service_confirmed"))
+    told = staff.wait_for(inbox, has("docking.contacted", "docking.service_disputed"))["items"]
+    assert "docking.invited" not in {item["kind"] for item in told}
+    assert stage.people["elsewhere"].items("/notices") == []
+    return f"企业、专家、协调员各有通知（协调员 {len(told)} 条），外地协调员没有"
 
 
 @step
