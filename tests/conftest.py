@@ -1,6 +1,7 @@
 """The real PostgreSQL that tests run on: a migrated template, cloned for each test in ~10 ms."""
 
 import asyncio
+import gc
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -63,6 +64,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {file: number / len(long) / 2 for number, file in enumerate(long)}
     place |= {file: number / len(others) for number, file in enumerate(others)}
     items.sort(key=lambda item: place.get(_file(item), -1.0))
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what was imported: a tenth of the time went to it."""
+    gc.freeze()
 
 
 def _file(item: pytest.Item) -> str:
