@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.accounts.models import Account, ApiKey, Identity, Role
 from app.achievements.models import Achievement
 from app.bulk.models import Import
-from app.database import get_session
 from app.demands.models import Demand
 from app.dockings.models import Docking
 from app.experts.models import Evidence, Expert
@@ -76,27 +75,25 @@ class Apps:
     unbound: FastAPI
 
 
-async def rolled_back(request: Request) -> AsyncIterator[AsyncSession]:
+class Undone(AsyncSession):
     """What a request writes is written, and then undone."""
-    info = getattr(request.state, "session_info", {})
-    async with request.app.state.sessions(info=info) as session:
-        request.state.session = session
-        yield session
-        await session.flush()
-        await session.rollback()
+
+    async def commit(self) -> None:
+        await self.flush()
+        await self.rollback()
 
 
 @pytest.fixture(scope="module")
 def made(settings: Settings) -> Apps:
-    apps = Apps(bound=create_app(settings), unbound=create_app(settings))
-    for app in (apps.bound, apps.unbound):
-        app.dependency_overrides[get_session] = rolled_back
-    return apps
+    return Apps(bound=create_app(settings), unbound=create_app(settings))
 
 
 @pytest.fixture
 async def apps(made: Apps, database: URL, service_database: URL) -> AsyncIterator[Apps]:
+    """No dependency is overridden: FastAPI would take all apart anew at every request."""
     async with services(made.bound, service_database), services(made.unbound, database):
+        for app in (made.bound, made.unbound):
+            app.state.sessions = async_sessionmaker(class_=Undone, **app.state.sessions.kw)
         yield made
 
 
