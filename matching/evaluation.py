@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log2
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from matching.text import normalise
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 Grades = Mapping[str, int]
 RELEVANT = 2
@@ -115,6 +118,8 @@ def tfidf_rankings(
 
 
 def _vectorizer(words: Callable[[str], list[str]] | None) -> TfidfVectorizer:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # here: services measure too
+
     cut = words or _bigrams
     return TfidfVectorizer(analyzer=lambda text: cut(normalise(text)), sublinear_tf=True)
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from matching.confidence import Calibration, Ranker
@@ -144,6 +143,8 @@ def learn_weights(judged: Judged, in_force: Ranker, *, strength: float = STRENGT
     scaled to spread the scores as far as before, so that preferences keep their weight; the decay
     stays. Without any pair the weights in force are returned.
     """
+    from scipy.optimize import minimize  # here, since only who learns needs it
+
     judged = judged.contrasted()
     if not len(judged.grades):
         return in_force.weights
@@ -167,6 +168,8 @@ def calibrate(judged: Judged, weights: Weights) -> Calibration:
     Targets are (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2) (Platt 1999), so that verdicts of one kind alone
     make nobody certain.
     """
+    from scipy.optimize import minimize  # here, since only who learns needs it
+
     scores, suitable = fused(judged.features, weights), judged.suitable
     positive = int(suitable.sum())
     high, low = (positive + 1) / (positive + 2), 1 / (len(suitable) - positive + 2)

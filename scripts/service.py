@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from app.progress.models import LIVING
 from app.settings import Settings
+from app.trust import trusted
 
 COMMAND = (sys.executable, "-m", "app.commands")
 EMAIL, PASSWORD = "measure@demo.invalid", "measure-shuangku"
@@ -105,7 +106,8 @@ class Service:
 @contextlib.contextmanager
 def signed_in(url: str, email: str, password: str) -> Iterator[Service]:
     """A running service, as the account that signs in, again whenever its token has run out."""
-    with httpx.Client(base_url=url, timeout=120, auth=Session(url, email, password)) as http:
+    session = Session(url, email, password)
+    with httpx.Client(base_url=url, timeout=120, auth=session, verify=trusted()) as http:
         yield Service(http=http)
 
 
@@ -208,7 +210,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"the service ended with {process.returncode}")
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=10).is_success:
+            if httpx.get(f"{url}/readyz", timeout=10, verify=trusted()).is_success:
                 return
     raise TimeoutError(f"{url} is not ready after {START_SECONDS} s")
 

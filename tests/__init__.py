@@ -1,0 +1,7 @@
+"""The tests; what they import makes a million objects that stay, as it does for the service."""
+
+import gc
+
+from app.commands import OBJECTS_UNTIL_COLLECTION
+
+gc.set_threshold(OBJECTS_UNTIL_COLLECTION)

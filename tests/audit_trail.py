@@ -47,6 +47,8 @@ class AuditTrail:
 
         Of repeated refusals by the rate limits only some are told.
         """
+        if not self.answers:
+            return
         await app.state.refusal_log.drain()
         async with within(app.state.sessions, Scope.AUDIT)() as session:
             entries = (await session.scalars(select(AuditEntry))).all()

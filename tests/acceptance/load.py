@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from app.trust import trusted
 from tests.acceptance.processes import until
 
 PATIENCE = 120
@@ -37,7 +38,9 @@ def under_load(url: str, headers: Mapping[str, str], *, clients: int = 4) -> Ite
     account, is_over = Account(), threading.Event()
 
     def ask(number: int) -> None:
-        with httpx.Client(base_url=url, headers=headers, timeout=PATIENCE) as http:
+        with httpx.Client(
+            base_url=url, headers=headers, timeout=PATIENCE, verify=trusted()
+        ) as http:
             for turn in itertools.count(number):
                 if is_over.is_set():
                     return

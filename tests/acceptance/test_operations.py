@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +10,9 @@ import psycopg
 import pytest
 
 from app.jobs import ATTEMPTS
+from app.postgres import embedded
 from scripts.service import signed_in
+from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import (
     ADMINISTRATOR,
     PASSWORD,
@@ -23,9 +26,13 @@ PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("operations")
-    with serving(folder, "--demo", DATABASE_URL=database_url) as running:
+def folder(tmp_path_factory: pytest.TempPathFactory, demonstration: Demonstration) -> Path:
+    return demonstration.copy_to(tmp_path_factory.mktemp("operations") / "var")
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[Running]:
+    with serving(folder) as running:
         yield running
 
 
@@ -88,11 +95,14 @@ def test_a_running_import_stops_at_its_next_safe_point(
 
 
 def test_an_import_whose_worker_dies_at_the_last_attempt_has_failed(
-    service: Running, http: httpx.Client, database_url: str
+    service: Running, http: httpx.Client, folder: Path
 ) -> None:
     operation = begun(http, "丙", "all_or_nothing")
     worker = service.worker()
-    with psycopg.connect(database_url) as connection:
+    with (
+        embedded.start(folder / "postgres") as server,
+        psycopg.connect(server.conninfo) as connection,
+    ):
         connection.execute(
             "UPDATE procrastinate_jobs SET attempts = %s"
             " WHERE id = (SELECT job_id FROM operations WHERE id = %s)",

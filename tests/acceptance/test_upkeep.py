@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from app.trust import trusted
 from scripts.service import signed_in
 from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.processes import (
@@ -108,22 +109,22 @@ def test_a_database_that_hangs(service: Running, http: httpx.Client, folder: Pat
     with frozen(folder):
         for _ in range(3):
             began_at = time.monotonic()
-            answer = httpx.get(f"{service.url}/readyz", timeout=SLACK)
+            answer = httpx.get(f"{service.url}/readyz", timeout=SLACK, verify=trusted())
             assert answer.status_code == 503
             assert [e["pointer"] for e in answer.json()["errors"]] == ["database"]
             assert time.monotonic() - began_at < 2 + SLACK / 2
-            assert httpx.get(f"{service.url}/livez", timeout=SLACK).is_success
+            assert httpx.get(f"{service.url}/livez", timeout=SLACK, verify=trusted()).is_success
         for path in ("experts", "demands", "jobs"):
             began_at = time.monotonic()
             answer = http.get(f"/api/v1/{path}")
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) > 0
             assert time.monotonic() - began_at < REQUEST_SECONDS + SLACK
-        found = samples(httpx.get(f"{service.url}/metrics", timeout=SLACK).text)
+        found = samples(httpx.get(f"{service.url}/metrics", timeout=SLACK, verify=trusted()).text)
         assert of(found, "database_up") == 0
 
     def recovered() -> bool:
-        return httpx.get(f"{service.url}/readyz", timeout=SLACK).is_success
+        return httpx.get(f"{service.url}/readyz", timeout=SLACK, verify=trusted()).is_success
 
     began_at = time.monotonic()
     until(recovered, seconds=PATIENCE, what="recovery")

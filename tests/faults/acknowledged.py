@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from app.trust import trusted
 from tests.acceptance.processes import names_in, preview, until
 from tests.faults.house import PATIENCE, listed
 
@@ -55,7 +56,9 @@ def insisting(http: httpx.Client, done: Acknowledged) -> Iterator[None]:
     is_over = threading.Event()
 
     def repeat(work: Callable[[httpx.Client, Acknowledged, int], None]) -> None:
-        with httpx.Client(base_url=http.base_url, auth=http.auth, timeout=PATIENCE) as own:
+        with httpx.Client(
+            base_url=http.base_url, auth=http.auth, timeout=PATIENCE, verify=trusted()
+        ) as own:
             for number in itertools.count():
                 work(own, done, number)
                 if is_over.is_set():

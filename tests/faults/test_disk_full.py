@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.trust import trusted
 from tests.acceptance.processes import names_in, until
 from tests.faults.acknowledged import (
     Acknowledged,
@@ -82,7 +83,7 @@ def test_disk_full(house_on_disk: House, disk: Disk, few_rounds: int, tally: Tal
             until(lambda: not house.is_ready(), seconds=PATIENCE, what="end of PostgreSQL")
             require_refusal(http.post("/api/v1/experts", json={"name": "满"}), "unavailable")
             for path in ("/livez", "/metrics"):
-                answer = httpx.get(f"{house.running.url}{path}")
+                answer = httpx.get(f"{house.running.url}{path}", verify=trusted())
                 assert answer.is_success, answer.text
             disk.make_room()
             done.wait_for(ANSWERS)

@@ -1,6 +1,5 @@
 """Every way to break a client is found in the real document, and nothing else is."""
 
-import copy
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ def _in_part(document: Schema) -> Schema:
 
 
 DOCUMENT = _in_part(released_document())
+WRITTEN = json.dumps(DOCUMENT)  # which is copied faster than the document itself
 
 
 def _operations(document: Schema) -> Iterator[Schema]:
@@ -285,7 +285,7 @@ HARMLESS: dict[str, tuple[Callable[[Schema], list[Any]], Mutation]] = {
 
 def _changed(draw: st.DataObject, change: tuple[Callable[[Schema], list[Any]], Mutation]) -> Schema:
     places, mutate = change
-    document = copy.deepcopy(DOCUMENT)
+    document: Schema = json.loads(WRITTEN)
     found = places(document)
     assert found, "the document has no such place: the test would prove nothing"
     mutate(found[draw.draw(st.integers(0, len(found) - 1))])
@@ -307,11 +307,11 @@ def test_what_is_added_breaks_nobody(name: str, draw: st.DataObject) -> None:
 
 
 def test_a_document_agrees_with_itself() -> None:
-    assert breaking_changes(DOCUMENT, copy.deepcopy(DOCUMENT)) == []
+    assert breaking_changes(DOCUMENT, json.loads(WRITTEN)) == []
 
 
 def test_each_break_is_said_in_a_sentence_with_its_place() -> None:
-    changed = copy.deepcopy(DOCUMENT)
+    changed = json.loads(WRITTEN)
     schemas = changed["components"]["schemas"]
     del schemas["DemandBody"]["properties"]["title"]
     schemas["SignIn"]["properties"]["password"]["maxLength"] = 64

@@ -10,6 +10,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, Role
+from app.trust import trusted
 from tests.app.accounts.identity_provider import REDIRECT_URI
 from tests.people import People
 
@@ -30,12 +31,12 @@ class ProviderProcess:
         """Set the fault and who signs in next; the requests that came since the last time."""
         self.person = person or self.person
         told = {"fault": fault, "person": self.person, "new_key": new_key}
-        seen: list[str] = httpx.put(f"{self.issuer}/control", json=told).json()
+        seen: list[str] = httpx.put(f"{self.issuer}/control", json=told, verify=trusted()).json()
         return seen
 
     async def visit(self, url: str) -> dict[str, str]:
         """What a browser brings back that is sent to the provider."""
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(verify=trusted()) as browser:
             answer = await browser.get(url)
         assert answer.status_code == 302, answer.text
         address, _, query = answer.headers["location"].partition("?")

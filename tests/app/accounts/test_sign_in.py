@@ -8,6 +8,7 @@ import jwt
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
+from pwdlib import PasswordHash
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,19 +23,13 @@ from tests.people import People
 EMAIL, PASSWORD, OTHER_PASSWORD = "li@test.invalid", "correct-horse-42", "another-horse-43"
 
 
-@pytest.fixture(scope="session")
-async def password_hash() -> str:
-    """Hashed once: Argon2 is slow on purpose."""
-    return await hash_password(PASSWORD)
-
-
 @pytest.fixture
-async def account(session: AsyncSession, password_hash: str) -> Account:
+async def account(session: AsyncSession) -> Account:
     account = Account(
         email=EMAIL,
         display_name="李",
         role=Role.ENTERPRISE,
-        password_hash=password_hash,
+        password_hash=await hash_password(PASSWORD),
         is_active=True,
     )
     session.add(account)
@@ -66,6 +61,10 @@ async def test_sign_in(client: AsyncClient, account: Account) -> None:
     assert body["id"] == str(account.id)
     assert body["signed_in_at"] is not None
     assert "password_hash" not in body
+
+
+def test_a_stolen_hash_is_dear_to_guess_from(strong_hasher: PasswordHash) -> None:
+    assert strong_hasher.hash(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 async def test_a_password_that_cannot_be_encoded(client: AsyncClient, account: Account) -> None:
