@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.demands.schemas import PublicDemand
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Moment
+from app.interface.schemas import Body, Flag, Moment
 from app.matches.schemas import MatchedExpert, MatchParameters, RankedRun
 
 
@@ -62,7 +62,7 @@ class DifferenceQuery(Body):
 class MatchRequest(MatchParameters):
     """What a match asks for; a dry run stores nothing and tells what would be different."""
 
-    dry_run: bool = False
+    dry_run: Flag = False
 
 
 class MatchRunWithMatches(RankedRun):

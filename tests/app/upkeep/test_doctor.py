@@ -78,7 +78,8 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
     await app.state.matcher.prepare()
     await beat(session)
     found = await examined(own)
-    assert {c for c, f in found.items() if f.state is not State.GOOD} == {"powers"}
+    told = {c for c, f in found.items() if f.state is not State.GOOD}
+    assert told - {"working_days"} == {"powers"}  # each December the holidays may be unknown
     assert doctor.is_sound(list(found.values()))
     assert set(found) == {
         *("python", "packages", "folder", "space", "secret_key", "port", "memory", "open_files"),
