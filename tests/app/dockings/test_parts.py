@@ -98,8 +98,14 @@ async def test_what_staff_write_for_each_other_stays_with_them(
     correction = entry | {"corrects_id": first["id"], "is_for_staff": False}
     status, shown = await sent(scene.staff, path, correction)
     assert (status, shown["is_for_staff"]) == (201, True)
+    open_entry = entry | {"text": "谈了工艺", "is_for_staff": False}
     assert await items(scene.enterprise, path) == await items(scene.person, path) == []
-    assert len(await items(scene.staff, path)) == 2
+    _, opened = await sent(scene.staff, path, open_entry)
+    status, refused = await sent(scene.staff, path, entry | {"corrects_id": opened["id"]})
+    assert (status, refused["errors"][0]["pointer"]) == (422, "/is_for_staff")
+    for side in (scene.enterprise, scene.person):
+        assert [e["text"] for e in await items(side, path)] == ["谈了工艺"]
+    assert len(await items(scene.staff, path)) == 3
     assert (await (await people.coordinator(GUANGZHOU)).get(path)).status_code == 404
 
 
