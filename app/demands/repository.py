@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import queries
@@ -61,6 +61,13 @@ def listed(query: DemandQuery, readable: ColumnElement[bool]) -> Select[Demand]:
 
 def listed_handovers(demand_id: UUID) -> Select[Handover]:
     return select(Handover).where(Handover.demand_id == demand_id)
+
+
+async def went_up_by_clock(session: AsyncSession, demand_id: UUID, since: datetime) -> bool:
+    """Whether the clock has handed the demand up since then."""
+    by_clock = (Handover.demand_id == demand_id, Handover.account_id.is_(None))
+    latest = exists().where(*by_clock, Handover.created_at >= since)
+    return bool(await session.scalar(select(latest)))
 
 
 async def ids_unanswered(

@@ -1,10 +1,11 @@
 """Deadlines: what is due when, and that the clock does it once, whoever cuts it off."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import day_began_at, day_of, now
@@ -17,6 +18,7 @@ from app.dockings.workflow import CLOSED
 from app.settings import Settings
 from app.working_days import shifted
 from tests.app.dockings.scenes import Scene, contacted, docked, recommended, step, steps, taken
+from tests.app.matches import scenes
 from tests.people import People
 
 
@@ -118,6 +120,22 @@ async def test_what_is_overdue_goes_up_level_by_level(
     moved = await taken(scene.enterprise, docking_id, "visit")
     assert (moved["reminded_on"], moved["escalated_on"]) == (None, None)
     assert date.fromisoformat(moved["due_on"]) == shifted(day_of(now()), 15)
+
+
+async def test_a_demand_goes_up_one_level_however_many_of_its_dockings_are_overdue(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    scene = await recommended(people, session)
+    docking_id = await contacted(scene)
+    other = await scenes.expert(session, "染色", scenes.DIRECTIONS["染整"])
+    run = await scenes.match(scene.staff, scene.demand.id)
+    [match] = [m for m in run["matches"] if m["expert"]["id"] == str(other.id)]
+    assert await scenes.judge(scene.staff, match["id"], "recommended") == 201
+    await docked(replace(scene, match_id=match["id"]))
+    await session.execute(update(Docking).values(due_on=MONDAY, reminded_on=MONDAY))
+    await session.commit()
+    assert await later(app, scene, docking_id, 30) == 1
+    assert await levels(session) == ["330700"]
 
 
 async def levels(session: AsyncSession) -> list[str]:
