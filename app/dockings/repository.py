@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
+from app.demands.models import Demand
 from app.dockings.deadlines import Clock, overdue_since
 from app.dockings.models import Docking, DockingState, DockingStep, Part
 from app.dockings.schemas import DockingQuery
@@ -65,8 +66,14 @@ async def of_demand(
 
 
 async def states_of_demand(session: AsyncSession, demand_id: UUID) -> Collection[DockingState]:
-    statement = select(Docking.state).where(Docking.demand_id == demand_id).distinct()
-    return (await session.scalars(statement)).all()
+    """In which states its dockings are, but for results in spite of which it was reopened."""
+    is_of_before = exists().where(
+        DockingStep.docking_id == Docking.id,
+        DockingStep.verb == "accept-result",
+        DockingStep.created_at < Demand.published_at,
+    )
+    of_demand = select(Docking.state).join(Docking.demand).where(Docking.demand_id == demand_id)
+    return (await session.scalars(of_demand.where(~is_of_before).distinct())).all()
 
 
 async def ids_due(session: AsyncSession, clock: Clock) -> Sequence[UUID]:

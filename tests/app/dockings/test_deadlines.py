@@ -1,6 +1,5 @@
 """Deadlines: what is due when, and that the clock does it once, whoever cuts it off."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -17,8 +16,16 @@ from app.dockings.watching import watch
 from app.dockings.workflow import CLOSED
 from app.settings import Settings
 from app.working_days import shifted
-from tests.app.dockings.scenes import Scene, contacted, docked, recommended, step, steps, taken
-from tests.app.matches import scenes
+from tests.app.dockings.scenes import (
+    Scene,
+    another,
+    contacted,
+    docked,
+    recommended,
+    step,
+    steps,
+    taken,
+)
 from tests.people import People
 
 
@@ -127,11 +134,7 @@ async def test_a_demand_goes_up_one_level_however_many_of_its_dockings_are_overd
 ) -> None:
     scene = await recommended(people, session)
     docking_id = await contacted(scene)
-    other = await scenes.expert(session, "染色", scenes.DIRECTIONS["染整"])
-    run = await scenes.match(scene.staff, scene.demand.id)
-    [match] = [m for m in run["matches"] if m["expert"]["id"] == str(other.id)]
-    assert await scenes.judge(scene.staff, match["id"], "recommended") == 201
-    await docked(replace(scene, match_id=match["id"]))
+    await docked(await another(people, session, scene))
     await session.execute(update(Docking).values(due_on=MONDAY, reminded_on=MONDAY))
     await session.commit()
     assert await later(app, scene, docking_id, 30) == 1

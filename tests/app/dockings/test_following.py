@@ -14,7 +14,7 @@ from app.demands.models import Demand, DemandState
 from app.demands.workflow import PUBLIC, SOUGHT
 from app.dockings.following import advance, end_with, state_following
 from app.dockings.models import DockingState
-from tests.app.dockings.scenes import Scene, contacted, recommended, taken
+from tests.app.dockings.scenes import Scene, another, contacted, recommended, taken
 from tests.people import People
 
 D: TypeAlias = DockingState
@@ -77,6 +77,12 @@ async def test_from_published_to_resolved_and_back(
     assert shown["state"] == "accepted"  # what was signed goes on
     reopened = await scene.enterprise.post(f"{demand}:reopen", json={"reason": "又出现黄变"})
     assert reopened.json()["state"] == "published"
+    # The result of before does not put it back: experts are sought again.
+    assert await state_of(app, scene.staff, scene) == "published"
+    await taken(scene.staff, docking_id, "follow-up")
+    assert await state_of(app, scene.staff, scene) == "published"
+    await contacted(await another(people, session, scene))
+    assert await state_of(app, scene.staff, scene) == "docking"
 
 
 @pytest.mark.parametrize(
