@@ -57,6 +57,7 @@ ANSWERS = {
     ("decline", Side.STAFF): InvitationState.WITHDRAWN,
 }
 NOT_RECOMMENDED = Text("须先推荐该匹配", "Recommend the match first")
+ERASED = Text("该专家的信息已注销", "The expert was erased")
 DOCKED = Text("该专家与该需求正在对接", "This expert and this demand are being docked already")
 
 
@@ -94,13 +95,15 @@ async def get(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
 
 
 async def hold(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
-    """The docking, locked, for one of its parties."""
-    return admitted(
+    """The docking, locked, for one of its parties, who may say something of its expert."""
+    docking = admitted(
         session,
         await repository.find(session, docking_id, is_for_update=True),
         may_read=partial(may_read, actor),
         may_touch=partial(may_touch, actor),
     )
+    await require_not_erased(session, docking_id)
+    return docking
 
 
 async def get_part(session: AsyncSession, actor: Actor, table: type[PartT], part_id: UUID) -> PartT:
@@ -121,6 +124,15 @@ async def hold_part(
         may_read=lambda part: may_read(actor, part.docking),
         may_touch=lambda part: may_touch(actor, part.docking),
     )
+
+
+async def require_not_erased(session: AsyncSession, docking_id: UUID) -> None:
+    """Raises Conflict where the expert of a docking, which is held, was erased.
+
+    No more is said of them: it would stay.
+    """
+    if await repository.is_expert_erased(session, docking_id):
+        raise Conflict(ERASED)
 
 
 async def require_room(

@@ -14,6 +14,7 @@ from app.dockings.deadlines import Clock, overdue_since
 from app.dockings.models import Docking, DockingState, DockingStep, Part
 from app.dockings.schemas import DockingQuery
 from app.dockings.workflow import CLOSED
+from app.experts.models import Expert
 
 DUE_AT_ONCE = 1_000
 
@@ -36,6 +37,12 @@ async def find(
     """The docking; see `queries.find_one`."""
     statement = _dockings().where(Docking.id == docking_id)
     return await queries.find_one(session, statement, Docking, is_for_update=is_for_update)
+
+
+async def is_expert_erased(session: AsyncSession, docking_id: UUID) -> bool:
+    """Whether a docking's expert was erased, as it is now that the docking is held."""
+    erased_at = select(Expert.erased_at).join(Docking, Docking.expert_id == Expert.id)
+    return await session.scalar(erased_at.where(Docking.id == docking_id)) is not None
 
 
 async def expert_id_of(session: AsyncSession, docking_id: UUID) -> UUID | None:

@@ -74,6 +74,7 @@ async def update(
     if agreement.state is not AgreementState.DRAFTED:
         allowed = [AgreementState.DRAFTED]
         raise WrongState(verb="update", state=agreement.state, allowed=allowed)
+    await dockings.require_not_erased(session, agreement.docking_id)
     _apply(agreement, data.changes())
     await session.flush()
     await _tell(session, actor, agreement, "updated", fields=sorted(data.changes()))

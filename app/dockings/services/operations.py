@@ -77,6 +77,7 @@ async def amend(
     """Put right what the enterprise has not confirmed; it is asked again."""
     service = await dockings.hold_part(session, actor, ServiceRecord, record_id)
     target = _target(actor, service, "amend")
+    await dockings.require_not_erased(session, service.docking_id)
     dockings.require_past(data.served_on, moment, field="served_on")
     for name, value in data.model_dump().items():
         setattr(service, name, value)
@@ -103,7 +104,10 @@ async def move(
 ) -> ServiceRecordBody:
     """Dispute it, or count it."""
     service = await dockings.hold_part(session, actor, ServiceRecord, record_id)
-    return await _settled(session, actor, service, _target(actor, service, verb), reason)
+    target = _target(actor, service, verb)
+    if reason:
+        await dockings.require_not_erased(session, service.docking_id)
+    return await _settled(session, actor, service, target, reason)
 
 
 def show(actor: Actor, service: ServiceRecord) -> ServiceRecordBody:
