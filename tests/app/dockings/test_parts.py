@@ -170,6 +170,20 @@ async def test_an_agreement_is_signed_with_its_docking(scene: Scene, docking_id:
     assert await items(scene.person, "/agreements", state="drafted") == []
 
 
+async def test_nothing_is_signed_in_a_docking_that_came_to_nothing(
+    scene: Scene, docking_id: str
+) -> None:
+    fields = {"kind": "service", "title": "服务合同", "amount": "5", "parties": ["甲", "乙"]}
+    path = f"/dockings/{docking_id}/agreements"
+    _, agreement = await sent(scene.enterprise, path, fields)
+    assert "sign" in agreement["allowed_actions"]
+    await taken(scene.person, docking_id, "fail")
+    one = f"/agreements/{agreement['id']}"
+    assert (await sent(scene.enterprise, f"{one}:sign", {"signed_on": TODAY}))[0] == 409
+    shown = (await scene.enterprise.get(one)).json()
+    assert (shown["state"], shown["allowed_actions"]) == ("drafted", ["update"])
+
+
 async def test_a_service_counts_once_the_enterprise_confirms_it(
     scene: Scene, docking_id: str
 ) -> None:
