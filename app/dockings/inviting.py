@@ -8,18 +8,23 @@ from app.dockings import repository
 from app.dockings.access import parties_of, speaks_for
 from app.dockings.deadlines import Clock
 from app.dockings.models import Docking
-from app.dockings.operations import DOCKED, enter, hold, keep, require_in_pool, require_words
+from app.dockings.operations import (
+    DOCKED,
+    enter,
+    hold,
+    hold_expert,
+    keep,
+    require_in_pool,
+    require_words,
+)
 from app.dockings.schemas import Step
 from app.dockings.workflow import CLOSED, TRANSITIONS, invite
 from app.experts import invitations
-from app.experts import repository as experts
-from app.experts.models import Expert
 from app.interface.errors import Conflict
 from app.matches import repository as matches
 from app.matches.availability import require_available
 from app.matches.operations import require_published
 from app.organizations.actors import Actor
-from app.scopes import Scope, borrowed
 from app.transitions import next_state
 from matching import Limits
 
@@ -39,7 +44,7 @@ async def invite_expert(
     The expert is held from the count to the commit: two invitations do not take one last place.
     Before the docking, as erasure holds them.
     """
-    expert = await _hold_expert(session, docking_id)
+    expert = await hold_expert(session, await repository.expert_id_of(session, docking_id))
     docking = await hold(session, actor, docking_id)
     target = next_state(TRANSITIONS, VERB, docking.state, parties_of(actor, docking))
     side = speaks_for(actor, docking, data.on_behalf_of)
@@ -57,12 +62,3 @@ async def invite_expert(
     enter(docking, target, clock)
     await keep(session, actor.account_id, docking, VERB, side, data)
     return docking
-
-
-async def _hold_expert(session: AsyncSession, docking_id: UUID) -> Expert | None:
-    """The docking's expert, if of the pool, locked."""
-    expert_id = await repository.expert_id_of(session, docking_id)
-    if expert_id is None:
-        return None
-    async with borrowed(session, Scope.JUDGING):
-        return await experts.find(session, expert_id, is_for_update=True)

@@ -33,6 +33,7 @@ from app.dockings.schemas import (
 )
 from app.dockings.workflow import TRANSITIONS, accept, settle
 from app.experts import invitations
+from app.experts import repository as experts
 from app.experts.models import Expert, ExpertState, InvitationState
 from app.interface.errors import Conflict, NotFound, invalid_field
 from app.interface.language import Text
@@ -46,6 +47,7 @@ from app.matches.models import Verdict
 from app.matches.operations import require_published
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
+from app.scopes import Scope, borrowed
 from app.transitions import next_state
 
 SORTS = {"created_at": Docking.created_at}
@@ -64,7 +66,11 @@ DOCKED = Text("该专家与该需求正在对接", "This expert and this demand 
 async def open_docking(
     session: AsyncSession, actor: Actor, data: DockingCreate, clock: Clock
 ) -> Docking:
-    """Begin to dock a recommended expert with a published demand."""
+    """Begin to dock a recommended expert with a published demand.
+
+    The expert is held before the match, as erasure holds them.
+    """
+    expert = await hold_expert(session, await matches.expert_id_of(session, data.match_id))
     match = admitted(
         session,
         await matches.find_match(session, data.match_id, is_for_update=True),
@@ -73,7 +79,7 @@ async def open_docking(
     )
     if match.verdict is not Verdict.RECOMMENDED:
         raise Conflict(NOT_RECOMMENDED)
-    require_in_pool(match.expert)
+    require_in_pool(expert)
     demand = match.run.demand
     require_published(await matches.held_state(session, demand), verb=OPEN)
     if await repository.has_open(session, demand.id, match.expert_id):
@@ -84,6 +90,14 @@ async def open_docking(
     await session.flush()
     await keep(session, actor.account_id, docking, OPEN, Side.STAFF, Step())
     return await get(session, actor, docking.id)
+
+
+async def hold_expert(session: AsyncSession, expert_id: UUID | None) -> Expert | None:
+    """The expert, if of the pool, locked: nobody is invited or erased meanwhile."""
+    if expert_id is None:
+        return None
+    async with borrowed(session, Scope.JUDGING):
+        return await experts.find(session, expert_id, is_for_update=True)
 
 
 async def get(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:

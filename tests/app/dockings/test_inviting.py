@@ -13,6 +13,7 @@ from app.clock import today
 from app.dockings.models import Docking, DockingState
 from app.experts.models import Expert, ExpertState, Invitation, InvitationState
 from app.matches.limits import get_limits
+from app.matches.models import Match
 from app.organizations.models import OrganizationKind
 from matching import Limits
 from tests.app.dockings.scenes import Scene, docked, recommended, step, taken
@@ -192,3 +193,16 @@ async def test_an_erased_experts_invitation_is_answered(
     erased = await scene.person.post("/me:erase", json={"password": "correct-horse-42"})
     assert erased.status_code in (200, 204), erased.text
     assert await _answers(session) == [InvitationState.REFUSED]
+
+
+async def test_whoever_opens_a_docking_waits_for_an_erasure_before_all_else(
+    session: AsyncSession, scene: Scene, locks: Locks
+) -> None:
+    held = select(Expert.id).where(Expert.id == scene.expert.id).with_for_update()
+    await session.execute(held)
+    body = {"match_id": scene.match_id}
+    opening = asyncio.create_task(scene.staff.post("/dockings", json=body))
+    await locks.wait(1)
+    await session.execute(update(Match).values(terms=[], evidence=[]))  # else a deadlock
+    await session.commit()
+    assert (await opening).status_code == 201
