@@ -42,7 +42,7 @@ async def invite_expert(
     """Ask the expert, unless a reason stands against it that a match would find, too.
 
     The expert is held from the count to the commit: two invitations do not take one last place.
-    Before the docking, as erasure holds them.
+    Before the docking, as erasure holds them. Whoever closes the demand waits, and ends it.
     """
     expert = await hold_expert(session, await repository.expert_id_of(session, docking_id))
     docking = await hold(session, actor, docking_id)
@@ -50,7 +50,7 @@ async def invite_expert(
     side = speaks_for(actor, docking, data.on_behalf_of)
     require_words(data, None)
     require_in_pool(expert)
-    require_published(docking.demand.state, verb=VERB)
+    require_published(await matches.held_state(session, docking.demand), verb=VERB)
     if docking.state in CLOSED and await repository.has_open(
         session, docking.demand_id, docking.expert_id
     ):

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import today
+from app.dockings.following import end_with
 from app.dockings.models import Docking, DockingState
 from app.experts.models import Expert, ExpertState, Invitation, InvitationState
 from app.matches.limits import get_limits
@@ -193,6 +194,27 @@ async def test_an_erased_experts_invitation_is_answered(
     erased = await scene.person.post("/me:erase", json={"password": "correct-horse-42"})
     assert erased.status_code in (200, 204), erased.text
     assert await _answers(session) == [InvitationState.REFUSED]
+
+
+async def test_a_demand_that_is_closed_meanwhile_ends_its_invitation(
+    app: FastAPI, session: AsyncSession, scene: Scene, docking_id: str, locks: Locks
+) -> None:
+    demand_id = scene.demand.id
+    await taken(scene.staff, docking_id, "invite")
+    await session.execute(update(Docking).values(state=DockingState.EXPIRED))
+    await session.execute(update(Invitation).values(invited_at=Invitation.invited_at - LATER))
+    await session.commit()
+    await session.execute(text("LOCK docking_steps IN SHARE MODE"))  # the invitation's last part
+    inviting = asyncio.create_task(step(scene.staff, docking_id, "invite"))
+    await locks.wait(1)
+    path, reason = f"/demands/{demand_id}:close", {"reason": "另行解决"}
+    closing = asyncio.create_task(scene.enterprise.post(path, json=reason))
+    await locks.wait(2)
+    await session.rollback()
+    assert ((await inviting)[0], (await closing).status_code) == (200, 200)
+    await end_with(app.state.sessions, demand_id)
+    shown = (await scene.staff.get(f"/dockings/{docking_id}")).json()
+    assert (shown["state"], shown["setback"]) == ("declined", "demand_withdrawn")
 
 
 async def test_whoever_opens_a_docking_waits_for_an_erasure_before_all_else(
