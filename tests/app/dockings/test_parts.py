@@ -10,6 +10,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import today
+from app.dockings.attachments import media
 from app.dockings.attachments.media import media_type_of
 from tests.app.dockings.scenes import Scene, contacted, docked, recommended, taken
 from tests.people import GUANGZHOU, People
@@ -68,6 +69,15 @@ def package(*names: str) -> bytes:
 def test_what_a_file_is_stands_in_it(content: bytes, ending: str | None) -> None:
     found = media_type_of(content)
     assert (found is None) if ending is None else str(found).endswith(ending)
+
+
+def test_a_long_list_of_parts_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [f"{number}.xml" for number in range(50)]
+    content = package("word/document.xml", *parts)
+    assert media_type_of(content) is not None
+    monkeypatch.setattr(media, "MOST_PARTS", 50)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # to call it would fail
+    assert media_type_of(content) is None
 
 
 async def test_the_log_is_corrected_and_never_changed(scene: Scene, docking_id: str) -> None:
