@@ -1,6 +1,7 @@
 """A submitted demand that nobody answers goes up, a level at a time."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -39,7 +40,7 @@ async def test_what_is_at_the_top_keeps_nobody_else_waiting(
 ) -> None:
     monkeypatch.setattr(repository, "WAITING_AT_ONCE", 2)
     organization = await people.organization()
-    placed = [{"region_code": None}, {"handed_to_region_code": COUNTRY}, {}]
+    placed: list[dict[str, Any]] = [{"region_code": None}, {"handed_to_region_code": COUNTRY}, {}]
     for number, fields in enumerate(placed):
         demand = await scenes.demand(session, organization)
         submitted_at = now() - timedelta(days=60 - number)
