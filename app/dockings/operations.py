@@ -150,11 +150,12 @@ async def require_not_erased(session: AsyncSession, docking_id: UUID) -> None:
 
 
 async def require_room(
-    session: AsyncSession, table: type[Part], docking_id: UUID, most: int
+    session: AsyncSession, table: type[Part], docking_id: UUID, side: Side, most: int
 ) -> None:
-    """Raises Conflict when a docking, which is held, has as many of them as it may."""
-    if await repository.count_parts(session, table, docking_id) >= most:
-        text = Text("每个对接最多 {most} 条", "At most {most} of them a docking")
+    """Raises Conflict when a side has put as many of them beside a docking, which is held, as it
+    may; none takes the others' room."""
+    if await repository.count_parts(session, table, docking_id, side) >= most:
+        text = Text("每个对接每方最多 {most} 条", "At most {most} of them a docking and side")
         raise Conflict(text.format(most=most))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import contains_eager
 from app import queries
 from app.demands.models import Demand
 from app.dockings.deadlines import Clock, overdue_since
-from app.dockings.models import Docking, DockingState, DockingStep, Part
+from app.dockings.models import Docking, DockingState, DockingStep, Part, Side
 from app.dockings.schemas import DockingQuery
 from app.dockings.workflow import CLOSED
 from app.experts.models import Expert
@@ -140,6 +140,9 @@ async def find_part(
     return await queries.find_one(session, statement, table, is_for_update=is_for_update)
 
 
-async def count_parts(session: AsyncSession, table: type[Part], docking_id: UUID) -> int:
-    statement = select(func.count()).where(table.docking_id == docking_id)
+async def count_parts(
+    session: AsyncSession, table: type[Part], docking_id: UUID, side: Side
+) -> int:
+    """How many of them one side has put beside a docking."""
+    statement = select(func.count()).where(table.docking_id == docking_id, table.side == side)
     return await session.scalar(statement) or 0

@@ -43,11 +43,12 @@ async def draft(
 ) -> AgreementBody:
     """Enter an agreement that the two sides are about to sign."""
     docking = await dockings.hold(session, actor, docking_id)
-    await dockings.require_room(session, Agreement, docking_id, MOST_AGREEMENTS)
+    side = own_side(actor, docking)
+    await dockings.require_room(session, Agreement, docking_id, side, MOST_AGREEMENTS)
     agreement = Agreement(
         docking_id=docking_id,
         docking=docking,
-        side=own_side(actor, docking),
+        side=side,
         account_id=actor.account_id,
         state=AgreementState.DRAFTED,
     )

@@ -40,7 +40,7 @@ async def write(
     dockings.require_past(data.happened_on, moment, field="happened_on")
     if data.is_for_staff and side is not Side.STAFF:
         raise Forbidden(STAFF_ONLY)
-    await dockings.require_room(session, LogEntry, docking_id, MOST_ENTRIES)
+    await dockings.require_room(session, LogEntry, docking_id, side, MOST_ENTRIES)
     entry = LogEntry(
         docking_id=docking_id, side=side, account_id=actor.account_id, **data.model_dump()
     )

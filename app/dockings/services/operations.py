@@ -41,11 +41,12 @@ async def record(
     if not parties_of(actor, docking) & WRITING:
         raise Forbidden()
     dockings.require_past(data.served_on, moment, field="served_on")
-    await dockings.require_room(session, ServiceRecord, docking_id, MOST_RECORDS)
+    side = own_side(actor, docking)
+    await dockings.require_room(session, ServiceRecord, docking_id, side, MOST_RECORDS)
     service = ServiceRecord(
         docking_id=docking_id,
         docking=docking,
-        side=own_side(actor, docking),
+        side=side,
         account_id=actor.account_id,
         state=ServiceRecordState.RECORDED,
         **data.model_dump(),

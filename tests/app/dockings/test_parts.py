@@ -10,6 +10,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import today
+from app.dockings.agreements import operations as agreements
 from app.dockings.attachments import media
 from app.dockings.attachments.media import media_type_of
 from tests.app.dockings.scenes import Scene, contacted, docked, recommended, taken
@@ -192,6 +193,15 @@ async def test_nothing_is_signed_in_a_docking_that_came_to_nothing(
     assert (await sent(scene.enterprise, f"{one}:sign", {"signed_on": TODAY}))[0] == 409
     shown = (await scene.enterprise.get(one)).json()
     assert (shown["state"], shown["allowed_actions"]) == ("drafted", ["update"])
+
+
+async def test_no_side_takes_the_room_of_the_others(
+    scene: Scene, docking_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreements, "MOST_AGREEMENTS", 1)
+    path, fields = f"/dockings/{docking_id}/agreements", {"kind": "service", "title": "服务合同"}
+    sides = (scene.person, scene.person, scene.enterprise)
+    assert [(await sent(c, path, fields))[0] for c in sides] == [201, 409, 201]
 
 
 async def test_a_service_counts_once_the_enterprise_confirms_it(
