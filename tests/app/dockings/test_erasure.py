@@ -1,4 +1,4 @@
-"""Whoever is erased leaves no words beside a docking, and nobody adds any."""
+"""Whoever is erased leaves no words beside a docking, and nobody adds any; what exports tell."""
 
 import asyncio
 from uuid import UUID
@@ -12,7 +12,7 @@ from app.dockings import repository
 from app.dockings.log.models import EntryKind, LogEntry
 from app.dockings.models import Docking, Side
 from app.scopes import Scope, within
-from tests.app.dockings.scenes import Scene, contacted, recommended, taken
+from tests.app.dockings.scenes import Scene, contacted, docked, recommended, taken
 from tests.app.dockings.test_parts import PDF, TODAY, sent
 from tests.locks import Locks
 from tests.people import People
@@ -39,6 +39,19 @@ async def test_what_is_written_meanwhile_goes_and_nothing_comes_after(
     await nobody_adds_words(scene, docking_id, agreement["id"], served["id"])
     confirmed = await sent(scene.enterprise, f"/service-records/{served['id']}:confirm", {})
     assert confirmed[0] == 200  # hours still count
+
+
+async def test_an_export_tells_no_more_than_the_invitation(
+    people: People, session: AsyncSession
+) -> None:
+    scene = await recommended(people, session)
+    docking_id = await docked(scene)
+    terms = {"kind": "development", "title": "另有保密条款的合同"}
+    await sent(scene.enterprise, f"/dockings/{docking_id}/agreements", terms)
+    export = (await scene.person.get("/me/personal-data")).text
+    assert (docking_id in export, terms["title"] in export) == (True, False)
+    await taken(scene.staff, docking_id, "invite")
+    assert terms["title"] in (await scene.person.get("/me/personal-data")).text
 
 
 def entry_of(docking: Docking | None) -> LogEntry:
