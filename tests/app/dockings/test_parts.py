@@ -181,18 +181,28 @@ async def test_an_agreement_is_signed_with_its_docking(scene: Scene, docking_id:
     assert await items(scene.person, "/agreements", state="drafted") == []
 
 
-async def test_nothing_is_signed_in_a_docking_that_came_to_nothing(
-    scene: Scene, docking_id: str
+async def test_nothing_is_signed_before_both_accept_nor_once_it_came_to_nothing(
+    scene: Scene,
 ) -> None:
+    docking_id = await docked(scene)
     fields = {"kind": "service", "title": "服务合同", "amount": "5", "parties": ["甲", "乙"]}
     path = f"/dockings/{docking_id}/agreements"
     _, agreement = await sent(scene.enterprise, path, fields)
-    assert "sign" in agreement["allowed_actions"]
-    await taken(scene.person, docking_id, "fail")
     one = f"/agreements/{agreement['id']}"
-    assert (await sent(scene.enterprise, f"{one}:sign", {"signed_on": TODAY}))[0] == 409
-    shown = (await scene.enterprise.get(one)).json()
-    assert (shown["state"], shown["allowed_actions"]) == ("drafted", ["update"])
+
+    async def refused() -> bool:
+        shown = (await scene.enterprise.get(one)).json()
+        status, _ = await sent(scene.enterprise, f"{one}:sign", {"signed_on": TODAY})
+        return (status, shown["allowed_actions"]) == (409, ["update"])
+
+    assert await refused()
+    await taken(scene.staff, docking_id, "invite")
+    assert await refused()
+    for side in (scene.person, scene.enterprise):
+        await taken(side, docking_id, "accept-invitation")
+    assert "sign" in (await scene.enterprise.get(one)).json()["allowed_actions"]
+    await taken(scene.person, docking_id, "fail")
+    assert await refused()
 
 
 async def test_no_side_takes_the_room_of_the_others(
