@@ -63,6 +63,8 @@ async def test_from_published_to_resolved_and_back(
     await taken(scene.staff, docking_id, "agree-intent", "sign")
     assert await state_of(app, scene.enterprise, scene) == "signed"
     demand = f"/demands/{scene.demand.id}"
+    tracked = await scene.staff.post(f"{demand}:track", json={"reason": "暂无人能解决"})
+    assert tracked.status_code == 409  # or experts were sought again
     assert (await scene.staff.post(f"{demand}:match")).status_code == 409
     await taken(scene.enterprise, docking_id, "begin", "accept-result")
     assert await state_of(app, scene.staff, scene) == "follow_up"
