@@ -182,17 +182,21 @@ async def test_an_agreement_is_signed_with_its_docking(scene: Scene, docking_id:
 
 
 async def test_nothing_is_signed_before_both_accept_nor_once_it_came_to_nothing(
-    scene: Scene,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docking_id = await docked(scene)
     fields = {"kind": "service", "title": "服务合同", "amount": "5", "parties": ["甲", "乙"]}
     path = f"/dockings/{docking_id}/agreements"
-    _, agreement = await sent(scene.enterprise, path, fields)
-    one = f"/agreements/{agreement['id']}"
+    with monkeypatch.context() as patched:  # no side takes the room of the others
+        patched.setattr(agreements, "MOST_AGREEMENTS", 1)
+        sides = (scene.staff, scene.staff, scene.enterprise)
+        (one, _), (two, _), (three, agreement) = [await sent(c, path, fields) for c in sides]
+    assert (one, two, three) == (201, 409, 201)
+    path = f"/agreements/{agreement['id']}"
 
     async def refused() -> bool:
-        shown = (await scene.enterprise.get(one)).json()
-        status, _ = await sent(scene.enterprise, f"{one}:sign", {"signed_on": TODAY})
+        shown = (await scene.enterprise.get(path)).json()
+        status, _ = await sent(scene.enterprise, f"{path}:sign", {"signed_on": TODAY})
         return (status, shown["allowed_actions"]) == (409, ["update"])
 
     assert await refused()
@@ -200,18 +204,9 @@ async def test_nothing_is_signed_before_both_accept_nor_once_it_came_to_nothing(
     assert await refused()
     for side in (scene.person, scene.enterprise):
         await taken(side, docking_id, "accept-invitation")
-    assert "sign" in (await scene.enterprise.get(one)).json()["allowed_actions"]
+    assert "sign" in (await scene.enterprise.get(path)).json()["allowed_actions"]
     await taken(scene.person, docking_id, "fail")
     assert await refused()
-
-
-async def test_no_side_takes_the_room_of_the_others(
-    scene: Scene, docking_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(agreements, "MOST_AGREEMENTS", 1)
-    path, fields = f"/dockings/{docking_id}/agreements", {"kind": "service", "title": "服务合同"}
-    sides = (scene.person, scene.person, scene.enterprise)
-    assert [(await sent(c, path, fields))[0] for c in sides] == [201, 409, 201]
 
 
 async def test_a_service_counts_once_the_enterprise_confirms_it(
