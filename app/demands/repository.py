@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import queries
+from app.demands.access import CARRIED_BY
 from app.demands.models import Demand, Handover
 from app.demands.schemas import DemandQuery
 from app.demands.workflow import UNDER_REVIEW
 from app.reference.codes import branches
-from app.regions import in_region
+from app.regions import COUNTRY, in_region
 from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
 
@@ -63,6 +64,13 @@ def listed_handovers(demand_id: UUID) -> Select[Handover]:
     return select(Handover).where(Handover.demand_id == demand_id)
 
 
+async def went_up_by_clock(session: AsyncSession, demand_id: UUID, since: datetime) -> bool:
+    """Whether the clock has handed the demand up since then."""
+    by_clock = (Handover.demand_id == demand_id, Handover.account_id.is_(None))
+    latest = exists().where(*by_clock, Handover.created_at >= since)
+    return bool(await session.scalar(select(latest)))
+
+
 async def ids_unanswered(
     session: AsyncSession,
     *,
@@ -73,7 +81,8 @@ async def ids_unanswered(
     """Demands under review that the clock has to hand up, oldest first, 1,000 at most.
 
     Those submitted before the one moment, and of them those that it has handed up already, if that
-    was before the other.
+    was before the other. What has no level above waits for people: a thousand of these would keep
+    it from all others for ever.
     """
     by_clock = (
         select(func.max(Handover.created_at))
@@ -85,6 +94,7 @@ async def ids_unanswered(
         select(Demand.id)
         .where(Demand.state.in_(UNDER_REVIEW), Demand.submitted_at < submitted_before)
         .where(by_clock.is_(None) | (by_clock < handed_up_before))
+        .where(CARRIED_BY != COUNTRY)  # nor is that true of none
         .order_by(Demand.submitted_at, Demand.id)
         .limit(WAITING_AT_ONCE)
     )

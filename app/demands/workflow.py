@@ -34,7 +34,10 @@ TRANSITIONS = {
     # Between published and in follow-up a demand goes where its dockings are, by itself.
     "resolve": Transition(sources=PUBLIC, target=S.RESOLVED, parties=MEMBERS | STAFF),
     "close": Transition(sources=PUBLIC, target=S.CLOSED, parties=MEMBERS | STAFF),
-    "track": Transition(sources=PUBLIC - {S.TRACKING}, target=S.TRACKING, parties=STAFF),
+    # Not once something is signed, or experts were sought beside it.
+    "track": Transition(
+        sources=frozenset({S.PUBLISHED, S.DOCKING}), target=S.TRACKING, parties=STAFF
+    ),
     "reopen": Transition(
         sources=frozenset({S.RESOLVED, S.CLOSED, S.TRACKING}),
         target=S.PUBLISHED,

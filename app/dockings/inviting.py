@@ -8,18 +8,23 @@ from app.dockings import repository
 from app.dockings.access import parties_of, speaks_for
 from app.dockings.deadlines import Clock
 from app.dockings.models import Docking
-from app.dockings.operations import DOCKED, enter, hold, keep, require_in_pool, require_words
+from app.dockings.operations import (
+    DOCKED,
+    enter,
+    hold,
+    hold_expert,
+    keep,
+    require_in_pool,
+    require_words,
+)
 from app.dockings.schemas import Step
 from app.dockings.workflow import CLOSED, TRANSITIONS, invite
 from app.experts import invitations
-from app.experts import repository as experts
-from app.experts.models import Expert
 from app.interface.errors import Conflict
 from app.matches import repository as matches
 from app.matches.availability import require_available
 from app.matches.operations import require_published
 from app.organizations.actors import Actor
-from app.scopes import Scope, borrowed
 from app.transitions import next_state
 from matching import Limits
 
@@ -37,15 +42,15 @@ async def invite_expert(
     """Ask the expert, unless a reason stands against it that a match would find, too.
 
     The expert is held from the count to the commit: two invitations do not take one last place.
-    Before the docking, as erasure holds them.
+    Before the docking, as erasure holds them. Whoever closes the demand waits, and ends it.
     """
-    expert = await _hold_expert(session, docking_id)
+    expert = await hold_expert(session, await repository.expert_id_of(session, docking_id))
     docking = await hold(session, actor, docking_id)
     target = next_state(TRANSITIONS, VERB, docking.state, parties_of(actor, docking))
     side = speaks_for(actor, docking, data.on_behalf_of)
     require_words(data, None)
     require_in_pool(expert)
-    require_published(docking.demand.state, verb=VERB)
+    require_published(await matches.held_state(session, docking.demand), verb=VERB)
     if docking.state in CLOSED and await repository.has_open(
         session, docking.demand_id, docking.expert_id
     ):
@@ -57,12 +62,3 @@ async def invite_expert(
     enter(docking, target, clock)
     await keep(session, actor.account_id, docking, VERB, side, data)
     return docking
-
-
-async def _hold_expert(session: AsyncSession, docking_id: UUID) -> Expert | None:
-    """The docking's expert, if of the pool, locked."""
-    expert_id = await repository.expert_id_of(session, docking_id)
-    if expert_id is None:
-        return None
-    async with borrowed(session, Scope.JUDGING):
-        return await experts.find(session, expert_id, is_for_update=True)

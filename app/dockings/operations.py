@@ -33,6 +33,7 @@ from app.dockings.schemas import (
 )
 from app.dockings.workflow import TRANSITIONS, accept, happened, settle
 from app.experts import invitations
+from app.experts import repository as experts
 from app.experts.models import Expert, ExpertState, InvitationState
 from app.interface.errors import Conflict, NotFound, invalid_field
 from app.interface.language import Text
@@ -46,6 +47,7 @@ from app.matches.models import Verdict
 from app.matches.operations import require_published
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
+from app.scopes import Scope, borrowed
 from app.transitions import next_state
 
 SORTS = {"created_at": Docking.created_at}
@@ -57,13 +59,18 @@ ANSWERS = {
     ("decline", Side.STAFF): InvitationState.WITHDRAWN,
 }
 NOT_RECOMMENDED = Text("须先推荐该匹配", "Recommend the match first")
+ERASED = Text("该专家的信息已注销", "The expert was erased")
 DOCKED = Text("该专家与该需求正在对接", "This expert and this demand are being docked already")
 
 
 async def open_docking(
     session: AsyncSession, actor: Actor, data: DockingCreate, clock: Clock
 ) -> Docking:
-    """Begin to dock a recommended expert with a published demand."""
+    """Begin to dock a recommended expert with a published demand.
+
+    The expert is held before the match, as erasure holds them.
+    """
+    expert = await hold_expert(session, await matches.expert_id_of(session, data.match_id))
     match = admitted(
         session,
         await matches.find_match(session, data.match_id, is_for_update=True),
@@ -72,7 +79,7 @@ async def open_docking(
     )
     if match.verdict is not Verdict.RECOMMENDED:
         raise Conflict(NOT_RECOMMENDED)
-    require_in_pool(match.expert)
+    require_in_pool(expert)
     demand = match.run.demand
     require_published(await matches.held_state(session, demand), verb=OPEN)
     if await repository.has_open(session, demand.id, match.expert_id):
@@ -85,6 +92,14 @@ async def open_docking(
     return await get(session, actor, docking.id)
 
 
+async def hold_expert(session: AsyncSession, expert_id: UUID | None) -> Expert | None:
+    """The expert, if of the pool, locked: nobody is invited or erased meanwhile."""
+    if expert_id is None:
+        return None
+    async with borrowed(session, Scope.JUDGING):
+        return await experts.find(session, expert_id, is_for_update=True)
+
+
 async def get(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
     """The docking, if the actor may read it."""
     docking = await repository.find(session, docking_id)
@@ -94,13 +109,15 @@ async def get(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
 
 
 async def hold(session: AsyncSession, actor: Actor, docking_id: UUID) -> Docking:
-    """The docking, locked, for one of its parties."""
-    return admitted(
+    """The docking, locked, for one of its parties, who may say something of its expert."""
+    docking = admitted(
         session,
         await repository.find(session, docking_id, is_for_update=True),
         may_read=partial(may_read, actor),
         may_touch=partial(may_touch, actor),
     )
+    await require_not_erased(session, docking_id)
+    return docking
 
 
 async def get_part(session: AsyncSession, actor: Actor, table: type[PartT], part_id: UUID) -> PartT:
@@ -123,12 +140,22 @@ async def hold_part(
     )
 
 
+async def require_not_erased(session: AsyncSession, docking_id: UUID) -> None:
+    """Raises Conflict where the expert of a docking, which is held, was erased.
+
+    No more is said of them: it would stay.
+    """
+    if await repository.is_expert_erased(session, docking_id):
+        raise Conflict(ERASED)
+
+
 async def require_room(
-    session: AsyncSession, table: type[Part], docking_id: UUID, most: int
+    session: AsyncSession, table: type[Part], docking_id: UUID, side: Side, most: int
 ) -> None:
-    """Raises Conflict when a docking, which is held, has as many of them as it may."""
-    if await repository.count_parts(session, table, docking_id) >= most:
-        text = Text("每个对接最多 {most} 条", "At most {most} of them a docking")
+    """Raises Conflict when a side has put as many of them beside a docking, which is held, as it
+    may; none takes the others' room."""
+    if await repository.count_parts(session, table, docking_id, side) >= most:
+        text = Text("每个对接每方最多 {most} 条", "At most {most} of them a docking and side")
         raise Conflict(text.format(most=most))
 
 

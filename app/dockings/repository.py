@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
+from app.demands.models import Demand
 from app.dockings.deadlines import Clock, overdue_since
-from app.dockings.models import Docking, DockingState, DockingStep, Part
+from app.dockings.models import Docking, DockingState, DockingStep, Part, Side
 from app.dockings.schemas import DockingQuery
 from app.dockings.workflow import CLOSED
+from app.experts.models import Expert
 
 DUE_AT_ONCE = 1_000
 
@@ -35,6 +37,12 @@ async def find(
     """The docking; see `queries.find_one`."""
     statement = _dockings().where(Docking.id == docking_id)
     return await queries.find_one(session, statement, Docking, is_for_update=is_for_update)
+
+
+async def is_expert_erased(session: AsyncSession, docking_id: UUID) -> bool:
+    """Whether a docking's expert was erased, as it is now that the docking is held."""
+    erased_at = select(Expert.erased_at).join(Docking, Docking.expert_id == Expert.id)
+    return await session.scalar(erased_at.where(Docking.id == docking_id)) is not None
 
 
 async def expert_id_of(session: AsyncSession, docking_id: UUID) -> UUID | None:
@@ -65,8 +73,14 @@ async def of_demand(
 
 
 async def states_of_demand(session: AsyncSession, demand_id: UUID) -> Collection[DockingState]:
-    statement = select(Docking.state).where(Docking.demand_id == demand_id).distinct()
-    return (await session.scalars(statement)).all()
+    """In which states its dockings are, but for results in spite of which it was reopened."""
+    is_of_before = exists().where(
+        DockingStep.docking_id == Docking.id,
+        DockingStep.verb == "accept-result",
+        DockingStep.created_at < Demand.published_at,
+    )
+    of_demand = select(Docking.state).join(Docking.demand).where(Docking.demand_id == demand_id)
+    return (await session.scalars(of_demand.where(~is_of_before).distinct())).all()
 
 
 async def ids_due(session: AsyncSession, clock: Clock) -> Sequence[UUID]:
@@ -126,6 +140,9 @@ async def find_part(
     return await queries.find_one(session, statement, table, is_for_update=is_for_update)
 
 
-async def count_parts(session: AsyncSession, table: type[Part], docking_id: UUID) -> int:
-    statement = select(func.count()).where(table.docking_id == docking_id)
+async def count_parts(
+    session: AsyncSession, table: type[Part], docking_id: UUID, side: Side
+) -> int:
+    """How many of them one side has put beside a docking."""
+    statement = select(func.count()).where(table.docking_id == docking_id, table.side == side)
     return await session.scalar(statement) or 0

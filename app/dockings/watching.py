@@ -4,10 +4,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock import day_began_at
 from app.demands import handovers
 from app.demands import repository as demands
 from app.dockings import operations, repository
-from app.dockings.deadlines import Clock, Due, what_is_due
+from app.dockings.deadlines import Clock, Due, overdue_since, what_is_due
+from app.dockings.models import Docking
 from app.scopes import Scope, Sessions, within
 
 OVERDUE = "对接逾期未推进"
@@ -35,10 +37,18 @@ async def _attend(session: AsyncSession, docking_id: UUID, clock: Clock) -> bool
         return False
     if due is Due.ESCALATE:
         docking.escalated_on = clock.today
-        demand = await demands.find(session, docking.demand_id, is_for_update=True)
-        if demand is None or not await handovers.hand_up(session, demand, OVERDUE):
-            return False  # there is no level above
+        if not await _hand_up(session, docking, clock):
+            return False
     elif due is Due.REMIND:
         docking.reminded_on = clock.today
     await operations.note_by_clock(session, docking, due, clock)
     return True
+
+
+async def _hand_up(session: AsyncSession, docking: Docking, clock: Clock) -> bool:
+    """The docking's demand goes up, unless it is at the top, or just went up for another one."""
+    demand = await demands.find(session, docking.demand_id, is_for_update=True)
+    since = day_began_at(overdue_since(clock))
+    if demand is None or await demands.went_up_by_clock(session, demand.id, since):
+        return False
+    return await handovers.hand_up(session, demand, OVERDUE)

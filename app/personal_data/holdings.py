@@ -100,7 +100,10 @@ def _seen_dockings(actor: Actor) -> ColumnElement[bool]:
 
 
 def _beside_dockings(part: type[Part]) -> Callable[[Person], ColumnElement[bool]]:
-    return lambda person: exists().where(Docking.id == part.docking_id, _dockings_of(person))
+    """What the expert reads beside them, too: before an invitation enterprise and staff prepare it,
+    and neither the demand's text nor terms are told by an export."""
+    is_told = Docking.invited_at.is_not(None)
+    return lambda p: exists().where(Docking.id == part.docking_id, _dockings_of(p), is_told)
 
 
 def _seen_beside_dockings(part: type[Part]) -> Callable[[Actor], ColumnElement[bool]]:

@@ -166,7 +166,9 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await _delete(session, MatchReview, MatchReview.match_id.in_(own) & is_open)
     await _update(session, MatchReview, MatchReview.match_id.in_(own), reason="", answer="")
     await _update(session, Match, Match.expert_id == expert_id, terms=[], evidence=[])
-    docked = (await session.scalars(select(Docking.id).where(Docking.expert_id == expert_id))).all()
+    # Whoever writes beside one has it locked: they are through before it is emptied, or refused.
+    dockings = select(Docking.id).where(Docking.expert_id == expert_id).order_by(Docking.id)
+    docked = (await session.scalars(dockings.with_for_update())).all()
     for part, emptied in WORDS_OF_DOCKINGS.items():
         await _update(session, part, part.docking_id.in_(docked), **emptied)
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})

@@ -22,7 +22,9 @@ from app.dockings.agreements.schemas import (
 )
 from app.dockings.agreements.workflow import TRANSITIONS, settle
 from app.dockings.deadlines import Clock
+from app.dockings.models import DockingState
 from app.dockings.schemas import Step
+from app.dockings.workflow import UNDER_WAY
 from app.interface.errors import Invalid, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -32,6 +34,8 @@ from app.transitions import next_state, possible_verbs
 
 SORTS = {"created_at": Agreement.created_at}
 MOST_AGREEMENTS = 20
+# Nothing is signed before both sides have accepted, nor once it came to nothing.
+SIGNED_IN = UNDER_WAY | {DockingState.ACCEPTED, DockingState.FOLLOWED_UP}
 TWO_PARTIES = Text("至少两方", "At least two parties")
 AMOUNT = Text("请填写金额，无偿的填 0", "Give the amount, 0 where nothing is paid")
 
@@ -41,11 +45,12 @@ async def draft(
 ) -> AgreementBody:
     """Enter an agreement that the two sides are about to sign."""
     docking = await dockings.hold(session, actor, docking_id)
-    await dockings.require_room(session, Agreement, docking_id, MOST_AGREEMENTS)
+    side = own_side(actor, docking)
+    await dockings.require_room(session, Agreement, docking_id, side, MOST_AGREEMENTS)
     agreement = Agreement(
         docking_id=docking_id,
         docking=docking,
-        side=own_side(actor, docking),
+        side=side,
         account_id=actor.account_id,
         state=AgreementState.DRAFTED,
     )
@@ -74,6 +79,7 @@ async def update(
     if agreement.state is not AgreementState.DRAFTED:
         allowed = [AgreementState.DRAFTED]
         raise WrongState(verb="update", state=agreement.state, allowed=allowed)
+    await dockings.require_not_erased(session, agreement.docking_id)
     _apply(agreement, data.changes())
     await session.flush()
     await _tell(session, actor, agreement, "updated", fields=sorted(data.changes()))
@@ -87,6 +93,8 @@ async def sign(
     dockings.require_past(signed_on, clock.moment, field="signed_on")
     agreement = await _hold(session, actor, agreement_id)
     target = _target(actor, agreement, "sign")
+    if agreement.docking.state not in SIGNED_IN:
+        raise WrongState(verb="sign", state=agreement.docking.state, allowed=sorted(SIGNED_IN))
     if missing := _missing(agreement):
         raise Invalid(errors=missing)
     agreement.signed_on = signed_on
@@ -119,6 +127,8 @@ async def move(
 def show(actor: Actor, agreement: Agreement) -> AgreementBody:
     parties = parties_of(actor, agreement.docking)
     actions = possible_verbs(TRANSITIONS, agreement.state, parties)
+    if agreement.docking.state not in SIGNED_IN:
+        actions = [verb for verb in actions if verb != "sign"]
     is_draft = agreement.state is AgreementState.DRAFTED
     if is_draft and may_touch(actor, agreement.docking):
         actions = ["update", *actions]

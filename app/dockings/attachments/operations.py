@@ -33,10 +33,11 @@ async def attach(
     """Keep a file of a known type; raises Invalid at `/file` for any other."""
     docking = await dockings.hold(session, actor, docking_id)
     media_type, digest = await to_thread.run_sync(_examined, file)
-    await dockings.require_room(session, Attachment, docking_id, MOST_FILES)
+    side = own_side(actor, docking)
+    await dockings.require_room(session, Attachment, docking_id, side, MOST_FILES)
     attachment = Attachment(
         docking_id=docking_id,
-        side=own_side(actor, docking),
+        side=side,
         account_id=actor.account_id,
         filename=file.filename,
         media_type=media_type,

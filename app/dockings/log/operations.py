@@ -19,6 +19,10 @@ from app.organizations.actors import Actor
 
 MOST_ENTRIES = 1_000
 CORRECTED = Text("该条已被更正，请更正最新一条", "It has been put right; correct the latest one")
+READ_BY_ALL = (
+    "被更正的记录双方可见，更正亦然；内部意见请另写一条",
+    "Both sides read what it corrects, and so the correction; write an entry of its own for staff",
+)
 STAFF_ONLY = Text("只有工作人员可写内部记录", "Only staff write what is for staff")
 
 
@@ -36,12 +40,15 @@ async def write(
     dockings.require_past(data.happened_on, moment, field="happened_on")
     if data.is_for_staff and side is not Side.STAFF:
         raise Forbidden(STAFF_ONLY)
-    await dockings.require_room(session, LogEntry, docking_id, MOST_ENTRIES)
+    await dockings.require_room(session, LogEntry, docking_id, side, MOST_ENTRIES)
     entry = LogEntry(
         docking_id=docking_id, side=side, account_id=actor.account_id, **data.model_dump()
     )
     if data.corrects_id is not None:
-        entry.is_for_staff = await _corrected(session, docking_id, data.corrects_id, side)
+        is_for_staff = await _corrected(session, docking_id, data.corrects_id, side)
+        if data.is_for_staff and not is_for_staff:
+            raise invalid_field("/is_for_staff", "not_of_corrected", *READ_BY_ALL)
+        entry.is_for_staff = is_for_staff
     session.add(entry)
     await session.flush()
     await changes.append(session, "docking.logged", docking_id, actor_id=actor.account_id)

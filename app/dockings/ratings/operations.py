@@ -29,7 +29,7 @@ async def rate(
         raise invalid_field("/on_behalf_of", "missing", "请指明是哪一方评价", "Name the side")
     if docking.state not in RATED:
         raise WrongState(verb="rate", state=docking.state, allowed=sorted(RATED))
-    await dockings.require_room(session, Rating, docking_id, MOST_RATINGS)
+    await dockings.require_room(session, Rating, docking_id, side, MOST_RATINGS)
     rating = Rating(
         docking_id=docking_id,
         side=side,

@@ -41,11 +41,12 @@ async def record(
     if not parties_of(actor, docking) & WRITING:
         raise Forbidden()
     dockings.require_past(data.served_on, moment, field="served_on")
-    await dockings.require_room(session, ServiceRecord, docking_id, MOST_RECORDS)
+    side = own_side(actor, docking)
+    await dockings.require_room(session, ServiceRecord, docking_id, side, MOST_RECORDS)
     service = ServiceRecord(
         docking_id=docking_id,
         docking=docking,
-        side=own_side(actor, docking),
+        side=side,
         account_id=actor.account_id,
         state=ServiceRecordState.RECORDED,
         **data.model_dump(),
@@ -77,6 +78,7 @@ async def amend(
     """Put right what the enterprise has not confirmed; it is asked again."""
     service = await dockings.hold_part(session, actor, ServiceRecord, record_id)
     target = _target(actor, service, "amend")
+    await dockings.require_not_erased(session, service.docking_id)
     dockings.require_past(data.served_on, moment, field="served_on")
     for name, value in data.model_dump().items():
         setattr(service, name, value)
@@ -103,7 +105,10 @@ async def move(
 ) -> ServiceRecordBody:
     """Dispute it, or count it."""
     service = await dockings.hold_part(session, actor, ServiceRecord, record_id)
-    return await _settled(session, actor, service, _target(actor, service, verb), reason)
+    target = _target(actor, service, verb)
+    if reason:
+        await dockings.require_not_erased(session, service.docking_id)
+    return await _settled(session, actor, service, target, reason)
 
 
 def show(actor: Actor, service: ServiceRecord) -> ServiceRecordBody:

@@ -1,14 +1,18 @@
 """A submitted demand that nobody answers goes up, a level at a time."""
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import now
+from app.demands import repository
 from app.demands.models import Demand, DemandState, Handover
 from app.demands.watching import watch
+from app.regions import COUNTRY
 from tests.app.matches import scenes
 from tests.people import People
 
@@ -29,3 +33,18 @@ async def test_nobody_waits_for_ever(app: FastAPI, people: People, session: Asyn
     await session.execute(update(Demand).values(state=DemandState.RETURNED))
     await session.commit()
     assert await up(app, 80) == 0
+
+
+async def test_what_is_at_the_top_keeps_nobody_else_waiting(
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "WAITING_AT_ONCE", 2)
+    organization = await people.organization()
+    placed: list[dict[str, Any]] = [{"region_code": None}, {"handed_to_region_code": COUNTRY}, {}]
+    for number, fields in enumerate(placed):
+        demand = await scenes.demand(session, organization)
+        submitted_at = now() - timedelta(days=60 - number)
+        values = {"state": DemandState.SUBMITTED, "submitted_at": submitted_at, **fields}
+        await session.execute(update(Demand).where(Demand.id == demand.id).values(**values))
+    await session.commit()
+    assert await up(app, 0) == 1

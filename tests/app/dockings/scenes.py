@@ -1,6 +1,6 @@
 """A recommended expert, the enterprise and the staff between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -34,17 +34,31 @@ async def recommended(people: People, session: AsyncSession) -> Scene:
     organization = await people.organization()
     demand = await scenes.demand(session, organization)
     staff = await people.coordinator()
-    run = await scenes.match(staff, demand.id)
-    [match] = [m for m in run["matches"] if m["expert"]["id"] == str(expert.id)]
-    assert await scenes.judge(staff, match["id"], "recommended") == 201
     return Scene(
         demand=demand,
         expert=expert,
-        match_id=match["id"],
+        match_id=await _recommended(staff, demand, expert),
         staff=staff,
         enterprise=await people.enterprise(organization),
         person=await people.client(account),
     )
+
+
+async def another(people: People, session: AsyncSession, scene: Scene) -> Scene:
+    """The same demand with a second expert, who is recommended, too."""
+    account = await people.account(Role.EXPERT)
+    expert = await scenes.expert(session, "染色", scenes.DIRECTIONS["染整"], account_id=account.id)
+    match_id = await _recommended(scene.staff, scene.demand, expert)
+    person = await people.client(account)
+    return replace(scene, expert=expert, match_id=match_id, person=person)
+
+
+async def _recommended(staff: AsyncClient, demand: Demand, expert: Expert) -> str:
+    run = await scenes.match(staff, demand.id)
+    [match] = [m for m in run["matches"] if m["expert"]["id"] == str(expert.id)]
+    match_id: str = match["id"]
+    assert await scenes.judge(staff, match_id, "recommended") == 201
+    return match_id
 
 
 async def docked(scene: Scene) -> str:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import day_began_at, day_of, now
@@ -16,7 +16,16 @@ from app.dockings.watching import watch
 from app.dockings.workflow import CLOSED
 from app.settings import Settings
 from app.working_days import shifted
-from tests.app.dockings.scenes import Scene, contacted, docked, recommended, step, steps, taken
+from tests.app.dockings.scenes import (
+    Scene,
+    another,
+    contacted,
+    docked,
+    recommended,
+    step,
+    steps,
+    taken,
+)
 from tests.people import People
 
 
@@ -118,6 +127,18 @@ async def test_what_is_overdue_goes_up_level_by_level(
     moved = await taken(scene.enterprise, docking_id, "visit")
     assert (moved["reminded_on"], moved["escalated_on"]) == (None, None)
     assert date.fromisoformat(moved["due_on"]) == shifted(day_of(now()), 15)
+
+
+async def test_a_demand_goes_up_one_level_however_many_of_its_dockings_are_overdue(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    scene = await recommended(people, session)
+    docking_id = await contacted(scene)
+    await docked(await another(people, session, scene))
+    await session.execute(update(Docking).values(due_on=MONDAY, reminded_on=MONDAY))
+    await session.commit()
+    assert await later(app, scene, docking_id, 30) == 1
+    assert await levels(session) == ["330700"]
 
 
 async def levels(session: AsyncSession) -> list[str]:

@@ -14,7 +14,7 @@ from app.demands.models import Demand, DemandState
 from app.demands.workflow import PUBLIC, SOUGHT
 from app.dockings.following import advance, end_with, state_following
 from app.dockings.models import DockingState
-from tests.app.dockings.scenes import Scene, contacted, recommended, taken
+from tests.app.dockings.scenes import Scene, another, contacted, recommended, taken
 from tests.people import People
 
 D: TypeAlias = DockingState
@@ -63,6 +63,8 @@ async def test_from_published_to_resolved_and_back(
     await taken(scene.staff, docking_id, "agree-intent", "sign")
     assert await state_of(app, scene.enterprise, scene) == "signed"
     demand = f"/demands/{scene.demand.id}"
+    tracked = await scene.staff.post(f"{demand}:track", json={"reason": "暂无人能解决"})
+    assert tracked.status_code == 409  # or experts were sought again
     assert (await scene.staff.post(f"{demand}:match")).status_code == 409
     await taken(scene.enterprise, docking_id, "begin", "accept-result")
     assert await state_of(app, scene.staff, scene) == "follow_up"
@@ -77,6 +79,12 @@ async def test_from_published_to_resolved_and_back(
     assert shown["state"] == "accepted"  # what was signed goes on
     reopened = await scene.enterprise.post(f"{demand}:reopen", json={"reason": "又出现黄变"})
     assert reopened.json()["state"] == "published"
+    # The result of before does not put it back: experts are sought again.
+    assert await state_of(app, scene.staff, scene) == "published"
+    await taken(scene.staff, docking_id, "follow-up")
+    assert await state_of(app, scene.staff, scene) == "published"
+    await contacted(await another(people, session, scene))
+    assert await state_of(app, scene.staff, scene) == "docking"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import today
+from app.dockings.following import end_with
 from app.dockings.models import Docking, DockingState
 from app.experts.models import Expert, ExpertState, Invitation, InvitationState
 from app.matches.limits import get_limits
+from app.matches.models import Match
 from app.organizations.models import OrganizationKind
 from matching import Limits
 from tests.app.dockings.scenes import Scene, docked, recommended, step, taken
@@ -192,3 +194,37 @@ async def test_an_erased_experts_invitation_is_answered(
     erased = await scene.person.post("/me:erase", json={"password": "correct-horse-42"})
     assert erased.status_code in (200, 204), erased.text
     assert await _answers(session) == [InvitationState.REFUSED]
+
+
+async def test_a_demand_that_is_closed_meanwhile_ends_its_invitation(
+    app: FastAPI, session: AsyncSession, scene: Scene, docking_id: str, locks: Locks
+) -> None:
+    demand_id = scene.demand.id
+    await taken(scene.staff, docking_id, "invite")
+    await session.execute(update(Docking).values(state=DockingState.EXPIRED))
+    await session.execute(update(Invitation).values(invited_at=Invitation.invited_at - LATER))
+    await session.commit()
+    await session.execute(text("LOCK docking_steps IN SHARE MODE"))  # the invitation's last part
+    inviting = asyncio.create_task(step(scene.staff, docking_id, "invite"))
+    await locks.wait(1)
+    path, reason = f"/demands/{demand_id}:close", {"reason": "另行解决"}
+    closing = asyncio.create_task(scene.enterprise.post(path, json=reason))
+    await locks.wait(2)
+    await session.rollback()
+    assert ((await inviting)[0], (await closing).status_code) == (200, 200)
+    await end_with(app.state.sessions, demand_id)
+    shown = (await scene.staff.get(f"/dockings/{docking_id}")).json()
+    assert (shown["state"], shown["setback"]) == ("declined", "demand_withdrawn")
+
+
+async def test_whoever_opens_a_docking_waits_for_an_erasure_before_all_else(
+    session: AsyncSession, scene: Scene, locks: Locks
+) -> None:
+    held = select(Expert.id).where(Expert.id == scene.expert.id).with_for_update()
+    await session.execute(held)
+    body = {"match_id": scene.match_id}
+    opening = asyncio.create_task(scene.staff.post("/dockings", json=body))
+    await locks.wait(1)
+    await session.execute(update(Match).values(terms=[], evidence=[]))  # else a deadlock
+    await session.commit()
+    assert (await opening).status_code == 201

@@ -46,7 +46,9 @@ def test_dockings_tell_of_the_invitations_before(database: URL) -> None:
             "SELECT state, to_char(invited_at, 'MMDD'), to_char(answered_at, 'MMDD')"
             " FROM expert_invitations ORDER BY invited_at",
         )
+        due = rows(connection, "SELECT state FROM dockings WHERE due_on > now() ORDER BY id")
     engine.dispose()
+    assert due == [("recommended",), ("invited",)]
     assert told == [
         ("open", "0201", None),
         ("refused", "0301", "0303"),

@@ -10,6 +10,8 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import today
+from app.dockings.agreements import operations as agreements
+from app.dockings.attachments import media
 from app.dockings.attachments.media import media_type_of
 from tests.app.dockings.scenes import Scene, contacted, docked, recommended, taken
 from tests.people import GUANGZHOU, People
@@ -70,6 +72,15 @@ def test_what_a_file_is_stands_in_it(content: bytes, ending: str | None) -> None
     assert (found is None) if ending is None else str(found).endswith(ending)
 
 
+def test_a_long_list_of_parts_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [f"{number}.xml" for number in range(50)]
+    content = package("word/document.xml", *parts)
+    assert media_type_of(content) is not None
+    monkeypatch.setattr(media, "MOST_PARTS", 50)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # to call it would fail
+    assert media_type_of(content) is None
+
+
 async def test_the_log_is_corrected_and_never_changed(scene: Scene, docking_id: str) -> None:
     path = f"/dockings/{docking_id}/log"
     entry = {"kind": "visit", "channel": "in_person", "happened_on": TODAY, "text": "看了产线"}
@@ -98,8 +109,14 @@ async def test_what_staff_write_for_each_other_stays_with_them(
     correction = entry | {"corrects_id": first["id"], "is_for_staff": False}
     status, shown = await sent(scene.staff, path, correction)
     assert (status, shown["is_for_staff"]) == (201, True)
+    open_entry = entry | {"text": "谈了工艺", "is_for_staff": False}
     assert await items(scene.enterprise, path) == await items(scene.person, path) == []
-    assert len(await items(scene.staff, path)) == 2
+    _, opened = await sent(scene.staff, path, open_entry)
+    status, refused = await sent(scene.staff, path, entry | {"corrects_id": opened["id"]})
+    assert (status, refused["errors"][0]["pointer"]) == (422, "/is_for_staff")
+    for side in (scene.enterprise, scene.person):
+        assert [e["text"] for e in await items(side, path)] == ["谈了工艺"]
+    assert len(await items(scene.staff, path)) == 3
     assert (await (await people.coordinator(GUANGZHOU)).get(path)).status_code == 404
 
 
@@ -162,6 +179,34 @@ async def test_an_agreement_is_signed_with_its_docking(scene: Scene, docking_id:
         agreement["id"]
     ]
     assert await items(scene.person, "/agreements", state="drafted") == []
+
+
+async def test_nothing_is_signed_before_both_accept_nor_once_it_came_to_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docking_id = await docked(scene)
+    fields = {"kind": "service", "title": "服务合同", "amount": "5", "parties": ["甲", "乙"]}
+    path = f"/dockings/{docking_id}/agreements"
+    with monkeypatch.context() as patched:  # no side takes the room of the others
+        patched.setattr(agreements, "MOST_AGREEMENTS", 1)
+        sides = (scene.staff, scene.staff, scene.enterprise)
+        (one, _), (two, _), (three, agreement) = [await sent(c, path, fields) for c in sides]
+    assert (one, two, three) == (201, 409, 201)
+    path = f"/agreements/{agreement['id']}"
+
+    async def refused() -> bool:
+        shown = (await scene.enterprise.get(path)).json()
+        status, _ = await sent(scene.enterprise, f"{path}:sign", {"signed_on": TODAY})
+        return (status, shown["allowed_actions"]) == (409, ["update"])
+
+    assert await refused()
+    await taken(scene.staff, docking_id, "invite")
+    assert await refused()
+    for side in (scene.person, scene.enterprise):
+        await taken(side, docking_id, "accept-invitation")
+    assert "sign" in (await scene.enterprise.get(path)).json()["allowed_actions"]
+    await taken(scene.person, docking_id, "fail")
+    assert await refused()
 
 
 async def test_a_service_counts_once_the_enterprise_confirms_it(
