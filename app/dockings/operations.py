@@ -31,7 +31,7 @@ from app.dockings.schemas import (
     Setbacks,
     Step,
 )
-from app.dockings.workflow import TRANSITIONS, accept, happened, settle
+from app.dockings.workflow import TRANSITIONS, accept, happened, settle, waits_for_the_other
 from app.experts import invitations
 from app.experts import repository as experts
 from app.experts.models import Expert, ExpertState, InvitationState
@@ -206,6 +206,8 @@ async def take(
     side = speaks_for(actor, docking, data.on_behalf_of)
     setback = data.setback if isinstance(data, Setbacks) else None
     require_words(data, setback)
+    if verb == "accept-invitation" and waits_for_the_other(docking, side):
+        return docking  # said already
     if verb == "accept-invitation":
         target = _accepted(docking, side, target, clock)
     if verb == "accept-result":

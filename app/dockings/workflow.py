@@ -49,6 +49,8 @@ TRANSITIONS = {
     "fail": Transition(sources=UNDER_WAY, target=S.FAILED, parties=ALL),
 }
 
+# Both sides have accepted, and it has not come to nothing: what is signed and served in.
+IN_CONTACT = UNDER_WAY | {S.ACCEPTED, S.FOLLOWED_UP}
 WITHOUT_RESULT = frozenset({S.DECLINED, S.EXPIRED, S.FAILED})
 CLOSED = WITHOUT_RESULT | {S.FOLLOWED_UP}
 
@@ -92,6 +94,15 @@ def invite(docking: Docking, moment: datetime) -> None:
     """A new invitation, which nobody has accepted yet."""
     docking.invited_at = moment
     docking.expert_accepted_at = docking.enterprise_accepted_at = None
+
+
+def waits_for_the_other(docking: Docking, side: Side) -> bool:
+    """Whether this side has accepted the present invitation, and the other one has not."""
+    accepted = {
+        Side.EXPERT: docking.expert_accepted_at,
+        Side.ENTERPRISE: docking.enterprise_accepted_at,
+    }
+    return accepted.get(side) is not None and None in accepted.values()
 
 
 def accept(docking: Docking, side: Side, moment: datetime) -> bool:

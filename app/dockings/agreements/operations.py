@@ -22,9 +22,8 @@ from app.dockings.agreements.schemas import (
 )
 from app.dockings.agreements.workflow import TRANSITIONS, settle
 from app.dockings.deadlines import Clock
-from app.dockings.models import DockingState
 from app.dockings.schemas import Step
-from app.dockings.workflow import UNDER_WAY
+from app.dockings.workflow import IN_CONTACT
 from app.interface.errors import Invalid, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -34,8 +33,6 @@ from app.transitions import next_state, possible_verbs
 
 SORTS = {"created_at": Agreement.created_at}
 MOST_AGREEMENTS = 20
-# Nothing is signed before both sides have accepted, nor once it came to nothing.
-SIGNED_IN = UNDER_WAY | {DockingState.ACCEPTED, DockingState.FOLLOWED_UP}
 TWO_PARTIES = Text("至少两方", "At least two parties")
 AMOUNT = Text("请填写金额，无偿的填 0", "Give the amount, 0 where nothing is paid")
 
@@ -93,8 +90,8 @@ async def sign(
     dockings.require_past(signed_on, clock.moment, field="signed_on")
     agreement = await _hold(session, actor, agreement_id)
     target = _target(actor, agreement, "sign")
-    if agreement.docking.state not in SIGNED_IN:
-        raise WrongState(verb="sign", state=agreement.docking.state, allowed=sorted(SIGNED_IN))
+    if agreement.docking.state not in IN_CONTACT:
+        raise WrongState(verb="sign", state=agreement.docking.state, allowed=sorted(IN_CONTACT))
     if missing := _missing(agreement):
         raise Invalid(errors=missing)
     agreement.signed_on = signed_on
@@ -127,7 +124,7 @@ async def move(
 def show(actor: Actor, agreement: Agreement) -> AgreementBody:
     parties = parties_of(actor, agreement.docking)
     actions = possible_verbs(TRANSITIONS, agreement.state, parties)
-    if agreement.docking.state not in SIGNED_IN:
+    if agreement.docking.state not in IN_CONTACT:
         actions = [verb for verb in actions if verb != "sign"]
     is_draft = agreement.state is AgreementState.DRAFTED
     if is_draft and may_touch(actor, agreement.docking):

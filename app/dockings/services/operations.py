@@ -19,7 +19,8 @@ from app.dockings.services.schemas import (
     ServiceRecordQuery,
 )
 from app.dockings.services.workflow import TRANSITIONS, WRITING, settle
-from app.interface.errors import Forbidden, invalid_field
+from app.dockings.workflow import IN_CONTACT
+from app.interface.errors import Forbidden, WrongState, invalid_field
 from app.interface.pagination import Page, Pages
 from app.organizations.actors import Actor
 from app.transitions import next_state, possible_verbs
@@ -40,6 +41,9 @@ async def record(
     docking = await dockings.hold(session, actor, docking_id)
     if not parties_of(actor, docking) & WRITING:
         raise Forbidden()
+    if docking.state not in IN_CONTACT:
+        allowed = sorted(IN_CONTACT)
+        raise WrongState(verb="record-service", state=docking.state, allowed=allowed)
     dockings.require_past(data.served_on, moment, field="served_on")
     side = own_side(actor, docking)
     await dockings.require_room(session, ServiceRecord, docking_id, side, MOST_RECORDS)

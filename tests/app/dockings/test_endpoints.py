@@ -109,6 +109,7 @@ async def test_contact_is_made_once_both_sides_accept(scene: Scene, docking_id: 
     assert (one["state"], one["enterprise_accepted_at"]) == ("invited", None)
     again = await taken(scene.person, docking_id, "accept-invitation")
     assert again["expert_accepted_at"] == one["expert_accepted_at"]
+    assert len(await steps(scene.staff, docking_id)) == 3  # it was said once
     both = await taken(scene.enterprise, docking_id, "accept-invitation")
     assert both["state"] == "contacted"
 
