@@ -24,6 +24,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
+from app.teams.endpoints import router as teams
 
 ROUTERS = (
     reference,
@@ -36,6 +37,7 @@ ROUTERS = (
     matches,
     problems,
     rankers,
+    teams,
     dockings,
     disclosure,
     docking_log,

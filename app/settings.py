@@ -167,6 +167,9 @@ class Settings(Folders, Periods):
         default=RerankerForm.JINA, description="of its questions; Cohere and others ask as jina"
     )
     reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
+    team_size: int = Field(
+        default=5, ge=2, le=10, description="experts of a proposed team, at most"
+    )
 
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")

@@ -148,6 +148,7 @@ ACCESS = {
     "POST /demands/{demand_id}:end-share": STAFF,
     "GET /demands/{demand_id}/handovers": EVERYBODY,
     "POST /demands/{demand_id}:match": STAFF,
+    "POST /demands/{demand_id}:propose-team": STAFF,
     "GET /demands/{demand_id}/match-runs": STAFF,
     "GET /demands/{demand_id}/recommendations": EVERYBODY,
     "GET /demands/{demand_id}/similar-demands": STAFF,
