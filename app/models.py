@@ -22,4 +22,5 @@ import app.matches.models
 import app.organizations.models
 import app.problems.models
 import app.progress.models
-import app.reference.models  # noqa: F401
+import app.reference.models
+import app.teams.models  # noqa: F401

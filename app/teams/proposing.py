@@ -22,13 +22,13 @@ from app.matches.repository import Card
 from app.matches.schemas import MatchedExpert, MatchParameters
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
+from app.teams.models import TeamRole
 from app.teams.schemas import (
     AspectBody,
     CoveredBody,
     ProposedMember,
     TeamProposal,
     TeamProposing,
-    TeamRole,
 )
 from matching import Limits, MatchIndex, Query, Ranking
 from matching.teams import Member, Team, aspects_of, cover, propose_team

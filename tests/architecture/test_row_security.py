@@ -23,6 +23,7 @@ PROTECTED = frozenset(
         *("common_problems", "problem_members"),
         *("dockings", "docking_steps", "docking_log", "docking_attachments", "docking_ratings"),
         *("agreements", "service_records"),
+        *("teams", "team_members"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),
