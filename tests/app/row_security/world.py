@@ -398,7 +398,7 @@ def _teams(world: World) -> None:
     """In every state, confirmed or not, of one's own and others, for demands of every kind."""
     own, others = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
     states = list(TeamState)
-    for number, demand in enumerate(world.of(Demand)[::4]):
+    for number, demand in enumerate(world.of(Demand)[::7]):
         state = states[number % len(states)]
         team = world.add(
             Team(
