@@ -26,6 +26,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
+from app.teams.endpoints import router as teams
 from app.webhooks import document
 from app.webhooks.endpoints import router as webhooks
 
@@ -41,6 +42,7 @@ ROUTERS = (
     standing_matches,
     problems,
     rankers,
+    teams,
     dockings,
     disclosure,
     docking_log,

@@ -286,10 +286,7 @@ def evaluate(
     cases: Annotated[Path, typer.Argument(callback=folder_there, help="experts.jsonl …")],
     config: Annotated[str, typer.Option(help='"encoder=none lexical=3 …"')] = "default",
     against: Annotated[str, typer.Option(help="比较对象 · compare with")] = "bigrams",
-    study: Annotated[
-        Study,
-        typer.Option(help="评测什么 · what is measured"),
-    ] = Study.COMPARISON,
+    study: Annotated[Study, typer.Option(help="评测什么 · measured")] = Study.COMPARISON,
 ) -> None:
     """评测 · How well the matcher ranks a folder of cases, beside another configuration.
 
@@ -297,12 +294,13 @@ def evaluate(
 
     ablation: 逐步去除，看设计的每一步带来多少 · what each step of the design brings
 
-    nested: 嵌套交叉验证，权重在其他需求上选定 · weights chosen on other demands than they are
-    measured on
+    nested: 嵌套交叉验证，权重在其他需求上选定 · weights chosen on other demands
 
     learning: 像从评判中那样学习权重，同样交叉验证 · weights learned as from verdicts, likewise
 
     pairs: 按 1 至 4 分级的标题对（title_pairs.jsonl）· pairs of titles graded from 1 to 4
+
+    teams: 团队覆盖的技术要点，与同样多的前几名相比 · what teams cover, beside the first ranks
     """
     run(_evaluate(cases, config, against, study))
 
@@ -317,6 +315,7 @@ async def _evaluate(cases: Path, config: str, against: str, study: Study) -> Non
         Study.NESTED: lambda: studies.nested_validation(cases, config, console),
         Study.LEARNING: lambda: studies.learning(cases, config, console),
         Study.PAIRS: lambda: studies.title_pairs(cases, console),
+        Study.TEAMS: lambda: studies.teams(cases, config, console),
     }[study]
     typer.echo(await asyncio.to_thread(work))
 

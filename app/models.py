@@ -24,4 +24,5 @@ import app.organizations.models
 import app.problems.models
 import app.progress.models
 import app.reference.models
+import app.teams.models
 import app.webhooks.models  # noqa: F401

@@ -167,6 +167,9 @@ class Settings(OutgoingSettings, Periods):
         default=RerankerForm.JINA, description="of its questions; Cohere and others ask as jina"
     )
     reranker_weight: float = Field(default=1.0, ge=0, le=100, description="of its score")
+    team_size: int = Field(
+        default=5, ge=2, le=10, description="experts of a proposed team, at most"
+    )
 
     standing_rank_threshold: int = Field(default=2, ge=0, description="ranks that are no news")
     standing_score_threshold: float = Field(default=0.05, ge=0, description="of a score likewise")

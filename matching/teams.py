@@ -83,6 +83,10 @@ class Coverage:
         weights = np.array([aspect.weight for aspect in self.aspects])
         return np.asarray(self.shares * (weights / weights.sum()))
 
+    def of_first(self, count: int) -> float:
+        """What the first `count` candidates cover together, as `Team.coverage` has it."""
+        return float(self.worth[:count].max(axis=0, initial=0).sum())
+
 
 def aspects_of(query: Query, model: IndexModel) -> tuple[Aspect, ...]:
     """Return what the query asks for, at most 12: its must-haves, then its other concepts.

@@ -109,7 +109,7 @@ def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     actions = ["update"] if may_manage(actor, demand) and demand.state in EDITABLE else []
     actions += possible_verbs(TRANSITIONS, demand.state, parties)
     if demand.state in SOUGHT and parties & MATCHING:
-        actions.append("match")
+        actions += ["match", "propose-team"]
     return actions + (_handovers(actor, demand) if may_hand_on(actor, demand) else [])
 
 

@@ -9,3 +9,4 @@ class Study(StrEnum):
     NESTED = "nested"
     LEARNING = "learning"
     PAIRS = "pairs"
+    TEAMS = "teams"

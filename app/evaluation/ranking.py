@@ -76,7 +76,7 @@ class Bench:
         """Rank everybody for every demand."""
         if configuration.encoder == "bigrams":
             return self.rank_by_tfidf()
-        index = self._index(configuration)
+        index = self.index(configuration)
         queries = {name: _read(q, configuration) for name, q in self.queries.items()}
         encodes = configuration.encoder == "local"
         vectors = self._query_vectors(queries.values()) if encodes else None
@@ -96,7 +96,7 @@ class Bench:
         }
         return self._viewed(rankings, configuration) if configuration.view else rankings
 
-    def _index(self, configuration: Configuration) -> MatchIndex:
+    def index(self, configuration: Configuration) -> MatchIndex:
         """The demands centre the queries, as those of the service's own pool do."""
         unread = configuration.unread & {"evidence", "honours"}
         key = (configuration.encoder, configuration.steps, unread)

@@ -1,4 +1,4 @@
-"""Studies of the scoring design: steps left out, unseen demands, learning, pairs of titles."""
+"""Studies of the scoring design: steps left out, unseen demands, learning, titles, teams."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from app.evaluation.learning import learned
 from app.evaluation.nested import nested
 from app.evaluation.pairs import agreements
 from app.evaluation.ranking import Bench, Rankings
+from app.evaluation.teams import teams_of
 from matching import LATENT, LocalEncoder, Ranker, default_calibration
 
 DEFAULT = "default"
@@ -98,6 +99,27 @@ def learning(folder: Path, settings: str, console: Console) -> str:
         ("全库 · whole pool", found.of_pools, found.of_pools_before, found.gain_of_pools),
     ):
         shown = [*(one.shown() for one in estimates), gain.shown(sign="+")]
+        table.add_row(name, *map(escape, shown))
+    console.print(table)
+    return json.dumps({"configuration": chosen.name, **asdict(found)})
+
+
+def teams(folder: Path, settings: str, console: Console) -> str:
+    """What proposed teams cover beside as many of the first ranks; returns a JSON object."""
+    chosen, cases = configuration(settings), read_cases(folder)
+    bench = Bench(cases)
+    with console.status("排序 · ranking"):
+        rankings = bench.rank(chosen)
+        found = teams_of(bench.index(chosen), bench.queries, rankings, cases.judgments[JUDGED])
+    table = Table(
+        *("", "团队 · team", "前几名 · first ranks", "差异 · difference"),
+        title=escape(f"{chosen.name}: {found.demands} 条需求 · demands, ⌀ {found.size:.1f}"),
+    )
+    for name, *estimates, difference in (
+        ("覆盖 · coverage", found.coverage, found.plain_coverage, found.gain),
+        ("评级 · grade", found.grade, found.plain_grade, found.gain_of_grade),
+    ):
+        shown = [*(one.shown() for one in estimates), difference.shown(sign="+")]
         table.add_row(name, *map(escape, shown))
     console.print(table)
     return json.dumps({"configuration": chosen.name, **asdict(found)})

@@ -113,6 +113,10 @@ TAGS = [
         "description": "共性技术难题 · like demands of several enterprises, seen as one problem",
     },
     {
+        "name": "teams",
+        "description": "专家团队 · experts who serve one demand together",
+    },
+    {
         "name": "dockings",
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },

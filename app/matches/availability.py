@@ -46,8 +46,8 @@ async def require_available(
     constraints = await constraints_of(session, still, limits, run.demand)
     [found] = await objections_to(session, [expert], constraints)
     if found:
-        told = [_told(objection) for objection in found]
-        raise Conflict(told[0].message, errors=told)
+        reasons = [told(objection) for objection in found]
+        raise Conflict(reasons[0].message, errors=reasons)
 
 
 async def objections_to(
@@ -65,7 +65,7 @@ async def objections_to(
     ]
 
 
-def _told(objection: Objection) -> FieldError:
+def told(objection: Objection) -> FieldError:
     """The reason as a fault of the request; an organization's key is no text for people."""
     is_key = objection.reason == "organization_conflict"
     detail = "" if is_key or not objection.detail else f" ({objection.detail})"

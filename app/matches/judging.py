@@ -18,7 +18,7 @@ from app.interface.preconditions import admitted
 from app.matches import presentation, repository
 from app.matches.access import allowed_actions, may_judge, parties_of
 from app.matches.availability import require_available
-from app.matches.models import Judgment, Match, Verdict
+from app.matches.models import RULING_OUT, Judgment, Match, Verdict
 from app.matches.operations import require_published
 from app.matches.schemas import (
     Judging,
@@ -31,8 +31,6 @@ from app.matches.schemas import (
 from app.organizations.actors import Actor
 from app.scopes import Scope, borrowed
 from matching import Limits
-
-NEED_REASON = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
 
 
 async def judge(
@@ -49,7 +47,7 @@ async def judge(
     is_erased = not is_recommending and await _is_erased(session, match_id)
     match = await _get_judged(session, actor, match_id, is_for_update=True)
     require_published(await repository.held_state(session, match.run.demand), verb="judge")
-    if data.verdict in NEED_REASON and not data.reason:
+    if data.verdict in RULING_OUT and not data.reason:
         raise invalid_field("/reason", "missing", "请说明理由", "Say why")
     if is_recommending:
         asked_on = MatchParameters.model_validate(match.run.parameters).on

@@ -39,6 +39,8 @@ class Verdict(StrEnum):
 # Of how a candidate fits. A rejection tells of circumstances: what was said before it stands.
 GRADES = {Verdict.UNSUITABLE: 0, Verdict.SUITABLE: 2, Verdict.RECOMMENDED: 3}
 
+RULING_OUT = frozenset({Verdict.UNSUITABLE, Verdict.REJECTED})
+
 
 class MatchRun(Record):
     """One execution of the matcher for a demand, with all it depended on."""

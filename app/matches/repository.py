@@ -29,6 +29,7 @@ from app.demands.workflow import SOUGHT
 from app.experts.models import Evidence, Expert, ExpertKind
 from app.matches.models import (
     GRADES,
+    RULING_OUT,
     Judgment,
     Match,
     MatchReview,
@@ -166,6 +167,14 @@ def listed_recommendations(demand_id: UUID) -> Select[Match]:
         .where(latest.c.verdict == Verdict.RECOMMENDED)
         .options(selectinload(Match.expert))
     )
+
+
+async def ruled_out(session: AsyncSession, demand_id: UUID) -> dict[UUID, Verdict]:
+    """The experts whom the latest verdict for a demand finds unsuitable or rejects."""
+    latest = standing_judgments(MatchRun.demand_id == demand_id).subquery()
+    statement = select(latest.c.expert_id, latest.c.verdict)
+    found = await session.execute(statement.where(latest.c.verdict.in_(RULING_OUT)))
+    return {row[0]: row[1] for row in found}
 
 
 async def recommending_demands(session: AsyncSession, expert_id: UUID) -> Set[UUID]:

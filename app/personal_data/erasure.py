@@ -32,6 +32,7 @@ from app.organizations.models import Organization
 from app.personal_data import repository
 from app.scopes import Scope, borrowed
 from app.search import search_vector
+from app.teams import operations as teams
 
 ERASED = "已注销"
 NO_LISTS = (
@@ -74,6 +75,7 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
     """Empty the record and all that other tables say of the person."""
+    left = await teams.leave(session, expert, actor_id)
     expert.name = ERASED
     if expert.state is not ExpertState.REMOVED:
         await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)
@@ -89,7 +91,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
         setattr(expert, name, None)
     expert.search = search_vector([])
     await changes.append(session, "expert.erased", expert.id, actor_id=actor_id)
-    await repository.forget_about_expert(session, expert.id)
+    await repository.forget_about_expert(session, expert.id, left)
     await dockings.end_of_expert(session, expert.id, actor_id)
     for task in ("forget_vectors", "rebuild_indexes"):
         await defer_unless_waiting(session, task)

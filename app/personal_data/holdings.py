@@ -40,6 +40,7 @@ from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import Membership
 from app.progress.models import Operation
+from app.teams.models import Team, TeamMember
 from app.webhooks.models import Webhook
 
 # Columns that no export shows: secrets, the database's own, and what is made of other columns.
@@ -110,6 +111,12 @@ def _seen_beside_dockings(part: type[Part]) -> Callable[[Actor], ColumnElement[b
     return lambda actor: exists().where(Docking.id == part.docking_id, _seen_dockings(actor))
 
 
+def _seen_in_teams(actor: Actor) -> ColumnElement[bool]:
+    """Of demands that the actor, who is staff, reads in full."""
+    in_full = demand_access.readable_in_full(actor)
+    return exists().where(Team.id == TeamMember.team_id, Demand.id == Team.demand_id, in_full)
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -147,6 +154,11 @@ HOLDINGS = (
     ),
     Holding(table=Webhook, about=lambda p: _is(Webhook.account_id, p.account_id)),
     Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),
+    Holding(
+        table=TeamMember,
+        about=lambda p: _is(TeamMember.expert_id, p.expert_id),
+        seen=_seen_in_teams,
+    ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),
     Holding(table=Import, about=lambda p: _is(Import.account_id, p.account_id)),

@@ -154,8 +154,13 @@ def _opened(holding: Holding, row: Row) -> Row:
     return row
 
 
-async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
-    """Delete or empty all that other tables say of an expert; ranks and scores stay."""
+async def forget_about_expert(
+    session: AsyncSession, expert_id: UUID, named_in: Sequence[UUID]
+) -> None:
+    """Delete or empty all that other tables say of an expert; ranks and scores stay.
+
+    named_in: further records whose kept answers name them.
+    """
     for table in (Evidence, ExpertContact, Consent):
         await _delete(session, table, table.expert_id == expert_id)
     of_rows = (ImportedRow.kind == ImportKind.EXPERTS) & (ImportedRow.record_id == expert_id)
@@ -174,7 +179,7 @@ async def forget_about_expert(session: AsyncSession, expert_id: UUID) -> None:
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
     # Verdicts and reviews name the match alone.
     matches = await session.scalars(select(Match.id).where(Match.expert_id == expert_id))
-    await idempotency.forget_about(session, [expert_id, *matches, *docked])
+    await idempotency.forget_about(session, [expert_id, *matches, *docked, *named_in])
 
 
 async def forget_about_account(

@@ -6,7 +6,7 @@ A week from today: an invitation of theirs has time to be answered, and then exp
 from migrations.online import repeat
 
 revision = "0034"
-down_revision = "0032"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 

@@ -26,6 +26,7 @@ DOMAINS = (
     "demands",
     "matches",
     "problems",
+    "teams",
     "dockings",
     "notices",
     "webhooks",

@@ -25,6 +25,7 @@ PROTECTED = frozenset(
         *("dockings", "docking_steps", "docking_log", "docking_attachments", "docking_ratings"),
         *("agreements", "service_records"),
         *("notices", "webhooks", "webhook_deliveries"),
+        *("teams", "team_members"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

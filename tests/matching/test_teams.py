@@ -145,3 +145,8 @@ def test_bad_sizes_and_strangers_are_told() -> None:
         team([], NAMES)
     with pytest.raises(KeyError, match="nobody"):
         cover(both("窑炉"), INDEX, ["nobody"])
+
+
+def test_the_first_are_told_beside_the_team() -> None:
+    coverage = cover(both("耐火材料", "茶园病虫害"), INDEX, ["耐火", "视觉", "茶"])
+    assert [coverage.of_first(count) for count in (0, 1, 2, 3)] == [0, 0.5, 0.5, 1]

@@ -15,8 +15,8 @@ from app.interface.schemas import ShortText
 class Undertaking(BaseModel):
     """The text that an expert accepts before they read a demand in full."""
 
-    text: str
-    text_en: str
+    text: str = Field(examples=["本人承诺对所阅需求全文保密。"])
+    text_en: str = Field(examples=["I keep the full text of the demand to myself."])
     text_version: str = Field(examples=["2026-11-27.1"])
 
 

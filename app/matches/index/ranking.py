@@ -84,13 +84,16 @@ class Matcher:
         keeps_vector: bool = True,
         may_leave: bool = True,
         asks_reranker: bool = True,
+        index: MatchIndex | None = None,
     ) -> Ranking:
         """The best of the pool as it is committed now; empty when it is, or the query is.
 
+        index: the pool's as its caller has had it refreshed, who asks it more than this.
         may_leave: False for a text that must not leave this machine.
         asks_reranker: False where the places are not for people to look at.
         """
-        index = await self.indexes[pool].refresh(session)
+        if index is None:
+            index = await self.indexes[pool].refresh(session)
         if index is None:
             return EMPTY
         if not len(index) or not query.text.strip():

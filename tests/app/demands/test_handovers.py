@@ -140,7 +140,7 @@ async def test_sideways_to_read_and_to_look_for_experts(
     assert (await post(home, demand, "share", to(PUJIANG)))[0] == 409
     seen = (await other.get(f"/demands/{demand.id}")).json()
     assert seen["problem"]
-    assert seen["allowed_actions"] == ["match"]
+    assert seen["allowed_actions"] == ["match", "propose-team"]
     listed = (await other.get("/demands")).json()["items"]
     assert [item["problem"] for item in listed] == [seen["problem"]]
     run = await scenes.match(other, demand.id)

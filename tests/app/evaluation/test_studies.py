@@ -15,11 +15,12 @@ from app.evaluation.figures import hub_share
 from app.evaluation.nested import choose, nested
 from app.evaluation.pairs import Agreement, agreements
 from app.evaluation.ranking import Bench, Ranked
+from app.evaluation.teams import teams_of
 from app.evaluation.views import VIEWS, scores, technical_terms
-from matching import Steps, Weights
+from matching import MatchIndex, Query, Steps, Weights
 from matching.weights import FEATURES
 from tests.app.evaluation.folders import written
-from tests.matching.pools import CharacterEncoder
+from tests.matching.pools import CharacterEncoder, experts
 
 WITHOUT = "encoder=none "
 
@@ -161,3 +162,38 @@ def test_pairs_are_read_and_must_differ(tmp_path: Path) -> None:
     file.write_text('{"demand": "a", "achievement": "b", "level": 7}', encoding="utf-8")
     with pytest.raises(UnreadableCases, match="level"):
         read_pairs(tmp_path)
+
+
+def test_a_team_beside_the_first_ranks() -> None:
+    """Two alike stand first; what the demand asks for besides, the third covers."""
+    index = MatchIndex.fit(experts())
+    rankings = {
+        demand: [Ranked(candidate_id=name) for name in ("耐火", "视觉", "茶")]
+        for demand in ("D1", "D2", "D3")
+    }
+    queries = {
+        "D1": Query(title="耐火材料", keywords=("耐火材料", "茶园病虫害")),
+        "D2": Query(title="窑炉", keywords=("窑炉", "高温窑炉")),
+        "D3": Query(title="！"),  # asks for nothing
+    }
+    judged = {"D1": {"耐火": 3, "视觉": 2, "茶": 0}, "D2": {"耐火": 2}, "D3": {"茶": 1}}
+    found = teams_of(index, queries, rankings, judged)
+    assert (found.demands, found.size, found.graded, found.covers_less) == (2, 1.5, 2, 0)
+    assert (found.coverage.mean, found.plain_coverage.mean) == (1, 0.75)
+    assert (found.grade.mean, found.plain_grade.mean) == (1.75, 2.25)
+    assert (found.gain.mean, found.gain_of_grade.mean) == (0.25, -0.5)
+    assert (found.judged, found.plain_judged) == (1, 1)
+    with pytest.raises(UnreadableCases, match="no demand can be compared"):
+        teams_of(index, queries, rankings, {"D3": {"茶": 1}})
+
+
+def test_the_study_of_teams_ends_with_its_figures(tmp_path: Path) -> None:
+    said, folder = io.StringIO(), written(tmp_path)
+    asked = {"demand_id": "D1", "title": "耐火材料与针织物", "description": "高温窑炉；锦纶染整"}
+    other = {"demand_id": "D2", "title": "超高温隔热耐火砖"}
+    lines = [json.dumps(one, ensure_ascii=False) for one in (asked, other)]
+    (folder / "demands.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    told = json.loads(studies.teams(folder, "encoder=none", Console(file=said)))
+    assert told["demands"] >= 1
+    assert told["covers_less"] == 0
+    assert "覆盖" in said.getvalue()

@@ -45,6 +45,7 @@ UNKEPT = {
     "/accounts/{account_id}:issue-password-reset",
     "/api-keys",
     "/matches:preview",
+    "/demands/{demand_id}:propose-team",
     "/conflicts:check",
     "/webhooks",
     "/webhooks/{webhook_id}:rotate-secret",

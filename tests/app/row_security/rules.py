@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm.attributes import set_committed_value
+
 from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import (
     MEMBERS,
@@ -51,6 +53,8 @@ from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.problems import access as problems
 from app.problems.models import CommonProblem, ProblemMember
 from app.progress.models import Operation
+from app.teams import access as teams
+from app.teams.models import Team, TeamMember
 from app.transitions import Party
 from app.webhooks.models import Webhook, WebhookDelivery
 from tests.app.row_security.world import World
@@ -177,6 +181,16 @@ class Application:
             Notice: self._rules(self._is_own, never, self._is_own),
             Webhook: self._rules(*4 * (self._is_own,)),
             WebhookDelivery: self._rules(*3 * (self._of_own_webhook,)),
+            Team: self._rules(
+                lambda t: teams.may_read(actor, self._gathered(t)),
+                *2 * (lambda t: Party.STAFF in self._of_demand(self._demand(t)),),
+            ),
+            TeamMember: self._rules(
+                lambda m: teams.may_read(actor, self._team(m)),
+                lambda m: teams.may_manage(actor, self._team(m)),
+                never,
+                lambda m: teams.may_manage(actor, self._team(m)),
+            ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
             Operation: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -296,10 +310,15 @@ class Application:
         return found
 
     def _reads_demand(self, demand: Demand) -> bool:
-        """An expert also reads those that they were matched to, see `app.matches.reviews`."""
+        """An expert also reads those that they were matched to, or serve in a team."""
         runs = [r for r in self.world.of(MatchRun) if r.demand_id == demand.id]
         is_matched = any(self._is_candidate(m) for run in runs for m in self._matches(run))
-        return demands.may_read(self.actor, demand) or is_matched
+        is_served = any(
+            Party.PERSON in teams.parties_of(self.actor, self._gathered(team))
+            for team in self.world.of(Team)
+            if team.demand_id == demand.id
+        )
+        return demands.may_read(self.actor, demand) or is_matched or is_served
 
     def _run(self, match: Match) -> MatchRun:
         found: MatchRun = self.world.find(MatchRun, match.run_id)
@@ -339,13 +358,30 @@ class Application:
     def _docking(self, step: DockingStep | Part) -> Docking:
         return self._docked(self.world.find(Docking, step.docking_id))
 
+    def _gathered(self, team: Team) -> Team:
+        """With what decides on it, which no session loads here."""
+        set_committed_value(team, "demand", self._demand(team))
+        members = [m for m in self.world.of(TeamMember) if m.team_id == team.id]
+        for member in members:
+            set_committed_value(member, "expert", self._expert(member))
+        set_committed_value(team, "members", members)
+        return team
+
+    def _team(self, member: TeamMember) -> Team:
+        return self._gathered(self.world.find(Team, member.team_id))
+
     def _reads_expert(self, expert: Expert) -> bool:
-        """Besides what the interface lists, who is docked with a demand that one reads in full."""
+        """Besides what is listed, who is docked with a demand, or in a team, that one reads."""
         theirs = [d for d in self.world.of(Docking) if d.expert_id == expert.id]
         is_docked = any(
             demands.may_read_in_full(self.actor, self._demand(docking)) for docking in theirs
         )
-        return experts.may_read(self.actor, expert) or is_docked
+        is_in_team = any(
+            teams.may_read(self.actor, self._team(m))
+            for m in self.world.of(TeamMember)
+            if m.expert_id == expert.id
+        )
+        return experts.may_read(self.actor, expert) or is_docked or is_in_team
 
     def _reaches(self, contact: ExpertContact) -> bool:
         """Whether both sides of a docking have released their contacts to each other."""

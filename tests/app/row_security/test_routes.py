@@ -33,6 +33,7 @@ from app.organizations.models import Membership, Organization
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
 from app.settings import Settings
+from app.teams.models import Team
 from app.webhooks.models import Webhook, WebhookDelivery
 from tests.app.row_security.rules import Application
 from tests.app.row_security.test_rules import actor
@@ -65,6 +66,7 @@ KINDS: dict[str, type[Any]] = {
     "review_id": MatchReview,
     "run_id": MatchRun,
     "webhook_id": Webhook,
+    "team_id": Team,
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}

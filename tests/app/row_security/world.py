@@ -71,6 +71,7 @@ from app.organizations.models import (
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
 from app.progress.models import Operation, OperationState
 from app.search import search_vector
+from app.teams.models import Team, TeamMember, TeamRole, TeamState
 from app.webhooks.models import Webhook, WebhookDelivery
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
 
@@ -115,6 +116,7 @@ async def build(session: AsyncSession) -> World:
     _matches(world)
     _problems(world)
     _dockings(world)
+    _teams(world)
     for ranker in await session.scalars(select(StoredRanker)):  # the library's own
         world.add(ranker)
     world.add(StoredRanker(number=1, state=RankerState.CANDIDATE, encoder=""))
@@ -406,6 +408,26 @@ def _beside_docking(world: World, docking: Docking, *, is_for_staff: bool) -> No
     world.add(ServiceRecord(**of, kind=ServiceKind.OTHER, served_on=today(), hours=1))
     for side in (Side.EXPERT, Side.ENTERPRISE):
         world.add(Rating(docking_id=docking.id, side=side, score=3))
+
+
+def _teams(world: World) -> None:
+    """In every state, confirmed or not, of one's own and others, for demands of every kind."""
+    own, others = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
+    states = list(TeamState)
+    for number, demand in enumerate(world.of(Demand)[::7]):
+        state = states[number % len(states)]
+        team = world.add(
+            Team(
+                demand_id=demand.id,
+                name="某团队",
+                state=state,
+                confirmed_at=None if state is TeamState.FORMING or number % 8 == 3 else now(),
+            )
+        )
+        chief, member = own[number % len(own)], others[(7 * number + 1) % len(others)]
+        world.add(TeamMember(team_id=team.id, expert_id=chief.id, role=TeamRole.CHIEF))
+        if member is not chief:
+            world.add(TeamMember(team_id=team.id, expert_id=member.id, role=TeamRole.MEMBER))
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:
