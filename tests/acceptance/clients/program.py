@@ -12,7 +12,7 @@ from shuangku_client.models import (
     DemandCreate,
     DemandPage,
     DemandUpdate,
-    MatchParameters,
+    MatchRequest,
     MatchRunWithMatches,
     ProblemBody,
     SignIn,
@@ -45,7 +45,7 @@ def published(client: AuthenticatedClient) -> list[DemandBody]:
 
 
 def match(client: AuthenticatedClient, demand: DemandBody) -> None:
-    body = MatchParameters(limit=3)
+    body = MatchRequest(limit=3)
     run = match_demand.sync(demand.id, client=client, body=body)
     assert isinstance(run, MatchRunWithMatches), run
     assert [found.rank for found in run.matches] == [1, 2, 3]

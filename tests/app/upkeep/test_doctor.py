@@ -85,7 +85,7 @@ async def test_a_sound_service(own: Settings, session: AsyncSession, app: FastAP
         *("python", "packages", "folder", "space", "secret_key", "port", "memory", "open_files"),
         *("database", "version", "rights", "powers", "connections", "clock", "schema"),
         *("worker", "failed_jobs", "waiting_jobs", "encryption_keys", "index", "encoder"),
-        *("reranker", "row_security", "encryption_key_file", "settings"),
+        *("reranker", "row_security", "encryption_key_file", "settings", "working_days"),
     }
 
 
