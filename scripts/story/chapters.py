@@ -157,6 +157,21 @@ def two_experts_are_recommended(stage: Stage) -> str:
 
 
 @step
+def a_team_is_proposed(stage: Stage) -> str:
+    """组队建议 · A chief and members who cover more of the demand than the first ranks do."""
+    staff, enterprise = stage.people["staff"], stage.people["enterprise"]
+    path = f"{stage.demand}:propose-team"
+    team = staff.post(path, size=3)
+    assert staff.post(path, size=3) == team
+    assert team["coverage"] >= team["plain_coverage"]
+    gains = sum(member["gain"] for member in team["members"])
+    assert abs(gains - team["coverage"]) < TOLERANCE
+    enterprise.is_refused("POST", path, 403)
+    covered, plain = f"{team['coverage']:.0%}", f"{team['plain_coverage']:.0%}"
+    return f"{len(team['members'])} 人覆盖需求要点的 {covered}，同样人数的前几位只覆盖 {plain}"
+
+
+@step
 def experts_have_accounts(stage: Stage) -> str:
     """专家账号 · The two experts get accounts of their own, and leave their contacts."""
     staff = stage.people["staff"]
