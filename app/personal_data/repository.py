@@ -34,12 +34,8 @@ from app.bulk.models import Import, ImportedRow
 from app.changes.models import Change
 from app.database import Base
 from app.demands.models import Demand
-from app.dockings.agreements.models import Agreement
-from app.dockings.attachments.models import Attachment
-from app.dockings.log.models import LogEntry
-from app.dockings.models import Docking, DockingStep, Part
-from app.dockings.ratings.models import Rating
-from app.dockings.services.models import ServiceRecord
+from app.dockings.models import Docking
+from app.dockings.words import WORDS
 from app.encryption.sealed import Sealed, place_of, ring
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, ExpertState
 from app.interface import idempotency
@@ -67,20 +63,6 @@ from app.webhooks.models import Webhook, WebhookDelivery
 
 Row = dict[str, Any]
 
-# What is said in and beside dockings; days, states, hours and amounts stay.
-WORDS_OF_DOCKINGS: dict[type[DockingStep | Part], Row] = {
-    DockingStep: {"note": ""},
-    LogEntry: {"text": "", "place": "", "participants": []},
-    Attachment: {
-        "content": None,
-        "filename": "",
-        "withdrawal_reason": "",
-        "withdrawn_at": func.coalesce(Attachment.withdrawn_at, func.now()),
-    },
-    Agreement: {"title": "", "parties": []},
-    ServiceRecord: {"summary": "", "place": "", "state_reason": ""},
-    Rating: {"text": ""},
-}
 CONTACTS = tuple(f"contact_{name}_sealed" for name in ("name", "phone", "email"))
 
 # What a run says of somebody besides where they stood: why they were kept out, in free text.
@@ -174,7 +156,7 @@ async def forget_about_expert(
     # Whoever writes beside one has it locked: they are through before it is emptied, or refused.
     dockings = select(Docking.id).where(Docking.expert_id == expert_id).order_by(Docking.id)
     docked = (await session.scalars(dockings.with_for_update())).all()
-    for part, emptied in WORDS_OF_DOCKINGS.items():
+    for part, emptied in WORDS.items():
         await _update(session, part, part.docking_id.in_(docked), **emptied)
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
     # Verdicts and reviews name the match alone.

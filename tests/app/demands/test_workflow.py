@@ -66,12 +66,21 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
     caller = await cast(people, organization)
     demand_id = (await store(session, organization)).id
     await session.execute(update(Demand).values(period_until_on=func.current_date()))
+    refused: set[tuple[str, int]] = set()  # each step is refused once; what is offered says all
     for state in DemandState if party else OF_STRANGERS:
         await place(session, state)
         shown = await caller.get(f"/demands/{demand_id}")
+        actions = shown.json().get("allowed_actions")
         for verb in TRANSITIONS:
-            status, body = await take_step(caller, demand_id, verb)
             expected = _expected(party, is_staff, state, verb)
+            if actions is not None:
+                assert (verb in actions) == (expected == 200), (state, verb, actions)
+                is_editable = party is not None and state in EDITABLE
+                assert ("update" in actions) == is_editable, (state, actions)
+            if expected != 200 and (verb, expected) in refused:
+                continue
+            refused.add((verb, expected))
+            status, body = await take_step(caller, demand_id, verb)
             assert status == expected, (state, verb, body)
             if expected == 200:
                 now = (await caller.get(f"/demands/{demand_id}")).json()
@@ -79,11 +88,6 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
             await session.rollback()
             stored = await session.scalar(select(Demand.state))
             assert stored is (TRANSITIONS[verb].target if expected == 200 else state), (state, verb)
-            if shown.status_code == 200:
-                actions = shown.json()["allowed_actions"]
-                assert (verb in actions) == (expected == 200), (state, verb, actions)
-                is_editable = party is not None and state in EDITABLE
-                assert ("update" in actions) == is_editable, (state, actions)
             if expected == 200:
                 await place(session, state)
 

@@ -385,7 +385,8 @@ def _dockings(world: World) -> None:
         )
         step = {"verb": "invite", "state": docking.state, "side": Side.STAFF}
         world.add(DockingStep(docking_id=docking.id, **step))
-        _beside_docking(world, docking, is_for_staff=number % 2 == 0)
+        if number % 5 == 0:  # their rules are the docking's, and dear to ask
+            _beside_docking(world, docking, is_for_staff=number % 2 == 0)
 
 
 def _beside_docking(world: World, docking: Docking, *, is_for_staff: bool) -> None:
