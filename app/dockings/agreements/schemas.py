@@ -57,7 +57,7 @@ class AgreementBody(RecordBody):
     side: Side = Field(description="who entered it", examples=[Side.ENTERPRISE])
     kind: AgreementKind = Field(examples=[AgreementKind.DEVELOPMENT])
     title: str = Field(examples=["锦纶袜浅色黄变控制技术开发合同"])
-    parties: list[str]
+    parties: list[str] = Field(examples=[["演示·义乌足韵袜业有限公司", "演示·东吴纺织大学"]])
     amount: StoredMoney | None = Field(description="万元", examples=["50"])
     technology_amount: StoredMoney | None = Field(description="万元", examples=["40"])
     currency: str = Field(examples=["CNY"])

@@ -41,9 +41,9 @@ class LogEntryBody(RecordBody):
     kind: EntryKind = Field(examples=[EntryKind.VISIT])
     channel: Channel | None = Field(examples=[Channel.IN_PERSON])
     happened_on: date
-    place: str
-    participants: list[str]
-    text: str
+    place: str = Field(examples=["义乌工厂染色车间"])
+    participants: list[str] = Field(examples=[["技术负责人", "专家"]])
+    text: str = Field(examples=["看了染色车间两条产线，黄变集中在定型段；约定下周寄送样布"])
     is_for_staff: bool
     corrects_id: UUID | None = Field(examples=[None])
 

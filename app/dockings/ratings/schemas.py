@@ -26,7 +26,7 @@ class RatingBody(RecordBody):
     docking_id: UUID
     side: Side = Field(examples=[Side.ENTERPRISE])
     score: int = Field(examples=[5])
-    text: str
+    text: str = Field(examples=["专家响应及时，方案可行"])
     is_noted_by_staff: bool
 
 

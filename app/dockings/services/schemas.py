@@ -47,8 +47,8 @@ class ServiceRecordBody(RecordBody):
     kind: ServiceKind = Field(examples=[ServiceKind.DIAGNOSIS])
     served_on: date
     hours: StoredHours = Field(examples=["3.5"])
-    place: str
-    summary: str
+    place: str = Field(examples=["义乌工厂染色车间"])
+    summary: str = Field(examples=["定位黄变来自定型温度与整理剂"])
     state: ServiceRecordState = Field(examples=[ServiceRecordState.RECORDED])
     state_reason: str = Field(description="why it was disputed", examples=[""])
     satisfaction: int | None = Field(description="5 is the best", examples=[None])
