@@ -22,25 +22,33 @@ class Periods(BaseSettings):
         default=60, ge=0, le=365, description="the same after one that was refused"
     )
     invitation_days: int = Field(
-        default=5, ge=1, description="working days in which an invitation is answered or expires"
+        default=5,
+        ge=1,
+        le=365,
+        description="working days in which an invitation is answered or expires",
     )
     docking_step_days: int = Field(
-        default=15, ge=1, description="working days in which any other next step is expected"
+        default=15,
+        ge=1,
+        le=365,
+        description="working days in which any other next step is expected",
     )
     escalation_days: int = Field(
         default=5,
         ge=1,
+        le=365,
         description="working days after which what is overdue goes up a level, and then the next",
     )
     docking_progress_months: int = Field(
-        default=3, ge=1, description="after which work that goes on is asked after"
+        default=3, ge=1, le=120, description="after which work that goes on is asked after"
     )
-    follow_up_months: Annotated[tuple[Annotated[int, Field(ge=1)], ...], NoDecode] = Field(
+    follow_up_months: Annotated[tuple[Annotated[int, Field(ge=1, le=120)], ...], NoDecode] = Field(
         default=(1, 3), min_length=1, description="comma separated: after the result was accepted"
     )
     first_answer_days: int = Field(
         default=5,
         ge=1,
+        le=365,
         description="working days in which a submitted demand is published, returned or refused",
     )
 
