@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
-from app.demands.models import Demand, DemandState
+from app.demands.models import Demand
+from app.demands.workflow import SOUGHT
 from app.experts.models import Expert, ExpertState
 from app.matches.models import Match, MatchRun, Trigger
 
@@ -51,7 +52,7 @@ NET_MOVES = text(
 
 
 def listed_news(since: datetime, carried: ColumnElement[bool]) -> Select[MatchRun]:
-    """The latest runs of published demands that were made since then and unasked."""
+    """The latest runs, made since then and unasked, of demands for which experts are sought."""
     later = aliased(MatchRun)
     is_outdated = exists().where(
         later.demand_id == MatchRun.demand_id,
@@ -66,7 +67,7 @@ def listed_news(since: datetime, carried: ColumnElement[bool]) -> Select[MatchRu
             MatchRun.created_at >= since,
             MatchRun.trigger != Trigger.BY_HAND,
             MatchRun.withdrawn_at.is_(None),
-            Demand.state == DemandState.PUBLISHED,
+            Demand.state.in_(SOUGHT),
             carried,
             ~is_outdated,
         )

@@ -291,14 +291,15 @@ ENTRIES = text(
     FROM standing_matches AS standing
     JOIN demands AS demand ON demand.id = standing.demand_id
     JOIN match_runs AS run ON run.id = standing.run_id
-    WHERE demand.state = 'published'
+    WHERE demand.state = ANY(CAST(:sought AS text[]))
     """
 )
 
 
 async def entries(session: AsyncSession) -> Sequence[Entry]:
     """Of all demands that stand."""
-    return [Entry(*row) for row in await session.execute(ENTRIES)]
+    rows = await session.execute(ENTRIES, {"sought": sorted(SOUGHT)})
+    return [Entry(*row) for row in rows]
 
 
 async def demands_with(session: AsyncSession, expert_ids: Collection[UUID]) -> Sequence[UUID]:

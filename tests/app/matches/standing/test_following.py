@@ -14,6 +14,7 @@ from app.accounts.models import Role
 from app.changes import operations as changes
 from app.clock import today
 from app.demands.models import Demand
+from app.demands.workflow import SOUGHT
 from app.experts.models import Expert, ExpertState
 from app.jobs import queue
 from app.matches.models import Pool, StandingMatch, StandingSubject, StandingWork, Trigger
@@ -103,6 +104,24 @@ async def test_a_change_reaches_the_demands_that_it_concerns(
     await job.follow()
     assert await standing(session) == {dyeing.id: [experts["染整"].id]}, "no expert for one's own"
     assert await waiting(session) == 0
+
+
+async def test_wherever_experts_are_sought_who_comes_is_found_and_told(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    await scenes.pool(session)
+    organization, staff = await people.organization(), await people.coordinator()
+    ids = {
+        (await scenes.demand(session, organization, state=state, **DYEING)).id for state in SOUGHT
+    }
+    job = await follower(app)
+    best = await scenes.expert(session, "新人", "锦纶染色；热黄变控制；超细旦锦纶针织物；黄变")
+    await job.follow()
+    found = await standing(session)
+    assert {demand_id for demand_id in found if best.id in found[demand_id]} == ids
+    told_since = {"created_at_gte": "2026-01-01T00:00:00Z"}
+    items = (await staff.get("/match-digest", params=told_since)).json()["items"]
+    assert {item["demand"]["id"] for item in items} == {str(demand_id) for demand_id in ids}
 
 
 async def test_what_is_no_news_is_only_noted(
