@@ -173,9 +173,6 @@ class Settings(OutgoingSettings, Periods):
 
     standing_rank_threshold: int = Field(default=2, ge=0, description="ranks that are no news")
     standing_score_threshold: float = Field(default=0.05, ge=0, description="of a score likewise")
-    digest_quiet_from_hour: int = Field(default=20, ge=0, le=23, description="in China")
-    digest_quiet_until_hour: int = Field(default=8, ge=0, le=23)
-    digest_least_hours: int = Field(default=20, ge=0, description="between two digests")
 
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")

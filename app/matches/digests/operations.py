@@ -1,10 +1,7 @@
-"""What is new in the standing matches of a coordinator's regions, and when they may be told."""
+"""What is new in the standing matches of a coordinator's regions."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.clock import CHINA
 from app.demands import access as demand_access
 from app.demands.schemas import PublicDemand
 from app.interface.pagination import Page, Pages
@@ -14,38 +11,8 @@ from app.matches.models import Match, MatchRun
 from app.matches.schemas import MatchedExpert
 from app.matches.standing.schemas import DigestItem, DigestQuery, Newcomer
 from app.organizations.actors import Actor
-from app.settings import Settings
 
 SORTS = {"created_at": MatchRun.created_at}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestRule:
-    """Between which hours in China nothing is sent, and how seldom."""
-
-    quiet_from_hour: int
-    quiet_until_hour: int
-    least_hours: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "DigestRule":
-        return cls(
-            quiet_from_hour=settings.digest_quiet_from_hour,
-            quiet_until_hour=settings.digest_quiet_until_hour,
-            least_hours=settings.digest_least_hours,
-        )
-
-    def is_quiet(self, moment: datetime) -> bool:
-        """Whether nothing is sent at that moment; the quiet may last past midnight, or never be."""
-        hour = moment.astimezone(CHINA).hour
-        first, end = self.quiet_from_hour, self.quiet_until_hour
-        return first <= hour < end if first <= end else hour >= first or hour < end
-
-    def allows(self, moment: datetime, *, last_sent_at: datetime | None, demands: int) -> bool:
-        """Whether a digest of so many demands may be sent at that moment."""
-        least = timedelta(hours=self.least_hours)
-        is_due = last_sent_at is None or moment - last_sent_at >= least
-        return is_due and demands > 0 and not self.is_quiet(moment)
 
 
 async def read(pages: Pages, actor: Actor, query: DigestQuery) -> Page[DigestItem]:
