@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from psycopg import sql
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import URL
@@ -21,7 +20,7 @@ from xdist.workermanage import WorkerController
 
 from app.accounts import secrets
 from app.database import create_engine, open_engine
-from app.main import create_app, services
+from app.main import create_app
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.roles import SERVICE_ROLE
@@ -29,6 +28,8 @@ from app.scopes import create_sessions
 from app.settings import EncoderKind, Settings
 from tests.acceptance.demonstration import Demonstration, made_once
 from tests.audit_trail import AuditTrail
+from tests.databases import Emptying, cloned, named
+from tests.lasting import Lasting
 from tests.locks import Locks
 from tests.people import People
 from tests.servers import start_test_server
@@ -148,10 +149,10 @@ def template(server: EmbeddedServer, settings: Settings) -> str:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if found.fetchone() is None:
             draft = name + "_draft"
-            connection.execute(_sql("DROP DATABASE IF EXISTS {}", draft))
-            connection.execute(_sql("CREATE DATABASE {}", draft))
+            connection.execute(named("DROP DATABASE IF EXISTS {}", draft))
+            connection.execute(named("CREATE DATABASE {}", draft))
             asyncio.run(_migrate(server.url.set(database=draft), settings))
-            connection.execute(_sql("ALTER DATABASE {} RENAME TO {}", draft, name))
+            connection.execute(named("ALTER DATABASE {} RENAME TO {}", draft, name))
     return name
 
 
@@ -166,20 +167,38 @@ async def _migrate(url: URL, settings: Settings) -> None:
     await engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def shared(server: EmbeddedServer, template: str) -> Iterator[URL]:
+    """The database that the tests of a worker share."""
+    with cloned(server, template, f"shared_{os.getpid()}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def emptying(server: EmbeddedServer, shared: URL) -> Iterator[Emptying]:
+    with Emptying.open(server, shared) as opened:
+        yield opened
+
+
 @pytest.fixture
-def database(server: EmbeddedServer, template: str) -> Iterator[URL]:
-    """A database of this test's own, with schema and reference codes and nothing else."""
-    name = f"test_{os.getpid()}"
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute(_sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", name))
-        statement = _sql("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
-        connection.execute(statement)
-        yield server.url.set(database=name)
-        connection.execute(_sql("DROP DATABASE {} WITH (FORCE)", name))
+def database(
+    request: pytest.FixtureRequest,
+    server: EmbeddedServer,
+    template: str,
+    shared: URL,
+    emptying: Emptying,
+) -> Iterator[URL]:
+    """A database with schema and reference codes and nothing else.
 
-
-def _sql(statement: str, *names: str) -> sql.Composed:
-    return sql.SQL(statement).format(*(sql.Identifier(name) for name in names))
+    The shared one, emptied after the test; a test that is marked `own_database` has one of its own,
+    whose schema it may change and whose connections it may end.
+    """
+    if request.node.get_closest_marker("own_database"):
+        with cloned(server, template, f"test_{os.getpid()}") as url:
+            yield url
+    else:
+        yield shared
+        emptying.run()
 
 
 @pytest.fixture(scope="session")
@@ -193,25 +212,34 @@ def service_database(database: URL) -> URL:
     return database.set(username=SERVICE_ROLE)
 
 
+@pytest.fixture(scope="session")
+async def lasting(application: FastAPI, shared: URL) -> AsyncIterator[Lasting]:
+    """The application with its connections to the shared database, which go from test to test."""
+    async with Lasting.open(application, shared) as opened:
+        yield opened
+
+
 @pytest.fixture
-async def app(application: FastAPI, service_database: URL) -> AsyncIterator[FastAPI]:
+async def app(
+    application: FastAPI, service_database: URL, lasting: Lasting
+) -> AsyncIterator[FastAPI]:
     """The application on this test's database; at the end its audit log must tell of it all."""
     trail = application.state.audit_trail = AuditTrail()
-    async with services(application, service_database):
+    async with lasting.services_on(service_database):
         yield application
         await trail.check(application)
 
 
 @pytest.fixture
-async def session(app: FastAPI, database: URL, settings: Settings) -> AsyncIterator[AsyncSession]:
+async def session(
+    app: FastAPI, database: URL, lasting: Lasting, settings: Settings
+) -> AsyncIterator[AsyncSession]:
     """A session of the database's owner, whom no rule binds, beside the application's.
 
     Commit it, so that requests see what it wrote.
     """
-    engine = create_engine(database, settings)
-    async with create_sessions(engine)() as session:
+    async with lasting.owner_of(database, settings) as engine, create_sessions(engine)() as session:
         yield session
-    await engine.dispose()
 
 
 @pytest.fixture

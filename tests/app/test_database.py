@@ -116,6 +116,7 @@ async def test_sessions_speak_utc(session: AsyncSession) -> None:
     assert now().tzinfo is UTC
 
 
+@pytest.mark.own_database
 async def test_a_connection_that_the_server_ended_is_replaced_unseen(
     people: People, database: URL
 ) -> None:
@@ -132,6 +133,7 @@ async def test_a_connection_that_the_server_ended_is_replaced_unseen(
     assert (await client.get("/me")).status_code == 200
 
 
+@pytest.mark.own_database
 async def test_a_server_that_ends_every_connection_is_away(
     people: People, app: FastAPI, server: EmbeddedServer
 ) -> None:
@@ -154,6 +156,7 @@ async def test_a_server_that_ends_every_connection_is_away(
     assert (await client.get("/me")).status_code == 200
 
 
+@pytest.mark.own_database
 async def test_a_database_that_is_away_is_waited_for(
     server: EmbeddedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

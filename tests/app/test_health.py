@@ -66,6 +66,7 @@ async def test_ready_on_a_schema_that_has_all_that_is_needed(
         assert obstacles(answer) == {"schema": "behind"}
 
 
+@pytest.mark.own_database
 async def test_an_empty_database_is_behind(
     ready: FastAPI, client: AsyncClient, session: AsyncSession
 ) -> None:

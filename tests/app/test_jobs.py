@@ -282,6 +282,7 @@ async def worker(
         await task
 
 
+@pytest.mark.own_database
 async def test_a_worker_survives_the_loss_of_all_its_connections(
     worker: None, session: AsyncSession, database: URL
 ) -> None:

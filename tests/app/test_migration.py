@@ -19,6 +19,8 @@ from app.postgres.embedded import EmbeddedServer
 from app.postgres.probe import conninfo
 from app.settings import Settings
 
+pytestmark = pytest.mark.own_database
+
 HEAD = """
 from alembic import op
 from migrations import online

@@ -53,6 +53,7 @@ def test_models_and_migrations_agree(connection: Connection) -> None:
     assert differences(connection) == []
 
 
+@pytest.mark.own_database
 def test_difference_would_be_seen(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE experts DROP COLUMN title CASCADE"))
     connection.execute(text("DROP INDEX ix_experts_search"))

@@ -209,6 +209,7 @@ async def test_a_repetition_is_an_entry_without_a_change(
     assert await session.scalar(select(func.count()).select_from(Demand)) == 1
 
 
+@pytest.mark.own_database
 async def test_work_without_its_entry_does_not_stay(people: People, session: AsyncSession) -> None:
     """The log is away: nothing is written; refusals still answer, and are told of afterwards."""
     enterprise = await people.enterprise()
@@ -227,6 +228,7 @@ async def test_work_without_its_entry_does_not_stay(people: People, session: Asy
         await session.commit()
 
 
+@pytest.mark.own_database
 async def test_a_commit_that_fails_is_a_refusal_only(people: People, session: AsyncSession) -> None:
     """The entry of the work goes with the work; what was answered is recorded beside."""
     await session.execute(

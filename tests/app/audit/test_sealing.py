@@ -54,6 +54,7 @@ def before_counts(database: URL) -> Iterator[Connection]:
     engine.dispose()
 
 
+@pytest.mark.own_database
 async def test_what_was_sealed_before_a_column_came_still_holds(
     before_counts: Connection, database: URL, settings: Settings
 ) -> None:

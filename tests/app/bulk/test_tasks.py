@@ -80,6 +80,7 @@ async def test_a_file_from_before_files_were_sealed_is_run(
 
 
 @pytest.mark.parametrize(("attempts", "state"), [(0, "running"), (ATTEMPTS - 1, "failed")])
+@pytest.mark.own_database
 async def test_a_fault_that_stays_ends_the_import_after_the_last_attempt(
     sessions: Sessions, session: AsyncSession, attempts: int, state: str
 ) -> None:

@@ -1,8 +1,11 @@
 """Invitations of before there was a record of them are told by the dockings they were for."""
 
+import pytest
 from sqlalchemy import URL, create_engine, text
 
 from tests.app.personal_data.test_migration import migrate, rows
+
+pytestmark = pytest.mark.own_database
 
 EXPERT = "00000000-0000-7000-8000-000000000001"
 OLD = f"""

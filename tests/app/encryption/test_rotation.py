@@ -180,6 +180,7 @@ def _job_count(connection: Connection) -> int:
     return connection.scalar(text(statement)) or 0
 
 
+@pytest.mark.own_database
 def test_the_migration_asks_for_the_job_where_there_is_something_to_seal(database: URL) -> None:
     engine = create_engine(database)
     with engine.connect() as connection:

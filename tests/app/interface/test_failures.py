@@ -59,6 +59,7 @@ async def test_what_stays_locked_is_told_of(
         assert (await client.patch("/me", json={"display_name": "另名"})).status_code == 200
 
 
+@pytest.mark.own_database
 async def test_service_goes_on_when_its_connections_were_cut(
     people: People, server: EmbeddedServer, database: URL
 ) -> None:

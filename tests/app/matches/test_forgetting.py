@@ -130,6 +130,7 @@ async def guarded(
 
 
 @pytest.mark.parametrize("task", ["forget_external_vectors", "rebuild_indexes"])
+@pytest.mark.own_database
 async def test_what_is_to_be_forgotten_is_tried_again_after_an_error_of_the_database(
     session: AsyncSession, guarded: FastAPI, task: str
 ) -> None:

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine, text
 
 import migrations
+
+pytestmark = pytest.mark.own_database
 
 OLD = """
     INSERT INTO accounts (id, version, email, display_name, role, password_hash,

@@ -98,6 +98,7 @@ async def test_a_name_or_an_address_makes_nobody_erased(
     assert not account.email.startswith(("somebody", account.id.hex))  # nobody can have taken it
 
 
+@pytest.mark.own_database
 async def test_who_cannot_be_erased_keeps_nobody_else(
     app: FastAPI, settings: Settings, people: People, session: AsyncSession
 ) -> None:

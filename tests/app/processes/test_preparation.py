@@ -12,6 +12,8 @@ from app.postgres.server import Database
 from app.processes.preparation import prepared
 from app.settings import Settings
 
+pytestmark = pytest.mark.own_database
+
 OTHERS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()

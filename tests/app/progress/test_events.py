@@ -174,6 +174,7 @@ async def test_a_listener_holds_no_connection(
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.own_database
 async def test_a_database_that_goes_away_ends_the_stream(
     administrator: AsyncClient, server: EmbeddedServer, database: URL
 ) -> None:

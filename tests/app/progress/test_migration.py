@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine, text
 
 import migrations
+
+pytestmark = pytest.mark.own_database
 
 OLD = """
     INSERT INTO imports (id, version, kind, filename, mode, is_admitting, is_overwriting, state,

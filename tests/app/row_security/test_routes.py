@@ -30,6 +30,7 @@ from app.main import create_app, services
 from app.matches.models import Match, MatchReview, MatchRun, StoredRanker
 from app.notices.models import Notice
 from app.organizations.models import Membership, Organization
+from app.postgres.roles import SERVICE_ROLE
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
 from app.settings import Settings
@@ -37,7 +38,7 @@ from app.teams.models import Team
 from app.webhooks.models import Webhook, WebhookDelivery
 from tests.app.row_security.rules import Application
 from tests.app.row_security.test_rules import actor
-from tests.app.row_security.world import World, build
+from tests.app.row_security.world import World
 from tests.architecture.test_access import protected
 from tests.people import GUANGZHOU, YIWU, ZHEJIANG, overwriting
 
@@ -99,22 +100,16 @@ class Undone(AsyncSession):
 
 
 @pytest.fixture(scope="module")
-def made(settings: Settings) -> Apps:
-    return Apps(bound=create_app(settings), unbound=create_app(settings))
-
-
-@pytest.fixture
-async def apps(made: Apps, database: URL, service_database: URL) -> AsyncIterator[Apps]:
+async def apps(settings: Settings, world_database: URL, world: World) -> AsyncIterator[Apps]:
     """No dependency is overridden: FastAPI would take all apart anew at every request."""
-    async with services(made.bound, service_database), services(made.unbound, database):
+    made = Apps(bound=create_app(settings), unbound=create_app(settings))
+    async with (
+        services(made.bound, world_database.set(username=SERVICE_ROLE)),
+        services(made.unbound, world_database),
+    ):
         for app in (made.bound, made.unbound):
             app.state.sessions = async_sessionmaker(class_=Undone, **app.state.sessions.kw)
         yield made
-
-
-@pytest.fixture
-async def world(apps: Apps, session: AsyncSession) -> World:
-    return await build(session)
 
 
 def callers(world: World) -> list[Account]:

@@ -19,19 +19,14 @@ from app.experts.models import Expert
 from app.interface.models import AuditEntry, UnsealedEntry
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState
-from app.postgres.roles import VIEWED, VIEWS
+from app.postgres.roles import SERVICE_ROLE, VIEWED, VIEWS
 from app.problems.models import ProblemMember
 from tests.app.row_security.rules import Application
-from tests.app.row_security.world import World, build
+from tests.app.row_security.world import World
 from tests.architecture.test_row_security import PROTECTED
 
 # What is listed; a match or a docking also lets its parties read what it is about.
 LISTED: dict[type[Any], Any] = {Expert: experts, Demand: demands, Achievement: achievements}
-
-
-@pytest.fixture
-async def world(session: AsyncSession) -> World:
-    return await build(session)
 
 
 def actor(world: World, account: Account) -> Actor:
@@ -95,9 +90,9 @@ VERBS = {
 
 
 @pytest.fixture
-def connection(service_database: URL) -> Iterator[Connection]:
+def connection(world_database: URL, world: World) -> Iterator[Connection]:
     """One connection of the service, which every transaction of a test uses in turn."""
-    engine = create_engine(service_database)
+    engine = create_engine(world_database.set(username=SERVICE_ROLE))
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -137,7 +132,7 @@ def people(world: World) -> list[Account]:
 
 
 async def test_everybody_reads_what_the_application_says(
-    world: World, session: AsyncSession, connection: Connection
+    world: World, owner: AsyncSession, connection: Connection
 ) -> None:
     for account in people(world):
         rules = Application(world, account, actor(world, account)).rules
@@ -150,7 +145,7 @@ async def test_everybody_reads_what_the_application_says(
                 assert readable(connection, kind, VIEWS) == expected
             if kind in LISTED:
                 access, caller = LISTED[kind], actor(world, account)
-                listed = await session.scalars(
+                listed = await owner.scalars(
                     select(inspect(kind).c.id).where(access.readable(caller))
                 )
                 shown = {key(r) for r in world.of(kind) if access.may_read(caller, r)}
@@ -160,9 +155,9 @@ async def test_everybody_reads_what_the_application_says(
 
 @pytest.mark.parametrize("verb", VERBS)
 async def test_everybody_writes_what_the_application_says(
-    world: World, session: AsyncSession, connection: Connection, verb: str
+    world: World, owner: AsyncSession, connection: Connection, verb: str
 ) -> None:
-    rows = {kind: await stored(session, kind) for kind in world.records}
+    rows = {kind: await stored(owner, kind) for kind in world.records}
     for kind in world.records:
         prepare_to_try(connection, kind, verb)
     for account in people(world):
@@ -201,7 +196,7 @@ def _is_moved(connection: Connection, member: ProblemMember) -> bool:
 
 @pytest.mark.parametrize("scope", [None, "nonsense", "account", "import", "shut"])
 async def test_without_a_scope_nothing_is_seen_or_written(
-    world: World, session: AsyncSession, connection: Connection, scope: str | None
+    world: World, owner: AsyncSession, connection: Connection, scope: str | None
 ) -> None:
     """Nor in one that nobody has entered, nor as an account that was shut."""
     tries = [(kind, verb) for kind in world.records for verb in VERBS]
@@ -214,7 +209,7 @@ async def test_without_a_scope_nothing_is_seen_or_written(
         connection.execute(text("SELECT set_config('shuangku.scope', :scope, true)"), asked)
     for kind, verb in tries:
         assert readable(connection, kind) == set(), kind
-        rows = await stored(session, kind)
+        rows = await stored(owner, kind)
         is_told = verb == "adds" and kind in (AuditEntry, UnsealedEntry)  # refusals of nobody's
         expected = {key(record) for record in world.of(kind)} if is_told else set()
         assert passing(connection, kind, verb, rows) == expected, (kind, verb)

@@ -43,6 +43,8 @@ from tests.app.matches.scenes import another_process, names, scores
 from tests.people import People
 from tests.stalled_jobs import given_back
 
+pytestmark = pytest.mark.own_database
+
 Rows = dict[str, list[tuple[Any, ...]]]
 
 

@@ -33,6 +33,8 @@ from app.upkeep import database_checks, doctor, host_checks, service_checks
 from app.upkeep.findings import Finding, State
 from tests.app.matches import scenes
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.fixture
 def own(settings: Settings, tmp_path: Path, database: URL) -> Settings:
