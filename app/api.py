@@ -23,6 +23,7 @@ from app.matches.standing.endpoints import router as standing_matches
 from app.notices.endpoints import router as notices
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
+from app.pools.endpoints import router as pools
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
@@ -37,6 +38,7 @@ ROUTERS = (
     progress,
     experts,
     achievements,
+    pools,
     demands,
     matches,
     standing_matches,

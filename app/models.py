@@ -21,6 +21,7 @@ import app.interface.models
 import app.matches.models
 import app.notices.models
 import app.organizations.models
+import app.pools.models
 import app.problems.models
 import app.progress.models
 import app.reference.models

@@ -23,6 +23,7 @@ DOMAINS = (
     "progress",
     "experts",
     "achievements",
+    "pools",
     "demands",
     "matches",
     "problems",

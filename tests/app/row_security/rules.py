@@ -50,6 +50,8 @@ from app.organizations import access as organization_access
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
+from app.pools import access as pools
+from app.pools.models import PoolMember, SavedQuery, SpecialPool
 from app.problems import access as problems
 from app.problems.models import CommonProblem, ProblemMember
 from app.progress.models import Operation
@@ -190,6 +192,18 @@ class Application:
                 lambda m: teams.may_manage(actor, self._team(m)),
                 never,
                 lambda m: teams.may_manage(actor, self._team(m)),
+            ),
+            SpecialPool: self._rules(
+                lambda p: pools.may_read(actor, p), *2 * (lambda p: pools.may_manage(actor, p),)
+            ),
+            SavedQuery: self._rules(
+                lambda q: pools.may_read(actor, self._pool(q)),
+                lambda q: pools.may_manage(actor, self._pool(q)),
+                never,
+            ),
+            PoolMember: self._rules(
+                lambda m: pools.may_read(actor, self._pool(m)),
+                *3 * (lambda m: pools.may_manage(actor, self._pool(m)),),
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -369,6 +383,10 @@ class Application:
 
     def _team(self, member: TeamMember) -> Team:
         return self._gathered(self.world.find(Team, member.team_id))
+
+    def _pool(self, record: SavedQuery | PoolMember) -> SpecialPool:
+        found: SpecialPool = self.world.find(SpecialPool, record.pool_id)
+        return found
 
     def _reads_expert(self, expert: Expert) -> bool:
         """Besides what is listed, who is docked with a demand, or in a team, that one reads."""

@@ -30,6 +30,7 @@ from app.main import create_app, services
 from app.matches.models import Match, MatchReview, MatchRun, StoredRanker
 from app.notices.models import Notice
 from app.organizations.models import Membership, Organization
+from app.pools.models import SpecialPool
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
 from app.settings import Settings
@@ -61,6 +62,7 @@ KINDS: dict[str, type[Any]] = {
     "notice_id": Notice,
     "operation_id": Operation,
     "organization_id": Organization,
+    "pool_id": SpecialPool,
     "problem_id": CommonProblem,
     "ranker_id": StoredRanker,
     "review_id": MatchReview,
