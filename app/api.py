@@ -6,6 +6,7 @@ from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
 from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
+from app.campaigns.endpoints import router as campaigns
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
 from app.dockings.agreements.endpoints import router as agreements
@@ -40,6 +41,7 @@ ROUTERS = (
     achievements,
     pools,
     demands,
+    campaigns,
     matches,
     standing_matches,
     problems,

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.achievements.models import Achievement
 from app.clock import now
 from app.experts.models import Expert
-from app.interface.errors import Conflict, invalid_field
+from app.interface.errors import Conflict
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
+from app.interface.validation import FieldError
 from app.organizations.actors import Actor
 from app.pools import repository
 from app.pools.access import allowed_actions
@@ -35,18 +36,14 @@ TOO_MANY = Text(
     f"一个专题库最多人工增补和排除 {MOST_DECISIONS} 个",
     f"At most {MOST_DECISIONS} are added or excluded by hand",
 )
-NO_CONSENT = (
-    *("/member_id", "no_consent", "海外专家尚未同意参与匹配推荐，请先登记其同意"),
+NO_CONSENT = Text(
+    "海外专家尚未同意参与匹配推荐，请先登记其同意",
     "No consent of this overseas expert is recorded; record it first",
 )
-NOT_STANDING = (
-    *("/member_id", "not_in_pool", "不是在库专家或已公开成果"),
-    "Neither an expert in the pool nor a published achievement",
+NOT_STANDING = Text(
+    "不是在库专家或已公开成果", "Neither an expert in the pool nor a published achievement"
 )
-NOT_DECIDED = (
-    *("/member_id", "not_decided", "未经人工增补或排除"),
-    "Neither added nor excluded by hand",
-)
+NOT_DECIDED = Text("未经人工增补或排除", "Neither added nor excluded by hand")
 
 
 async def search(
@@ -79,9 +76,9 @@ async def decide(
     is_expert = await _require_standing(session, data.member_id)
     pool = await hold_editable(session, actor, pool_id, verb)
     if is_expert is not _is_of_experts(pool):
-        raise invalid_field(*NOT_STANDING)
+        raise _refusal("not_in_pool", NOT_STANDING)
     if is_expert and not is_excluded and not await repository.has_consent(session, data.member_id):
-        raise invalid_field(*NO_CONSENT)
+        raise _refusal("no_consent", NO_CONSENT)
     decisions = await repository.decisions_on(session, pool.id)
     if data.member_id not in decisions and len(decisions) >= MOST_DECISIONS:
         raise Conflict(TOO_MANY)
@@ -101,7 +98,7 @@ async def release(
     decisions = await repository.decisions_on(session, pool.id)
     made = decisions.get(data.member_id)
     if made is None:
-        raise invalid_field(*NOT_DECIDED)
+        raise _refusal("not_decided", NOT_DECIDED)
     await session.delete(made)
     await _touch(session, actor, pool, "member_released")
     return pool
@@ -109,9 +106,12 @@ async def release(
 
 async def show(session: AsyncSession, actor: Actor, pool: SpecialPool) -> PoolBody:
     """The pool, how many are in it, and how many are left out for want of their consent."""
-    decisions = await repository.decisions_on(session, pool.id)
-    subject = Expert if _is_of_experts(pool) else Achievement
-    members, others = await repository.counts(session, subject, wanted_by(pool), decisions)
+    asked = (wanted_by(pool), await repository.decisions_on(session, pool.id))
+    members, others = await (
+        repository.counts(session, Expert, *asked)
+        if _is_of_experts(pool)
+        else repository.counts(session, Achievement, *asked)
+    )
     return PoolBody.of(
         pool,
         member_count=members,
@@ -127,14 +127,14 @@ def _is_of_experts(pool: SpecialPool) -> bool:
 async def _require_standing(session: AsyncSession, member_id: UUID) -> bool:
     """Whether it is an expert, who is locked: before the pool, as in erasure.
 
-    Raises Invalid for who is neither an expert in the pool nor a published achievement.
+    Raises Conflict for what is neither an expert in the pool nor a published achievement.
     """
     async with borrowed(session, Scope.JUDGING):
         is_expert = await repository.is_standing(session, Expert, member_id, is_held=True)
     if is_expert:
         return True
     if not await repository.is_standing(session, Achievement, member_id, is_held=False):
-        raise invalid_field(*NOT_STANDING)
+        raise _refusal("not_in_pool", NOT_STANDING)
     return False
 
 
@@ -143,6 +143,11 @@ async def _touch(session: AsyncSession, actor: Actor, pool: SpecialPool, what: s
     pool.updated_at = now()
     await session.flush()
     await tell(session, actor, pool, what)
+
+
+def _refusal(code: str, message: Text) -> Conflict:
+    fault = FieldError(pointer="/member_id", code=code, message=message)
+    return Conflict(message, errors=[fault])
 
 
 def _show_member(

@@ -85,7 +85,7 @@ class PoolSummary(RecordBody):
 
     kind: PoolKind
     name: str = Field(examples=["义乌市针织印染紧缺人才库"])
-    description: str
+    description: str = Field(examples=["面向全市针织印染企业的紧缺专业"])
     state: PoolState
     state_reason: str = Field(examples=[""])
     country: str | None

@@ -117,6 +117,10 @@ def _query_columns() -> list[sa.Column[object] | sa.Constraint]:
     ]
 
 
+def _id(name: str, *, nullable: bool) -> sa.Column[object]:
+    return sa.Column(name, sa.Uuid(), nullable=nullable)
+
+
 def _member_columns() -> list[sa.Column[object] | sa.Constraint]:
     keys = {
         "pool_id": "special_pools.id",
@@ -126,7 +130,7 @@ def _member_columns() -> list[sa.Column[object] | sa.Constraint]:
     }
     return [
         *_record_columns(),
-        *(sa.Column(name, sa.Uuid(), nullable=name != "pool_id") for name in keys),
+        *(_id(name, nullable=name != "pool_id") for name in keys),
         sa.Column("is_excluded", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.CheckConstraint(

@@ -25,6 +25,7 @@ DOMAINS = (
     "achievements",
     "pools",
     "demands",
+    "campaigns",
     "matches",
     "problems",
     "teams",

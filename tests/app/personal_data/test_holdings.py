@@ -21,6 +21,7 @@ ACTORS = {
     "docking_steps.account_id",
     "pool_queries.account_id",
     "pool_members.account_id",
+    "campaign_entries.account_id",
 }
 
 

@@ -129,9 +129,9 @@ async def test_members_are_the_querys_and_those_by_hand(
     add, exclude = f"{path}:add-member", f"{path}:exclude-member"
     assert await refused(scene.elsewhere, add, member_id=other, reason="-") == (404, "not_found")
     told = {"member_id": abroad, "reason": "企业推荐"}
-    assert await refused(scene.staff, add, **told) == (422, "no_consent")
+    assert await refused(scene.staff, add, **told) == (409, "no_consent")
     nobody = path.removeprefix("/pools/")
-    assert await refused(scene.staff, add, member_id=nobody, reason="-") == (422, "not_in_pool")
+    assert await refused(scene.staff, add, member_id=nobody, reason="-") == (409, "not_in_pool")
     consent = {"purpose": "matching", "is_given": True, "text_version": TEXT_VERSION}
     answer = await scene.elsewhere.post(f"/experts/{abroad}:declare-consent", json=consent)
     assert answer.status_code in (200, 201), answer.text
@@ -150,7 +150,7 @@ async def test_members_are_the_querys_and_those_by_hand(
     assert (len(first["items"]), first["total"]) == (1, 2)
     await done(scene.staff, f"{path}:release-member", member_id=home)
     assert await refused(scene.staff, f"{path}:release-member", member_id=home) == (
-        *(422, "not_decided"),
+        *(409, "not_decided"),
     )
     assert await members(scene.staff, path, origin="found") == [("林若溪", "found", "")]
 
@@ -198,7 +198,7 @@ async def test_a_pool_of_projects_asks_for_achievements(
     path = await scene.pool(**body | {"query": {"of": "achievements", "text": "黄变"}})
     assert await refused(
         scene.staff, f"{path}:add-member", member_id=str(scene.home.id), reason="-"
-    ) == (422, "not_in_pool")
+    ) == (409, "not_in_pool")
     shown = await done(scene.staff, f"{path}:add-member", member_id=str(added.id), reason="引进")
     assert (shown["member_count"], shown["without_consent_count"]) == (2, 0)
     assert await members(scene.staff, path) == [

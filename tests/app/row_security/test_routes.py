@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.accounts.models import Account, ApiKey, Identity, Role
 from app.achievements.models import Achievement
 from app.bulk.models import Import
+from app.campaigns.models import Campaign
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
@@ -45,6 +46,7 @@ from tests.people import GUANGZHOU, YIWU, ZHEJIANG, overwriting
 KINDS: dict[str, type[Any]] = {
     "account_id": Account,
     "achievement_id": Achievement,
+    "campaign_id": Campaign,
     "delivery_id": WebhookDelivery,
     "demand_id": Demand,
     "docking_id": Docking,
