@@ -73,6 +73,7 @@ async def decide(
 ) -> SpecialPool:
     """Add somebody by hand, or exclude them; the latest decision on them stands."""
     verb = "exclude-member" if is_excluded else "add-member"
+    await get(session, actor, pool_id)
     is_expert = await _require_standing(session, data.member_id)
     pool = await hold_editable(session, actor, pool_id, verb)
     if is_expert is not _is_of_experts(pool):
@@ -80,10 +81,7 @@ async def decide(
     if is_expert and not is_excluded and not await repository.has_consent(session, data.member_id):
         raise _refusal("no_consent", NO_CONSENT)
     decisions = await repository.decisions_on(session, pool.id)
-    if data.member_id not in decisions and len(decisions) >= MOST_DECISIONS:
-        raise Conflict(TOO_MANY)
-    name = "expert_id" if is_expert else "achievement_id"
-    made = decisions.get(data.member_id) or PoolMember(pool_id=pool.id, **{name: data.member_id})
+    made = decisions.get(data.member_id) or _undecided(pool, data.member_id, len(decisions))
     made.is_excluded, made.reason, made.account_id = is_excluded, data.reason, actor.account_id
     session.add(made)
     await _touch(session, actor, pool, "member_excluded" if is_excluded else "member_added")
@@ -136,6 +134,14 @@ async def _require_standing(session: AsyncSession, member_id: UUID) -> bool:
     if not await repository.is_standing(session, Achievement, member_id, is_held=False):
         raise _refusal("not_in_pool", NOT_STANDING)
     return False
+
+
+def _undecided(pool: SpecialPool, member_id: UUID, count: int) -> PoolMember:
+    """A row for one more decision; Conflict where there are too many already."""
+    if count >= MOST_DECISIONS:
+        raise Conflict(TOO_MANY)
+    name = "expert_id" if _is_of_experts(pool) else "achievement_id"
+    return PoolMember(pool_id=pool.id, **{name: member_id})
 
 
 async def _touch(session: AsyncSession, actor: Actor, pool: SpecialPool, what: str) -> None:
