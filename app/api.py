@@ -6,6 +6,7 @@ from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
 from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
+from app.campaigns.endpoints import router as campaigns
 from app.console.endpoints import router as console
 from app.demands.endpoints import router as demands
 from app.dockings.agreements.endpoints import router as agreements
@@ -23,6 +24,7 @@ from app.matches.standing.endpoints import router as standing_matches
 from app.notices.endpoints import router as notices
 from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
+from app.pools.endpoints import router as pools
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
 from app.reference.endpoints import router as reference
@@ -37,7 +39,9 @@ ROUTERS = (
     progress,
     experts,
     achievements,
+    pools,
     demands,
+    campaigns,
     matches,
     standing_matches,
     problems,

@@ -7,6 +7,7 @@ import app.accounts.models
 import app.achievements.models
 import app.audit.models
 import app.bulk.models
+import app.campaigns.models
 import app.changes.models
 import app.demands.models
 import app.dockings.agreements.models
@@ -21,6 +22,7 @@ import app.interface.models
 import app.matches.models
 import app.notices.models
 import app.organizations.models
+import app.pools.models
 import app.problems.models
 import app.progress.models
 import app.reference.models

@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import queries
 from app.achievements.models import Achievement
-from app.achievements.schemas import AchievementQuery
+from app.achievements.schemas import AchievementFilters, AchievementQuery
 from app.reference.codes import branches
 from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
 from app.search import matches_text
 
-EQUAL = ("organization_id", "technology_field", "level", "stage", "form", "state")
+EQUAL = ("organization_id", "technology_field", "level", "stage", "form")
 
 
 async def find(
@@ -33,19 +33,24 @@ async def is_taken(session: AsyncSession, external_id: str) -> bool:
 
 def listed(query: AchievementQuery, readable: ColumnElement[bool]) -> Select[Achievement]:
     """Readable achievements that meet the filters."""
-    statement = select(Achievement).where(readable).execution_options(**INDEXED)
-    statement = statement.where(*queries.equals(Achievement, query, EQUAL))
+    statement = select(Achievement).where(readable, *meeting(query)).execution_options(**INDEXED)
+    return statement.where(*queries.equals(Achievement, query, ("state",)))
+
+
+def meeting(query: AchievementFilters) -> list[ColumnElement[bool]]:
+    """What the filters ask of an achievement; without any filter nothing."""
+    wanted = queries.equals(Achievement, query, EQUAL)
     if query.industry_code is not None:
         parts = branches("industries", query.industry_code)
-        statement = statement.where(Achievement.industry_code.in_(parts))
+        wanted.append(Achievement.industry_code.in_(parts))
     if query.discipline is not None:
         parts = branches("disciplines", query.discipline)
-        statement = statement.where(Achievement.disciplines.overlap(parts))
+        wanted.append(Achievement.disciplines.overlap(parts))
     if query.region_code is not None:
-        statement = statement.where(in_region(Achievement.region_code, query.region_code))
+        wanted.append(in_region(Achievement.region_code, query.region_code))
     if query.text is not None:
-        statement = statement.where(matches_text(Achievement.search, query.text))
-    return statement
+        wanted.append(matches_text(Achievement.search, query.text))
+    return wanted
 
 
 async def find_many(

@@ -94,7 +94,9 @@ class AchievementBody(AchievementSummary):
     missing: list[str] = Field(description="what `:review` will ask for")
 
 
-class AchievementQuery(PageQuery):
+class AchievementFilters(Body):
+    """What is asked of achievements, in a list or by a saved query."""
+
     text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["锦纶"])] = None
     organization_id: UUID | None = None
     technology_field: TechnologyField | None = None
@@ -104,5 +106,8 @@ class AchievementQuery(PageQuery):
     level: Level | None = None
     stage: Stage | None = None
     form: Form | None = None
+
+
+class AchievementQuery(AchievementFilters, PageQuery):
     state: AchievementState | None = None
     sort: Literal["created_at", "-created_at", "name", "-name"] = "-created_at"

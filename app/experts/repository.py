@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from app import queries
 from app.experts.models import Consent, Expert, ExpertContact, Invitation
-from app.experts.schemas import ConsentQuery, ExpertQuery
+from app.experts.schemas import ConsentQuery, ExpertFilters, ExpertQuery
 from app.reference.codes import branches
 from app.regions import in_region
 from app.scopes import INDEXED, Scope, borrowed
@@ -51,22 +51,24 @@ async def find_many(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequen
 
 def listed(query: ExpertQuery, readable: ColumnElement[bool]) -> Select[Expert]:
     """Readable experts that meet the filters."""
-    statement = select(Expert).where(readable).execution_options(**INDEXED)
-    statement = statement.where(
-        *queries.equals(Expert, query, ("kind", "state", "country", "organization_id"))
-    )
+    statement = select(Expert).where(readable, *meeting(query)).execution_options(**INDEXED)
+    return statement.where(*queries.equals(Expert, query, ("state",)))
+
+
+def meeting(query: ExpertFilters) -> list[ColumnElement[bool]]:
+    """What the filters ask of an expert; without any filter nothing."""
+    wanted = queries.equals(Expert, query, ("kind", "country", "organization_id"))
     if query.discipline is not None:
-        wanted_codes = branches("disciplines", query.discipline)
-        statement = statement.where(Expert.disciplines.overlap(wanted_codes))
+        wanted.append(Expert.disciplines.overlap(branches("disciplines", query.discipline)))
     if query.technology_field is not None:
-        statement = statement.where(Expert.technology_fields.contains([query.technology_field]))
+        wanted.append(Expert.technology_fields.contains([query.technology_field]))
     if query.region_code is not None:
-        statement = statement.where(in_region(Expert.region_code, query.region_code))
+        wanted.append(in_region(Expert.region_code, query.region_code))
     if query.title is not None:
-        statement = statement.where(Expert.title.contains(query.title, autoescape=True))
+        wanted.append(Expert.title.contains(query.title, autoescape=True))
     if query.text is not None:
-        statement = statement.where(matches_text(Expert.search, query.text))
-    return statement
+        wanted.append(matches_text(Expert.search, query.text))
+    return wanted
 
 
 async def find_contact(session: AsyncSession, expert_id: UUID) -> ExpertContact | None:

@@ -232,16 +232,21 @@ class ExpertBody(ExpertSummary):
     missing: list[str] = Field(description="what `:submit` and `:reinstate` ask for")
 
 
-class ExpertQuery(PageQuery):
+class ExpertFilters(Body):
+    """What is asked of experts, in a list or by a saved query."""
+
     text: Annotated[str | None, text_of(100, min_length=1), Field(examples=["染整"])] = None
     kind: ExpertKind | None = None
-    state: ExpertState | None = None
     discipline: DisciplineCode | None = Field(default=None, description="includes its branches")
     technology_field: TechnologyField | None = None
     region_code: RegionCode | None = Field(default=None, description="includes its counties")
     country: CountryCode | None = None
     organization_id: UUID | None = None
     title: Annotated[str | None, text_of(100, min_length=1), Field(examples=["教授"])] = None
+
+
+class ExpertQuery(ExpertFilters, PageQuery):
+    state: ExpertState | None = None
     sort: Literal["created_at", "-created_at", "name_pinyin", "-name_pinyin"] = "-created_at"
 
 

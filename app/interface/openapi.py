@@ -106,7 +106,15 @@ TAGS = [
     },
     {"name": "experts", "description": "专家库 · experts and their evidence"},
     {"name": "achievements", "description": "成果库 · results open to transfer"},
+    {
+        "name": "pools",
+        "description": "专题库 · a saved query of experts or achievements, and decisions by hand",
+    },
     {"name": "demands", "description": "企业技术需求库 · enterprises' technical demands"},
+    {
+        "name": "campaigns",
+        "description": "需求征集 · a call for demands of a scope, until a day, and what came of it",
+    },
     {"name": "matches", "description": "匹配 · ranked, explained candidates and verdicts"},
     {
         "name": "common-problems",

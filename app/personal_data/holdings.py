@@ -39,6 +39,8 @@ from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import Membership
+from app.pools import access as pool_access
+from app.pools.models import PoolMember, SpecialPool
 from app.progress.models import Operation
 from app.teams.models import Team, TeamMember
 from app.webhooks.models import Webhook
@@ -158,6 +160,13 @@ HOLDINGS = (
         table=TeamMember,
         about=lambda p: _is(TeamMember.expert_id, p.expert_id),
         seen=_seen_in_teams,
+    ),
+    Holding(
+        table=PoolMember,
+        about=lambda p: _is(PoolMember.expert_id, p.expert_id),
+        seen=lambda a: exists().where(
+            SpecialPool.id == PoolMember.pool_id, pool_access.readable(a)
+        ),
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

@@ -58,6 +58,7 @@ from app.organizations.models import (
     OrganizationState,
 )
 from app.personal_data.holdings import HIDDEN, Holding, Person
+from app.pools.models import PoolMember
 from app.progress.models import Operation
 from app.webhooks.models import Webhook, WebhookDelivery
 
@@ -143,7 +144,7 @@ async def forget_about_expert(
 
     named_in: further records whose kept answers name them.
     """
-    for table in (Evidence, ExpertContact, Consent):
+    for table in (Evidence, ExpertContact, Consent, PoolMember):
         await _delete(session, table, table.expert_id == expert_id)
     of_rows = (ImportedRow.kind == ImportKind.EXPERTS) & (ImportedRow.record_id == expert_id)
     await _delete(session, ImportedRow, of_rows)

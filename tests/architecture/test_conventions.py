@@ -48,6 +48,7 @@ BOUNDED_LISTS = {
 # Answers to a GET that show no single stored record.
 NO_RECORDS = {
     "/attachments/{attachment_id}/content": "a file as it came",
+    "/campaigns/{campaign_id}/counts": "sums, of as many codes as the demands have",
     "/confidentiality-terms": "one text",
     "/dockings/{docking_id}/contacts": "how two sides reach each other",
     "/dockings/{docking_id}/demand": "what one other record says",

@@ -26,6 +26,8 @@ PROTECTED = frozenset(
         *("agreements", "service_records"),
         *("notices", "webhooks", "webhook_deliveries"),
         *("teams", "team_members"),
+        *("campaigns", "campaign_entries"),
+        *("special_pools", "pool_queries", "pool_members"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

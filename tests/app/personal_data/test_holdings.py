@@ -19,6 +19,9 @@ ACTORS = {
     "password_resets.issued_by_id",
     "demand_handovers.account_id",
     "docking_steps.account_id",
+    "pool_queries.account_id",
+    "pool_members.account_id",
+    "campaign_entries.account_id",
 }
 
 

@@ -22,6 +22,8 @@ from app.achievements import access as achievements
 from app.achievements.models import Achievement
 from app.audit.models import AuditSeal
 from app.bulk.models import Import, ImportedRow
+from app.campaigns import access as campaigns
+from app.campaigns.models import Campaign, CampaignEntry, CampaignState
 from app.database import Base
 from app.demands import access as demands
 from app.demands.models import Demand, Handover
@@ -50,6 +52,8 @@ from app.organizations import access as organization_access
 from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState, Organization
 from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
+from app.pools import access as pools
+from app.pools.models import PoolMember, SavedQuery, SpecialPool
 from app.problems import access as problems
 from app.problems.models import CommonProblem, ProblemMember
 from app.progress.models import Operation
@@ -117,6 +121,19 @@ class Application:
                 lambda h: demands.may_read_in_full(actor, self._demand(h)),
                 lambda h: Party.STAFF in self._of_demand(self._demand(h)),
                 never,
+            ),
+            Campaign: self._rules(
+                lambda c: campaigns.may_read(actor, c),
+                *2 * (lambda c: campaigns.may_manage(actor, c),),
+            ),
+            CampaignEntry: self._rules(
+                lambda e: (
+                    demands.may_manage(actor, self._demand(e))
+                    or campaigns.may_manage(actor, self._campaign(e))
+                ),
+                self._enters,
+                never,
+                self._enters,
             ),
             MatchRun: self._rules(
                 lambda r: self._looks(r) or any(map(self._is_candidate, self._matches(r))),
@@ -190,6 +207,18 @@ class Application:
                 lambda m: teams.may_manage(actor, self._team(m)),
                 never,
                 lambda m: teams.may_manage(actor, self._team(m)),
+            ),
+            SpecialPool: self._rules(
+                lambda p: pools.may_read(actor, p), *2 * (lambda p: pools.may_manage(actor, p),)
+            ),
+            SavedQuery: self._rules(
+                lambda q: pools.may_read(actor, self._pool(q)),
+                lambda q: pools.may_manage(actor, self._pool(q)),
+                never,
+            ),
+            PoolMember: self._rules(
+                lambda m: pools.may_read(actor, self._pool(m)),
+                *3 * (lambda m: pools.may_manage(actor, self._pool(m)),),
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -369,6 +398,18 @@ class Application:
 
     def _team(self, member: TeamMember) -> Team:
         return self._gathered(self.world.find(Team, member.team_id))
+
+    def _campaign(self, entry: CampaignEntry) -> Campaign:
+        found: Campaign = self.world.find(Campaign, entry.campaign_id)
+        return found
+
+    def _enters(self, entry: CampaignEntry) -> bool:
+        is_open = self._campaign(entry).state is CampaignState.OPEN
+        return is_open and demands.may_manage(self.actor, self._demand(entry))
+
+    def _pool(self, record: SavedQuery | PoolMember) -> SpecialPool:
+        found: SpecialPool = self.world.find(SpecialPool, record.pool_id)
+        return found
 
     def _reads_expert(self, expert: Expert) -> bool:
         """Besides what is listed, who is docked with a demand, or in a team, that one reads."""

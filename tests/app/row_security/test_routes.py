@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.accounts.models import Account, ApiKey, Identity, Role
 from app.achievements.models import Achievement
 from app.bulk.models import Import
+from app.campaigns.models import Campaign
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
@@ -30,6 +31,7 @@ from app.main import create_app, services
 from app.matches.models import Match, MatchReview, MatchRun, StoredRanker
 from app.notices.models import Notice
 from app.organizations.models import Membership, Organization
+from app.pools.models import SpecialPool
 from app.postgres.roles import SERVICE_ROLE
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
@@ -45,6 +47,7 @@ from tests.people import GUANGZHOU, YIWU, ZHEJIANG, overwriting
 KINDS: dict[str, type[Any]] = {
     "account_id": Account,
     "achievement_id": Achievement,
+    "campaign_id": Campaign,
     "delivery_id": WebhookDelivery,
     "demand_id": Demand,
     "docking_id": Docking,
@@ -62,6 +65,7 @@ KINDS: dict[str, type[Any]] = {
     "notice_id": Notice,
     "operation_id": Operation,
     "organization_id": Organization,
+    "pool_id": SpecialPool,
     "problem_id": CommonProblem,
     "ranker_id": StoredRanker,
     "review_id": MatchReview,

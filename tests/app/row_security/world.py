@@ -25,6 +25,7 @@ from app.achievements.models import Achievement, AchievementState
 from app.audit.models import AuditSeal
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import, ImportedRow
+from app.campaigns.models import Campaign, CampaignEntry, CampaignState
 from app.clock import now, today
 from app.database import Base
 from app.demands.models import Demand, DemandState, Handover, HandoverKind
@@ -68,6 +69,7 @@ from app.organizations.models import (
     OrganizationKind,
     OrganizationState,
 )
+from app.pools.models import PoolKind, PoolMember, PoolState, SavedQuery, SpecialPool
 from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
 from app.progress.models import Operation, OperationState
 from app.search import search_vector
@@ -113,6 +115,8 @@ async def build(session: AsyncSession) -> World:
             world.add(_achievement(region, state, None))
     for organization in world.of(Organization)[:6]:
         world.add(_achievement(GUANGZHOU, AchievementState.WITHDRAWN, organization.id))
+    _pools(world)
+    _campaigns(world)
     _matches(world)
     _problems(world)
     _dockings(world)
@@ -295,6 +299,41 @@ def _achievement(
         organization_id=organization_id,
         search=search_vector([]),
     )
+
+
+def _pools(world: World) -> None:
+    asked = {"query": {"of": "experts"}}
+    for state in (PoolState.DRAFT, PoolState.IN_USE):
+        for region, expert in zip(REGIONS, world.of(Expert), strict=False):
+            pool = world.add(
+                SpecialPool(
+                    kind=PoolKind.SCARCE_TALENT,
+                    name="某专题库",
+                    state=state,
+                    region_code=region,
+                    query_number=1,
+                    **asked,
+                )
+            )
+            world.add(SavedQuery(pool_id=pool.id, number=1, **asked))
+            decided = {"expert_id": expert.id, "is_excluded": False, "reason": "某原因"}
+            world.add(PoolMember(pool_id=pool.id, **decided))
+
+
+def _campaigns(world: World) -> None:
+    demands = iter(world.of(Demand)[::3])
+    for state in (CampaignState.DRAFT, CampaignState.OPEN, CampaignState.PUBLISHED):
+        for region in REGIONS:
+            campaign = world.add(
+                Campaign(
+                    batch="某批次",
+                    title="某征集",
+                    state=state,
+                    region_code=region,
+                    closes_on=today(),
+                )
+            )
+            world.add(CampaignEntry(campaign_id=campaign.id, demand_id=next(demands).id))
 
 
 def _audit(world: World) -> None:
