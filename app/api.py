@@ -7,6 +7,7 @@ from app.achievements.endpoints import router as achievements
 from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
 from app.console.endpoints import router as console
+from app.corps.endpoints import router as corps
 from app.demands.endpoints import router as demands
 from app.dockings.agreements.endpoints import router as agreements
 from app.dockings.attachments.endpoints import router as attachments
@@ -43,6 +44,7 @@ ROUTERS = (
     problems,
     rankers,
     teams,
+    corps,
     dockings,
     disclosure,
     docking_log,

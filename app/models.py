@@ -8,6 +8,7 @@ import app.achievements.models
 import app.audit.models
 import app.bulk.models
 import app.changes.models
+import app.corps.models
 import app.demands.models
 import app.dockings.agreements.models
 import app.dockings.attachments.models

@@ -117,6 +117,10 @@ TAGS = [
         "description": "专家团队 · experts who serve one demand together",
     },
     {
+        "name": "corps",
+        "description": "科技服务团 · experts who stand ready for the enterprises of some regions",
+    },
+    {
         "name": "dockings",
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },

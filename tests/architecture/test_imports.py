@@ -27,6 +27,7 @@ DOMAINS = (
     "matches",
     "problems",
     "teams",
+    "corps",
     "dockings",
     "notices",
     "webhooks",

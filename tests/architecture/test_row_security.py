@@ -26,6 +26,7 @@ PROTECTED = frozenset(
         *("agreements", "service_records"),
         *("notices", "webhooks", "webhook_deliveries"),
         *("teams", "team_members"),
+        *("corps", "corps_members"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.accounts.models import Account, ApiKey, Identity, Role
 from app.achievements.models import Achievement
 from app.bulk.models import Import
+from app.corps.models import Corps
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
@@ -67,6 +68,7 @@ KINDS: dict[str, type[Any]] = {
     "run_id": MatchRun,
     "webhook_id": Webhook,
     "team_id": Team,
+    "corps_id": Corps,
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}
