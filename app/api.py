@@ -6,6 +6,7 @@ from app.accounts.endpoints import router as accounts
 from app.achievements.endpoints import router as achievements
 from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
+from app.cases.endpoints import router as cases
 from app.console.endpoints import router as console
 from app.corps.endpoints import router as corps
 from app.demands.endpoints import router as demands
@@ -52,6 +53,7 @@ ROUTERS = (
     agreements,
     service_records,
     ratings,
+    cases,
     notices,
     webhooks,
     bulk,

@@ -7,6 +7,7 @@ import app.accounts.models
 import app.achievements.models
 import app.audit.models
 import app.bulk.models
+import app.cases.models
 import app.changes.models
 import app.corps.models
 import app.demands.models

@@ -32,4 +32,5 @@ def settle(corps: Corps, state: S, moment: datetime) -> None:
 
 def is_led(corps: Corps) -> bool:
     """Whether exactly one of its members leads it."""
-    return [member.role for member in corps.members].count(CorpsRole.LEADER) == 1
+    roles = [member.role for member in corps.members]
+    return roles.count(CorpsRole.LEADER) == 1

@@ -15,6 +15,7 @@ from app.accounts.models import Account
 from app.accounts.schemas import ERASED_DOMAIN
 from app.accounts.secrets import hash_password, new_secret
 from app.accounts.sign_in import end_sign_ins, require_password
+from app.cases import operations as cases
 from app.changes import operations as changes
 from app.clock import now
 from app.corps import operations as corps
@@ -80,6 +81,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
     left = await teams.leave(session, expert, actor_id)
     served = await corps.leave(session, expert, actor_id)
     left += served
+    left += await cases.leave(session, expert, actor_id)
     left += await services.forget_expert(session, expert.id, expert.name, served)
     expert.name = ERASED
     if expert.state is not ExpertState.REMOVED:

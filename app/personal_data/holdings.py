@@ -22,6 +22,8 @@ from app.accounts.models import (
 )
 from app.bulk.kinds import ImportKind
 from app.bulk.models import Import, ImportedRow
+from app.cases import access as case_access
+from app.cases.models import Case, CaseParty
 from app.changes.models import Change
 from app.corps import access as corps_access
 from app.corps.models import Corps, CorpsMember
@@ -181,6 +183,13 @@ HOLDINGS = (
         table=CorpsMember,
         about=lambda p: _is(CorpsMember.expert_id, p.expert_id),
         seen=lambda a: _seen_of_corps(a, CorpsMember.corps_id),
+    ),
+    Holding(
+        table=CaseParty,
+        about=lambda p: _is(CaseParty.expert_id, p.expert_id),
+        seen=lambda a: exists().where(
+            Case.id == CaseParty.case_id, case_access.in_staffs_jurisdiction(a)
+        ),
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

@@ -44,6 +44,10 @@ RENDERED = f"docking_id IS NULL AND {OURS}"
 OF = """CASE WHEN docking_id IS NULL THEN corps_id IS NOT NULL AND organization_id IS NOT NULL
     ELSE organization_id IS NULL AND expert_id IS NULL END"""
 REFERENCES = {"corps_id": "corps", "organization_id": "organizations", "expert_id": "experts"}
+COMMENTS = {
+    "organization_id": "whom a corps has served without a docking",
+    "expert_id": "who of the corps; null: several, or it was erased",
+}
 
 # They look with the service's eyes, as those of 0033, and for the same reason.
 FUNCTIONS = """
@@ -179,7 +183,8 @@ def upgrade() -> None:
 def _let_corps_serve() -> None:
     op.execute("ALTER TABLE service_records ALTER COLUMN docking_id DROP NOT NULL")
     for column, table in REFERENCES.items():
-        op.add_column("service_records", sa.Column(column, sa.Uuid(), nullable=True))
+        added = sa.Column(column, sa.Uuid(), nullable=True, comment=COMMENTS.get(column))
+        op.add_column("service_records", added)
         op.execute(
             f"ALTER TABLE service_records ADD CONSTRAINT fk_service_records_{column}"
             f" FOREIGN KEY ({column}) REFERENCES {table} (id) NOT VALID"

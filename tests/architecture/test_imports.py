@@ -29,6 +29,7 @@ DOMAINS = (
     "teams",
     "corps",
     "dockings",
+    "cases",
     "notices",
     "webhooks",
     "bulk",

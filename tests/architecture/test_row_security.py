@@ -27,6 +27,7 @@ PROTECTED = frozenset(
         *("notices", "webhooks", "webhook_deliveries"),
         *("teams", "team_members"),
         *("corps", "corps_members"),
+        *("cases", "case_parties"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

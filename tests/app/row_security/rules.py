@@ -23,6 +23,8 @@ from app.achievements import access as achievements
 from app.achievements.models import Achievement
 from app.audit.models import AuditSeal
 from app.bulk.models import Import, ImportedRow
+from app.cases import access as cases
+from app.cases.models import Case, CaseParty
 from app.corps import access as corps_access
 from app.corps.models import Corps, CorpsMember
 from app.database import Base
@@ -211,6 +213,17 @@ class Application:
                 lambda m: corps_access.may_manage(actor, self._corps(m)),
                 never,
                 lambda m: corps_access.may_manage(actor, self._corps(m)),
+            ),
+            Case: self._rules(
+                lambda c: cases.may_read(actor, self._told(c)),
+                lambda c: cases.may_manage(actor, self._told(c)),
+                lambda c: cases.may_read_in_full(actor, self._told(c)),
+            ),
+            CaseParty: self._rules(
+                lambda p: cases.may_read(actor, self._case(p)),
+                lambda p: cases.may_manage(actor, self._case(p)) and p.consented_at is None,
+                lambda p: p in cases.own_parties(actor, self._case(p)),
+                lambda p: cases.may_manage(actor, self._case(p)),
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -429,6 +442,17 @@ class Application:
         is_open = self.actor.role in POOL_READERS or is_served
         is_own = bool(corps_access.parties_of(self.actor, self._mustered(corps)))
         return is_own or (corps.dispatched_at is not None and is_open)
+
+    def _told(self, case: Case) -> Case:
+        """With what decides on it, which no session loads here."""
+        parties = [p for p in self.world.of(CaseParty) if p.case_id == case.id]
+        for party in parties:
+            set_committed_value(party, "expert", self._expert(party) if party.expert_id else None)
+        set_committed_value(case, "parties", parties)
+        return case
+
+    def _case(self, party: CaseParty) -> Case:
+        return self._told(self.world.find(Case, party.case_id))
 
     def _service(self, service: ServiceRecord) -> ServiceRecord:
         """With what decides on it, which no session loads here."""

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.accounts.models import Account, ApiKey, Identity, Role
 from app.achievements.models import Achievement
 from app.bulk.models import Import
+from app.cases.models import Case
 from app.corps.models import Corps
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
@@ -69,6 +70,7 @@ KINDS: dict[str, type[Any]] = {
     "webhook_id": Webhook,
     "team_id": Team,
     "corps_id": Corps,
+    "case_id": Case,
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}

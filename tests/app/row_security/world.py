@@ -25,6 +25,7 @@ from app.achievements.models import Achievement, AchievementState
 from app.audit.models import AuditSeal
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import, ImportedRow
+from app.cases.models import Case, CaseParty, CaseState
 from app.clock import now, today
 from app.corps.models import Corps, CorpsKind, CorpsLevel, CorpsMember, CorpsRole, CorpsState
 from app.database import Base
@@ -119,6 +120,7 @@ async def build(session: AsyncSession) -> World:
     _corps(world)
     _dockings(world)
     _services_of_corps(world)
+    _cases(world)
     _teams(world)
     for ranker in await session.scalars(select(StoredRanker)):  # the library's own
         world.add(ranker)
@@ -464,6 +466,27 @@ def _services_of_corps(world: World) -> None:
     for corps, organization in zip(world.of(Corps), world.of(Organization), strict=False):
         of = {"corps_id": corps.id, "organization_id": organization.id, "side": Side.STAFF}
         world.add(ServiceRecord(**of, kind=ServiceKind.TRAINING, served_on=today(), hours=1))
+
+
+def _cases(world: World) -> None:
+    """In every state, of every region, of one's own and others, consented to or not."""
+    own, others = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
+    states = list(CaseState)
+    for number, demand in enumerate(world.of(Demand)[::8]):
+        case = world.add(
+            Case(
+                title="某案例",
+                demand_id=demand.id,
+                organization_id=demand.organization_id,
+                region_code=demand.region_code,
+                state=states[number % len(states)],
+            )
+        )
+        first, second = own[number % len(own)], others[(5 * number + 1) % len(others)]
+        for expert_id in {None, first.id, second.id}:
+            is_given = case.state is CaseState.PUBLISHED or expert_id is None
+            given = now() if is_given else None
+            world.add(CaseParty(case_id=case.id, expert_id=expert_id, consented_at=given))
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:
