@@ -90,10 +90,9 @@ def _case_columns() -> list[sa.Column[object] | sa.Constraint]:
     return [
         *_record_columns(),
         sa.Column("title", sa.String(300), nullable=False),
-        *(
-            sa.Column(name, sa.String(), nullable=False)
-            for name in ("background", "solution", "result")
-        ),
+        sa.Column("background", sa.String(), nullable=False),
+        sa.Column("solution", sa.String(), nullable=False),
+        sa.Column("result", sa.String(), nullable=False),
         sa.Column("demand_id", sa.Uuid(), nullable=False),
         sa.Column("docking_id", sa.Uuid(), nullable=True),
         sa.Column("organization_id", sa.Uuid(), nullable=False, comment="the demand's enterprise"),
