@@ -7,15 +7,14 @@ from app.corps.models import CorpsState as S
 from app.transitions import Party, Transition
 
 STAFF = frozenset({Party.STAFF})
+RENDERING = frozenset({Party.STAFF, Party.PERSON})
 # A corps stands: members come and go while it serves.
 EDITABLE = frozenset({S.FORMING, S.DISPATCHED, S.SERVICE_RECORDED})
 SERVING = frozenset({S.DISPATCHED, S.SERVICE_RECORDED})
 
 TRANSITIONS = {
     "dispatch": Transition(sources=frozenset({S.FORMING}), target=S.DISPATCHED, parties=STAFF),
-    "record-service": Transition(
-        sources=SERVING, target=S.SERVICE_RECORDED, parties=STAFF | {Party.PERSON}
-    ),
+    "record-service": Transition(sources=SERVING, target=S.SERVICE_RECORDED, parties=RENDERING),
     # Also one that has rendered no service: that is what its evaluation says.
     "evaluate": Transition(sources=SERVING, target=S.EVALUATED, parties=STAFF),
 }
