@@ -7,7 +7,9 @@ from app.achievements.endpoints import router as achievements
 from app.audit.endpoints import router as audit
 from app.bulk.endpoints import router as bulk
 from app.campaigns.endpoints import router as campaigns
+from app.cases.endpoints import router as cases
 from app.console.endpoints import router as console
+from app.corps.endpoints import router as corps
 from app.demands.endpoints import router as demands
 from app.dockings.agreements.endpoints import router as agreements
 from app.dockings.attachments.endpoints import router as attachments
@@ -47,6 +49,7 @@ ROUTERS = (
     problems,
     rankers,
     teams,
+    corps,
     dockings,
     disclosure,
     docking_log,
@@ -54,6 +57,7 @@ ROUTERS = (
     agreements,
     service_records,
     ratings,
+    cases,
     notices,
     webhooks,
     bulk,

@@ -8,7 +8,9 @@ import app.achievements.models
 import app.audit.models
 import app.bulk.models
 import app.campaigns.models
+import app.cases.models
 import app.changes.models
+import app.corps.models
 import app.demands.models
 import app.dockings.agreements.models
 import app.dockings.attachments.models

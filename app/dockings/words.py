@@ -13,7 +13,7 @@ from app.dockings.ratings.models import Rating
 from app.dockings.services.models import ServiceRecord
 
 # What is said in and beside dockings; days, states, hours and amounts stay.
-WORDS: Mapping[type[DockingStep | Part], Mapping[str, Any]] = {
+WORDS: Mapping[type[DockingStep | Part | ServiceRecord], Mapping[str, Any]] = {
     DockingStep: {"note": ""},
     LogEntry: {"text": "", "place": "", "participants": []},
     Attachment: {

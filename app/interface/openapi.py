@@ -125,9 +125,14 @@ TAGS = [
         "description": "专家团队 · experts who serve one demand together",
     },
     {
+        "name": "corps",
+        "description": "科技服务团 · experts who stand ready for the enterprises of some regions",
+    },
+    {
         "name": "dockings",
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },
+    {"name": "cases", "description": "典型案例 · how demands were solved, told with consent"},
     {"name": "notices", "description": "通知 · what has happened to records that concern one"},
     {"name": "webhooks", "description": "事件推送 · changes sent to other systems, signed"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},

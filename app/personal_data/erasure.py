@@ -15,10 +15,13 @@ from app.accounts.models import Account
 from app.accounts.schemas import ERASED_DOMAIN
 from app.accounts.secrets import hash_password, new_secret
 from app.accounts.sign_in import end_sign_ins, require_password
+from app.cases import operations as cases
 from app.changes import operations as changes
 from app.clock import now
+from app.corps import operations as corps
 from app.demands.models import Demand
 from app.dockings import operations as dockings
+from app.dockings.services import operations as services
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
 from app.experts.access import may_read_in_full
@@ -76,6 +79,10 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
     """Empty the record and all that other tables say of the person."""
     left = await teams.leave(session, expert, actor_id)
+    served = await corps.leave(session, expert, actor_id)
+    left += served
+    left += await cases.leave(session, expert, actor_id)
+    left += await services.forget_expert(session, expert.id, expert.name, served)
     expert.name = ERASED
     if expert.state is not ExpertState.REMOVED:
         await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)

@@ -22,7 +22,11 @@ from app.accounts.models import (
 )
 from app.bulk.kinds import ImportKind
 from app.bulk.models import Import, ImportedRow
+from app.cases import access as case_access
+from app.cases.models import Case, CaseParty
 from app.changes.models import Change
+from app.corps import access as corps_access
+from app.corps.models import Corps, CorpsMember
 from app.database import Base
 from app.demands import access as demand_access
 from app.demands.models import Demand
@@ -102,14 +106,16 @@ def _seen_dockings(actor: Actor) -> ColumnElement[bool]:
     return exists().where(Demand.id == Docking.demand_id, in_full)
 
 
-def _beside_dockings(part: type[Part]) -> Callable[[Person], ColumnElement[bool]]:
+def _beside_dockings(part: type[Part | ServiceRecord]) -> Callable[[Person], ColumnElement[bool]]:
     """What the expert reads beside them, too: before an invitation enterprise and staff prepare it,
     and neither the demand's text nor terms are told by an export."""
     is_told = Docking.invited_at.is_not(None)
     return lambda p: exists().where(Docking.id == part.docking_id, _dockings_of(p), is_told)
 
 
-def _seen_beside_dockings(part: type[Part]) -> Callable[[Actor], ColumnElement[bool]]:
+def _seen_beside_dockings(
+    part: type[Part | ServiceRecord],
+) -> Callable[[Actor], ColumnElement[bool]]:
     return lambda actor: exists().where(Docking.id == part.docking_id, _seen_dockings(actor))
 
 
@@ -117,6 +123,11 @@ def _seen_in_teams(actor: Actor) -> ColumnElement[bool]:
     """Of demands that the actor, who is staff, reads in full."""
     in_full = demand_access.readable_in_full(actor)
     return exists().where(Team.id == TeamMember.team_id, Demand.id == Team.demand_id, in_full)
+
+
+def _seen_of_corps(actor: Actor, corps_id: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Of corps that the actor, who is staff, manages."""
+    return exists().where(Corps.id == corps_id, corps_access.in_staffs_jurisdiction(actor))
 
 
 HOLDINGS = (
@@ -152,7 +163,16 @@ HOLDINGS = (
     ),
     *(
         Holding(table=part, about=_beside_dockings(part), seen=_seen_beside_dockings(part))
-        for part in (LogEntry, Attachment, Agreement, ServiceRecord, Rating)
+        for part in (LogEntry, Attachment, Agreement, Rating)
+    ),
+    Holding(
+        table=ServiceRecord,
+        about=lambda p: or_(
+            _beside_dockings(ServiceRecord)(p), _is(ServiceRecord.expert_id, p.expert_id)
+        ),
+        seen=lambda a: or_(
+            _seen_beside_dockings(ServiceRecord)(a), _seen_of_corps(a, ServiceRecord.corps_id)
+        ),
     ),
     Holding(table=Webhook, about=lambda p: _is(Webhook.account_id, p.account_id)),
     Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),
@@ -166,6 +186,18 @@ HOLDINGS = (
         about=lambda p: _is(PoolMember.expert_id, p.expert_id),
         seen=lambda a: exists().where(
             SpecialPool.id == PoolMember.pool_id, pool_access.readable(a)
+        ),
+    ),
+    Holding(
+        table=CorpsMember,
+        about=lambda p: _is(CorpsMember.expert_id, p.expert_id),
+        seen=lambda a: _seen_of_corps(a, CorpsMember.corps_id),
+    ),
+    Holding(
+        table=CaseParty,
+        about=lambda p: _is(CaseParty.expert_id, p.expert_id),
+        seen=lambda a: exists().where(
+            Case.id == CaseParty.case_id, case_access.in_staffs_jurisdiction(a)
         ),
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),

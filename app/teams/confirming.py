@@ -1,8 +1,9 @@
 """The confirmation of a team: refused, with who and why, where somebody is not to be asked now."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,14 +21,21 @@ from app.matches.schemas import MatchParameters
 from app.organizations.actors import Actor
 from app.teams import repository
 from app.teams.access import parties_of
-from app.teams.models import Team, TeamMember
+from app.teams.models import Team
 from app.teams.operations import enter, hold, hold_people, require_chief
 from app.teams.workflow import TRANSITIONS
 from app.transitions import next_state
-from matching import Limits
+from matching import Constraints, Limits
 
 VERB = "confirm"
 GONE = FieldError(pointer="", code="not_in_pool", message=NOT_IN_POOL)
+
+
+class Member(Protocol):
+    """An expert's place among others, with who they are."""
+
+    expert_id: UUID
+    expert: Expert
 
 
 async def confirm(
@@ -43,17 +51,32 @@ async def confirm(
     require_published(await matches.held_state(session, team.demand), verb=VERB)
     require_chief(team)
     on = max(team.starts_on or date.min, day_of(moment))
-    if faults := await _faults(session, team, people, limits, on):
-        raise Conflict(faults[0].message, errors=faults)
+    constraints = await constraints_of(session, MatchParameters(on=on), limits, team.demand)
+    await require_available(session, dict(enumerate(team.members)), people, constraints)
     await enter(session, actor, team, target, moment)
     return team
 
 
+async def require_available(
+    session: AsyncSession,
+    members: Mapping[int, Member],
+    people: Mapping[UUID, Expert],
+    constraints: Constraints,
+) -> None:
+    """Raises Conflict with what stands against members, by their places.
+
+    people: those of them who are in the pool, held.
+    """
+    if faults := await _faults(session, members, people, constraints):
+        raise Conflict(faults[0].message, errors=faults)
+
+
 async def _faults(
-    session: AsyncSession, team: Team, people: dict[UUID, Expert], limits: Limits, on: date
+    session: AsyncSession,
+    members: Mapping[int, Member],
+    people: Mapping[UUID, Expert],
+    constraints: Constraints,
 ) -> list[FieldError]:
-    """By their places in the team, what stands against its members on a day."""
-    constraints = await constraints_of(session, MatchParameters(on=on), limits, team.demand)
     known = list(people.values())
     found = await objections_to(session, known, constraints)
     against = {
@@ -62,12 +85,12 @@ async def _faults(
     }
     return [
         fault
-        for place, member in enumerate(team.members)
+        for place, member in members.items()
         for fault in _named(place, member, against.get(member.expert_id, [GONE]))
     ]
 
 
-def _named(place: int, member: TeamMember, faults: Sequence[FieldError]) -> Iterator[FieldError]:
+def _named(place: int, member: Member, faults: Sequence[FieldError]) -> Iterator[FieldError]:
     name = member.expert.name
     for fault in faults:
         message = Text(f"{name}：{fault.message.zh}", f"{name}: {fault.message.en}")

@@ -1,6 +1,6 @@
 """Teams: formed by the demand's staff, confirmed once everybody is available, and dissolved."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -190,18 +190,24 @@ async def _read_again(session: AsyncSession, actor: Actor, team: Team) -> Team:
 
 
 def _members(data: TeamCreate | TeamUpdate, people: Mapping[UUID, Expert]) -> list[TeamMember]:
-    """New rows for experts of the pool; Invalid names whoever is none, or comes twice."""
+    """New rows for experts of the pool."""
+    require_members([part.expert_id for part in data.members], people)
+    return [TeamMember(**part.model_dump()) for part in data.members]
+
+
+def require_members(expert_ids: Sequence[UUID], people: Mapping[UUID, Expert]) -> None:
+    """Raises Invalid naming who of `members` is not of the pool, whose experts are held, or comes
+    twice."""
     faults, seen = list[FieldError](), set[UUID]()
-    for place, part in enumerate(data.members):
+    for place, expert_id in enumerate(expert_ids):
         pointer = f"/members/{place}/expert_id"
-        if part.expert_id not in people:
+        if expert_id not in people:
             faults.append(FieldError(pointer=pointer, code="not_in_pool", message=NOT_IN_POOL))
-        elif part.expert_id in seen:
+        elif expert_id in seen:
             faults.append(FieldError(pointer=pointer, code="named_twice", message=TWICE))
-        seen.add(part.expert_id)
+        seen.add(expert_id)
     if faults:
         raise Invalid(errors=faults)
-    return [TeamMember(**part.model_dump()) for part in data.members]
 
 
 def _apply(team: Team, values: Mapping[str, Any]) -> None:

@@ -28,6 +28,8 @@ PROTECTED = frozenset(
         *("teams", "team_members"),
         *("campaigns", "campaign_entries"),
         *("special_pools", "pool_queries", "pool_members"),
+        *("corps", "corps_members"),
+        *("cases", "case_parties"),
         "rankers",
         *("imports", "imported_rows", "kept_answers", "operations"),
         *("audit_entries", "audit_seals", "unsealed_entries"),

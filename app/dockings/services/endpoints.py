@@ -7,11 +7,11 @@ from fastapi import Query, status
 
 from app.clock import MomentDep
 from app.database import SessionDep
-from app.dockings import operations as dockings
 from app.dockings.services import operations
-from app.dockings.services.models import ServiceRecord
 from app.dockings.services.schemas import (
     Confirmation,
+    CorpsService,
+    DockingService,
     ServiceRecordBody,
     ServiceRecordFields,
     ServiceRecordQuery,
@@ -30,17 +30,29 @@ async def record_service(
     actor: CurrentActor,
     moment: MomentDep,
     docking_id: UUID,
-    data: ServiceRecordFields,
+    data: DockingService,
 ) -> ServiceRecordBody:
     """登记服务 · What the expert has done for the enterprise, by the expert or by staff."""
     return await operations.record(session, actor, docking_id, data, moment=moment)
+
+
+@router.post("/corps/{corps_id:uuid}/service-records", status_code=status.HTTP_201_CREATED)
+async def record_corps_service(
+    session: SessionDep,
+    actor: CurrentActor,
+    moment: MomentDep,
+    corps_id: UUID,
+    data: CorpsService,
+) -> ServiceRecordBody:
+    """登记服务团服务 · What a corps has done for an enterprise without a docking."""
+    return await operations.record_of_corps(session, actor, corps_id, data, moment=moment)
 
 
 @router.get("/service-records")
 async def list_service_records(
     pages: PagesDep, actor: CurrentActor, query: Annotated[ServiceRecordQuery, Query()]
 ) -> Page[ServiceRecordBody]:
-    """服务记录列表 · Of the dockings that one reads."""
+    """服务记录列表 · Of the dockings that one reads, and of one's corps or enterprise."""
     return await operations.search(pages, actor, query)
 
 
@@ -49,8 +61,7 @@ async def read_service_record(
     session: SessionDep, actor: CurrentActor, record_id: UUID
 ) -> ServiceRecordBody:
     """服务记录详情 · Kind, day, hours, place, and what the enterprise says of it."""
-    found = await dockings.get_part(session, actor, ServiceRecord, record_id)
-    return operations.show(actor, found)
+    return await operations.get(session, actor, record_id)
 
 
 @router.post("/service-records/{record_id:uuid}:amend")

@@ -32,6 +32,21 @@ class ServiceRecordFields(Body):
     summary: Annotated[FormText, Field(examples=["定位黄变来自定型温度与整理剂"])] = ""
 
 
+class DockingService(ServiceRecordFields):
+    corps_id: UUID | None = Field(
+        default=None, description="which it counts for; its expert is a member", examples=[None]
+    )
+
+
+class CorpsService(ServiceRecordFields):
+    """What a corps has done for an enterprise with which none of it is docked."""
+
+    organization_id: UUID = Field(description="the enterprise that is asked to confirm it")
+    expert_id: UUID | None = Field(
+        default=None, description="the member who did it; null: several", examples=[None]
+    )
+
+
 class Confirmation(Body):
     satisfaction: Score | None = Field(default=None, description="5 is the best", examples=[5])
     on_behalf_of: Literal[Side.ENTERPRISE] | None = Field(
@@ -42,7 +57,12 @@ class Confirmation(Body):
 class ServiceRecordBody(RecordBody):
     """服务记录."""
 
-    docking_id: UUID
+    docking_id: UUID | None
+    corps_id: UUID | None = Field(description="which it counts for", examples=[None])
+    organization_id: UUID | None = Field(
+        description="whom a corps has served without a docking", examples=[None]
+    )
+    expert_id: UUID | None = Field(description="who of the corps did so", examples=[None])
     side: Side = Field(description="who entered it", examples=[Side.EXPERT])
     kind: ServiceKind = Field(examples=[ServiceKind.DIAGNOSIS])
     served_on: date
@@ -59,6 +79,8 @@ class ServiceRecordBody(RecordBody):
 
 class ServiceRecordQuery(PageQuery):
     docking_id: UUID | None = None
+    corps_id: UUID | None = None
+    organization_id: UUID | None = None
     kind: ServiceKind | None = None
     state: ServiceRecordState | None = None
     served_on_gte: Day | None = None

@@ -75,6 +75,7 @@ class Reader:
         for kind in ("demands", "experts", "organizations", "achievements"):
             page = await self._get(f"/api/v1/{kind}")
             self._ids[f"{kind.removesuffix('s')}_id"] = page["items"][0]["id"]
+        self._ids["lead_organization_id"] = self._ids["organization_id"]
         accounts = await self._get("/api/v1/accounts", role="expert")
         self._ids["account_id"] = accounts["items"][0]["id"]
         expert = await self._get(f"/api/v1/experts/{self._ids['expert_id']}")

@@ -9,6 +9,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import (
     MEMBERS,
+    POOL_READERS,
     Account,
     ApiKey,
     Identity,
@@ -24,6 +25,10 @@ from app.audit.models import AuditSeal
 from app.bulk.models import Import, ImportedRow
 from app.campaigns import access as campaigns
 from app.campaigns.models import Campaign, CampaignEntry, CampaignState
+from app.cases import access as cases
+from app.cases.models import Case, CaseParty
+from app.corps import access as corps_access
+from app.corps.models import Corps, CorpsMember
 from app.database import Base
 from app.demands import access as demands
 from app.demands.models import Demand, Handover
@@ -33,7 +38,9 @@ from app.dockings.attachments.models import Attachment
 from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
+from app.dockings.services import access as services
 from app.dockings.services.models import ServiceRecord
+from app.dockings.services.workflow import WRITING
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
@@ -57,6 +64,7 @@ from app.pools.models import PoolMember, SavedQuery, SpecialPool
 from app.problems import access as problems
 from app.problems.models import CommonProblem, ProblemMember
 from app.progress.models import Operation
+from app.regions import covers
 from app.teams import access as teams
 from app.teams.models import Team, TeamMember
 from app.transitions import Party
@@ -193,8 +201,13 @@ class Application:
                     lambda p: dockings.may_read(actor, self._docking(p)),
                     *2 * (lambda p: dockings.may_touch(actor, self._docking(p)),),
                 )
-                for part in (Attachment, Agreement, ServiceRecord)
+                for part in (Attachment, Agreement)
             },
+            ServiceRecord: self._rules(
+                lambda s: services.may_read(actor, self._service(s)),
+                self._adds_service,
+                lambda s: services.may_touch(actor, self._service(s)),
+            ),
             Notice: self._rules(self._is_own, never, self._is_own),
             Webhook: self._rules(*4 * (self._is_own,)),
             WebhookDelivery: self._rules(*3 * (self._of_own_webhook,)),
@@ -219,6 +232,27 @@ class Application:
             PoolMember: self._rules(
                 lambda m: pools.may_read(actor, self._pool(m)),
                 *3 * (lambda m: pools.may_manage(actor, self._pool(m)),),
+            ),
+            Corps: self._rules(
+                self._reads_corps,
+                *2 * (lambda c: corps_access.may_manage(actor, self._mustered(c)),),
+            ),
+            CorpsMember: self._rules(
+                lambda m: self._reads_corps(self._corps(m)),
+                lambda m: corps_access.may_manage(actor, self._corps(m)),
+                never,
+                lambda m: corps_access.may_manage(actor, self._corps(m)),
+            ),
+            Case: self._rules(
+                lambda c: cases.may_read(actor, self._told(c)),
+                lambda c: cases.may_manage(actor, self._told(c)),
+                lambda c: cases.may_read_in_full(actor, self._told(c)),
+            ),
+            CaseParty: self._rules(
+                lambda p: cases.may_read(actor, self._case(p)),
+                lambda p: cases.may_manage(actor, self._case(p)) and p.consented_at is None,
+                lambda p: p in cases.own_parties(actor, self._case(p)),
+                lambda p: cases.may_manage(actor, self._case(p)),
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -384,7 +418,7 @@ class Application:
         docking.demand, docking.expert = self._demand(docking), self._expert(docking)
         return docking
 
-    def _docking(self, step: DockingStep | Part) -> Docking:
+    def _docking(self, step: DockingStep | Part | ServiceRecord) -> Docking:
         return self._docked(self.world.find(Docking, step.docking_id))
 
     def _gathered(self, team: Team) -> Team:
@@ -422,7 +456,56 @@ class Application:
             for m in self.world.of(TeamMember)
             if m.expert_id == expert.id
         )
-        return experts.may_read(self.actor, expert) or is_docked or is_in_team
+        is_in_corps = any(
+            self._reads_corps(self._corps(m))
+            for m in self.world.of(CorpsMember)
+            if m.expert_id == expert.id
+        )
+        return experts.may_read(self.actor, expert) or is_docked or is_in_team or is_in_corps
+
+    def _mustered(self, corps: Corps) -> Corps:
+        """With what decides on it, which no session loads here."""
+        members = [m for m in self.world.of(CorpsMember) if m.corps_id == corps.id]
+        for member in members:
+            set_committed_value(member, "expert", self._expert(member))
+        set_committed_value(corps, "members", members)
+        return corps
+
+    def _corps(self, record: Any) -> Corps:
+        return self._mustered(self.world.find(Corps, record.corps_id))
+
+    def _reads_corps(self, corps: Corps) -> bool:
+        """Its own; and of those dispatched, who reads the pool, and whom they serve."""
+        served = {o.region_code for o in self.world.of(Organization) if self.actor.acts_for(o.id)}
+        is_served = any(
+            covers(place, code) for place in corps.region_codes for code in served - {None}
+        )
+        is_open = self.actor.role in POOL_READERS or is_served
+        is_own = bool(corps_access.parties_of(self.actor, self._mustered(corps)))
+        return is_own or (corps.dispatched_at is not None and is_open)
+
+    def _told(self, case: Case) -> Case:
+        """With what decides on it, which no session loads here."""
+        parties = [p for p in self.world.of(CaseParty) if p.case_id == case.id]
+        for party in parties:
+            set_committed_value(party, "expert", self._expert(party) if party.expert_id else None)
+        set_committed_value(case, "parties", parties)
+        return case
+
+    def _case(self, party: CaseParty) -> Case:
+        return self._told(self.world.find(Case, party.case_id))
+
+    def _service(self, service: ServiceRecord) -> ServiceRecord:
+        """With what decides on it, which no session loads here."""
+        docking = self._docking(service) if service.docking_id else None
+        set_committed_value(service, "docking", docking)
+        set_committed_value(service, "corps", self._corps(service) if service.corps_id else None)
+        return service
+
+    def _adds_service(self, service: ServiceRecord) -> bool:
+        """In a docking any of its parties; for a corps it is for who renders it."""
+        parties = services.parties_of(self.actor, self._service(service))
+        return bool(parties & WRITING if service.docking_id is None else parties - {Party.PARTNER})
 
     def _reaches(self, contact: ExpertContact) -> bool:
         """Whether both sides of a docking have released their contacts to each other."""

@@ -20,6 +20,8 @@ from app.accounts.models import Account, ApiKey, Identity, Role
 from app.achievements.models import Achievement
 from app.bulk.models import Import
 from app.campaigns.models import Campaign
+from app.cases.models import Case
+from app.corps.models import Corps
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
@@ -72,6 +74,8 @@ KINDS: dict[str, type[Any]] = {
     "run_id": MatchRun,
     "webhook_id": Webhook,
     "team_id": Team,
+    "corps_id": Corps,
+    "case_id": Case,
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}

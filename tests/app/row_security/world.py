@@ -26,7 +26,9 @@ from app.audit.models import AuditSeal
 from app.bulk.kinds import ImportKind, ImportMode
 from app.bulk.models import Import, ImportedRow
 from app.campaigns.models import Campaign, CampaignEntry, CampaignState
+from app.cases.models import Case, CaseParty, CaseState
 from app.clock import now, today
+from app.corps.models import Corps, CorpsKind, CorpsLevel, CorpsMember, CorpsRole, CorpsState
 from app.database import Base
 from app.demands.models import Demand, DemandState, Handover, HandoverKind
 from app.dockings.agreements.models import Agreement, AgreementKind
@@ -119,7 +121,10 @@ async def build(session: AsyncSession) -> World:
     _campaigns(world)
     _matches(world)
     _problems(world)
+    _corps(world)
     _dockings(world)
+    _services_of_corps(world)
+    _cases(world)
     _teams(world)
     for ranker in await session.scalars(select(StoredRanker)):  # the library's own
         world.add(ranker)
@@ -468,6 +473,59 @@ def _teams(world: World) -> None:
         world.add(TeamMember(team_id=team.id, expert_id=chief.id, role=TeamRole.CHIEF))
         if member is not chief:
             world.add(TeamMember(team_id=team.id, expert_id=member.id, role=TeamRole.MEMBER))
+
+
+def _corps(world: World) -> None:
+    """In every state, of every region and served one, with members of one's own and others."""
+    own, others = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
+    leads = [o for o in world.of(Organization) if o.state is OrganizationState.VERIFIED]
+    states = list(CorpsState)
+    for number in range(12):
+        state, lead = states[number % len(states)], leads[(5 * number) % len(leads)]
+        corps = world.add(
+            Corps(
+                name="某服务团",
+                level=CorpsLevel.COUNTY,
+                kind=CorpsKind.SERVICE_CORPS,
+                year=2026,
+                lead_organization_id=lead.id,
+                region_code=REGIONS[number % len(REGIONS)],
+                region_codes=[(YIWU, GUANGZHOU, COUNTRY)[number % 3]],
+                state=state,
+                dispatched_at=None if state is CorpsState.FORMING else now(),
+            )
+        )
+        leader, member = own[number % len(own)], others[(7 * number + 2) % len(others)]
+        world.add(CorpsMember(corps_id=corps.id, expert_id=leader.id, role=CorpsRole.LEADER))
+        if member is not leader:
+            world.add(CorpsMember(corps_id=corps.id, expert_id=member.id, role=CorpsRole.MEMBER))
+
+
+def _services_of_corps(world: World) -> None:
+    for corps, organization in zip(world.of(Corps), world.of(Organization), strict=False):
+        of = {"corps_id": corps.id, "organization_id": organization.id, "side": Side.STAFF}
+        world.add(ServiceRecord(**of, kind=ServiceKind.TRAINING, served_on=today(), hours=1))
+
+
+def _cases(world: World) -> None:
+    """In every state, of every region, of one's own and others, consented to or not."""
+    own, others = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
+    states = list(CaseState)
+    for number, demand in enumerate(world.of(Demand)[::8]):
+        case = world.add(
+            Case(
+                title="某案例",
+                demand_id=demand.id,
+                organization_id=demand.organization_id,
+                region_code=demand.region_code,
+                state=states[number % len(states)],
+            )
+        )
+        first, second = own[number % len(own)], others[(5 * number + 1) % len(others)]
+        for expert_id in {None, first.id, second.id}:
+            is_given = case.state is CaseState.PUBLISHED or expert_id is None
+            given = now() if is_given else None
+            world.add(CaseParty(case_id=case.id, expert_id=expert_id, consented_at=given))
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:

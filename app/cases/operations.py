@@ -1,0 +1,267 @@
+"""Cases: collected and reviewed by staff, published with the consent of everybody they tell of."""
+
+from collections.abc import Container, Sequence
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.cases import repository
+from app.cases.access import (
+    allowed_actions,
+    may_collect,
+    may_read,
+    may_read_in_full,
+    own_parties,
+    parties_of,
+    readable,
+    region_for,
+)
+from app.cases.models import Case, CaseParty, CaseState
+from app.cases.schemas import (
+    CaseBody,
+    CaseConsent,
+    CaseCreate,
+    CasePartyBody,
+    CaseQuery,
+    CaseUpdate,
+)
+from app.cases.workflow import EDITABLE, TRANSITIONS, missing_consents, settle
+from app.changes import operations as changes
+from app.clock import now
+from app.dockings import operations as dockings
+from app.experts.models import Expert
+from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.interface.language import Text
+from app.interface.pagination import Page, Pages
+from app.interface.preconditions import admitted
+from app.interface.validation import FieldError
+from app.matches.availability import NOT_IN_POOL
+from app.matches.operations import demand_of_staff
+from app.organizations.actors import Actor
+from app.teams.operations import SOMEBODY, hold_people
+from app.transitions import next_state
+
+SORTS = {"created_at": Case.created_at}
+NOT_CONSENTED = Text("尚未同意发布", "Has not consented to the publication")
+WORDS = ("title", "background", "solution", "result")
+LONGEST_TITLE = 300
+
+
+async def collect(session: AsyncSession, actor: Actor, data: CaseCreate) -> Case:
+    """Begin a case of a demand that one carries."""
+    demand = await demand_of_staff(session, actor, data.demand_id)
+    if not may_collect(actor, demand):
+        raise Forbidden()
+    expert_ids = await _with_docked(session, actor, data)
+    people = await hold_people(session, expert_ids)
+    case = Case(
+        **data.model_dump(exclude={"expert_ids"}),
+        organization_id=demand.organization_id,
+        region_code=region_for(actor, demand),
+        state=CaseState.COLLECTED,
+        parties=_parties(expert_ids, people),
+    )
+    session.add(case)
+    await session.flush()
+    await _tell(session, actor.account_id, case, case.state)
+    return await _read_again(session, actor, case)
+
+
+async def get(session: AsyncSession, actor: Actor, case_id: UUID) -> Case:
+    """The case, if the actor may read it."""
+    case = await repository.find(session, case_id)
+    if case is None or not may_read(actor, case):
+        raise NotFound()
+    return case
+
+
+async def search(pages: Pages, actor: Actor, query: CaseQuery) -> Page[CaseBody]:
+    """Published ones, and those of one's own."""
+    return await pages.read(
+        repository.listed(query, readable(actor)),
+        query=query,
+        columns=SORTS,
+        show=partial(show, actor),
+    )
+
+
+async def update(session: AsyncSession, actor: Actor, case_id: UUID, data: CaseUpdate) -> Case:
+    """Change what the body names; nobody has consented to the new words yet."""
+    people = await hold_people(session, data.expert_ids)
+    case = await hold(session, actor, case_id)
+    if case.state not in EDITABLE:
+        raise WrongState(verb="update", state=case.state, allowed=sorted(EDITABLE))
+    wanted = data.changes()
+    named = [party.expert_id for party in case.parties if party.expert_id is not None]
+    if "expert_ids" in wanted:
+        named = wanted.pop("expert_ids")
+        await _require_docked(session, actor, case, named)
+    parties = _parties(named, people if "expert_ids" in data.model_fields_set else set(named))
+    for name, value in wanted.items():
+        setattr(case, name, value)
+    case.parties = []
+    case.updated_at = now()  # whoever saw the parties before saw another version
+    await session.flush()  # each of them may come again, and is there once
+    case.parties = parties
+    await session.flush()
+    await _tell(session, actor.account_id, case, "updated")
+    return await _read_again(session, actor, case)
+
+
+async def move(
+    session: AsyncSession,
+    actor: Actor,
+    case_id: UUID,
+    verb: str,
+    moment: datetime,
+    reason: str = "",
+) -> Case:
+    """Take one step of the life cycle; the last one with every consent alone."""
+    case = await hold(session, actor, case_id)
+    target = next_state(TRANSITIONS, verb, case.state, parties_of(actor, case))
+    if target is CaseState.PUBLISHED:
+        _require_consents(case)
+    settle(case, target, moment, reason)
+    await session.flush()
+    await _tell(session, actor.account_id, case, target)
+    return case
+
+
+async def consent(
+    session: AsyncSession, actor: Actor, case_id: UUID, data: CaseConsent, moment: datetime
+) -> Case:
+    """A party agrees to be told of in these words, under the name that it gives."""
+    case = await hold(session, actor, case_id)
+    next_state(TRANSITIONS, "consent", case.state, parties_of(actor, case))
+    for party in own_parties(actor, case):
+        party.consented_at, party.shown_as = moment, data.shown_as
+    return await _noted(session, actor, case, "consented")
+
+
+async def withdraw_consent(
+    session: AsyncSession, actor: Actor, case_id: UUID, moment: datetime
+) -> Case:
+    """A party agrees no more, which takes back what was published."""
+    case = await hold(session, actor, case_id)
+    next_state(TRANSITIONS, "withdraw-consent", case.state, parties_of(actor, case))
+    for party in own_parties(actor, case):
+        party.consented_at, party.shown_as = None, ""
+    if case.state is CaseState.PUBLISHED:
+        settle(case, CaseState.REVIEWED, moment)
+    return await _noted(session, actor, case, "consent_withdrawn")
+
+
+async def hold(session: AsyncSession, actor: Actor, case_id: UUID) -> Case:
+    """The case, locked, for its own."""
+    return admitted(
+        session,
+        await repository.find(session, case_id, is_for_update=True),
+        may_read=partial(may_read, actor),
+        may_touch=partial(may_read_in_full, actor),
+    )
+
+
+async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> list[UUID]:
+    """Take an expert who is about to be erased out of every case, and their name out of its words.
+
+    What was published is taken back, to be read again. Returns the cases' ids.
+    """
+    left = await repository.of_expert(session, expert.id)
+    for case in left:
+        case.parties = [party for party in case.parties if party.expert_id != expert.id]
+        for name in WORDS:
+            setattr(case, name, getattr(case, name).replace(expert.name, SOMEBODY))
+        case.title = case.title[:LONGEST_TITLE]
+        target = CaseState.REVIEWED if case.state is CaseState.PUBLISHED else case.state
+        settle(case, target, now())
+        case.updated_at = now()
+        await _tell(session, actor_id, case, "party_left")
+    await session.flush()
+    return [case.id for case in left]
+
+
+def show(actor: Actor, case: Case) -> CaseBody:
+    """For others than its own without what it was made of, and with no name but as consented."""
+    is_own = may_read_in_full(actor, case)
+    kept = {} if is_own else dict.fromkeys(("demand_id", "docking_id", "organization_id"))
+    kept |= {} if is_own else {"state_reason": ""}
+    names = {party.expert_id: party.shown_as for party in case.parties if party.shown_as}
+    return CaseBody.of(
+        case,
+        **kept,
+        enterprise_name=names.pop(None, ""),
+        expert_names=list(names.values()),
+        parties=[CasePartyBody.model_validate(party) for party in case.parties] if is_own else [],
+        allowed_actions=allowed_actions(actor, case),
+    )
+
+
+async def _noted(session: AsyncSession, actor: Actor, case: Case, what: str) -> Case:
+    case.updated_at = now()  # its version is that of its parties, too
+    await session.flush()
+    await _tell(session, actor.account_id, case, what)
+    return case
+
+
+def _require_consents(case: Case) -> None:
+    """Raises Conflict that names, by their places, the parties whose consent is missing."""
+    missing = missing_consents(case)
+    if missing:
+        raise Conflict(
+            NOT_CONSENTED,
+            errors=[
+                FieldError(pointer=f"/parties/{place}", code="not_consented", message=NOT_CONSENTED)
+                for place, party in enumerate(case.parties)
+                if party in missing
+            ],
+        )
+
+
+async def _with_docked(session: AsyncSession, actor: Actor, data: CaseCreate) -> list[UUID]:
+    """Whom the case tells of: those named, and whom it was that was docked."""
+    if data.docking_id is None:
+        return data.expert_ids
+    docking = await dockings.get(session, actor, data.docking_id)
+    if docking.demand_id != data.demand_id:
+        raise invalid_field(
+            "/docking_id", "of_another_demand", "不是该需求的对接", "It docks another demand"
+        )
+    return [*data.expert_ids, docking.expert_id]
+
+
+async def _require_docked(
+    session: AsyncSession, actor: Actor, case: Case, expert_ids: Sequence[UUID]
+) -> None:
+    """Raises Invalid where the expert of its docking is not among them."""
+    if case.docking_id is None:
+        return
+    docking = await dockings.get(session, actor, case.docking_id)
+    if docking.expert_id not in expert_ids:
+        raise invalid_field(
+            "/expert_ids", "without_docked", "须包括对接的专家", "The docked expert is among them"
+        )
+
+
+def _parties(expert_ids: Sequence[UUID], people: Container[UUID]) -> list[CaseParty]:
+    """New rows for the enterprise and for experts of the pool, each once."""
+    faults = [
+        FieldError(pointer=f"/expert_ids/{place}", code="not_in_pool", message=NOT_IN_POOL)
+        for place, expert_id in enumerate(expert_ids)
+        if expert_id not in people
+    ]
+    if faults:
+        raise Invalid(errors=faults)
+    return [CaseParty(), *(CaseParty(expert_id=one) for one in dict.fromkeys(expert_ids))]
+
+
+async def _read_again(session: AsyncSession, actor: Actor, case: Case) -> Case:
+    """With its parties in their order, and who they are."""
+    session.expire(case, ["parties"])
+    return await get(session, actor, case.id)
+
+
+async def _tell(session: AsyncSession, actor_id: UUID | None, case: Case, what: str) -> None:
+    data = {"demand_id": str(case.demand_id)}
+    await changes.append(session, f"case.{what}", case.id, actor_id=actor_id, data=data)
