@@ -25,6 +25,7 @@ from app.organizations.endpoints import router as organizations
 from app.personal_data.endpoints import router as personal_data
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
+from app.questions.endpoints import router as questions
 from app.reference.endpoints import router as reference
 from app.teams.endpoints import router as teams
 from app.webhooks import document
@@ -50,6 +51,7 @@ ROUTERS = (
     agreements,
     service_records,
     ratings,
+    questions,
     notices,
     webhooks,
     bulk,

@@ -30,6 +30,8 @@ from app.organizations import memberships
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
+from app.problems import joint_work
+from app.questions import operations as questions
 from app.scopes import Scope, borrowed
 from app.search import search_vector
 from app.teams import operations as teams
@@ -75,7 +77,9 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
     """Empty the record and all that other tables say of the person."""
-    left = await teams.leave(session, expert, actor_id)
+    left = await joint_work.leave(session, expert, actor_id)
+    left += await teams.leave(session, expert, actor_id)
+    left += await questions.leave(session, expert, actor_id)
     expert.name = ERASED
     if expert.state is not ExpertState.REMOVED:
         await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)

@@ -39,7 +39,11 @@ from app.matches.models import Judgment, Match, MatchReview, MatchRun
 from app.notices.models import Notice
 from app.organizations.actors import Actor
 from app.organizations.models import Membership
+from app.problems import access as problem_access
+from app.problems.models import CommonProblem, ProblemExpert
 from app.progress.models import Operation
+from app.questions import access as question_access
+from app.questions.models import Consultation, Question
 from app.teams.models import Team, TeamMember
 from app.webhooks.models import Webhook
 
@@ -117,6 +121,16 @@ def _seen_in_teams(actor: Actor) -> ColumnElement[bool]:
     return exists().where(Team.id == TeamMember.team_id, Demand.id == Team.demand_id, in_full)
 
 
+def _seen_in_joint_teams(actor: Actor) -> ColumnElement[bool]:
+    return exists().where(
+        CommonProblem.id == ProblemExpert.problem_id, problem_access.readable(actor)
+    )
+
+
+def _seen_consultations(actor: Actor) -> ColumnElement[bool]:
+    return exists().where(Question.id == Consultation.question_id, question_access.readable(actor))
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -158,6 +172,16 @@ HOLDINGS = (
         table=TeamMember,
         about=lambda p: _is(TeamMember.expert_id, p.expert_id),
         seen=_seen_in_teams,
+    ),
+    Holding(
+        table=ProblemExpert,
+        about=lambda p: _is(ProblemExpert.expert_id, p.expert_id),
+        seen=_seen_in_joint_teams,
+    ),
+    Holding(
+        table=Consultation,
+        about=lambda p: _is(Consultation.expert_id, p.expert_id),
+        seen=_seen_consultations,
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

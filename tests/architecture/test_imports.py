@@ -28,6 +28,7 @@ DOMAINS = (
     "problems",
     "teams",
     "dockings",
+    "questions",
     "notices",
     "webhooks",
     "bulk",

@@ -32,6 +32,7 @@ from app.notices.models import Notice
 from app.organizations.models import Membership, Organization
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
+from app.questions.models import Question
 from app.settings import Settings
 from app.teams.models import Team
 from app.webhooks.models import Webhook, WebhookDelivery
@@ -62,6 +63,7 @@ KINDS: dict[str, type[Any]] = {
     "operation_id": Operation,
     "organization_id": Organization,
     "problem_id": CommonProblem,
+    "question_id": Question,
     "ranker_id": StoredRanker,
     "review_id": MatchReview,
     "run_id": MatchRun,
