@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.demands import repository as demands
 from app.demands.models import Demand
 from app.demands.workflow import PUBLIC
+from app.matches import repository as matches
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
 from app.problems import repository
@@ -95,7 +96,8 @@ async def _answers(session: AsyncSession, actor: Actor, problem: CommonProblem) 
         sees_all = may_manage(actor, problem)
         waiting = set(problem.organization_ids) - known.keys()
         seen += sorted(one for one in waiting if sees_all or actor.acts_for(one))
-    names = await repository.names_of(session, seen)
+    async with borrowed(session, Scope.SERVICE):  # who reads an answer reads whose it is
+        names = await matches.names_of_organizations(session, seen)
     return [_show_answer(problem, one, known.get(one), names.get(one)) for one in seen]
 
 

@@ -10,7 +10,6 @@ from sqlalchemy.orm import selectinload
 
 from app import queries
 from app.experts.models import Expert, ExpertState
-from app.organizations.models import Organization
 from app.problems.models import CommonProblem, ProblemExpert, ProblemMember, ProblemState
 from app.problems.schemas import CommonProblemQuery
 from app.reference.codes import branches
@@ -95,12 +94,6 @@ def listed(query: CommonProblemQuery, readable: ColumnElement[bool]) -> Select[C
     if query.text is not None:
         statement = statement.where(matches_text(CommonProblem.search, query.text))
     return statement
-
-
-async def names_of(session: AsyncSession, organization_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Of the organizations whom the scope shows."""
-    statement = select(Organization).where(Organization.id.in_(organization_ids))
-    return {one.id: one.name for one in await session.scalars(statement)}
 
 
 async def in_pool(

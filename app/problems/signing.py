@@ -1,5 +1,6 @@
 """The signatures under a confirmed problem: each enterprise's own word, and what comes of them."""
 
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -119,5 +120,6 @@ def _require_whole(problem: CommonProblem) -> None:
     shares = [one.share for one in problem.signatures if one.share is not None]
     if len(shares) < 2:
         raise Conflict(TOO_FEW)
-    if sum(shares) != WHOLE:
-        raise Conflict(UNEVEN.format(total=f"{sum(shares).normalize():f}"))
+    total = sum(shares, Decimal())
+    if total != WHOLE:
+        raise Conflict(UNEVEN.format(total=f"{total.normalize():f}"))

@@ -13,6 +13,7 @@ from app.interface.schemas import Reason
 from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
 from app.questions import consulting, operations
+from app.questions.presentation import show
 from app.questions.schemas import (
     Adoption,
     Consulting,
@@ -33,7 +34,7 @@ async def raise_question(
     session: SessionDep, actor: StaffActor, data: QuestionCreate
 ) -> QuestionBody:
     """提出政府战略需求 · What a government body wants to know, and by when."""
-    return operations.show(actor, await operations.raise_question(session, actor, data))
+    return show(actor, await operations.raise_question(session, actor, data))
 
 
 @router.get("/questions")
@@ -49,7 +50,7 @@ async def read_question(
     session: SessionDep, actor: CurrentActor, question_id: UUID
 ) -> QuestionBody:
     """政府战略需求详情 · To an expert with their own opinion, to staff with all of them."""
-    return operations.show(actor, await operations.get(session, actor, question_id))
+    return show(actor, await operations.get(session, actor, question_id))
 
 
 @router.post("/questions/{question_id:uuid}:amend")
@@ -57,7 +58,7 @@ async def amend_question(
     session: SessionDep, actor: StaffActor, question_id: UUID, data: QuestionFields
 ) -> QuestionBody:
     """修改 · Question, deliverable and deadline as a whole, until it is studied."""
-    return operations.show(actor, await operations.amend(session, actor, question_id, data))
+    return show(actor, await operations.amend(session, actor, question_id, data))
 
 
 @router.post("/questions/{question_id:uuid}:accept")
@@ -65,7 +66,7 @@ async def accept_question(
     session: SessionDep, actor: StaffActor, question_id: UUID
 ) -> QuestionBody:
     """受理 · Experts may be asked from now on."""
-    return operations.show(actor, await operations.move(session, actor, question_id, "accept"))
+    return show(actor, await operations.move(session, actor, question_id, "accept"))
 
 
 @router.post("/questions/{question_id:uuid}:decline")
@@ -73,9 +74,7 @@ async def decline_question(
     session: SessionDep, actor: StaffActor, question_id: UUID, data: Reason
 ) -> QuestionBody:
     """不予受理或采纳 · It ends here, with the reason."""
-    return operations.show(
-        actor, await operations.move(session, actor, question_id, "decline", data.reason)
-    )
+    return show(actor, await operations.move(session, actor, question_id, "decline", data.reason))
 
 
 @router.post("/questions/{question_id:uuid}:consult")
@@ -88,7 +87,7 @@ async def consult_experts(
     data: Consulting,
 ) -> QuestionBody:
     """咨询专家 · Ask experts for their opinion; 409 tells who is not to be contacted."""
-    return operations.show(
+    return show(
         actor,
         await consulting.consult(session, actor, question_id, data.expert_ids, limits, moment),
     )
@@ -103,7 +102,7 @@ async def submit_opinion(
     data: OpinionGiven,
 ) -> QuestionBody:
     """提交意见 · An expert who was asked says what they think, once."""
-    return operations.show(
+    return show(
         actor,
         await operations.submit_opinion(session, actor, question_id, data.opinion, moment),
     )
@@ -112,7 +111,7 @@ async def submit_opinion(
 @router.post("/questions/{question_id:uuid}:conclude-study")
 async def conclude_study(session: SessionDep, actor: StaffActor, question_id: UUID) -> QuestionBody:
     """完成研究 · No more opinions are taken, of which there is one at least."""
-    return operations.show(actor, await operations.conclude(session, actor, question_id))
+    return show(actor, await operations.conclude(session, actor, question_id))
 
 
 @router.post("/questions/{question_id:uuid}:report")
@@ -120,7 +119,7 @@ async def report_on_question(
     session: SessionDep, actor: StaffActor, question_id: UUID, data: Report
 ) -> QuestionBody:
     """报送 · What the staff have made of the opinions; the body that asks reads it."""
-    return operations.show(actor, await operations.report(session, actor, question_id, data.report))
+    return show(actor, await operations.report(session, actor, question_id, data.report))
 
 
 @router.post("/questions/{question_id:uuid}:adopt")
@@ -128,4 +127,4 @@ async def adopt_report(
     session: SessionDep, actor: StaffActor, moment: MomentDep, question_id: UUID, data: Adoption
 ) -> QuestionBody:
     """采纳 · What came of the report, and on which day."""
-    return operations.show(actor, await operations.adopt(session, actor, question_id, data, moment))
+    return show(actor, await operations.adopt(session, actor, question_id, data, moment))

@@ -21,7 +21,6 @@ from app.interface.errors import (
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
-from app.matches.schemas import MatchedExpert
 from app.organizations import access as organization_access
 from app.organizations import repository as organizations
 from app.organizations.actors import Actor
@@ -31,8 +30,6 @@ from app.questions.access import (
     allowed_actions,
     may_manage,
     may_read,
-    may_read_opinion,
-    may_read_report,
     own_consultation,
     parties_of,
     readable,
@@ -40,8 +37,6 @@ from app.questions.access import (
 from app.questions.models import Consultation, Question, QuestionState
 from app.questions.schemas import (
     Adoption,
-    ConsultationBody,
-    QuestionBody,
     QuestionCreate,
     QuestionFields,
     QuestionQuery,
@@ -184,29 +179,6 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
         await changes.append(session, "question.expert_left", question.id, actor_id=actor_id)
     await session.flush()
     return [question.id for question in asked]
-
-
-def show(actor: Actor, question: Question) -> QuestionBody:
-    """The question, with as much of what came of it as the actor may read."""
-    reads_report = may_read_report(actor, question)
-    return QuestionBody.of(
-        question,
-        report=question.report if reads_report else None,
-        adoption=question.adoption if reads_report else None,
-        consultations=[
-            _show_consultation(one)
-            for one in question.consultations
-            if may_read_opinion(actor, question, one)
-        ],
-        allowed_actions=allowed_actions(actor, question),
-    )
-
-
-def _show_consultation(one: Consultation) -> ConsultationBody:
-    card = MatchedExpert.model_validate(one.expert) if one.expert else None
-    return ConsultationBody(
-        id=one.id, expert=card, opinion=one.opinion, submitted_at=one.submitted_at
-    )
 
 
 async def _body(session: AsyncSession, actor: Actor, data: QuestionCreate) -> str:
