@@ -120,6 +120,10 @@ TAGS = [
         "name": "dockings",
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },
+    {
+        "name": "questions",
+        "description": "政府战略需求 · what a government body asks, experts' opinions, the report",
+    },
     {"name": "notices", "description": "通知 · what has happened to records that concern one"},
     {"name": "webhooks", "description": "事件推送 · changes sent to other systems, signed"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},

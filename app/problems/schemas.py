@@ -150,7 +150,7 @@ class AnswerBody(BaseModel):
     answer: Answer | None = Field(description="null: none yet", examples=[Answer.SIGNED])
     is_lead: bool
     share: StoredShare | None = Field(description="percent of the cost", examples=["60"])
-    note: str
+    note: str = Field(examples=["已盖章确认"])
     is_noted_by_staff: bool = Field(description="staff noted down what the enterprise said")
 
 
