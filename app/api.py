@@ -29,6 +29,7 @@ from app.personal_data.endpoints import router as personal_data
 from app.pools.endpoints import router as pools
 from app.problems.endpoints import router as problems
 from app.progress.endpoints import router as progress
+from app.questions.endpoints import router as questions
 from app.reference.endpoints import router as reference
 from app.teams.endpoints import router as teams
 from app.webhooks import document
@@ -58,6 +59,7 @@ ROUTERS = (
     service_records,
     ratings,
     cases,
+    questions,
     notices,
     webhooks,
     bulk,

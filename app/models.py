@@ -27,6 +27,7 @@ import app.organizations.models
 import app.pools.models
 import app.problems.models
 import app.progress.models
+import app.questions.models
 import app.reference.models
 import app.teams.models
 import app.webhooks.models  # noqa: F401

@@ -133,6 +133,10 @@ TAGS = [
         "description": "对接 · a recommended expert and a demand, from invitation to follow-up",
     },
     {"name": "cases", "description": "典型案例 · how demands were solved, told with consent"},
+    {
+        "name": "questions",
+        "description": "政府战略需求 · what a government body asks, experts' opinions, the report",
+    },
     {"name": "notices", "description": "通知 · what has happened to records that concern one"},
     {"name": "webhooks", "description": "事件推送 · changes sent to other systems, signed"},
     {"name": "bulk", "description": "导入 · spreadsheets and JSON Lines"},

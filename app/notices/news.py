@@ -23,7 +23,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """`text` says the title of the demand or the common problem where it has the place for it."""
+    """`text` says the title of demand, common problem or question where it has the place for it."""
 
     to: frozenset[Audience]
     text: Text
@@ -164,6 +164,43 @@ NEWS: Mapping[str, News] = {
         ENTERPRISE,
         "贵单位的需求列入共性难题“{title}”",
         "A demand of yours is part of the common problem “{title}”",
+    ),
+    "common_problem.co_signed": _news(
+        ENTERPRISE, "共性难题“{title}”已完成联署", "“{title}” was co-signed for the whole cost"
+    ),
+    "common_problem.published": _news(
+        ENTERPRISE, "共性难题“{title}”已发布", "The common problem “{title}” was published"
+    ),
+    "common_problem.joint_work": _news(
+        ENTERPRISE, "共性难题“{title}”开始联合攻关", "The joint work on “{title}” has begun"
+    ),
+    "common_problem.accepted": _news(
+        ENTERPRISE,
+        "共性难题“{title}”已验收",
+        "What came of the joint work on “{title}” was accepted",
+    ),
+    "common_problem.ended": _news(
+        ENTERPRISE, "共性难题“{title}”已终止", "The joint work on “{title}” came to nothing"
+    ),
+    "consultation.requested": _news(
+        EXPERT,
+        "请您就“{title}”提出咨询意见",
+        "Your opinion is asked for on “{title}”",
+    ),
+    "consultation.submitted": _news(
+        STAFF, "专家已就“{title}”提交意见", "An expert has given an opinion on “{title}”"
+    ),
+    "question.accepted": _news(
+        ENTERPRISE, "贵单位提出的“{title}”已受理", "Your question “{title}” was accepted"
+    ),
+    "question.reported": _news(
+        ENTERPRISE, "“{title}”的咨询报告已报送", "The report on “{title}” was handed in"
+    ),
+    "question.adopted": _news(
+        ENTERPRISE, "“{title}”的咨询报告已采纳", "The report on “{title}” was adopted"
+    ),
+    "question.declined": _news(
+        ENTERPRISE, "贵单位提出的“{title}”未获受理或采纳", "Your question “{title}” was declined"
     ),
     "expert.draft": _news(
         EXPERT, "您的专家档案被退回，请修改后再提交", "Your profile was returned to be amended"

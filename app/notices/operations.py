@@ -36,6 +36,8 @@ PATHS = {
     "match_review": "match-reviews/{subject_id}",
     "docking": "dockings/{subject_id}",
     "common_problem": "common-problems/{subject_id}",
+    "question": "questions/{subject_id}",
+    "consultation": "questions/{titled_id}",
     "expert": "experts/{subject_id}",
     "webhook": "webhooks/{subject_id}",
 }

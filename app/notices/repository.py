@@ -26,6 +26,8 @@ from app.organizations.actors import Actor
 from app.organizations.models import Membership, MembershipState
 from app.problems import access as problem_access
 from app.problems.models import CommonProblem
+from app.questions import access as question_access
+from app.questions.models import Consultation, Question
 
 WRITTEN_AT_ONCE = 1_000
 Rows = Select[*tuple[Any, ...]]
@@ -83,6 +85,23 @@ def _of_problems(ids: Collection[UUID]) -> Rows:
     return statement.where(CommonProblem.id.in_(ids))
 
 
+def _of_questions(ids: Collection[UUID]) -> Rows:
+    asking = Question.commissioning_organization_id.label("organization_id")
+    titled = Question.id.label("titled_id")
+    is_here = Question.commissioning_organization_id.is_not(None)
+    return select(Question.id, asking, titled).where(Question.id.in_(ids), is_here)
+
+
+def _of_consultations(ids: Collection[UUID]) -> Rows:
+    titled = Question.id.label("titled_id")
+    return (
+        select(Consultation.id, Expert.account_id, Question.region_code, titled)
+        .join(Consultation.question)
+        .join(Consultation.expert)
+        .where(Consultation.id.in_(ids))
+    )
+
+
 CONCERNED: Mapping[str, Callable[[Collection[UUID]], Rows]] = {
     "demand": _of_demands,
     "docking": _of_dockings,
@@ -90,6 +109,8 @@ CONCERNED: Mapping[str, Callable[[Collection[UUID]], Rows]] = {
     "match_review": _of_reviews,
     "expert": _of_experts,
     "common_problem": _of_problems,
+    "question": _of_questions,
+    "consultation": _of_consultations,
 }
 
 
@@ -208,12 +229,15 @@ async def after(
 
 
 async def titles(session: AsyncSession, actor: Actor, ids: Collection[UUID]) -> dict[UUID, str]:
-    """The titles of demands and common problems, as far as the actor may know of them."""
+    """Titles of demands, common problems and questions, as far as the actor may know of them."""
     demands = select(Demand.id, Demand.title).where(Demand.id.in_(ids), readable_title(actor))
     problems = select(CommonProblem.id, CommonProblem.title).where(
         CommonProblem.id.in_(ids), problem_access.readable(actor)
     )
-    found = await session.execute(demands.union_all(problems))
+    questions = select(Question.id, Question.topic.label("title")).where(
+        Question.id.in_(ids), question_access.readable(actor)
+    )
+    found = await session.execute(demands.union_all(problems, questions))
     return {row.id: row.title for row in found}
 
 

@@ -33,6 +33,8 @@ from app.organizations import memberships
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
+from app.problems import joint_work
+from app.questions import operations as questions
 from app.scopes import Scope, borrowed
 from app.search import search_vector
 from app.teams import operations as teams
@@ -78,7 +80,9 @@ async def erase_expert(session: AsyncSession, actor: Actor, expert_id: UUID) -> 
 
 async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> None:
     """Empty the record and all that other tables say of the person."""
-    left = await teams.leave(session, expert, actor_id)
+    left = await joint_work.leave(session, expert, actor_id)
+    left += await teams.leave(session, expert, actor_id)
+    left += await questions.leave(session, expert, actor_id)
     served = await corps.leave(session, expert, actor_id)
     left += served
     left += await cases.leave(session, expert, actor_id)

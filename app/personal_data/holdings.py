@@ -45,7 +45,11 @@ from app.organizations.actors import Actor
 from app.organizations.models import Membership
 from app.pools import access as pool_access
 from app.pools.models import PoolMember, SpecialPool
+from app.problems import access as problem_access
+from app.problems.models import CommonProblem, ProblemExpert
 from app.progress.models import Operation
+from app.questions import access as question_access
+from app.questions.models import Consultation, Question
 from app.teams.models import Team, TeamMember
 from app.webhooks.models import Webhook
 
@@ -130,6 +134,16 @@ def _seen_of_corps(actor: Actor, corps_id: InstrumentedAttribute[Any]) -> Column
     return exists().where(Corps.id == corps_id, corps_access.in_staffs_jurisdiction(actor))
 
 
+def _seen_in_joint_teams(actor: Actor) -> ColumnElement[bool]:
+    return exists().where(
+        CommonProblem.id == ProblemExpert.problem_id, problem_access.readable(actor)
+    )
+
+
+def _seen_consultations(actor: Actor) -> ColumnElement[bool]:
+    return exists().where(Question.id == Consultation.question_id, question_access.readable(actor))
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -199,6 +213,16 @@ HOLDINGS = (
         seen=lambda a: exists().where(
             Case.id == CaseParty.case_id, case_access.in_staffs_jurisdiction(a)
         ),
+    ),
+    Holding(
+        table=ProblemExpert,
+        about=lambda p: _is(ProblemExpert.expert_id, p.expert_id),
+        seen=_seen_in_joint_teams,
+    ),
+    Holding(
+        table=Consultation,
+        about=lambda p: _is(Consultation.expert_id, p.expert_id),
+        seen=_seen_consultations,
     ),
     Holding(table=MatchRun, about=lambda p: _is(MatchRun.account_id, p.account_id)),
     Holding(table=Operation, about=lambda p: _is(Operation.account_id, p.account_id)),

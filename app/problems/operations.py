@@ -7,9 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.demands import repository as demands
 from app.demands.models import Demand
-from app.demands.workflow import PUBLIC
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -17,10 +15,10 @@ from app.interface.preconditions import admitted
 from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import (
-    allowed_actions,
     may_manage,
     may_place,
     may_read,
+    may_touch,
     parties_of,
     readable,
 )
@@ -32,26 +30,13 @@ from app.problems.models import (
     ProblemMember,
     ProblemState,
 )
-from app.problems.proposing import (
-    by_centrality,
-    describe,
-    forget_reasons,
-    make_searchable,
-    present,
-)
-from app.problems.schemas import (
-    CommonProblemBody,
-    CommonProblemQuery,
-    CommonProblemSummary,
-    CommonProblemUpdate,
-    MemberBody,
-)
+from app.problems.presentation import computed, find_published
+from app.problems.proposing import describe, forget_reasons, make_searchable, present
+from app.problems.schemas import CommonProblemQuery, CommonProblemSummary, CommonProblemUpdate
 from app.problems.similarity import OpenDemand
-from app.problems.wording import reason_of
 from app.problems.workflow import EDITABLE, TRANSITIONS, settle
 from app.progress import operations as progress
 from app.progress.models import Operation
-from app.scopes import Scope, borrowed
 from app.transitions import next_state
 
 SORTS = {
@@ -89,9 +74,16 @@ async def get(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonPr
 
 
 async def get_managed(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonProblem:
-    """The problem, locked, if the actor may touch it."""
+    """The problem, locked, for its staff."""
     problem = await repository.find(session, problem_id, is_for_update=True)
     reads, touches = partial(may_read, actor), partial(may_manage, actor)
+    return admitted(session, problem, may_read=reads, may_touch=touches)
+
+
+async def hold(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonProblem:
+    """The problem, locked, for its staff or an enterprise that may act in it."""
+    problem = await repository.find(session, problem_id, is_for_update=True)
+    reads, touches = partial(may_read, actor), partial(may_touch, actor)
     return admitted(session, problem, may_read=reads, may_touch=touches)
 
 
@@ -102,49 +94,7 @@ async def search(
         repository.listed(query, readable(actor)),
         query=query,
         columns=SORTS,
-        show=lambda problem: CommonProblemSummary.of(problem, **_computed(actor, problem)),
-    )
-
-
-async def show(
-    session: AsyncSession, actor: Actor, problem: CommonProblem, language: str
-) -> CommonProblemBody:
-    """The problem with its demands, of which everybody sees the public part alone."""
-    members = by_centrality(problem)
-    async with borrowed(session, Scope.INDEX):  # an enterprise reads no other's demand elsewhere
-        found = await _published(session, [member.demand_id for member in members])
-    by_id = {demand.id: demand for demand in found}
-    shown = [_show_member(actor, member, by_id, language) for member in members]
-    return CommonProblemBody.of(problem, **_computed(actor, problem), members=shown)
-
-
-def _computed(actor: Actor, problem: CommonProblem) -> dict[str, object]:
-    return {
-        "region_codes": [code for code in problem.region_codes if code],
-        "allowed_actions": allowed_actions(actor, problem),
-    }
-
-
-def _show_member(
-    actor: Actor, member: ProblemMember, published: dict[UUID, Demand], language: str
-) -> MemberBody:
-    demand = published.get(member.demand_id)
-    nearest = published.get(member.nearest_demand_id) if member.nearest_demand_id else None
-    terms = member.terms if demand and nearest else []
-    title = nearest.title if demand and nearest else None
-    reason = reason_of(member.origin, member.similarity, terms, title)
-    return MemberBody(
-        demand_id=member.demand_id,
-        is_own=demand is not None and actor.acts_for(demand.organization_id),
-        title=demand.title if demand else None,
-        public_summary=demand.public_summary if demand else None,
-        keywords=demand.keywords if demand else None,
-        region_code=demand.region_code if demand else None,
-        technology_field=demand.technology_field if demand else None,
-        origin=member.origin,
-        similarity=member.similarity,
-        terms=terms,
-        reason=reason.in_language(language),
+        show=lambda problem: CommonProblemSummary.of(problem, **computed(actor, problem)),
     )
 
 
@@ -180,22 +130,33 @@ async def update(
 async def move(
     session: AsyncSession, actor: Actor, problem_id: UUID, verb: str, reason: str = ""
 ) -> CommonProblem:
-    """Take one step of the life cycle; what is confirmed is shared by two enterprises now."""
-    problem = await get_managed(session, actor, problem_id)
+    """Take one step of the life cycle that says no more than why it is taken.
+
+    What is confirmed is shared by two enterprises now.
+    """
+    problem = await hold(session, actor, problem_id)
     target = next_state(TRANSITIONS, verb, problem.state, parties_of(actor, problem))
     if target is ProblemState.CONFIRMED:
-        found = await _published(session, [member.demand_id for member in present(problem)])
+        found = await find_published(session, [member.demand_id for member in present(problem)])
         if not _is_shared(found):
             raise Conflict(NOT_SHARED)
-    settle(problem, target, reason)
-    await changes.append(
-        session,
-        f"common_problem.{target}",
-        problem.id,
-        actor_id=actor.account_id,
-        data={"verb": verb},
-    )
+    await enter(session, actor, problem, target, verb, reason)
     return problem
+
+
+async def enter(
+    session: AsyncSession,
+    actor: Actor,
+    problem: CommonProblem,
+    state: ProblemState,
+    verb: str,
+    reason: str = "",
+) -> None:
+    """Put the problem into a state, and tell the followers."""
+    settle(problem, state, reason)
+    data = {"verb": verb}
+    kind = f"common_problem.{state}"
+    await changes.append(session, kind, problem.id, actor_id=actor.account_id, data=data)
 
 
 async def _place_by_hand(
@@ -207,7 +168,7 @@ async def _place_by_hand(
     Raises Invalid, and Forbidden where that moves what others carry.
     """
     asked = wanted | {member.demand_id for member in present(problem)}
-    published = {demand.id: demand for demand in await _published(session, sorted(asked))}
+    published = {demand.id: demand for demand in await find_published(session, sorted(asked))}
     moved = _moved(actor, problem, wanted, published)
     known = {member.demand_id: member for member in problem.members}
     if moved & known.keys():
@@ -244,11 +205,6 @@ def _add_by_hand(problem: CommonProblem, demand_id: UUID) -> None:
         ProblemMember(demand_id=demand_id, origin=Origin.ADDED, is_excluded=False, terms=[])
     )
     problem.likeness = Likeness.SIMILAR  # nobody has compared it
-
-
-async def _published(session: AsyncSession, demand_ids: Sequence[UUID]) -> list[Demand]:
-    found = await demands.find_many(session, demand_ids)
-    return [demand for demand in found if demand.state in PUBLIC]
 
 
 def _is_shared(found: Sequence[Demand]) -> bool:

@@ -17,7 +17,14 @@ from app.matches.index.repository import member_ids
 from app.matches.models import Pool
 from app.problems import repository
 from app.problems.grouping import NEAR_DUPLICATE, Pair, group
-from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
+from app.problems.models import (
+    UNDERTAKEN,
+    CommonProblem,
+    Likeness,
+    Origin,
+    ProblemMember,
+    ProblemState,
+)
 from app.problems.reconciling import Ids, Lapse, Proposal, Standing, reconcile
 from app.problems.similarity import OpenDemand, find_pairs, load_open
 from app.problems.wording import shared_terms, statement_of, title_of
@@ -27,6 +34,7 @@ from app.search import search_vector
 
 PairsByDemand = Mapping[str, Sequence[Pair]]
 LAPSED_TITLE = Text("已失效的共性难题", "Lapsed common problem").in_both
+EMPTY_TITLE = Text("需求均不再公开的共性难题", "Common problem without published demands").in_both
 LAPSED = Text(
     "成员需求已不足两家企业，或已归入其他建议",
     "Its demands are not of two enterprises any more, or in another proposal",
@@ -215,24 +223,32 @@ def _is_to_explain(problem: CommonProblem, pairs: PairsByDemand) -> bool:
 
 
 def describe(problem: CommonProblem, pool: Mapping[str, OpenDemand]) -> None:
-    """What follows from whose demands these are; title and statement unless somebody wrote them.
+    """What follows from its demands; title and statement unless somebody wrote them.
 
-    Of those that are published alone: nothing is said by what is not any more.
+    Of those that are published alone: nothing is said by what is not any more. Whose it is stands
+    fast once it is undertaken.
     """
     ids = [str(member.demand_id) for member in by_centrality(problem)]
     demands = [pool[demand_id] for demand_id in ids if demand_id in pool]
+    problem.demand_count = len(demands)
+    if problem.state not in UNDERTAKEN:
+        _belong(problem, demands)
     enterprises = {demand.enterprise for demand in demands}
+    _head(
+        problem,
+        title_of(demands[0].title, problem.terms) if demands else EMPTY_TITLE,
+        statement_of(len(demands), len(enterprises), problem.terms) if demands else "",
+    )
+    make_searchable(problem)
+
+
+def _belong(problem: CommonProblem, demands: Sequence[OpenDemand]) -> None:
+    """Whose it is, where, and in which fields."""
     problem.organization_ids = sorted({demand.organization_id for demand in demands})
-    problem.organization_count, problem.demand_count = len(enterprises), len(demands)
+    problem.organization_count = len({demand.enterprise for demand in demands})
     problem.region_codes = sorted({d.region_code for d in demands}, key=lambda code: code or "")
     problem.technology_fields = sorted({d.technology_field for d in demands if d.technology_field})
     problem.disciplines = sorted({d.discipline for d in demands if d.discipline})
-    _head(
-        problem,
-        title_of(demands[0].title, problem.terms),
-        statement_of(len(demands), len(enterprises), problem.terms),
-    )
-    make_searchable(problem)
 
 
 def _head(problem: CommonProblem, title: str, statement: str) -> None:

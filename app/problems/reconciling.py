@@ -2,14 +2,16 @@
 
 A proposal gains what is like it, keeps its demands while they are published and in no other group,
 and lapses when they are not of two enterprises any more. A dismissed one comes back only with a
-demand that it did not have. A confirmed one gains nothing; what is like it is proposed beside. What
-is withdrawn has left those that are decided on, see `withdrawing`.
+demand that it did not have. A confirmed one gains nothing, nor does what came of it, also where
+that has ended; what is like it is proposed beside. What is withdrawn has left those that are
+decided on, see `withdrawing`.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.problems.models import TOLD
 from app.problems.models import ProblemState as S
 
 Ids = frozenset[str]
@@ -170,7 +172,7 @@ def _counterparts(near: Mapping[Ids, Sequence[Standing]]) -> dict[str, Ids]:
         (-count, one.state is not S.PROPOSED, one.problem_id, sorted(group))
         for group, problems in near.items()
         for one in problems
-        if one.state is not S.CONFIRMED and (count := _common(one, group))
+        if one.state not in TOLD and (count := _common(one, group))
     ]
     found: dict[str, Ids] = {}
     taken: set[Ids] = set()
@@ -195,12 +197,10 @@ def _is_open(one: Standing, group: Ids) -> bool:
 
 def _settles(one: Standing, group: Ids) -> bool:
     """Whether somebody has confirmed or dismissed all of the group together."""
-    return one.state in (S.CONFIRMED, S.DISMISSED) and group <= one.known
+    return one.state in TOLD | {S.DISMISSED} and group <= one.known
 
 
 def _extended(group: Ids, near: Sequence[Standing]) -> str | None:
     """The confirmed problem that most of the group is in."""
-    shares = [
-        (-len(group & one.members), one.problem_id) for one in near if one.state is S.CONFIRMED
-    ]
+    shares = [(-len(group & one.members), one.problem_id) for one in near if one.state in TOLD]
     return min(shares)[1] if shares else None

@@ -1,6 +1,6 @@
 """Every SELECT on common problems."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Uuid, any_, cast, exists, func, select
@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from app import queries
-from app.problems.models import CommonProblem, ProblemMember, ProblemState
+from app.experts.models import Expert, ExpertState
+from app.problems.models import CommonProblem, ProblemExpert, ProblemMember, ProblemState
 from app.problems.schemas import CommonProblemQuery
 from app.reference.codes import branches
 from app.regions import in_region
@@ -17,15 +18,19 @@ from app.search import matches_text
 
 EQUALS = ("state", "likeness")
 WITH_MEMBERS = selectinload(CommonProblem.members)
+WITH_ANSWERS = selectinload(CommonProblem.signatures)
+# Of a profile that the reader may not see there is none here.
+WITH_TEAM = selectinload(CommonProblem.experts).joinedload(ProblemExpert.expert)
 IS_TOLD_OF = CommonProblem.state != ProblemState.LAPSED
 
 
 async def find(
     session: AsyncSession, problem_id: UUID, *, is_for_update: bool = False
 ) -> CommonProblem | None:
-    """The problem with its members; see `queries.find`."""
+    """The problem with members, answers and team; see `queries.find`."""
+    parts = [WITH_MEMBERS, WITH_ANSWERS, WITH_TEAM]
     return await queries.find(
-        session, CommonProblem, problem_id, is_for_update=is_for_update, options=[WITH_MEMBERS]
+        session, CommonProblem, problem_id, is_for_update=is_for_update, options=parts
     )
 
 
@@ -34,7 +39,7 @@ async def find_concerned(
 ) -> Sequence[CommonProblem]:
     """All proposals, and what else has one of these demands.
 
-    With their members, locked, in the order of their ids.
+    With members and answers, locked, in the order of their ids.
     """
     is_concerned = (CommonProblem.state == ProblemState.PROPOSED) | _has_one(demand_ids)
     return await _locked(session, is_concerned)
@@ -60,8 +65,8 @@ def _has_one(demand_ids: Sequence[UUID]) -> ColumnElement[bool]:
 
 
 async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> Sequence[CommonProblem]:
-    statement = select(CommonProblem).options(WITH_MEMBERS).order_by(CommonProblem.id)
-    statement = statement.where(condition).with_for_update(of=CommonProblem)
+    parts = select(CommonProblem).options(WITH_MEMBERS, WITH_ANSWERS)
+    statement = parts.order_by(CommonProblem.id).where(condition).with_for_update(of=CommonProblem)
     return (await session.scalars(statement)).all()
 
 
@@ -89,3 +94,23 @@ def listed(query: CommonProblemQuery, readable: ColumnElement[bool]) -> Select[C
     if query.text is not None:
         statement = statement.where(matches_text(CommonProblem.search, query.text))
     return statement
+
+
+async def in_pool(
+    session: AsyncSession, expert_ids: Collection[UUID], *, is_for_update: bool = False
+) -> dict[UUID, Expert]:
+    """Those of the experts who are in the pool, for update locked in the order of their ids."""
+    is_in = (Expert.id.in_(expert_ids), Expert.state == ExpertState.IN_POOL)
+    statement = select(Expert).where(*is_in).order_by(Expert.id)
+    if is_for_update:
+        statement = statement.with_for_update(of=Expert).execution_options(populate_existing=True)
+    return {one.id: one for one in await session.scalars(statement)}
+
+
+async def of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[CommonProblem]:
+    """Those in whose team an expert is, with it, locked in the order of their ids."""
+    is_in = exists().where(
+        ProblemExpert.problem_id == CommonProblem.id, ProblemExpert.expert_id == expert_id
+    )
+    statement = select(CommonProblem).where(is_in).options(WITH_TEAM).order_by(CommonProblem.id)
+    return (await session.scalars(statement.with_for_update(of=CommonProblem))).all()

@@ -1,4 +1,7 @@
-"""What is not published any more leaves every problem, decided on or not, and its words with it."""
+"""What is not published any more leaves every problem, decided on or not, and its words with it.
+
+What enterprises have signed for stands all the same: whether to go on without it, people decide.
+"""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -7,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.problems import repository
-from app.problems.models import CommonProblem
+from app.problems.models import UNDERTAKEN, CommonProblem
 from app.problems.proposing import describe, forget_reasons, lapse, place, present
 from app.problems.similarity import OpenDemand, load_open
+from app.problems.workflow import keep_answers
 from app.scopes import Scope, Sessions, borrowed, within
 
 
@@ -26,7 +30,8 @@ async def forget_all_withdrawn(sessions: Sessions) -> None:
 async def forget_withdrawn(sessions: Sessions, demand_ids: Sequence[UUID]) -> None:
     """Take these demands out of their problems, unless they are published.
 
-    What is left is described anew and compared by the next night; what is of one enterprise lapses.
+    What is left is described anew and compared by the next night; what is of one enterprise lapses,
+    unless it is undertaken.
     """
     async with within(sessions, Scope.PROBLEMS).begin() as session:
         problems = await repository.find_holding(session, demand_ids)
@@ -44,10 +49,12 @@ async def _let_go(
     left = members & published.keys()
     if left == members:
         return
-    if len({published[demand_id].enterprise for demand_id in left}) < 2:
+    is_shared = len({published[demand_id].enterprise for demand_id in left}) > 1
+    if not is_shared and problem.state not in UNDERTAKEN:
         await lapse(session, problem)
         return
     told = place(problem, left)
     forget_reasons(problem)
     describe(problem, published)
+    keep_answers(problem)
     await changes.append(session, "common_problem.updated", problem.id, data=told)

@@ -32,6 +32,7 @@ DOMAINS = (
     "corps",
     "dockings",
     "cases",
+    "questions",
     "notices",
     "webhooks",
     "bulk",

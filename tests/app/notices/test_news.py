@@ -23,6 +23,8 @@ from app.notices.news import (
 )
 from app.notices.quiet import is_quiet
 from app.outgoing_settings import hours_of
+from app.problems.models import TOLD
+from app.questions.models import QuestionState
 from tests.people import GUANGZHOU, JINHUA, YIWU, ZHEJIANG
 
 EXPERT, MEMBER, COLLEAGUE, STAFF, ABOVE, ELSEWHERE = (uuid4() for _ in range(6))
@@ -38,6 +40,7 @@ DOCKED = Concerned(
 UNTOLD = {
     *("demand.draft", "demand.shared", "demand.share_ended"),
     *("demand.docking", "demand.signed", "demand.follow_up"),  # its dockings tell of that
+    *("common_problem.merged", "question.raised", "question.studied"),  # in the office
     *("docking.logged", "docking.attachment_withdrawn", "docking.rated"),
     *("docking.agreement_updated", "docking.agreement_signed", "docking.agreement_performed"),
     *("docking.agreement_registered", "docking.agreement_concluded", "docking.service_counted"),
@@ -55,9 +58,9 @@ def test_every_state_is_told_of() -> None:
         | kinds("expert", ExpertState)
         | kinds("match_review", ReviewState)
     )
-    assert set(NEWS) == (told - UNTOLD) | {
-        *("match.recommended", "common_problem.confirmed", "webhook.disabled")
-    }
+    told |= kinds("common_problem", TOLD) | kinds("question", QuestionState)
+    told |= kinds("consultation", ["requested", "submitted"])
+    assert set(NEWS) == (told - UNTOLD) | {"match.recommended", "webhook.disabled"}
 
 
 @pytest.mark.parametrize(

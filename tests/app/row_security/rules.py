@@ -62,8 +62,17 @@ from app.organizations.workflow import MEMBERSHIP_TRANSITIONS
 from app.pools import access as pools
 from app.pools.models import PoolMember, SavedQuery, SpecialPool
 from app.problems import access as problems
-from app.problems.models import CommonProblem, ProblemMember
+from app.problems.models import (
+    UNDERTAKEN,
+    CommonProblem,
+    ProblemExpert,
+    ProblemMember,
+    ProblemSignature,
+    ProblemState,
+)
 from app.progress.models import Operation
+from app.questions import access as questions
+from app.questions.models import Consultation, Question
 from app.regions import covers
 from app.teams import access as teams
 from app.teams.models import Team, TeamMember
@@ -163,7 +172,18 @@ class Application:
             CommonProblem: self._rules(
                 lambda p: problems.may_read(actor, p),
                 never,
-                lambda p: problems.may_manage(actor, p),
+                lambda p: problems.may_touch(actor, p),
+            ),
+            ProblemSignature: self._rules(
+                lambda s: problems.may_read_answer(actor, self._problem(s), s),
+                *2 * (self._answers,),
+                lambda s: self._manages_problem(s) and self._problem(s).state not in UNDERTAKEN,
+            ),
+            ProblemExpert: self._rules(
+                lambda e: problems.may_read_team(actor, self._problem(e)),
+                self._forms_team,
+                never,
+                self._forms_team,
             ),
             ProblemMember: self._rules(
                 self._reads_member,
@@ -253,6 +273,15 @@ class Application:
                 lambda p: cases.may_manage(actor, self._case(p)) and p.consented_at is None,
                 lambda p: p in cases.own_parties(actor, self._case(p)),
                 lambda p: cases.may_manage(actor, self._case(p)),
+            ),
+            Question: self._rules(
+                lambda q: questions.may_read(actor, self._asked(q)),
+                *2 * (lambda q: actor.manages_region(q.region_code),),
+            ),
+            Consultation: self._rules(
+                lambda c: questions.may_read_opinion(actor, self._question(c), c),
+                lambda c: questions.may_manage(actor, self._question(c)),
+                lambda c: c.submitted_at is None and experts.is_own(actor, self._expert(c)),
             ),
             StoredRanker: self._rules(lambda r: actor.is_staff, never, self._administers),
             Import: self._rules(self._of_administrated, self._is_own, self._of_administrated),
@@ -400,18 +429,33 @@ class Application:
     def _carries(self, match: Match) -> bool:
         return Party.STAFF in self._of_demand(self._demand(self._run(match)))
 
-    def _problem(self, member: ProblemMember) -> CommonProblem:
-        found: CommonProblem = self.world.find(CommonProblem, member.problem_id)
+    def _problem(self, part: ProblemMember | ProblemSignature | ProblemExpert) -> CommonProblem:
+        """With its team, which decides on it and no session loads here."""
+        found: CommonProblem = self.world.find(CommonProblem, part.problem_id)
+        team = [e for e in self.world.of(ProblemExpert) if e.problem_id == found.id]
+        for member in team:
+            set_committed_value(member, "expert", self._expert(member))
+        set_committed_value(found, "experts", team)
         return found
 
-    def _manages_problem(self, member: ProblemMember) -> bool:
-        return problems.may_manage(self.actor, self._problem(member))
+    def _manages_problem(self, part: ProblemMember | ProblemSignature | ProblemExpert) -> bool:
+        return problems.may_manage(self.actor, self._problem(part))
 
     def _reads_member(self, member: ProblemMember) -> bool:
         """What was taken out of a problem is told to those who did it."""
         problem = self._problem(member)
-        is_told = problems.may_read(self.actor, problem) and not member.is_excluded
+        is_told = problems.may_read_members(self.actor, problem) and not member.is_excluded
         return is_told or self._manages_problem(member)
+
+    def _answers(self, signature: ProblemSignature) -> bool:
+        """Until the signing is concluded, by the enterprise or by staff for it."""
+        is_own = self.actor.acts_for(signature.organization_id)
+        is_open = self._problem(signature).state is ProblemState.CONFIRMED
+        return is_open and (is_own or self._manages_problem(signature))
+
+    def _forms_team(self, member: ProblemExpert) -> bool:
+        is_open = self._problem(member).state in (ProblemState.PUBLISHED, ProblemState.JOINT_WORK)
+        return is_open and self._manages_problem(member)
 
     def _docked(self, docking: Docking) -> Docking:
         """With what decides on it, which no session loads here."""
@@ -444,6 +488,17 @@ class Application:
     def _pool(self, record: SavedQuery | PoolMember) -> SpecialPool:
         found: SpecialPool = self.world.find(SpecialPool, record.pool_id)
         return found
+
+    def _asked(self, question: Question) -> Question:
+        """With whom it asks, which decides on it and no session loads here."""
+        asked = [c for c in self.world.of(Consultation) if c.question_id == question.id]
+        for one in asked:
+            set_committed_value(one, "expert", self._expert(one))
+        set_committed_value(question, "consultations", asked)
+        return question
+
+    def _question(self, consultation: Consultation) -> Question:
+        return self._asked(self.world.find(Question, consultation.question_id))
 
     def _reads_expert(self, expert: Expert) -> bool:
         """Besides what is listed, who is docked with a demand, or in a team, that one reads."""

@@ -37,6 +37,7 @@ from app.pools.models import SpecialPool
 from app.postgres.roles import SERVICE_ROLE
 from app.problems.models import CommonProblem
 from app.progress.models import Operation
+from app.questions.models import Question
 from app.settings import Settings
 from app.teams.models import Team
 from app.webhooks.models import Webhook, WebhookDelivery
@@ -69,6 +70,7 @@ KINDS: dict[str, type[Any]] = {
     "organization_id": Organization,
     "pool_id": SpecialPool,
     "problem_id": CommonProblem,
+    "question_id": Question,
     "ranker_id": StoredRanker,
     "review_id": MatchReview,
     "run_id": MatchRun,

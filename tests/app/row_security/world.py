@@ -72,8 +72,19 @@ from app.organizations.models import (
     OrganizationState,
 )
 from app.pools.models import PoolKind, PoolMember, PoolState, SavedQuery, SpecialPool
-from app.problems.models import CommonProblem, Likeness, Origin, ProblemMember, ProblemState
+from app.problems.models import (
+    UNDERTAKEN,
+    Answer,
+    CommonProblem,
+    Likeness,
+    Origin,
+    ProblemExpert,
+    ProblemMember,
+    ProblemSignature,
+    ProblemState,
+)
 from app.progress.models import Operation, OperationState
+from app.questions.models import Consultation, Question, QuestionState
 from app.search import search_vector
 from app.teams.models import Team, TeamMember, TeamRole, TeamState
 from app.webhooks.models import Webhook, WebhookDelivery
@@ -126,6 +137,7 @@ async def build(session: AsyncSession) -> World:
     _services_of_corps(world)
     _cases(world)
     _teams(world)
+    _questions(world)
     for ranker in await session.scalars(select(StoredRanker)):  # the library's own
         world.add(ranker)
     world.add(StoredRanker(number=1, state=RankerState.CANDIDATE, encoder=""))
@@ -384,13 +396,17 @@ def _problems(world: World) -> None:
     demands = world.of(Demand)
     for number, state in enumerate(state for state in ProblemState for _ in range(6)):
         pair = [demands[(7 * number) % len(demands)], demands[(11 * number + 5) % len(demands)]]
+        owners = sorted({demand.organization_id for demand in pair})
+        has_signed = state in UNDERTAKEN or (state is ProblemState.CONFIRMED and number % 3)
         problem = world.add(
             CommonProblem(
                 state=state,
                 title="某难题",
                 likeness=Likeness.SIMILAR,
                 terms=[],
-                organization_ids=sorted({demand.organization_id for demand in pair}),
+                organization_ids=owners,
+                co_signer_ids=owners[:1] if has_signed else [],
+                lead_organization_id=owners[0] if state in UNDERTAKEN else None,
                 organization_count=2,
                 demand_count=2,
                 region_codes=[demand.region_code for demand in pair],
@@ -408,6 +424,22 @@ def _problems(world: World) -> None:
                 terms=[],
             )
             world.add(member)
+        if has_signed:
+            _undertake(world, problem, number)
+
+
+def _undertake(world: World, problem: CommonProblem, number: int) -> None:
+    """One enterprise has signed and the other declined; of the team some are of the world's own."""
+    [lead, *others] = problem.organization_ids
+    signed = {"organization_id": lead, "answer": Answer.SIGNED, "share": 100}
+    world.add(ProblemSignature(problem_id=problem.id, **signed))
+    for other in others:
+        no = {"organization_id": other, "answer": Answer.DECLINED}
+        world.add(ProblemSignature(problem_id=problem.id, **no))
+    own, people = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
+    team = {own[number % len(own)].id, people[(7 * number) % len(people)].id}
+    for expert_id in sorted(team) if problem.state is not ProblemState.CONFIRMED else []:
+        world.add(ProblemExpert(problem_id=problem.id, expert_id=expert_id, is_chief=False))
 
 
 def _dockings(world: World) -> None:
@@ -526,6 +558,30 @@ def _cases(world: World) -> None:
             is_given = case.state is CaseState.PUBLISHED or expert_id is None
             given = now() if is_given else None
             world.add(CaseParty(case_id=case.id, expert_id=expert_id, consented_at=given))
+
+
+def _questions(world: World) -> None:
+    """Of every region and state, some of an organization, put to one's own experts and others."""
+    own, people = [e for e in world.of(Expert) if e.account_id is not None], world.of(Expert)
+    for number, state in enumerate(QuestionState):
+        for place, region in enumerate(filter(None, REGIONS)):
+            asking = world.of(Organization)[number + place] if place % 2 else None
+            question = world.add(
+                Question(
+                    region_code=region,
+                    topic="某问题",
+                    text="-",
+                    commissioning_organization_id=asking.id if asking else None,
+                    commissioning_body="某部门",
+                    due_on=today(),
+                    state=state,
+                    adopted_on=today() if state is QuestionState.ADOPTED else None,
+                )
+            )
+            asked = {own[(number + place) % len(own)].id, people[number + place].id}
+            for expert_id in sorted(asked) if state is not QuestionState.RAISED else []:
+                said = {"opinion": "-", "submitted_at": now()} if number % 2 else {}
+                world.add(Consultation(question_id=question.id, expert_id=expert_id, **said))
 
 
 def _match(world: World, run: MatchRun, expert: Expert, rank: int) -> None:

@@ -1,0 +1,73 @@
+"""Every SELECT on government questions."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from app import queries
+from app.experts.models import Expert, ExpertState
+from app.questions.models import Consultation, Question
+from app.questions.schemas import QuestionQuery
+from app.questions.workflow import CLOSED
+from app.regions import in_region
+
+EQUALS = ("state", "commissioning_organization_id")
+# Of a profile that the reader may not see there is none here.
+WITH_EXPERTS = selectinload(Question.consultations).joinedload(Consultation.expert)
+
+
+async def find(
+    session: AsyncSession, question_id: UUID, *, is_for_update: bool = False
+) -> Question | None:
+    """The question with whom it asks, as far as the scope shows that; see `queries.find`."""
+    return await queries.find(
+        session, Question, question_id, is_for_update=is_for_update, options=[WITH_EXPERTS]
+    )
+
+
+def listed(query: QuestionQuery, readable: ColumnElement[bool]) -> Select[Question]:
+    """Readable questions that meet the filters."""
+    wanted = queries.equals(Question, query, EQUALS)
+    if query.is_open is not None:
+        is_closed = Question.state.in_(CLOSED)
+        wanted.append(~is_closed if query.is_open else is_closed)
+    if query.region_code is not None:
+        wanted.append(in_region(Question.region_code, query.region_code))
+    if query.expert_id is not None:
+        is_asked = (Consultation.question_id == Question.id) & (
+            Consultation.expert_id == query.expert_id
+        )
+        wanted.append(exists().where(is_asked))
+    if query.due_on_gte is not None:
+        wanted.append(Question.due_on >= query.due_on_gte)
+    if query.due_on_lte is not None:
+        wanted.append(Question.due_on <= query.due_on_lte)
+    return select(Question).options(WITH_EXPERTS).where(readable, *wanted)
+
+
+async def held_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
+    """Those of the experts who are in the pool, locked in the order of their ids."""
+    is_in = (Expert.id.in_(expert_ids), Expert.state == ExpertState.IN_POOL)
+    statement = select(Expert).where(*is_in).order_by(Expert.id).with_for_update(of=Expert)
+    locking = statement.execution_options(populate_existing=True)
+    return {expert.id: expert for expert in await session.scalars(locking)}
+
+
+async def hold_consultation(session: AsyncSession, consultation_id: UUID) -> Consultation | None:
+    """One that is not submitted, locked, for its author."""
+    is_due = (Consultation.id == consultation_id, Consultation.submitted_at.is_(None))
+    return await session.scalar(select(Consultation).where(*is_due).with_for_update())
+
+
+async def of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[Question]:
+    """What an expert was asked, locked in the order of their ids."""
+    is_asked = exists().where(
+        Consultation.question_id == Question.id, Consultation.expert_id == expert_id
+    )
+    statement = select(Question).where(is_asked).options(selectinload(Question.consultations))
+    return (
+        await session.scalars(statement.order_by(Question.id).with_for_update(of=Question))
+    ).all()
