@@ -11,6 +11,7 @@ import app.changes.models
 import app.demands.models
 import app.dockings.agreements.models
 import app.dockings.attachments.models
+import app.dockings.batches.models
 import app.dockings.log.models
 import app.dockings.models
 import app.dockings.ratings.models

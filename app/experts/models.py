@@ -84,13 +84,14 @@ class ConflictKind(StrEnum):
 
 
 class InvitationState(StrEnum):
-    """待答复, 已接受, 已谢绝, called off by whoever invited, 逾期."""
+    """待答复, 已接受, 已谢绝, called off by whoever invited, 逾期, 已收回 (counts no more)."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    TAKEN_BACK = "taken_back"
 
 
 class EvidenceKind(StrEnum):

@@ -37,6 +37,7 @@ PATHS = {
     "docking": "dockings/{subject_id}",
     "common_problem": "common-problems/{subject_id}",
     "expert": "experts/{subject_id}",
+    "match_digest": "match-digest",
     "webhook": "webhooks/{subject_id}",
 }
 OWNER_ID = "owner_id"  # in the data of a change whose record no domain before this one knows

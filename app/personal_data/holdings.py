@@ -28,6 +28,7 @@ from app.demands import access as demand_access
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
+from app.dockings.batches.models import InvitationBatch, InvitationBatchItem
 from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
@@ -117,6 +118,13 @@ def _seen_in_teams(actor: Actor) -> ColumnElement[bool]:
     return exists().where(Team.id == TeamMember.team_id, Demand.id == Team.demand_id, in_full)
 
 
+def _seen_in_batches(actor: Actor) -> ColumnElement[bool]:
+    """Likewise."""
+    in_full = demand_access.readable_in_full(actor)
+    is_its = InvitationBatch.id == InvitationBatchItem.batch_id
+    return exists().where(is_its, Demand.id == InvitationBatch.demand_id, in_full)
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -151,6 +159,11 @@ HOLDINGS = (
     *(
         Holding(table=part, about=_beside_dockings(part), seen=_seen_beside_dockings(part))
         for part in (LogEntry, Attachment, Agreement, ServiceRecord, Rating)
+    ),
+    Holding(
+        table=InvitationBatchItem,
+        about=lambda p: _is(InvitationBatchItem.expert_id, p.expert_id),
+        seen=_seen_in_batches,
     ),
     Holding(table=Webhook, about=lambda p: _is(Webhook.account_id, p.account_id)),
     Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),

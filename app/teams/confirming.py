@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import day_of
+from app.dockings import repository as dockings
+from app.experts.invitations import hold_people
 from app.experts.models import Expert
 from app.interface.errors import Conflict
 from app.interface.language import Text
@@ -21,7 +23,7 @@ from app.organizations.actors import Actor
 from app.teams import repository
 from app.teams.access import parties_of
 from app.teams.models import Team, TeamMember
-from app.teams.operations import enter, hold, hold_people, require_chief
+from app.teams.operations import enter, hold, require_chief
 from app.teams.workflow import TRANSITIONS
 from app.transitions import next_state
 from matching import Limits
@@ -45,17 +47,21 @@ async def confirm(
     on = max(team.starts_on or date.min, day_of(moment))
     if faults := await _faults(session, team, people, limits, on):
         raise Conflict(faults[0].message, errors=faults)
-    await enter(session, actor, team, target, moment)
+    await enter(session, actor.account_id, team, target, moment)
     return team
 
 
 async def _faults(
     session: AsyncSession, team: Team, people: dict[UUID, Expert], limits: Limits, on: date
 ) -> list[FieldError]:
-    """By their places in the team, what stands against its members on a day."""
+    """By their places in the team, what stands against its members on a day.
+
+    That they were invited to its very demand does not.
+    """
     constraints = await constraints_of(session, MatchParameters(on=on), limits, team.demand)
     known = list(people.values())
-    found = await objections_to(session, known, constraints)
+    invited = await dockings.invited_to(session, team.demand_id)
+    found = await objections_to(session, known, constraints, but=invited)
     against = {
         expert.id: [told(one) for one in objections]
         for expert, objections in zip(known, found, strict=True)

@@ -1,6 +1,6 @@
 """Teams: formed by the demand's staff, confirmed once everybody is available, and dissolved."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import now
-from app.experts.models import Expert, ExpertState
+from app.experts.invitations import hold_people
+from app.experts.models import Expert
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -21,7 +22,6 @@ from app.matches.availability import NOT_IN_POOL
 from app.matches.operations import demand_of_staff, require_published
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
-from app.scopes import Scope, borrowed
 from app.teams import repository
 from app.teams.access import allowed_actions, may_form, may_manage, may_read, parties_of, readable
 from app.teams.models import Team, TeamMember, TeamState
@@ -53,7 +53,7 @@ async def form(session: AsyncSession, actor: Actor, data: TeamCreate) -> Team:
     _apply(team, data.model_dump(include={"name", "starts_on", "ends_on"}))
     session.add(team)
     await session.flush()
-    await _tell(session, actor, team, team.state)
+    await _tell(session, actor.account_id, team, team.state)
     return await _read_again(session, actor, team)
 
 
@@ -63,13 +63,6 @@ async def get(session: AsyncSession, actor: Actor, team_id: UUID) -> Team:
     if team is None or not may_read(actor, team):
         raise NotFound()
     return team
-
-
-async def hold_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
-    """Those of the experts who are in the pool, locked: before demand and team, as in erasure."""
-    async with borrowed(session, Scope.JUDGING):
-        found = await repository.held_people(session, expert_ids)
-    return {one: expert for one, expert in found.items() if expert.state is ExpertState.IN_POOL}
 
 
 async def hold(session: AsyncSession, actor: Actor, team_id: UUID) -> Team:
@@ -108,7 +101,8 @@ async def update(session: AsyncSession, actor: Actor, team_id: UUID, data: TeamU
         team.members = members
     _apply(team, wanted)
     await session.flush()
-    await _tell(session, actor, team, "updated", fields=sorted(data.model_fields_set))
+    fields = sorted(data.model_fields_set)
+    await _tell(session, actor.account_id, team, "updated", fields=fields)
     return await _read_again(session, actor, team)
 
 
@@ -125,13 +119,13 @@ async def move(
     target = next_state(TRANSITIONS, verb, team.state, parties_of(actor, team))
     if target is not TeamState.DISSOLVED:
         require_chief(team)
-    await enter(session, actor, team, target, moment, reason)
+    await enter(session, actor.account_id, team, target, moment, reason)
     return team
 
 
 async def enter(
     session: AsyncSession,
-    actor: Actor,
+    actor_id: UUID | None,
     team: Team,
     state: TeamState,
     moment: datetime,
@@ -139,7 +133,7 @@ async def enter(
 ) -> None:
     settle(team, state, moment, reason)
     await session.flush()
-    await _tell(session, actor, team, state)
+    await _tell(session, actor_id, team, state)
 
 
 async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> list[UUID]:
@@ -215,6 +209,8 @@ def _ends_before(starts_on: date | None, ends_on: date | None) -> bool:
     return starts_on is not None and ends_on is not None and ends_on < starts_on
 
 
-async def _tell(session: AsyncSession, actor: Actor, team: Team, what: str, **data: Any) -> None:
+async def _tell(
+    session: AsyncSession, actor_id: UUID | None, team: Team, what: str, **data: Any
+) -> None:
     data |= {"demand_id": str(team.demand_id)}
-    await changes.append(session, f"team.{what}", team.id, actor_id=actor.account_id, data=data)
+    await changes.append(session, f"team.{what}", team.id, actor_id=actor_id, data=data)

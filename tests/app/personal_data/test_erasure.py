@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
+from app.accounts.repository import stays_open
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts.consents import TEXT_VERSION
@@ -238,6 +239,7 @@ async def test_a_profile_made_beside_the_erasure_is_erased_with_it(
     expert = Expert(name="赶在前面", kind=ExpertKind.EXPERT, state=ExpertState.DRAFT)
     expert.account_id, expert.search = account.id, search_vector([])
     session.add(expert)
+    assert await stays_open(session, account.id)
     await session.flush()  # under way
     erasing = asyncio.create_task(client.post("/me:erase", json={}))
     await asyncio.wait([erasing], timeout=0.5)

@@ -19,6 +19,7 @@ ACTORS = {
     "password_resets.issued_by_id",
     "demand_handovers.account_id",
     "docking_steps.account_id",
+    "invitation_batches.account_id",
 }
 
 

@@ -28,6 +28,8 @@ from app.demands.models import Demand, Handover
 from app.dockings import access as dockings
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
+from app.dockings.batches import access as batches
+from app.dockings.batches.models import InvitationBatch, InvitationBatchItem
 from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
@@ -178,6 +180,11 @@ class Application:
                 )
                 for part in (Attachment, Agreement, ServiceRecord)
             },
+            InvitationBatch: self._rules(self._looks, *2 * (self._invites,)),
+            InvitationBatchItem: self._rules(
+                lambda i: self._looks(self._batch(i)),
+                *2 * (lambda i: self._invites(self._batch(i)),),
+            ),
             Notice: self._rules(self._is_own, never, self._is_own),
             Webhook: self._rules(*4 * (self._is_own,)),
             WebhookDelivery: self._rules(*3 * (self._of_own_webhook,)),
@@ -331,8 +338,15 @@ class Application:
     def _matches(self, run: MatchRun) -> list[Match]:
         return [match for match in self.world.of(Match) if match.run_id == run.id]
 
-    def _looks(self, run: MatchRun | StandingMatch) -> bool:
+    def _looks(self, run: MatchRun | StandingMatch | InvitationBatch) -> bool:
         return may_match(self.actor, self._demand(run))
+
+    def _invites(self, batch: InvitationBatch) -> bool:
+        return batches.may_invite(self.actor, self._demand(batch))
+
+    def _batch(self, item: InvitationBatchItem) -> InvitationBatch:
+        found: InvitationBatch = self.world.find(InvitationBatch, item.batch_id)
+        return found
 
     def _carries(self, match: Match) -> bool:
         return Party.STAFF in self._of_demand(self._demand(self._run(match)))
