@@ -70,7 +70,7 @@ async def invited_to(session: AsyncSession, demand_id: UUID) -> dict[UUID, datet
     wanted = (Docking.demand_id == demand_id, Docking.state.not_in(WITHOUT_RESULT))
     statement = select(Docking.expert_id, func.max(Docking.invited_at)).where(*wanted)
     invited = statement.where(Docking.invited_at.is_not(None)).group_by(Docking.expert_id)
-    return {row[0]: row[1] for row in await session.execute(invited)}
+    return {row[0]: row[1] for row in await session.execute(invited) if row[1] is not None}
 
 
 # What was open when its demand left the pool, which may be back by now. An invitation that was

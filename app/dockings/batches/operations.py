@@ -5,10 +5,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.demands.access import readable_in_full
 from app.demands.models import Demand
 from app.dockings import operations as dockings
 from app.dockings.batches import repository
-from app.dockings.batches.access import allowed_actions, may_invite, may_read, readable
+from app.dockings.batches.access import allowed_actions
 from app.dockings.batches.models import BatchItemState, InvitationBatch, InvitationBatchItem
 from app.dockings.batches.schemas import (
     InvitationBatchBody,
@@ -27,6 +28,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
+from app.matches.access import may_judge, may_match
 from app.matches.operations import demand_of_staff
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
@@ -48,7 +50,7 @@ async def invite(
 ) -> InvitationBatchBody:
     """Invite the experts, unless it is only tried: then all is done, told and undone."""
     demand = await demand_of_staff(session, actor, data.demand_id)
-    if not may_invite(actor, demand):
+    if not may_judge(actor, demand):
         raise Forbidden()
     people = await _named(session, demand, data)
     async with session.begin_nested() as savepoint:
@@ -64,7 +66,7 @@ async def invite(
 async def get(session: AsyncSession, actor: Actor, batch_id: UUID) -> InvitationBatch:
     """The batch, if the actor may read it."""
     batch = await repository.find(session, batch_id)
-    if batch is None or not may_read(actor, batch.demand):
+    if batch is None or not may_match(actor, batch.demand):
         raise NotFound()
     return batch
 
@@ -74,7 +76,7 @@ async def search(
 ) -> Page[InvitationBatchBody]:
     """Of the demands that the actor, who is staff, reads in full."""
     return await pages.read(
-        repository.listed(query, readable(actor)),
+        repository.listed(query, readable_in_full(actor)),
         query=query,
         columns=SORTS,
         show=lambda batch: show(actor, batch, language),
@@ -93,8 +95,8 @@ async def undo(
     batch = admitted(
         session,
         await repository.find(session, batch_id, is_for_update=True),
-        may_read=lambda batch: may_read(actor, batch.demand),
-        may_touch=lambda batch: may_invite(actor, batch.demand),
+        may_read=lambda batch: may_match(actor, batch.demand),
+        may_touch=lambda batch: may_judge(actor, batch.demand),
     )
     batch.undone_at = batch.undone_at or clock.moment
     invited = [item for item in batch.items if item.state is BatchItemState.INVITED]

@@ -31,9 +31,9 @@ def outcomes(batch: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(item["state"], [why["code"] for why in item["reasons"]]) for item in batch["items"]]
 
 
-async def counted(session: AsyncSession) -> list[int | None]:
+async def counted(session: AsyncSession) -> list[int]:
     tables = (InvitationBatch, Docking, Invitation)
-    counts = [await session.scalar(select(func.count(table.id))) for table in tables]
+    counts = [await session.scalar(select(func.count(table.id))) or 0 for table in tables]
     await session.commit()
     return counts
 

@@ -28,7 +28,6 @@ from app.demands.models import Demand, Handover
 from app.dockings import access as dockings
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
-from app.dockings.batches import access as batches
 from app.dockings.batches.models import InvitationBatch, InvitationBatchItem
 from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
@@ -37,7 +36,7 @@ from app.dockings.services.models import ServiceRecord
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
-from app.matches.access import may_match
+from app.matches.access import may_judge, may_match
 from app.matches.models import (
     Judgment,
     Match,
@@ -342,7 +341,7 @@ class Application:
         return may_match(self.actor, self._demand(run))
 
     def _invites(self, batch: InvitationBatch) -> bool:
-        return batches.may_invite(self.actor, self._demand(batch))
+        return may_judge(self.actor, self._demand(batch))
 
     def _batch(self, item: InvitationBatchItem) -> InvitationBatch:
         found: InvitationBatch = self.world.find(InvitationBatch, item.batch_id)
