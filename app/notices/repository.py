@@ -154,7 +154,7 @@ def _grouped(rows: Any) -> dict[Any, list[UUID]]:
 
 async def coordinators(session: AsyncSession) -> Sequence[UUID]:
     """The accounts of all coordinators."""
-    is_one = (Account.role == Role.COORDINATOR, Account.is_active)
+    is_one = (Account.role.in_([Role.COORDINATOR]), Account.is_active)
     return (await session.scalars(select(Account.id).where(*is_one).order_by(Account.id))).all()
 
 

@@ -19,11 +19,12 @@ from app.dockings.batches.schemas import (
     Undoing,
     WhyNot,
 )
+from app.dockings.batches.workflow import settle
 from app.dockings.deadlines import Clock
 from app.dockings.inviting import invite_expert
 from app.dockings.schemas import DockingCreate, Step
 from app.experts.invitations import hold_people
-from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, Problem, WrongState
+from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
@@ -162,14 +163,15 @@ async def _invite_each(
     docked = await repository.held_open(session, data.demand_id, people)
     step, items = Step(note=data.note), []
     for place, (expert_id, match_id) in enumerate(people.items()):
-        item = InvitationBatchItem(place=place, expert_id=expert_id, reasons=[])
+        item = InvitationBatchItem(place=place, expert_id=expert_id)
         try:
             async with session.begin_nested():  # what is begun for it goes with its refusal
                 docking_id = docked.get(expert_id) or await _begun(session, actor, match_id, clock)
                 await invite_expert(session, actor, docking_id, step, limits, clock)
-            item.docking_id, item.state = docking_id, BatchItemState.INVITED
+            item.docking_id = docking_id
+            settle(item, BatchItemState.INVITED)
         except (Conflict, WrongState) as problem:
-            item.state, item.reasons = BatchItemState.REFUSED, _reasons(problem)
+            settle(item, BatchItemState.REFUSED, problem)
         items.append(item)
     batch = InvitationBatch(
         demand_id=data.demand_id,
@@ -203,14 +205,6 @@ async def _take_back(
             raise Conflict(INVITED_AGAIN)
         await dockings.take(session, actor, docking, "take-back", step, clock)
     except (Conflict, WrongState) as problem:
-        item.reasons = _reasons(problem)
+        settle(item, item.state, problem)
     else:
-        item.state, item.reasons = BatchItemState.TAKEN_BACK, []
-
-
-def _reasons(problem: Problem) -> list[dict[str, str]]:
-    """Every reason with its code, as the refusal of a single invitation would tell it."""
-    told = [(error.code, error.message) for error in problem.errors]
-    if not told:
-        told = [(problem.code, problem.detail or problem.title)]
-    return [{"code": code, "zh": text.zh, "en": text.en} for code, text in told]
+        settle(item, BatchItemState.TAKEN_BACK)

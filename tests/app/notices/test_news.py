@@ -56,7 +56,8 @@ def test_every_state_is_told_of() -> None:
         | kinds("match_review", ReviewState)
     )
     assert set(NEWS) == (told - UNTOLD) | {
-        *("match.recommended", "common_problem.confirmed", "webhook.disabled")
+        *("match.recommended", "common_problem.confirmed", "webhook.disabled"),
+        "match_digest.told",
     }
 
 
