@@ -50,11 +50,11 @@ def survive(house: House, database: Database, system: Receiver, number: int, tal
     """One round: the first two are cut off together, and the third as soon as it has begun."""
     http = house.http
     body = {"url": system.url("/fine"), "kinds": ["docking.reminded"]}
-    webhook = posted(http, "webhooks", body)["webhook"]["id"]
+    webhook = posted(http, "webhooks", body)["id"]
     dockings = docked(http, number)
     overdue = "UPDATE dockings SET due_on = current_date - 1 WHERE id = ANY(%s::uuid[])"
     database.execute(overdue, [dockings])
-    with connected(house) as changes, connected(house) as records:
+    with connected(house, holds=True) as changes, connected(house, holds=True) as records:
         hold(changes, "followers", "name", "standing")  # so that no job comes too early
         demands = published(http, f"庚{number}")
         hold(records, "demands", "id", demands[DEMANDS // 2])
@@ -80,10 +80,10 @@ def survive(house: House, database: Database, system: Receiver, number: int, tal
 
 
 @contextmanager
-def connected(house: House) -> Iterator[Database]:
-    """PostgreSQL, past all rules; what is locked by `hold` stays so until the block ends."""
+def connected(house: House, *, holds: bool = False) -> Iterator[Database]:
+    """PostgreSQL, past all rules; holds: what is locked stays so until the block ends."""
     where = f"host={house.folder / 'postgres'} user=postgres dbname=shuangku"
-    connection = psycopg.connect(where, autocommit=True)
+    connection = psycopg.connect(where, autocommit=not holds)
     try:
         yield connection
     finally:
@@ -91,7 +91,6 @@ def connected(house: House) -> Iterator[Database]:
 
 
 def hold(connection: Database, table: str, key: str, value: str) -> None:
-    connection.autocommit = False
     connection.execute(f"SELECT FROM {table} WHERE {key} = '{value}' FOR UPDATE")
 
 
