@@ -13,6 +13,7 @@ from app.corps.endpoints import router as corps
 from app.demands.endpoints import router as demands
 from app.dockings.agreements.endpoints import router as agreements
 from app.dockings.attachments.endpoints import router as attachments
+from app.dockings.batches.endpoints import router as invitation_batches
 from app.dockings.disclosure.endpoints import router as disclosure
 from app.dockings.endpoints import router as dockings
 from app.dockings.log.endpoints import router as docking_log
@@ -52,6 +53,7 @@ ROUTERS = (
     teams,
     corps,
     dockings,
+    invitation_batches,
     disclosure,
     docking_log,
     attachments,

@@ -51,6 +51,7 @@ queue = procrastinate.App(
         "app.matches.rankers.tasks",
         "app.matches.standing.tasks",
         "app.dockings.tasks",
+        "app.teams.tasks",
         "app.notices.tasks",
         "app.webhooks.tasks",
         "app.bulk.tasks",

@@ -14,6 +14,7 @@ import app.corps.models
 import app.demands.models
 import app.dockings.agreements.models
 import app.dockings.attachments.models
+import app.dockings.batches.models
 import app.dockings.log.models
 import app.dockings.models
 import app.dockings.ratings.models

@@ -174,6 +174,10 @@ class Settings(OutgoingSettings, Periods):
     standing_rank_threshold: int = Field(default=2, ge=0, description="ranks that are no news")
     standing_score_threshold: float = Field(default=0.05, ge=0, description="of a score likewise")
 
+    digest_newcomers: int = Field(
+        default=1, ge=1, description="experts new in standing matches; of fewer nobody is told"
+    )
+
     retention_days_tokens: int = Field(default=30, ge=1, description="ended tokens and keys")
     retention_days_imports: int = Field(default=365, ge=1, description="reports of imports")
     retention_days_unverified: int = Field(

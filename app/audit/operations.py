@@ -22,6 +22,7 @@ from app.audit.schemas import (
 )
 from app.audit.verification import Fault, fault_of
 from app.demands import operations as demands
+from app.dockings import access as docking_access
 from app.dockings import operations as dockings
 from app.experts import operations as experts
 from app.interface.auditing import hash_email
@@ -100,9 +101,13 @@ async def readings_of_demand(
 async def readings_of_docking(
     pages: Pages, actor: Actor, docking_id: UUID, query: ReadingQuery
 ) -> Page[ReadingBody]:
-    """Who read the demand's full text, or how the sides reach each other, for its readers."""
-    await dockings.get(pages.session, actor, docking_id)
-    return await _readings(pages, docking_id, OF_DOCKING, query)
+    """Who read the demand's full text, or how the sides reach each other, for its readers.
+
+    By name as far as the two know each other.
+    """
+    docking = await dockings.get(pages.session, actor, docking_id)
+    is_named = docking_access.may_name_readers(actor, docking)
+    return await _readings(pages, docking_id, OF_DOCKING, query, is_named=is_named)
 
 
 async def readings_of_organization(
@@ -116,7 +121,7 @@ async def readings_of_organization(
 
 
 async def _readings(
-    pages: Pages, record_id: UUID, actions: str, query: ReadingQuery
+    pages: Pages, record_id: UUID, actions: str, query: ReadingQuery, *, is_named: bool = True
 ) -> Page[ReadingBody]:
     async with borrowed(pages.session, Scope.READINGS, str(record_id)):
         found: Page[AuditEntry] = await pages.read(
@@ -125,7 +130,7 @@ async def _readings(
             columns=SORTS,
             show=lambda entry: entry,
         )
-        readers = [entry.account_id for entry in found.items if entry.account_id]
+        readers = [entry.account_id for entry in found.items if entry.account_id and is_named]
         names = await repository.names_of(pages.session, readers)
     return Page(
         items=[_reading(entry, names) for entry in found.items],

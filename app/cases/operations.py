@@ -31,16 +31,16 @@ from app.cases.workflow import EDITABLE, TRANSITIONS, missing_consents, settle
 from app.changes import operations as changes
 from app.clock import now
 from app.dockings import operations as dockings
-from app.experts.models import Expert
+from app.experts.invitations import hold_people
+from app.experts.models import SOMEBODY, Expert
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
-from app.matches.availability import NOT_IN_POOL
+from app.matches.groups import faults_of_named
 from app.matches.operations import demand_of_staff
 from app.organizations.actors import Actor
-from app.teams.operations import SOMEBODY, hold_people
 from app.transitions import next_state
 
 SORTS = {"created_at": Case.created_at}
@@ -246,14 +246,9 @@ async def _require_docked(
 
 def _parties(expert_ids: Sequence[UUID], people: Container[UUID]) -> list[CaseParty]:
     """New rows for the enterprise and for experts of the pool, each once."""
-    faults = [
-        FieldError(pointer=f"/expert_ids/{place}", code="not_in_pool", message=NOT_IN_POOL)
-        for place, expert_id in enumerate(expert_ids)
-        if expert_id not in people
-    ]
-    if faults:
+    if faults := faults_of_named(expert_ids, people, pointer="/expert_ids/{place}"):
         raise Invalid(errors=faults)
-    return [CaseParty(), *(CaseParty(expert_id=one) for one in dict.fromkeys(expert_ids))]
+    return [CaseParty(), *(CaseParty(expert_id=one) for one in expert_ids)]
 
 
 async def _read_again(session: AsyncSession, actor: Actor, case: Case) -> Case:

@@ -30,20 +30,20 @@ from app.corps.schemas import (
     Evaluation,
 )
 from app.corps.workflow import EDITABLE, TRANSITIONS, is_led, settle
-from app.experts.models import Expert, ExpertState
-from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
+from app.experts.invitations import hold_people
+from app.experts.models import SOMEBODY, Expert, ExpertState
+from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted, meet
 from app.interface.validation import FieldError
 from app.matches.constraints import constraints_of
+from app.matches.groups import faults_of_named, require_all_available
 from app.matches.schemas import MatchedExpert, MatchParameters
 from app.organizations import repository as organizations
 from app.organizations.actors import Actor
 from app.organizations.models import OrganizationState
 from app.scopes import Scope, borrowed
-from app.teams.confirming import require_available
-from app.teams.operations import SOMEBODY, hold_people, require_members
 from app.transitions import next_state
 from matching import Limits
 
@@ -258,13 +258,19 @@ async def _require_ready(
         raise Conflict(NO_LEADER, errors=[fault])
     today = MatchParameters(on=day_of(moment))
     constraints = await constraints_of(session, today, limits)
-    coming = {n: member for n, member in enumerate(corps.members) if member.expert_id not in but}
-    await require_available(session, coming, people, constraints)
+    coming = {
+        f"/members/{place}": member.expert
+        for place, member in enumerate(corps.members)
+        if member.expert_id not in but
+    }
+    await require_all_available(session, coming, people, constraints)
 
 
 def _members(data: CorpsCreate | CorpsUpdate, people: Mapping[UUID, Expert]) -> list[CorpsMember]:
     """New rows for experts of the pool."""
-    require_members([part.expert_id for part in data.members], people)
+    named = [part.expert_id for part in data.members]
+    if faults := faults_of_named(named, people, pointer="/members/{place}/expert_id"):
+        raise Invalid(errors=faults)
     return [CorpsMember(**part.model_dump()) for part in data.members]
 
 

@@ -36,7 +36,7 @@ from app.interface.errors import (
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import fields_of
-from app.jobs import defer
+from app.jobs import defer, defer_unless_waiting
 from app.organizations import access as organization_access
 from app.organizations import operations as organizations
 from app.organizations.actors import Actor
@@ -154,6 +154,7 @@ async def move(
     if demand.state in PUBLIC and target not in PUBLIC:
         for task in ("forget_withdrawn_demand", "end_dockings_of_demand"):
             await defer(session, task, demand_id=str(demand.id))
+        await defer_unless_waiting(session, "dissolve_teams")
     settle(demand, target, reason)
     await changes.append(session, f"demand.{target}", demand.id, actor_id=actor.account_id)
     return demand

@@ -62,6 +62,11 @@ def reads_as_staff(actor: Actor, docking: Docking) -> bool:
     return bool(parties_of(actor, docking) & {Party.STAFF, Party.PARTNER})
 
 
+def may_name_readers(actor: Actor, docking: Docking) -> bool:
+    """Who has read something is told by name: the expert learns no names before contacts."""
+    return own_side(actor, docking) is not Side.EXPERT or are_contacts_released(docking)
+
+
 def rated_sides(actor: Actor, docking: Docking) -> set[Side]:
     """Whose ratings the actor reads: their own side's, or as staff both."""
     if reads_as_staff(actor, docking):

@@ -14,6 +14,7 @@ from app.dockings.schemas import (
     DockingQuery,
     DockingStepBody,
     DockingStepQuery,
+    Remark,
     Setbacks,
     Step,
 )
@@ -70,6 +71,17 @@ async def invite_expert(
     """邀请专家 · Ask the expert, who sees the docking from now on; 409 tells why not to."""
     return operations.show(
         actor, await inviting.invite_expert(session, actor, docking_id, data, limits, clock)
+    )
+
+
+@router.post("/dockings/{docking_id:uuid}:take-back")
+async def take_back_invitation(
+    session: SessionDep, actor: StaffActor, clock: ClockDep, docking_id: UUID, data: Remark
+) -> DockingBody:
+    """收回邀请 · Nobody has answered it yet: it counts no more, and gives no rest."""
+    step = Step(note=data.note)
+    return operations.show(
+        actor, await operations.move(session, actor, docking_id, "take-back", step, clock)
     )
 
 

@@ -1,9 +1,7 @@
 """A demand goes where its dockings are, and dockings end with their demand."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands import operations as demand_operations
 from app.demands import repository as demands
@@ -51,15 +49,17 @@ async def advance(sessions: Sessions, demand_id: UUID) -> None:
 
 
 async def end_with(sessions: Sessions, demand_id: UUID) -> None:
-    """End what had not come to a contract when the demand left the pool."""
+    """End what had not come to a contract when the demand left the pool, also if it is back."""
     async with within(sessions, Scope.SERVICE).begin() as session:
         demand = await demands.find(session, demand_id)
-        if demand is None or demand.state in PUBLIC:
+        if demand is None:
             return
         setback = SETBACKS.get(demand.state, Setback.DEMAND_WITHDRAWN)
-        await _end(session, demand_id, setback)
+        for docking in await repository.left_behind(session, demand_id, LOOSE):
+            await operations.end(session, docking, setback)
 
 
-async def _end(session: AsyncSession, demand_id: UUID, setback: Setback) -> None:
-    for docking in await repository.of_demand(session, demand_id, LOOSE):
-        await operations.end(session, docking, setback)
+async def demands_left(sessions: Sessions) -> Sequence[UUID]:
+    """Whose dockings nobody has ended: their job was lost."""
+    async with within(sessions, Scope.SERVICE).begin() as session:
+        return await repository.demands_with_left(session, LOOSE)

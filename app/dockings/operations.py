@@ -31,7 +31,14 @@ from app.dockings.schemas import (
     Setbacks,
     Step,
 )
-from app.dockings.workflow import TRANSITIONS, accept, happened, settle, waits_for_the_other
+from app.dockings.workflow import (
+    TRANSITIONS,
+    accept,
+    happened,
+    is_answered,
+    settle,
+    waits_for_the_other,
+)
 from app.experts import invitations
 from app.experts import repository as experts
 from app.experts.models import Expert, ExpertState, InvitationState
@@ -57,9 +64,11 @@ ANSWERS = {
     ("decline", Side.EXPERT): InvitationState.REFUSED,
     ("decline", Side.ENTERPRISE): InvitationState.WITHDRAWN,
     ("decline", Side.STAFF): InvitationState.WITHDRAWN,
+    ("take-back", Side.STAFF): InvitationState.TAKEN_BACK,
 }
 NOT_RECOMMENDED = Text("须先推荐该匹配", "Recommend the match first")
 ERASED = Text("该专家的信息已注销", "The expert was erased")
+ANSWERED = Text("邀请已有答复，不能收回", "The invitation was answered, and is not taken back")
 DOCKED = Text("该专家与该需求正在对接", "This expert and this demand are being docked already")
 
 
@@ -210,6 +219,8 @@ async def take(
         return docking  # said already
     if verb == "accept-invitation":
         target = _accepted(docking, side, target, clock)
+    if verb == "take-back" and is_answered(docking):
+        raise Conflict(ANSWERED)
     if verb == "accept-result":
         docking.result_accepted_on = clock.today
     if verb == "follow-up":

@@ -1,19 +1,21 @@
 """Every SELECT on dockings."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app import queries
 from app.demands.models import Demand
+from app.demands.workflow import PUBLIC
 from app.dockings.deadlines import Clock, overdue_since
 from app.dockings.models import Docking, DockingState, DockingStep, Part, Side
 from app.dockings.schemas import DockingQuery
-from app.dockings.workflow import CLOSED
+from app.dockings.workflow import CLOSED, WITHOUT_RESULT
 from app.experts.models import Expert
 
 DUE_AT_ONCE = 1_000
@@ -63,13 +65,41 @@ async def open_of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[Doc
     return (await session.scalars(statement)).all()
 
 
-async def of_demand(
+async def invited_to(session: AsyncSession, demand_id: UUID) -> dict[UUID, datetime]:
+    """By expert when they were invited to the demand, unless that has come to nothing."""
+    wanted = (Docking.demand_id == demand_id, Docking.state.not_in(WITHOUT_RESULT))
+    statement = select(Docking.expert_id, func.max(Docking.invited_at)).where(*wanted)
+    invited = statement.where(Docking.invited_at.is_not(None)).group_by(Docking.expert_id)
+    return {row[0]: row[1] for row in await session.execute(invited) if row[1] is not None}
+
+
+# What was open when its demand left the pool, which may be back by now. An invitation that was
+# made since then is of now.
+IS_LEFT = or_(
+    Demand.state.not_in(PUBLIC),
+    func.coalesce(Docking.invited_at, Docking.created_at) < Demand.published_at,
+)
+
+
+async def left_behind(
     session: AsyncSession, demand_id: UUID, states: Collection[DockingState]
 ) -> Sequence[Docking]:
-    """The demand's dockings in these states, locked in the order of their ids."""
-    wanted = (Docking.demand_id == demand_id, Docking.state.in_(states))
-    statement = select(Docking).where(*wanted).order_by(Docking.id).with_for_update()
-    return (await session.scalars(statement)).all()
+    """Those in these states that were open when the demand left, locked in the order of their ids.
+
+    Asked with the demand at once: whoever reopens it and begins anew is not taken for before.
+    """
+    wanted = (Docking.demand_id == demand_id, Docking.state.in_(states), IS_LEFT)
+    statement = select(Docking).join(Docking.demand).where(*wanted).order_by(Docking.id)
+    return (await session.scalars(statement.with_for_update(of=Docking))).all()
+
+
+async def demands_with_left(
+    session: AsyncSession, states: Collection[DockingState]
+) -> Sequence[UUID]:
+    """The demands that have any such docking, 1,000 at most: the rest comes with the next hour."""
+    statement = select(Docking.demand_id).join(Docking.demand)
+    left = statement.where(Docking.state.in_(states), IS_LEFT).distinct().limit(DUE_AT_ONCE)
+    return (await session.scalars(left)).all()
 
 
 async def states_of_demand(session: AsyncSession, demand_id: UUID) -> Collection[DockingState]:

@@ -18,6 +18,12 @@ class DockingCreate(Body):
     match_id: UUID = Field(description="a match that a coordinator has recommended")
 
 
+class Remark(Body):
+    """What is to be said of a step that staff alone take."""
+
+    note: Annotated[Note, Field(examples=["名单有误，请不必答复"])] = ""
+
+
 class Step(Body):
     """A step that is taken, and what is to be said of it."""
 

@@ -14,7 +14,7 @@ from app.jobs import RETRY, queue
 @queue.periodic(cron="7 * * * *")
 @queue.task(name="watch_dockings", queueing_lock="watch_dockings", pass_context=True)
 async def watch_dockings(context: JobContext, timestamp: int = 0) -> None:
-    """Every hour: remind of what is due, end invitations, hand up what is overdue."""
+    """Every hour: remind, end invitations, hand up what is overdue, end what a demand has left."""
     shared = context.additional_context
     await watch(shared["sessions"], Clock.at(now(), shared["settings"]))
 

@@ -1,5 +1,6 @@
 """What the clock does about dockings: it reminds, ends invitations, and hands demands up."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +10,9 @@ from app.demands import handovers
 from app.demands import repository as demands
 from app.dockings import operations, repository
 from app.dockings.deadlines import Clock, Due, overdue_since, what_is_due
+from app.dockings.following import demands_left, end_with
 from app.dockings.models import Docking
+from app.one_by_one import attend_to
 from app.scopes import Scope, Sessions, within
 
 OVERDUE = "对接逾期未推进"
@@ -21,12 +24,15 @@ async def watch(sessions: Sessions, clock: Clock) -> int:
     Done twice, or begun again after it was cut off, it does nothing more.
     """
     serving = within(sessions, Scope.SERVICE)
-    count = 0
     async with serving.begin() as session:
         waiting = await repository.ids_due(session, clock)
-    for docking_id in waiting:
+
+    async def attend(docking_id: UUID) -> bool:
         async with serving.begin() as session:
-            count += await _attend(session, docking_id, clock)
+            return await _attend(session, docking_id, clock)
+
+    count = await attend_to(waiting, attend, what="docking")
+    await attend_to(await demands_left(sessions), partial(end_with, sessions), what="demand")
     return count
 
 

@@ -16,6 +16,8 @@ TRANSITIONS = {
     "invite": Transition(
         sources=frozenset({S.RECOMMENDED, S.EXPIRED}), target=S.INVITED, parties=STAFF
     ),
+    # As long as nobody has answered.
+    "take-back": Transition(sources=frozenset({S.INVITED}), target=S.RECOMMENDED, parties=STAFF),
     # Once both sides have accepted; until then the invitation stands.
     "accept-invitation": Transition(
         sources=frozenset({S.INVITED}), target=S.CONTACTED, parties=ALL
@@ -55,8 +57,10 @@ WITHOUT_RESULT = frozenset({S.DECLINED, S.EXPIRED, S.FAILED})
 CLOSED = WITHOUT_RESULT | {S.FOLLOWED_UP}
 
 
-# What happens in a docking without taking it anywhere; besides its states, what its changes tell.
-STAYING = {
+# What is told of a step that takes a docking nowhere, or back; else it is the state it has come to.
+BACK = frozenset({"take-back"})
+TOLD = {
+    "take-back": "invitation_taken_back",
     "accept-invitation": "invitation_accepted",
     "accept-confidentiality": "confidentiality_accepted",
     "follow-up": "follow_up_made",
@@ -69,7 +73,7 @@ BESIDE = (
     *("agreement_registered", "agreement_concluded"),
     *("service_recorded", "service_confirmed", "service_disputed", "service_counted"),
 )
-HAPPENINGS = (*S, *STAYING.values(), *BESIDE)
+HAPPENINGS = (*S, *TOLD.values(), *BESIDE)
 
 
 def happened(verb: str, state: S) -> str:
@@ -79,8 +83,8 @@ def happened(verb: str, state: S) -> str:
     ('invitation_accepted', <DockingState.CONTACTED: 'contacted'>)
     """
     transition = TRANSITIONS.get(verb)
-    has_moved = transition is not None and transition.target is state
-    return state if has_moved else STAYING.get(verb, state)
+    has_come = transition is not None and transition.target is state and verb not in BACK
+    return state if has_come else TOLD.get(verb, state)
 
 
 def settle(docking: Docking, state: S, moment: datetime, setback: Setback | None = None) -> None:
@@ -94,6 +98,12 @@ def invite(docking: Docking, moment: datetime) -> None:
     """A new invitation, which nobody has accepted yet."""
     docking.invited_at = moment
     docking.expert_accepted_at = docking.enterprise_accepted_at = None
+
+
+def is_answered(docking: Docking) -> bool:
+    """Whether a side has said anything to the invitation, or the expert to its confidentiality."""
+    answers = (docking.expert_accepted_at, docking.enterprise_accepted_at)
+    return any(answers) or docking.confidentiality_accepted_at is not None
 
 
 def waits_for_the_other(docking: Docking, side: Side) -> bool:

@@ -3,6 +3,7 @@
 The record says nothing of what they were invited to. Who invites writes it, whosever expert it is.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -10,9 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.experts import repository
-from app.experts.models import Expert, Invitation, InvitationState
+from app.experts.models import Expert, ExpertState, Invitation, InvitationState
 from app.experts.workflow import answer
 from app.scopes import Scope, borrowed
+
+
+async def hold_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
+    """Those of the experts who are in the pool, locked in the order of their ids.
+
+    Nobody else invites or erases them meanwhile. Before demands, dockings and teams, as erasure
+    holds them.
+    """
+    async with borrowed(session, Scope.JUDGING):
+        found = await repository.held_people(session, expert_ids)
+    return {one: expert for one, expert in found.items() if expert.state is ExpertState.IN_POOL}
 
 
 async def invite(

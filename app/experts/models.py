@@ -20,6 +20,9 @@ from app.database import JsonObject, Record
 from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
+# What stands for an erased expert in the words of others.
+SOMEBODY = "某专家"
+
 
 class ExpertKind(StrEnum):
     ACADEMICIAN = "academician"
@@ -84,13 +87,14 @@ class ConflictKind(StrEnum):
 
 
 class InvitationState(StrEnum):
-    """待答复, 已接受, 已谢绝, called off by whoever invited, 逾期."""
+    """待答复, 已接受, 已谢绝, called off by whoever invited, 逾期, 已收回 (counts no more)."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    TAKEN_BACK = "taken_back"
 
 
 class EvidenceKind(StrEnum):

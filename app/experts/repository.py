@@ -1,7 +1,7 @@
 """Every SELECT on experts, their evidence and contacts."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from app import queries
-from app.experts.models import Consent, Expert, ExpertContact, Invitation
+from app.experts.models import Consent, Expert, ExpertContact, Invitation, InvitationState
 from app.experts.schemas import ConsentQuery, ExpertFilters, ExpertQuery
 from app.reference.codes import branches
 from app.regions import in_region
@@ -88,6 +88,13 @@ async def encodable(session: AsyncSession, expert_ids: Sequence[UUID]) -> Sequen
     ).all()
 
 
+async def held_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
+    """Of the experts whom the scope shows by their ids, locked in the order of these."""
+    statement = select(Expert).where(Expert.id.in_(expert_ids)).order_by(Expert.id)
+    locking = statement.with_for_update(of=Expert).execution_options(populate_existing=True)
+    return {expert.id: expert for expert in await session.scalars(locking)}
+
+
 async def find_invitation(
     session: AsyncSession, expert_id: UUID, invited_at: datetime
 ) -> Invitation | None:
@@ -99,12 +106,13 @@ async def find_invitation(
 async def invitations_of(
     session: AsyncSession, expert_ids: Sequence[UUID], *, since: datetime
 ) -> Mapping[UUID, Sequence[Invitation]]:
-    """Each expert's invitations since then, wherever they came from.
+    """Each expert's invitations since then, wherever they came from, but those taken back.
 
     Ask it in the scope of the index.
     """
     found: dict[UUID, list[Invitation]] = defaultdict(list)
-    wanted = (Invitation.expert_id.in_(expert_ids), Invitation.invited_at >= since)
+    counts = (Invitation.invited_at >= since, Invitation.state != InvitationState.TAKEN_BACK)
+    wanted = (Invitation.expert_id.in_(expert_ids), *counts)
     for invitation in await session.scalars(select(Invitation).where(*wanted)):
         found[invitation.expert_id].append(invitation)
     return found

@@ -64,6 +64,7 @@ ANSWERED_FROM = {
     InvitationState.REFUSED: frozenset({InvitationState.OPEN, InvitationState.ACCEPTED}),
     InvitationState.WITHDRAWN: frozenset({InvitationState.OPEN}),
     InvitationState.EXPIRED: frozenset({InvitationState.OPEN}),
+    InvitationState.TAKEN_BACK: frozenset({InvitationState.OPEN}),
 }
 
 

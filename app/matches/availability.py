@@ -1,7 +1,8 @@
 """Whether an expert may be recommended or invited now, whatever an older run said."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,15 +52,25 @@ async def require_available(
 
 
 async def objections_to(
-    session: AsyncSession, people: Sequence[Expert], constraints: Constraints
+    session: AsyncSession,
+    people: Sequence[Expert],
+    constraints: Constraints,
+    *,
+    but: Mapping[UUID, datetime] = {},
 ) -> list[Sequence[Objection]]:
-    """Of each expert every reason that stands against them, by the rules of matching."""
+    """Of each expert every reason that stands against them, by the rules of matching.
+
+    but: by expert the moment of an invitation that is no reason.
+    """
     ids = [expert.id for expert in people]
     async with borrowed(session, Scope.INDEX):
         invited = await experts.invitations_of(session, ids, since=last_year_began_at())
+    counted = {
+        one: [i for i in theirs if i.invited_at != but.get(one)] for one, theirs in invited.items()
+    }
     return [
         reasons_against(
-            str(expert.id), facts_of_expert(expert, invited.get(expert.id, ())), constraints
+            str(expert.id), facts_of_expert(expert, counted.get(expert.id, ())), constraints
         )
         for expert in people
     ]

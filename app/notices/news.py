@@ -89,6 +89,11 @@ NEWS: Mapping[str, News] = {
         "邀请对接需求“{title}”，请答复",
         "An invitation to dock with “{title}”: answer it",
     ),
+    "docking.invitation_taken_back": _news(
+        BOTH_SIDES,
+        "需求“{title}”的对接邀请已收回，不必答复",
+        "The invitation to dock with “{title}” was taken back: no answer is needed",
+    ),
     "docking.invitation_accepted": _news(
         ALL, "需求“{title}”的对接邀请，一方已接受", "One side accepts to dock with “{title}”"
     ),
@@ -215,6 +220,11 @@ NEWS: Mapping[str, News] = {
     "expert.in_pool": _news(EXPERT, "您的专家档案已入库", "Your profile is in the pool"),
     "expert.suspended": _news(EXPERT, "您的专家档案已暂停", "Your profile was suspended"),
     "expert.removed": _news(EXPERT, "您的专家档案已出库", "Your profile was removed"),
+    "match_digest.told": _news(
+        OWNER,
+        "您所管需求的常态匹配有新的专家，请查看",
+        "There are new experts for the demands of your regions",
+    ),
     "webhook.disabled": _news(
         OWNER,
         "您的一个事件推送因持续失败已停用，请检查后重新启用",

@@ -39,6 +39,7 @@ PATHS = {
     "question": "questions/{subject_id}",
     "consultation": "questions/{titled_id}",
     "expert": "experts/{subject_id}",
+    "match_digest": "match-digest",
     "webhook": "webhooks/{subject_id}",
 }
 OWNER_ID = "owner_id"  # in the data of a change whose record no domain before this one knows

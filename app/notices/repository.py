@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.accounts.models import MEMBERS, STAFF, Account
+from app.accounts.models import MEMBERS, STAFF, Account, Role
 from app.changes.models import Change
 from app.demands.access import CARRIED_BY
 from app.demands.models import Demand
@@ -171,6 +171,12 @@ def _grouped(rows: Any) -> dict[Any, list[UUID]]:
     for key, account_id in rows:
         found[key].append(account_id)
     return found
+
+
+async def coordinators(session: AsyncSession) -> Sequence[UUID]:
+    """The accounts of all coordinators."""
+    is_one = (Account.role.in_([Role.COORDINATOR]), Account.is_active)
+    return (await session.scalars(select(Account.id).where(*is_one).order_by(Account.id))).all()
 
 
 async def hold_open(session: AsyncSession, account_ids: Collection[UUID]) -> set[UUID]:

@@ -4,7 +4,7 @@ from procrastinate import JobContext
 
 from app.clock import now
 from app.jobs import queue
-from app.notices import mailing, operations
+from app.notices import mailing, match_digests, operations
 from app.scopes import Scope, within
 
 
@@ -15,6 +15,15 @@ async def tell_notices(context: JobContext, timestamp: int = 0) -> None:
     sessions = within(context.additional_context["sessions"], Scope.SERVICE)
     async with sessions.begin() as session:
         await operations.tell(session)
+
+
+@queue.periodic(cron="7 0 * * *")
+@queue.task(name="tell_match_digests", queueing_lock="tell_match_digests", pass_context=True)
+async def tell_match_digests(context: JobContext, timestamp: int = 0) -> None:
+    """Every morning, soon after eight in China."""
+    shared = context.additional_context
+    least = shared["settings"].digest_newcomers
+    await match_digests.tell_coordinators(shared["sessions"], now(), newcomers=least)
 
 
 @queue.periodic(cron="*/10 * * * *")

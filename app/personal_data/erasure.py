@@ -59,8 +59,10 @@ async def erase_own(session: AsyncSession, account: Account, password: SecretStr
     """Erase the caller's account and profile."""
     if not may_erase_own(account):
         raise Forbidden(Text("工作人员账号由管理员停用", "An administrator closes staff accounts"))
-    # Whoever makes this account a profile has done so before, or finds the account shut after.
-    await account_repository.find(session, account.id, is_for_update=True)
+    # Whoever makes this account a profile has done so before, or finds the account shut after. Who
+    # only refers to it, as a step that the expert takes meanwhile, need not wait.
+    await account_repository.lock(session, account.id)
+    await session.refresh(account)
     if not account.is_active:
         raise NotSignedIn()
     await require_password(account, password)

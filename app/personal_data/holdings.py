@@ -32,6 +32,7 @@ from app.demands import access as demand_access
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
+from app.dockings.batches.models import InvitationBatch, InvitationBatchItem
 from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
@@ -144,6 +145,13 @@ def _seen_consultations(actor: Actor) -> ColumnElement[bool]:
     return exists().where(Question.id == Consultation.question_id, question_access.readable(actor))
 
 
+def _seen_in_batches(actor: Actor) -> ColumnElement[bool]:
+    """Likewise."""
+    in_full = demand_access.readable_in_full(actor)
+    is_its = InvitationBatch.id == InvitationBatchItem.batch_id
+    return exists().where(is_its, Demand.id == InvitationBatch.demand_id, in_full)
+
+
 HOLDINGS = (
     Holding(table=Account, about=lambda p: _is(Account.id, p.account_id)),
     Holding(table=Membership, about=lambda p: _is(Membership.account_id, p.account_id)),
@@ -187,6 +195,11 @@ HOLDINGS = (
         seen=lambda a: or_(
             _seen_beside_dockings(ServiceRecord)(a), _seen_of_corps(a, ServiceRecord.corps_id)
         ),
+    ),
+    Holding(
+        table=InvitationBatchItem,
+        about=lambda p: _is(InvitationBatchItem.expert_id, p.expert_id),
+        seen=_seen_in_batches,
     ),
     Holding(table=Webhook, about=lambda p: _is(Webhook.account_id, p.account_id)),
     Holding(table=Notice, about=lambda p: _is(Notice.account_id, p.account_id)),

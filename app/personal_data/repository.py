@@ -34,6 +34,7 @@ from app.bulk.models import Import, ImportedRow
 from app.changes.models import Change
 from app.database import Base
 from app.demands.models import Demand
+from app.dockings.batches.models import InvitationBatchItem
 from app.dockings.models import Docking
 from app.dockings.words import WORDS
 from app.encryption.sealed import Sealed, place_of, ring
@@ -159,6 +160,8 @@ async def forget_about_expert(
     docked = (await session.scalars(dockings.with_for_update())).all()
     for part, emptied in WORDS.items():
         await _update(session, part, part.docking_id.in_(docked), **emptied)
+    of_items = InvitationBatchItem.expert_id == expert_id
+    await _update(session, InvitationBatchItem, of_items, reasons=[])
     await session.execute(FORGET_EXCLUSIONS, {"id": str(expert_id)})
     # Verdicts and reviews name the match alone.
     matches = await session.scalars(select(Match.id).where(Match.expert_id == expert_id))

@@ -96,15 +96,10 @@ def listed(query: CommonProblemQuery, readable: ColumnElement[bool]) -> Select[C
     return statement
 
 
-async def in_pool(
-    session: AsyncSession, expert_ids: Collection[UUID], *, is_for_update: bool = False
-) -> dict[UUID, Expert]:
-    """Those of the experts who are in the pool, for update locked in the order of their ids."""
+async def in_pool(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
+    """Those of the experts who are in the pool."""
     is_in = (Expert.id.in_(expert_ids), Expert.state == ExpertState.IN_POOL)
-    statement = select(Expert).where(*is_in).order_by(Expert.id)
-    if is_for_update:
-        statement = statement.with_for_update(of=Expert).execution_options(populate_existing=True)
-    return {one.id: one for one in await session.scalars(statement)}
+    return {one.id: one for one in await session.scalars(select(Expert).where(*is_in))}
 
 
 async def of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[CommonProblem]:

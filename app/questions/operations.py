@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import day_of
-from app.experts.models import Expert
+from app.experts.models import SOMEBODY, Expert
 from app.interface.errors import (
     NOT_IN_REGION,
     Conflict,
@@ -46,7 +46,6 @@ from app.questions.workflow import TRANSITIONS, settle
 from app.transitions import next_state
 
 SORTS = {"created_at": Question.created_at, "due_on": Question.due_on}
-SOMEBODY = "某专家"
 NO_OPINION = Text("尚无专家提交意见", "No expert has given an opinion yet")
 
 

@@ -1,6 +1,6 @@
 """Every SELECT on government questions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, select
@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from app import queries
-from app.experts.models import Expert, ExpertState
 from app.questions.models import Consultation, Question
 from app.questions.schemas import QuestionQuery
 from app.questions.workflow import CLOSED
@@ -46,14 +45,6 @@ def listed(query: QuestionQuery, readable: ColumnElement[bool]) -> Select[Questi
     if query.due_on_lte is not None:
         wanted.append(Question.due_on <= query.due_on_lte)
     return select(Question).options(WITH_EXPERTS).where(readable, *wanted)
-
-
-async def held_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
-    """Those of the experts who are in the pool, locked in the order of their ids."""
-    is_in = (Expert.id.in_(expert_ids), Expert.state == ExpertState.IN_POOL)
-    statement = select(Expert).where(*is_in).order_by(Expert.id).with_for_update(of=Expert)
-    locking = statement.execution_options(populate_existing=True)
-    return {expert.id: expert for expert in await session.scalars(locking)}
 
 
 async def hold_consultation(session: AsyncSession, consultation_id: UUID) -> Consultation | None:

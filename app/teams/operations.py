@@ -1,6 +1,6 @@
 """Teams: formed by the demand's staff, confirmed once everybody is available, and dissolved."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -10,18 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import now
-from app.experts.models import Expert, ExpertState
+from app.experts.invitations import hold_people
+from app.experts.models import SOMEBODY, Expert
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
 from app.matches import repository as matches
-from app.matches.availability import NOT_IN_POOL
+from app.matches.groups import faults_of_named
 from app.matches.operations import demand_of_staff, require_published
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
-from app.scopes import Scope, borrowed
 from app.teams import repository
 from app.teams.access import allowed_actions, may_form, may_manage, may_read, parties_of, readable
 from app.teams.models import Team, TeamMember, TeamState
@@ -37,9 +37,7 @@ from app.teams.workflow import EDITABLE, TRANSITIONS, is_led, settle
 from app.transitions import next_state
 
 SORTS = {"created_at": Team.created_at}
-TWICE = Text("该专家出现两次", "The expert is named twice")
 NO_CHIEF = Text("团队须有且只有一位首席专家", "A team has exactly one chief")
-SOMEBODY = "某专家"
 
 
 async def form(session: AsyncSession, actor: Actor, data: TeamCreate) -> Team:
@@ -53,7 +51,7 @@ async def form(session: AsyncSession, actor: Actor, data: TeamCreate) -> Team:
     _apply(team, data.model_dump(include={"name", "starts_on", "ends_on"}))
     session.add(team)
     await session.flush()
-    await _tell(session, actor, team, team.state)
+    await _tell(session, actor.account_id, team, team.state)
     return await _read_again(session, actor, team)
 
 
@@ -63,13 +61,6 @@ async def get(session: AsyncSession, actor: Actor, team_id: UUID) -> Team:
     if team is None or not may_read(actor, team):
         raise NotFound()
     return team
-
-
-async def hold_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
-    """Those of the experts who are in the pool, locked: before demand and team, as in erasure."""
-    async with borrowed(session, Scope.JUDGING):
-        found = await repository.held_people(session, expert_ids)
-    return {one: expert for one, expert in found.items() if expert.state is ExpertState.IN_POOL}
 
 
 async def hold(session: AsyncSession, actor: Actor, team_id: UUID) -> Team:
@@ -108,7 +99,8 @@ async def update(session: AsyncSession, actor: Actor, team_id: UUID, data: TeamU
         team.members = members
     _apply(team, wanted)
     await session.flush()
-    await _tell(session, actor, team, "updated", fields=sorted(data.model_fields_set))
+    fields = sorted(data.model_fields_set)
+    await _tell(session, actor.account_id, team, "updated", fields=fields)
     return await _read_again(session, actor, team)
 
 
@@ -125,13 +117,13 @@ async def move(
     target = next_state(TRANSITIONS, verb, team.state, parties_of(actor, team))
     if target is not TeamState.DISSOLVED:
         require_chief(team)
-    await enter(session, actor, team, target, moment, reason)
+    await enter(session, actor.account_id, team, target, moment, reason)
     return team
 
 
 async def enter(
     session: AsyncSession,
-    actor: Actor,
+    actor_id: UUID | None,
     team: Team,
     state: TeamState,
     moment: datetime,
@@ -139,7 +131,7 @@ async def enter(
 ) -> None:
     settle(team, state, moment, reason)
     await session.flush()
-    await _tell(session, actor, team, state)
+    await _tell(session, actor_id, team, state)
 
 
 async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> list[UUID]:
@@ -191,23 +183,10 @@ async def _read_again(session: AsyncSession, actor: Actor, team: Team) -> Team:
 
 def _members(data: TeamCreate | TeamUpdate, people: Mapping[UUID, Expert]) -> list[TeamMember]:
     """New rows for experts of the pool."""
-    require_members([part.expert_id for part in data.members], people)
-    return [TeamMember(**part.model_dump()) for part in data.members]
-
-
-def require_members(expert_ids: Sequence[UUID], people: Mapping[UUID, Expert]) -> None:
-    """Raises Invalid naming who of `members` is not of the pool, whose experts are held, or comes
-    twice."""
-    faults, seen = list[FieldError](), set[UUID]()
-    for place, expert_id in enumerate(expert_ids):
-        pointer = f"/members/{place}/expert_id"
-        if expert_id not in people:
-            faults.append(FieldError(pointer=pointer, code="not_in_pool", message=NOT_IN_POOL))
-        elif expert_id in seen:
-            faults.append(FieldError(pointer=pointer, code="named_twice", message=TWICE))
-        seen.add(expert_id)
-    if faults:
+    named = [part.expert_id for part in data.members]
+    if faults := faults_of_named(named, people, pointer="/members/{place}/expert_id"):
         raise Invalid(errors=faults)
+    return [TeamMember(**part.model_dump()) for part in data.members]
 
 
 def _apply(team: Team, values: Mapping[str, Any]) -> None:
@@ -221,6 +200,8 @@ def _ends_before(starts_on: date | None, ends_on: date | None) -> bool:
     return starts_on is not None and ends_on is not None and ends_on < starts_on
 
 
-async def _tell(session: AsyncSession, actor: Actor, team: Team, what: str, **data: Any) -> None:
+async def _tell(
+    session: AsyncSession, actor_id: UUID | None, team: Team, what: str, **data: Any
+) -> None:
     data |= {"demand_id": str(team.demand_id)}
-    await changes.append(session, f"team.{what}", team.id, actor_id=actor.account_id, data=data)
+    await changes.append(session, f"team.{what}", team.id, actor_id=actor_id, data=data)

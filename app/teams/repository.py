@@ -1,15 +1,16 @@
 """Every SELECT on teams."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 
 from app import queries
-from app.experts.models import Expert
-from app.teams.models import Team, TeamMember
+from app.demands.models import Demand
+from app.demands.workflow import PUBLIC
+from app.teams.models import Team, TeamMember, TeamState
 from app.teams.schemas import TeamQuery
 
 
@@ -47,11 +48,18 @@ async def expert_ids_of(session: AsyncSession, team_id: UUID) -> Sequence[UUID]:
     return (await session.scalars(statement)).all()
 
 
-async def held_people(session: AsyncSession, expert_ids: Collection[UUID]) -> dict[UUID, Expert]:
-    """Of the experts whom the scope shows by their ids, locked in the order of these."""
-    statement = select(Expert).where(Expert.id.in_(expert_ids)).order_by(Expert.id)
-    locking = statement.with_for_update(of=Expert).execution_options(populate_existing=True)
-    return {expert.id: expert for expert in await session.scalars(locking)}
+# Formed, or confirmed at last, before its demand left the pool, which may be back by now.
+IS_LEFT = or_(
+    Demand.state.not_in(PUBLIC),
+    func.coalesce(Team.confirmed_at, Team.created_at) < Demand.published_at,
+)
+
+
+async def left_behind(session: AsyncSession, limit: int) -> Sequence[Team]:
+    """Teams, with their demands, that outlive what they are for; locked."""
+    statement = select(Team).join(Team.demand).options(contains_eager(Team.demand))
+    left = statement.where(Team.state != TeamState.DISSOLVED, IS_LEFT).order_by(Team.id)
+    return (await session.scalars(left.limit(limit).with_for_update(of=Team))).all()
 
 
 async def of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[Team]:

@@ -23,7 +23,7 @@ PROTECTED = frozenset(
         *("standing_matches", "standing_work"),
         *("common_problems", "problem_members", "problem_signatures", "problem_experts"),
         *("dockings", "docking_steps", "docking_log", "docking_attachments", "docking_ratings"),
-        *("agreements", "service_records"),
+        *("agreements", "service_records", "invitation_batches", "invitation_batch_items"),
         *("notices", "webhooks", "webhook_deliveries"),
         *("teams", "team_members"),
         *("campaigns", "campaign_entries"),

@@ -24,7 +24,7 @@ from tests.acceptance.processes import (
 
 PATIENCE = 120
 CLIENT_SECONDS = 8
-SETTINGS = {"CLIENT_SECONDS": str(CLIENT_SECONDS)}
+SETTINGS = {"CLIENT_SECONDS": str(CLIENT_SECONDS), "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1"}
 
 
 @dataclass(eq=False, kw_only=True)

@@ -25,13 +25,13 @@ from app.dockings.services.schemas import (
 )
 from app.dockings.services.workflow import TRANSITIONS, WRITING, settle
 from app.dockings.workflow import IN_CONTACT
+from app.experts.models import SOMEBODY
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.organizations import operations as organizations
 from app.organizations.actors import Actor
-from app.teams.operations import SOMEBODY
 from app.transitions import next_state
 
 SORTS = {"created_at": ServiceRecord.created_at, "served_on": ServiceRecord.served_on}

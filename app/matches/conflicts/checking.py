@@ -50,15 +50,15 @@ async def _constraints(
     Who acts for an organization is told where the actor may read its memberships.
     """
     demand = await demand_of_staff(session, actor, data.demand_id) if data.demand_id else None
-    named, party = list[UUID](), None
+    named, party = list[UUID](), demand.organization if demand else None
     if data.organization_id is not None:
         party = await organizations.get_named(session, actor, data.organization_id)
         named.append(party.id)
     asked = MatchParameters(on=day_of(moment), conflicting_organization_ids=named)
     constraints = await constraints_of(session, asked, limits, demand)
-    if party is None or not may_manage(actor, party):
-        return constraints
-    return replace(constraints, members=await members_of(session, party.id))
+    may_know = party is not None and may_manage(actor, party)
+    members = await members_of(session, party.id) if party and may_know else {}
+    return replace(constraints, members=members)
 
 
 def _show(

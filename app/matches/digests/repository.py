@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
+from app.changes.models import Change
 from app.demands.models import Demand
 from app.demands.workflow import SOUGHT
 from app.experts.models import Expert, ExpertState
@@ -24,6 +25,8 @@ class NetMoves(NamedTuple):
     moved: int
     newcomer_id: UUID | None
 
+
+TOLD = "match_digest.told"  # of an account
 
 NET_MOVES = text(
     """
@@ -80,6 +83,13 @@ async def net_moves(
     """By run: how it differs from the demand's latest run of before that moment."""
     rows = await session.execute(NET_MOVES, {"ids": list(run_ids), "since": since})
     return {row[0]: NetMoves(*row[1:]) for row in rows}
+
+
+async def told_at(session: AsyncSession, account_id: UUID, limit: int) -> Sequence[datetime]:
+    """When the account was told last that there is something new, latest first."""
+    its = (Change.subject_id == account_id, Change.kind == TOLD)
+    statement = select(Change.happened_at).where(*its).order_by(Change.id.desc()).limit(limit)
+    return (await session.scalars(statement)).all()
 
 
 async def newcomers(session: AsyncSession, match_ids: Sequence[UUID | None]) -> dict[UUID, Match]:

@@ -87,7 +87,11 @@ class StandingBody(BaseModel):
 
 
 class DigestQuery(PageQuery):
-    created_at_gte: Moment = Field(description="runs since then", examples=["2026-01-05T00:00:00Z"])
+    created_at_gte: Moment | None = Field(
+        default=None,
+        description="runs since then; else those of which the latest notice of a digest tells",
+        examples=["2026-01-05T00:00:00Z"],
+    )
     sort: Literal["created_at", "-created_at"] = "-created_at"
 
 

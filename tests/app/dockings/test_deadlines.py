@@ -1,6 +1,7 @@
 """Deadlines: what is due when, and that the clock does it once, whoever cuts it off."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -130,14 +131,28 @@ async def test_what_is_overdue_goes_up_level_by_level(
 
 
 async def test_a_demand_goes_up_one_level_however_many_of_its_dockings_are_overdue(
-    app: FastAPI, people: People, session: AsyncSession
+    app: FastAPI,
+    people: People,
+    session: AsyncSession,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     scene = await recommended(people, session)
     docking_id = await contacted(scene)
     await docked(await another(people, session, scene))
     await session.execute(update(Docking).values(due_on=MONDAY, reminded_on=MONDAY))
     await session.commit()
-    assert await later(app, scene, docking_id, 30) == 1
+    note_by_clock, failing = operations.note_by_clock, [False, True]
+
+    async def fail_once(*arguments: Any) -> None:
+        if failing.pop():
+            raise ValueError
+        await note_by_clock(*arguments)
+
+    with monkeypatch.context() as patched:  # it holds back none behind it
+        patched.setattr(operations, "note_by_clock", fail_once)
+        assert await later(app, scene, docking_id, 30) == 1
+    assert "is passed over" in caplog.text
     assert await levels(session) == ["330700"]
 
 

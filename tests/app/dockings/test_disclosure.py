@@ -26,6 +26,12 @@ async def statuses(client: AsyncClient, docking_id: str) -> list[int]:
     return [(await client.get(f"/dockings/{docking_id}/{path}")).status_code for path in paths]
 
 
+async def named(client: AsyncClient, docking_id: str) -> set[str | None]:
+    """By which names the readers are told."""
+    answer = await client.get(f"/dockings/{docking_id}/readings")
+    return {reading["account_name"] for reading in answer.json()["items"]}
+
+
 async def test_step_by_step(people: People, session: AsyncSession, scene: Scene) -> None:
     docking_id = await docked(scene)
     await taken(scene.staff, docking_id, "invite")
@@ -47,6 +53,9 @@ async def test_step_by_step(people: People, session: AsyncSession, scene: Scene)
     text = (await scene.person.get(f"/dockings/{docking_id}/demand")).json()
     assert text["problem"] == scene.demand.problem
     assert "0579-1" not in str(text)
+    readers = [await named(client, docking_id) for client in (scene.person, scene.staff)]
+    assert [None in names for names in readers] == [True, False]
+    assert readers[0] == {None}
     await taken(scene.person, docking_id, "accept-invitation")
     assert await statuses(scene.enterprise, docking_id) == [200, 403]
     await taken(scene.enterprise, docking_id, "accept-invitation")
@@ -64,6 +73,7 @@ async def test_step_by_step(people: People, session: AsyncSession, scene: Scene)
     assert {"expert", "enterprise", "coordinator"} == {r["role"] for r in read.json()["items"]}
     expert_path = f"/experts/{scene.expert.id}/contact-readings"
     assert (await scene.person.get(expert_path)).json()["items"][0]["role"] == "coordinator"
+    assert None not in await named(scene.person, docking_id)
     await taken(scene.person, docking_id, "fail")
     assert [await statuses(c, docking_id) for c in everybody] == [[403, 403], *[[200, 403]] * 2]
 

@@ -10,11 +10,15 @@ from httpx import AsyncClient
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock import now
 from app.demands.models import Demand, DemandState
 from app.demands.workflow import PUBLIC, SOUGHT
+from app.dockings.deadlines import Clock
 from app.dockings.following import advance, end_with, state_following
 from app.dockings.models import DockingState
-from tests.app.dockings.scenes import Scene, another, contacted, recommended, taken
+from app.dockings.watching import watch
+from app.settings import Settings
+from tests.app.dockings.scenes import Scene, another, contacted, docked, recommended, taken
 from tests.people import People
 
 D: TypeAlias = DockingState
@@ -104,6 +108,26 @@ async def test_what_is_not_signed_ends_with_its_demand(
     shown = (await scene.enterprise.get(f"/dockings/{docking_id}")).json()
     assert (shown["state"], shown["setback"]) == ("failed", setback)
     assert await state_of(app, scene.staff, scene) == {"close": "closed"}.get(verb, "resolved")
+
+
+async def test_what_was_open_at_the_closing_ends_though_the_demand_is_open_again(
+    app: FastAPI, people: People, session: AsyncSession
+) -> None:
+    """By the hourly job, where its own was lost; what began since goes on."""
+    scene = await recommended(people, session)
+    left = await contacted(scene)
+    for verb in ("close", "reopen"):
+        path = f"/demands/{scene.demand.id}:{verb}"
+        assert (await scene.staff.post(path, json={"reason": "误操作"})).status_code == 200
+    begun = await docked(await another(people, session, scene))
+    settings = Settings(_env_file=None, secret_key="a secret of the tests, long enough")
+    for _ in range(2):
+        await watch(app.state.sessions, Clock.at(now(), settings))
+    shown = [(await scene.staff.get(f"/dockings/{one}")).json() for one in (left, begun)]
+    assert [(one["state"], one["setback"]) for one in shown] == [
+        ("failed", "demand_withdrawn"),
+        ("recommended", None),
+    ]
 
 
 async def test_experts_are_sought_as_long_as_nobody_has_signed(

@@ -14,7 +14,7 @@ from app.transitions import Party
 from tests.app.dockings.scenes import Scene, docked, recommended, step
 from tests.people import GUANGZHOU, People
 
-STAFF_ONLY = frozenset({"invite", "follow-up"})
+STAFF_ONLY = frozenset({"invite", "take-back", "follow-up"})
 
 Cast = Callable[[People, Scene], Awaitable[AsyncClient]]
 
@@ -70,8 +70,9 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
             if expected != 200 and (verb, expected) in refused:
                 continue
             refused.add((verb, expected))
-            await _place(session, state)
-            body = {"on_behalf_of": "expert", "note": "电话"} if party is Party.STAFF else {}
+            await _place(session, state, is_answered=verb != "take-back")
+            speaks = party is Party.STAFF and verb != "take-back"
+            body = {"on_behalf_of": "expert", "note": "电话"} if speaks else {}
             status, answer = await step(caller, docking_id, verb, **body)
             assert status == expected, (state, verb, answer)
             stored = await session.scalar(select(Docking.state))
@@ -79,14 +80,15 @@ async def test_the_whole_square(people: People, session: AsyncSession, name: str
             assert stored is (target if expected == 200 else state), (state, verb)
 
 
-async def _place(session: AsyncSession, state: DockingState) -> None:
+async def _place(session: AsyncSession, state: DockingState, *, is_answered: bool = True) -> None:
     """The docking in this state, both sides having accepted, and all but one follow-up made.
 
     But nobody rests after invitations of before.
     """
     await session.execute(delete(Invitation))
-    moments = ("invited_at", "expert_accepted_at", "enterprise_accepted_at")
-    values = {"state": state, "follow_ups": 1} | dict.fromkeys(moments, func.now())
+    answers = ("expert_accepted_at", "enterprise_accepted_at", "confidentiality_accepted_at")
+    values = {"state": state, "follow_ups": 1, "invited_at": func.now()}
+    values |= dict.fromkeys(answers, func.now() if is_answered else None)
     await session.execute(update(Docking).values(**values))
     await session.commit()
 

@@ -13,7 +13,7 @@ from app.changes.models import Change
 from app.clock import today
 from app.experts.models import Expert, ExpertState, InvitationState
 from tests.app.matches import scenes
-from tests.people import GUANGZHOU, People
+from tests.people import GUANGZHOU, YIWU, People
 
 Told = dict[str, list[tuple[str, str | None, str]]]
 
@@ -100,6 +100,9 @@ async def test_nothing_is_told_of_what_one_may_not_read(
     told = await checked(there, [acting, hidden], organization_id=far.id)
     assert told["代"] == [("organization_conflict", "acts_for", str(far.id))]
     assert told["隐"] == [("not_in_pool", None, "draft")]
+    shared = await scenes.demand(session, far, region_code=GUANGZHOU, shared_region_codes=[YIWU])
+    assert await checked(near, [acting], demand_id=shared.id) == {"代": []}
+    assert (await checked(there, [acting], demand_id=shared.id))["代"] == told["代"]
     body = {"expert_ids": [str(acting.id)], "demand_id": str(demand.id)}
     for client, status in (
         (near, 403),  # who reads its summary alone

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
+from app.accounts.repository import stays_open
 from app.changes.models import Change
 from app.demands.models import Demand
 from app.experts.consents import TEXT_VERSION
@@ -20,9 +21,11 @@ from app.interface.models import KeptAnswer
 from app.matches.models import Judgment, Match, MatchReview
 from app.organizations.models import Membership, Organization
 from app.search import search_vector
+from tests.app.dockings import scenes as dockings
 from tests.app.matches import scenes
 from tests.app.organizations.test_registration import credit_code, register, registration
 from tests.app.personal_data.scenes import PASSWORD, WORDS, whole_person
+from tests.locks import Locks
 from tests.people import GUANGZHOU, YIWU, People
 
 
@@ -238,6 +241,7 @@ async def test_a_profile_made_beside_the_erasure_is_erased_with_it(
     expert = Expert(name="赶在前面", kind=ExpertKind.EXPERT, state=ExpertState.DRAFT)
     expert.account_id, expert.search = account.id, search_vector([])
     session.add(expert)
+    assert await stays_open(session, account.id)
     await session.flush()  # under way
     erasing = asyncio.create_task(client.post("/me:erase", json={}))
     await asyncio.wait([erasing], timeout=0.5)
@@ -265,6 +269,21 @@ async def test_no_profile_is_made_for_an_account_that_is_being_erased(
     assert await found_in_database(session, ["落在后面"]) == []
     await session.refresh(nobodys)
     assert nobodys.account_id is None
+
+
+async def test_an_erasure_lets_a_step_of_the_same_expert_end(
+    people: People, session: AsyncSession, locks: Locks
+) -> None:
+    scene = await dockings.recommended(people, session)
+    docking_id = await dockings.docked(scene)
+    await dockings.taken(scene.staff, docking_id, "invite")
+    await session.execute(text("LOCK docking_steps IN SHARE MODE"))  # the step's last part
+    stepping = asyncio.create_task(dockings.step(scene.person, docking_id, "accept-invitation"))
+    await locks.wait(1)
+    erasing = asyncio.create_task(scene.person.post("/me:erase", json={"password": PASSWORD}))
+    await locks.wait(2)
+    await session.rollback()
+    assert ((await stepping)[0], (await erasing).status_code) == (200, 204)
 
 
 async def test_an_erased_account_is_not_opened_again(people: People, session: AsyncSession) -> None:

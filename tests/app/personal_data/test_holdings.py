@@ -22,6 +22,7 @@ ACTORS = {
     "pool_queries.account_id",
     "pool_members.account_id",
     "campaign_entries.account_id",
+    "invitation_batches.account_id",
 }
 
 

@@ -35,6 +35,7 @@ from app.demands.models import Demand, Handover
 from app.dockings import access as dockings
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
+from app.dockings.batches.models import InvitationBatch, InvitationBatchItem
 from app.dockings.log.models import LogEntry
 from app.dockings.models import Docking, DockingStep, Part
 from app.dockings.ratings.models import Rating
@@ -44,7 +45,7 @@ from app.dockings.services.workflow import WRITING
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
-from app.matches.access import may_match
+from app.matches.access import may_judge, may_match
 from app.matches.models import (
     Judgment,
     Match,
@@ -227,6 +228,11 @@ class Application:
                 lambda s: services.may_read(actor, self._service(s)),
                 self._adds_service,
                 lambda s: services.may_touch(actor, self._service(s)),
+            ),
+            InvitationBatch: self._rules(self._looks, *2 * (self._invites,)),
+            InvitationBatchItem: self._rules(
+                lambda i: self._looks(self._batch(i)),
+                *2 * (lambda i: self._invites(self._batch(i)),),
             ),
             Notice: self._rules(self._is_own, never, self._is_own),
             Webhook: self._rules(*4 * (self._is_own,)),
@@ -423,8 +429,15 @@ class Application:
     def _matches(self, run: MatchRun) -> list[Match]:
         return [match for match in self.world.of(Match) if match.run_id == run.id]
 
-    def _looks(self, run: MatchRun | StandingMatch) -> bool:
+    def _looks(self, run: MatchRun | StandingMatch | InvitationBatch) -> bool:
         return may_match(self.actor, self._demand(run))
+
+    def _invites(self, batch: InvitationBatch) -> bool:
+        return may_judge(self.actor, self._demand(batch))
+
+    def _batch(self, item: InvitationBatchItem) -> InvitationBatch:
+        found: InvitationBatch = self.world.find(InvitationBatch, item.batch_id)
+        return found
 
     def _carries(self, match: Match) -> bool:
         return Party.STAFF in self._of_demand(self._demand(self._run(match)))

@@ -25,6 +25,7 @@ from app.corps.models import Corps
 from app.demands.models import Demand
 from app.dockings.agreements.models import Agreement
 from app.dockings.attachments.models import Attachment
+from app.dockings.batches.models import InvitationBatch
 from app.dockings.models import Docking
 from app.dockings.services.models import ServiceRecord
 from app.experts.models import Evidence, Expert
@@ -54,6 +55,7 @@ KINDS: dict[str, type[Any]] = {
     "delivery_id": WebhookDelivery,
     "demand_id": Demand,
     "docking_id": Docking,
+    "batch_id": InvitationBatch,
     "attachment_id": Attachment,
     "agreement_id": Agreement,
     "record_id": ServiceRecord,

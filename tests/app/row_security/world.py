@@ -33,6 +33,7 @@ from app.database import Base
 from app.demands.models import Demand, DemandState, Handover, HandoverKind
 from app.dockings.agreements.models import Agreement, AgreementKind
 from app.dockings.attachments.models import Attachment
+from app.dockings.batches.models import BatchItemState, InvitationBatch, InvitationBatchItem
 from app.dockings.log.models import EntryKind, LogEntry
 from app.dockings.models import Docking, DockingState, DockingStep, Side
 from app.dockings.ratings.models import Rating
@@ -461,8 +462,23 @@ def _dockings(world: World) -> None:
         )
         step = {"verb": "invite", "state": docking.state, "side": Side.STAFF}
         world.add(DockingStep(docking_id=docking.id, **step))
+        if number % 5 == 1:
+            _invited_together(world, docking)
         if number % 5 == 0:  # their rules are the docking's, and dear to ask
             _beside_docking(world, docking, is_for_staff=number % 2 == 0)
+
+
+def _invited_together(world: World, docking: Docking) -> None:
+    batch = world.add(InvitationBatch(demand_id=docking.demand_id, invited_at=now()))
+    world.add(
+        InvitationBatchItem(
+            batch_id=batch.id,
+            place=0,
+            expert_id=docking.expert_id,
+            docking_id=docking.id,
+            state=BatchItemState.INVITED,
+        )
+    )
 
 
 def _beside_docking(world: World, docking: Docking, *, is_for_staff: bool) -> None:

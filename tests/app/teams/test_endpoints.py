@@ -5,15 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
 from app.changes.models import Change
-from app.clock import today
+from app.clock import now, today
 from app.demands.models import Demand, DemandState
-from app.experts.models import Expert, ExpertState
+from app.experts.models import Expert, ExpertState, Invitation
+from app.teams.ending import dissolve_left
 from tests.app.matches import scenes
 from tests.people import GUANGZHOU, People
 
@@ -119,6 +121,22 @@ async def test_from_forming_to_its_end(people: People, session: AsyncSession, sc
     ]
 
 
+async def test_a_team_ends_with_its_demand(app: FastAPI, scene: Scene) -> None:
+    team = await scene.formed()
+    demand = f"/demands/{scene.demand.id}"
+    for verb in ("close", "reopen"):
+        answer = await scene.staff.post(f"{demand}:{verb}", json={"reason": "误操作"})
+        assert answer.status_code == 200, answer.text
+    anew = await scene.formed()
+    for _ in range(2):  # the job may come twice, and late
+        await dissolve_left(app.state.sessions, now())
+    shown = [(await scene.staff.get(f"/teams/{one['id']}")).json() for one in (team, anew)]
+    assert [(one["state"], one["state_reason"]) for one in shown] == [
+        ("dissolved", "需求已关闭"),
+        ("forming", ""),
+    ]
+
+
 async def test_members_are_replaced_as_a_whole(scene: Scene) -> None:
     team = await scene.formed()
     path, both = f"/teams/{team['id']}", scene.body()["members"]
@@ -198,6 +216,16 @@ async def test_a_confirmation_names_who_is_not_available(
     _, refused = await step(scene.staff, team["id"], "confirm")
     assert [(f["code"], f["pointer"]) for f in refused["errors"]] == [("resting", "/members/1")]
     assert "周远" in refused["errors"][0]["detail"]
+    # An invitation to the very demand is none of these reasons.
+    await session.execute(delete(Invitation))
+    await session.commit()
+    matched = (await scenes.match(scene.staff, scene.demand.id, on="2028-01-01"))["matches"]
+    [match] = [m for m in matched if m["expert"]["name"] == "周远"]
+    assert await scenes.judge(scene.staff, match["id"], "recommended") == 201
+    docking = await scene.staff.post("/dockings", json={"match_id": match["id"]})
+    invited = await scene.staff.post(f"/dockings/{docking.json()['id']}:invite", json={})
+    assert invited.status_code == 200, invited.text
+    assert (await step(scene.staff, team["id"], "confirm"))[0] == 200
 
 
 async def test_an_erased_expert_leaves_the_team(scene: Scene) -> None:
