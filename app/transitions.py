@@ -19,6 +19,9 @@ class Party(StrEnum):
     PARTNER = "partner"  # staff of a region that it is shared with
 
 
+STAFF = frozenset({Party.STAFF})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition(Generic[State]):
     """A verb: the states it starts from, the one it leads to, and who may take the step.

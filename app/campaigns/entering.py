@@ -14,7 +14,7 @@ from app.campaigns.schemas import EntryData
 from app.campaigns.workflow import ENTERED_FROM
 from app.demands import operations as demands
 from app.demands.models import Demand
-from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
+from app.interface.errors import Conflict, NotFound, WrongState, conflicting_field, invalid_field
 from app.interface.language import Text
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
@@ -113,4 +113,4 @@ def _fault(code: str, message: Text) -> FieldError:
 
 
 def _refusal(code: str, message: Text) -> Conflict:
-    return Conflict(message, errors=[_fault(code, message)])
+    return conflicting_field("/demand_id", code, message)

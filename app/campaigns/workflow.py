@@ -5,9 +5,7 @@ from datetime import datetime
 from app.campaigns.models import Campaign
 from app.campaigns.models import CampaignState as S
 from app.demands.workflow import PUBLIC, UNDER_REVIEW
-from app.transitions import Party, Transition
-
-STAFF = frozenset({Party.STAFF})
+from app.transitions import STAFF, Transition
 
 TRANSITIONS = {
     "open": Transition(sources=frozenset({S.DRAFT}), target=S.OPEN, parties=STAFF),

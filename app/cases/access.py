@@ -8,7 +8,6 @@ from app.cases.workflow import EDITABLE, TRANSITIONS
 from app.demands import access as demand_access
 from app.demands.models import Demand
 from app.experts import access as expert_access
-from app.experts.models import Expert
 from app.organizations.actors import Actor
 from app.regions import in_jurisdiction
 from app.transitions import Party, possible_verbs
@@ -18,31 +17,26 @@ def parties_of(actor: Actor, case: Case) -> set[Party]:
     """In which capacities the actor touches this case."""
     held = {
         Party.ORGANIZATION: actor.acts_for(case.organization_id),
-        Party.PERSON: any(_is_own(actor, party) for party in case.parties),
+        Party.PERSON: any(expert_access.is_own(actor, party.expert) for party in case.parties),
         Party.STAFF: actor.manages_region(case.region_code),
     }
     return {party for party, is_held in held.items() if is_held}
 
 
-def _is_own(actor: Actor, party: CaseParty) -> bool:
-    return party.expert is not None and expert_access.is_own(actor, party.expert)
-
-
 def own_parties(actor: Actor, case: Case) -> list[CaseParty]:
     """For whom the actor consents: themself, and the enterprise that they act for."""
     acts = actor.acts_for(case.organization_id)
-    return [p for p in case.parties if _is_own(actor, p) or (acts and p.expert_id is None)]
+    return [
+        party
+        for party in case.parties
+        if expert_access.is_own(actor, party.expert) or (acts and party.expert_id is None)
+    ]
 
 
-def region_for(actor: Actor, demand: Demand) -> str | None:
+def region_of_case(actor: Actor, demand: Demand) -> str | None:
     """Whose the case of a demand is: of its region, or of whom it was handed to."""
     is_here = actor.manages_region(demand.region_code)
     return demand.region_code if is_here else demand_access.carried_by(demand)
-
-
-def may_collect(actor: Actor, demand: Demand) -> bool:
-    """Staff who carry the demand."""
-    return Party.STAFF in demand_access.parties_of(actor, demand)
 
 
 def may_manage(actor: Actor, case: Case) -> bool:
@@ -61,9 +55,7 @@ def may_read_in_full(actor: Actor, case: Case) -> bool:
 def readable(actor: Actor) -> ColumnElement[bool]:
     """The same rule as `may_read`, in SQL."""
     is_party = exists().where(
-        CaseParty.case_id == Case.id,
-        CaseParty.expert_id == Expert.id,
-        Expert.account_id == actor.account_id,
+        CaseParty.case_id == Case.id, expert_access.is_actors(actor, CaseParty.expert_id)
     )
     own = or_(Case.organization_id.in_(actor.organization_ids), is_party)
     if actor.is_staff:

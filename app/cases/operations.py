@@ -1,6 +1,7 @@
 """Cases: collected and reviewed by staff, published with the consent of everybody they tell of."""
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -10,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.cases import repository
 from app.cases.access import (
     allowed_actions,
-    may_collect,
     may_read,
     may_read_in_full,
     own_parties,
     parties_of,
     readable,
-    region_for,
+    region_of_case,
 )
 from app.cases.models import Case, CaseParty, CaseState
 from app.cases.schemas import (
@@ -30,15 +30,17 @@ from app.cases.schemas import (
 from app.cases.workflow import EDITABLE, TRANSITIONS, missing_consents, settle
 from app.changes import operations as changes
 from app.clock import now
+from app.demands.access import may_broker
 from app.dockings import operations as dockings
+from app.experts.forgetting import take_out_of_words
 from app.experts.invitations import hold_people
-from app.experts.models import SOMEBODY, Expert
+from app.experts.models import Expert
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
-from app.matches.groups import faults_of_named
+from app.matches.groups import GONE, faults_of_named
 from app.matches.operations import demand_of_staff
 from app.organizations.actors import Actor
 from app.transitions import next_state
@@ -46,22 +48,21 @@ from app.transitions import next_state
 SORTS = {"created_at": Case.created_at}
 NOT_CONSENTED = Text("尚未同意发布", "Has not consented to the publication")
 WORDS = ("title", "background", "solution", "result")
-LONGEST_TITLE = 300
 
 
 async def collect(session: AsyncSession, actor: Actor, data: CaseCreate) -> Case:
     """Begin a case of a demand that one carries."""
     demand = await demand_of_staff(session, actor, data.demand_id)
-    if not may_collect(actor, demand):
+    if not may_broker(actor, demand):
         raise Forbidden()
-    expert_ids = await _with_docked(session, actor, data)
-    people = await hold_people(session, expert_ids)
+    docked = await _docked(session, actor, data.demand_id, data.docking_id)
+    people = await hold_people(session, [*data.expert_ids, *docked])
     case = Case(
         **data.model_dump(exclude={"expert_ids"}),
         organization_id=demand.organization_id,
-        region_code=region_for(actor, demand),
+        region_code=region_of_case(actor, demand),
         state=CaseState.COLLECTED,
-        parties=_parties(expert_ids, people),
+        parties=_parties(data.expert_ids, docked, people),
     )
     session.add(case)
     await session.flush()
@@ -89,16 +90,17 @@ async def search(pages: Pages, actor: Actor, query: CaseQuery) -> Page[CaseBody]
 
 async def update(session: AsyncSession, actor: Actor, case_id: UUID, data: CaseUpdate) -> Case:
     """Change what the body names; nobody has consented to the new words yet."""
-    people = await hold_people(session, data.expert_ids)
+    wanted = data.changes()
+    before = await get(session, actor, case_id)
+    docked = await _docked(session, actor, before.demand_id, before.docking_id)
+    people = await hold_people(session, [*data.expert_ids, *docked])
     case = await hold(session, actor, case_id)
     if case.state not in EDITABLE:
         raise WrongState(verb="update", state=case.state, allowed=sorted(EDITABLE))
-    wanted = data.changes()
-    named = [party.expert_id for party in case.parties if party.expert_id is not None]
     if "expert_ids" in wanted:
-        named = wanted.pop("expert_ids")
-        await _require_docked(session, actor, case, named)
-    parties = _parties(named, people if "expert_ids" in data.model_fields_set else set(named))
+        parties = _parties(wanted.pop("expert_ids"), docked, people)
+    else:
+        parties = [CaseParty(expert_id=party.expert_id) for party in case.parties]
     for name, value in wanted.items():
         setattr(case, name, value)
     case.parties = []
@@ -171,9 +173,7 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
     left = await repository.of_expert(session, expert.id)
     for case in left:
         case.parties = [party for party in case.parties if party.expert_id != expert.id]
-        for name in WORDS:
-            setattr(case, name, getattr(case, name).replace(expert.name, SOMEBODY))
-        case.title = case.title[:LONGEST_TITLE]
+        take_out_of_words(case, WORDS, expert)
         target = CaseState.REVIEWED if case.state is CaseState.PUBLISHED else case.state
         settle(case, target, now())
         case.updated_at = now()
@@ -219,36 +219,31 @@ def _require_consents(case: Case) -> None:
         )
 
 
-async def _with_docked(session: AsyncSession, actor: Actor, data: CaseCreate) -> list[UUID]:
-    """Whom the case tells of: those named, and whom it was that was docked."""
-    if data.docking_id is None:
-        return data.expert_ids
-    docking = await dockings.get(session, actor, data.docking_id)
-    if docking.demand_id != data.demand_id:
+async def _docked(
+    session: AsyncSession, actor: Actor, demand_id: UUID, docking_id: UUID | None
+) -> set[UUID]:
+    """The expert of the case's docking, where it has one: the case tells of them in any case."""
+    if docking_id is None:
+        return set()
+    docking = await dockings.get(session, actor, docking_id)
+    if docking.demand_id != demand_id:
         raise invalid_field(
             "/docking_id", "of_another_demand", "不是该需求的对接", "It docks another demand"
         )
-    return [*data.expert_ids, docking.expert_id]
+    return {docking.expert_id}
 
 
-async def _require_docked(
-    session: AsyncSession, actor: Actor, case: Case, expert_ids: Sequence[UUID]
-) -> None:
-    """Raises Invalid where the expert of its docking is not among them."""
-    if case.docking_id is None:
-        return
-    docking = await dockings.get(session, actor, case.docking_id)
-    if docking.expert_id not in expert_ids:
-        raise invalid_field(
-            "/expert_ids", "without_docked", "须包括对接的专家", "The docked expert is among them"
-        )
-
-
-def _parties(expert_ids: Sequence[UUID], people: Container[UUID]) -> list[CaseParty]:
+def _parties(
+    expert_ids: Sequence[UUID], docked: set[UUID], people: Container[UUID]
+) -> list[CaseParty]:
     """New rows for the enterprise and for experts of the pool, each once."""
-    if faults := faults_of_named(expert_ids, people, pointer="/expert_ids/{place}"):
+    faults = faults_of_named(expert_ids, people, pointer="/expert_ids/{place}")
+    if any(one not in people for one in docked.difference(expert_ids)):
+        faults.append(replace(GONE, pointer="/docking_id"))
+    if faults:
         raise Invalid(errors=faults)
-    return [CaseParty(), *(CaseParty(expert_id=one) for one in expert_ids)]
+    named = [*expert_ids, *docked.difference(expert_ids)]
+    return [CaseParty(), *(CaseParty(expert_id=one) for one in named)]
 
 
 async def _read_again(session: AsyncSession, actor: Actor, case: Case) -> Case:

@@ -4,9 +4,8 @@ from datetime import datetime
 
 from app.cases.models import Case, CaseParty
 from app.cases.models import CaseState as S
-from app.transitions import Party, Transition
+from app.transitions import STAFF, Party, Transition
 
-STAFF = frozenset({Party.STAFF})
 PARTIES = frozenset({Party.ORGANIZATION, Party.PERSON})
 EDITABLE = frozenset({S.COLLECTED})
 

@@ -5,13 +5,11 @@ from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, true
-from sqlalchemy.orm import aliased
 
 from app.accounts.models import POOL_READERS
 from app.corps.models import Corps, CorpsMember
 from app.corps.workflow import EDITABLE, TRANSITIONS
 from app.experts import access as expert_access
-from app.experts.models import Expert
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.regions import in_jurisdiction, prefix_of
@@ -49,11 +47,8 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 
 def has_member(actor: Actor) -> ColumnElement[bool]:
     """Whether the actor is in the corps."""
-    own = aliased(Expert)  # a query may be about other experts
     return exists().where(
-        CorpsMember.corps_id == Corps.id,
-        CorpsMember.expert_id == own.id,
-        own.account_id == actor.account_id,
+        CorpsMember.corps_id == Corps.id, expert_access.is_actors(actor, CorpsMember.expert_id)
     )
 
 

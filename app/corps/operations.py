@@ -30,13 +30,20 @@ from app.corps.schemas import (
     Evaluation,
 )
 from app.corps.workflow import EDITABLE, TRANSITIONS, is_led, settle
+from app.experts.forgetting import take_out_of_words
 from app.experts.invitations import hold_people
-from app.experts.models import SOMEBODY, Expert, ExpertState
-from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.experts.models import Expert, ExpertState
+from app.interface.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    WrongState,
+    conflicting_field,
+    invalid_field,
+)
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted, meet
-from app.interface.validation import FieldError
 from app.matches.constraints import constraints_of
 from app.matches.groups import faults_of_named, require_all_available
 from app.matches.schemas import MatchedExpert, MatchParameters
@@ -196,8 +203,7 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
     left = await repository.of_expert(session, expert.id)
     for corps in left:
         corps.members = [one for one in corps.members if one.expert_id != expert.id]
-        corps.name = corps.name.replace(expert.name, SOMEBODY)[:100]
-        corps.evaluation = corps.evaluation.replace(expert.name, SOMEBODY)
+        take_out_of_words(corps, ("name", "evaluation"), expert)
         corps.updated_at = now()
         await _tell(session, actor_id, corps, "member_left")
     await session.flush()
@@ -254,8 +260,7 @@ async def _require_ready(
 ) -> None:
     """Raises Conflict unless one leads, and all but those who serve already may be asked today."""
     if not is_led(corps):
-        fault = FieldError(pointer="/members", code="no_leader", message=NO_LEADER)
-        raise Conflict(NO_LEADER, errors=[fault])
+        raise conflicting_field("/members", "no_leader", NO_LEADER)
     today = MatchParameters(on=day_of(moment))
     constraints = await constraints_of(session, today, limits)
     coming = {

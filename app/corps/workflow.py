@@ -4,9 +4,8 @@ from datetime import datetime
 
 from app.corps.models import Corps, CorpsRole
 from app.corps.models import CorpsState as S
-from app.transitions import Party, Transition
+from app.transitions import STAFF, Party, Transition
 
-STAFF = frozenset({Party.STAFF})
 RENDERING = frozenset({Party.STAFF, Party.PERSON})
 # A corps stands: members come and go while it serves.
 EDITABLE = frozenset({S.FORMING, S.DISPATCHED, S.SERVICE_RECORDED})

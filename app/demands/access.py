@@ -31,6 +31,11 @@ def level_above(demand: Demand) -> str | None:
     return None if present is None or present == COUNTRY else parent(present)
 
 
+def may_broker(actor: Actor, demand: Demand) -> bool:
+    """Staff who carry the demand find experts for it and dock them; a partner only looks."""
+    return Party.STAFF in parties_of(actor, demand)
+
+
 def parties_of(actor: Actor, demand: Demand) -> set[Party]:
     """In which capacities the actor touches this demand."""
     held = {

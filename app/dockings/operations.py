@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import day_of, now
+from app.demands.access import may_broker
 from app.dockings import repository
 from app.dockings.access import (
     allowed_actions,
@@ -84,7 +85,7 @@ async def open_docking(
         session,
         await matches.find_match(session, data.match_id, is_for_update=True),
         may_read=partial(match_access.parties_of, actor),
-        may_touch=lambda match: match_access.may_judge(actor, match.run.demand),
+        may_touch=lambda match: may_broker(actor, match.run.demand),
     )
     if match.verdict is not Verdict.RECOMMENDED:
         raise Conflict(NOT_RECOMMENDED)

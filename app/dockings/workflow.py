@@ -4,9 +4,8 @@ from datetime import datetime
 
 from app.dockings.models import Docking, Setback, Side
 from app.dockings.models import DockingState as S
-from app.transitions import Party, Transition
+from app.transitions import STAFF, Party, Transition
 
-STAFF = frozenset({Party.STAFF})
 BOTH_SIDES = frozenset({Party.PERSON, Party.ORGANIZATION})
 ALL = BOTH_SIDES | STAFF
 TALKING = frozenset({S.CONTACTED, S.VISITED, S.NEGOTIATING})

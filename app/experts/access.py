@@ -1,8 +1,10 @@
 """Who may see and touch an expert's record."""
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.accounts.access import may_manage as may_manage_account
 from app.accounts.models import POOL_READERS, Account, Role
@@ -24,9 +26,15 @@ def parties_of(actor: Actor, expert: Expert) -> set[Party]:
     return {party for party, is_held in held.items() if is_held}
 
 
-def is_own(actor: Actor, expert: Expert) -> bool:
-    """Whether the profile is the actor's."""
-    return Party.PERSON in parties_of(actor, expert)
+def is_own(actor: Actor, expert: Expert | None) -> bool:
+    """Whether the profile is the actor's; one that is not there for them is another's."""
+    return expert is not None and Party.PERSON in parties_of(actor, expert)
+
+
+def is_actors(actor: Actor, expert_id: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """The same of a column that names a profile, in a query that may be about others, too."""
+    own = aliased(Expert)
+    return exists().where(own.id == expert_id, own.account_id == actor.account_id)
 
 
 def enters_own(actor: Actor) -> bool:

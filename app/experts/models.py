@@ -20,9 +20,6 @@ from app.database import JsonObject, Record
 from app.encryption.sealed import Sealed
 from app.organizations.models import Organization
 
-# What stands for an erased expert in the words of others.
-SOMEBODY = "某专家"
-
 
 class ExpertKind(StrEnum):
     ACADEMICIAN = "academician"

@@ -244,6 +244,11 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+def conflicting_field(pointer: str, code: str, message: Text) -> Conflict:
+    """What stands against one field, though it is well-formed."""
+    return Conflict(message, errors=[FieldError(pointer=pointer, code=code, message=message)])
+
+
 def invalid_field(pointer: str, code: str, zh: str, en: str) -> Invalid:
     """The payload breaks one rule at one field."""
     return Invalid(errors=[FieldError(pointer=pointer, code=code, message=Text(zh, en))])

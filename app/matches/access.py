@@ -22,15 +22,10 @@ def may_look_for_demands(actor: Actor, expert: Expert) -> bool:
     return actor.is_staff or expert_access.is_own(actor, expert)
 
 
-def may_judge(actor: Actor, demand: Demand) -> bool:
-    return Party.STAFF in demand_access.parties_of(actor, demand)
-
-
 def parties_of(actor: Actor, match: Match) -> set[Party]:
     """The candidate is whom a match is about; staff need not be able to read the expert."""
     parties = demand_access.parties_of(actor, match.run.demand) & demand_access.MATCHING
-    expert = match.expert
-    is_about = expert is not None and expert_access.is_own(actor, expert)
+    is_about = expert_access.is_own(actor, match.expert)
     return parties | ({Party.PERSON} if is_about else set())
 
 
@@ -48,7 +43,7 @@ def may_request_review(actor: Actor, match: Match) -> bool:
 
 def may_answer_review(actor: Actor, match: Match) -> bool:
     """Those who carry the demand: a review is about what they recommend."""
-    return may_judge(actor, match.run.demand)
+    return demand_access.may_broker(actor, match.run.demand)
 
 
 def may_read_review(actor: Actor, match: Match) -> bool:
@@ -70,7 +65,7 @@ def seen_matches(actor: Actor) -> ColumnElement[bool]:
 
 
 def judged_matches(actor: Actor) -> ColumnElement[bool]:
-    """Matches on which the actor, who is staff, decides: `may_judge`, in SQL."""
+    """Matches on which the actor, who is staff, decides: `may_broker`, in SQL."""
     return _of_demand(demand_access.in_staffs_jurisdiction(actor))
 
 
@@ -81,4 +76,4 @@ def _of_demand(which: ColumnElement[bool]) -> ColumnElement[bool]:
 def allowed_actions(actor: Actor, demand: Demand) -> list[str]:
     """What the actor may do with matches of this demand: judge as long as it is published."""
     is_open = demand.state in SOUGHT
-    return ["judge"] if is_open and may_judge(actor, demand) else []
+    return ["judge"] if is_open and demand_access.may_broker(actor, demand) else []

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import day_of
 from app.demands import operations as demands
+from app.demands.access import may_broker
 from app.experts import repository as experts
 from app.experts.models import Expert
 from app.interface.errors import Conflict, invalid_field
@@ -16,7 +17,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.matches import presentation, repository
-from app.matches.access import allowed_actions, may_judge, parties_of
+from app.matches.access import allowed_actions, parties_of
 from app.matches.availability import require_available
 from app.matches.models import RULING_OUT, Judgment, Match, Verdict
 from app.matches.operations import require_published
@@ -98,7 +99,7 @@ async def _get_judged(
         session,
         await repository.find_match(session, match_id, is_for_update=is_for_update),
         may_read=partial(parties_of, actor),
-        may_touch=lambda match: may_judge(actor, match.run.demand),
+        may_touch=lambda match: may_broker(actor, match.run.demand),
     )
 
 

@@ -8,10 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.achievements.models import Achievement
 from app.clock import now
 from app.experts.models import Expert
-from app.interface.errors import Conflict
+from app.interface.errors import Conflict, conflicting_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
-from app.interface.validation import FieldError
 from app.organizations.actors import Actor
 from app.pools import repository
 from app.pools.access import allowed_actions
@@ -42,6 +41,9 @@ NO_CONSENT = Text(
 )
 NOT_STANDING = Text(
     "不是在库专家或已公开成果", "Neither an expert in the pool nor a published achievement"
+)
+WRONG_SUBJECT = Text(
+    "项目库收录成果，人才库收录专家", "A pool of projects holds achievements, one of people experts"
 )
 NOT_DECIDED = Text("未经人工增补或排除", "Neither added nor excluded by hand")
 
@@ -77,7 +79,7 @@ async def decide(
     is_expert = await _require_standing(session, data.member_id)
     pool = await hold_editable(session, actor, pool_id, verb)
     if is_expert is not _is_of_experts(pool):
-        raise _refusal("not_in_pool", NOT_STANDING)
+        raise _refusal("wrong_subject", WRONG_SUBJECT)
     if is_expert and not is_excluded and not await repository.has_consent(session, data.member_id):
         raise _refusal("no_consent", NO_CONSENT)
     decisions = await repository.decisions_on(session, pool.id)
@@ -152,8 +154,7 @@ async def _touch(session: AsyncSession, actor: Actor, pool: SpecialPool, what: s
 
 
 def _refusal(code: str, message: Text) -> Conflict:
-    fault = FieldError(pointer="/member_id", code=code, message=message)
-    return Conflict(message, errors=[fault])
+    return conflicting_field("/member_id", code, message)
 
 
 def _show_member(

@@ -2,9 +2,7 @@
 
 from app.pools.models import PoolKind, SpecialPool
 from app.pools.models import PoolState as S
-from app.transitions import Party, Transition
-
-STAFF = frozenset({Party.STAFF})
+from app.transitions import STAFF, Transition
 
 TRANSITIONS = {
     "submit": Transition(sources=frozenset({S.DRAFT}), target=S.SUBMITTED, parties=STAFF),

@@ -6,8 +6,6 @@ from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_, tru
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.accounts.models import Role
-from app.demands import access as demands
-from app.demands.models import Demand
 from app.experts import access as experts
 from app.organizations.actors import Actor
 from app.problems.models import OPEN, TOLD, Answer, CommonProblem, ProblemSignature
@@ -37,11 +35,6 @@ def _places(region_codes: Sequence[str | None]) -> Sequence[str | None]:
 
 def may_manage(actor: Actor, problem: CommonProblem) -> bool:
     return Party.STAFF in parties_of(actor, problem)
-
-
-def may_place(actor: Actor, demand: Demand) -> bool:
-    """Whether the actor may put the demand into a problem or take it out: staff who carry it."""
-    return Party.STAFF in demands.parties_of(actor, demand)
 
 
 def may_touch(actor: Actor, problem: CommonProblem) -> bool:
@@ -78,7 +71,7 @@ def has_signed(actor: Actor, problem: CommonProblem) -> bool:
 
 def is_in_team(actor: Actor, problem: CommonProblem) -> bool:
     """The caller's own profile is always theirs to read; another one may not be there."""
-    return any(one.expert and experts.is_own(actor, one.expert) for one in problem.experts)
+    return any(experts.is_own(actor, one.expert) for one in problem.experts)
 
 
 def readable(actor: Actor) -> ColumnElement[bool]:

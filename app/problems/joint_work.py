@@ -7,9 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import now
+from app.experts.forgetting import take_out_of_words
 from app.experts.invitations import hold_people
 from app.experts.models import Expert
-from app.interface.errors import Conflict, Invalid
+from app.interface.errors import Invalid, conflicting_field
 from app.interface.language import Text
 from app.interface.validation import FieldError
 from app.matches.constraints import constraints_of
@@ -19,7 +20,7 @@ from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import parties_of
 from app.problems.models import CommonProblem, ProblemExpert
-from app.problems.operations import enter, get_managed
+from app.problems.operations import enter, get, get_managed
 from app.problems.proposing import make_searchable
 from app.problems.schemas import JointTeam, Merging, TeamPart
 from app.problems.workflow import TRANSITIONS
@@ -69,7 +70,8 @@ async def form_team(
     await changes.append(
         session, "common_problem.team_formed", problem.id, actor_id=actor.account_id
     )
-    return await get_managed(session, actor, problem_id)  # with who they are
+    session.expire(problem, ["experts"])
+    return await get(session, actor, problem_id)  # with who they are
 
 
 async def begin(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonProblem:
@@ -77,8 +79,7 @@ async def begin(session: AsyncSession, actor: Actor, problem_id: UUID) -> Common
     problem = await get_managed(session, actor, problem_id)
     target = next_state(TRANSITIONS, "begin-work", problem.state, parties_of(actor, problem))
     if sum(one.is_chief for one in problem.experts) != 1:
-        fault = FieldError(pointer="/experts", code="no_chief", message=NO_CHIEF)
-        raise Conflict(NO_CHIEF, errors=[fault])
+        raise conflicting_field("/experts", "no_chief", NO_CHIEF)
     await enter(session, actor, problem, target, "begin-work")
     return problem
 
@@ -88,6 +89,8 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
     left = await repository.of_expert(session, expert.id)
     for problem in left:
         problem.experts = [one for one in problem.experts if one.expert_id != expert.id]
+        take_out_of_words(problem, ("title", "statement", "state_reason"), expert)
+        make_searchable(problem)
         problem.updated_at = now()
         await changes.append(session, "common_problem.expert_left", problem.id, actor_id=actor_id)
     await session.flush()

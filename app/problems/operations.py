@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.demands.access import may_broker
 from app.demands.models import Demand
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
@@ -16,7 +17,6 @@ from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import (
     may_manage,
-    may_place,
     may_read,
     may_touch,
     parties_of,
@@ -190,7 +190,7 @@ def _moved(
             "/demand_ids", "not_published", "只能包含已公开的需求", "Published demands alone"
         )
     moved = (wanted ^ {member.demand_id for member in present(problem)}) & published.keys()
-    if not all(may_place(actor, published[demand_id]) for demand_id in moved):
+    if not all(may_broker(actor, published[demand_id]) for demand_id in moved):
         raise Forbidden(OF_OTHERS)  # before what would tell whose they are
     if not _is_shared([published[demand_id] for demand_id in wanted]):
         raise invalid_field("/demand_ids", "not_shared", NOT_SHARED.zh, NOT_SHARED.en)

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.clock import now
 from app.interface.errors import Conflict, invalid_field
 from app.interface.language import Text
 from app.organizations.actors import Actor
@@ -113,6 +114,7 @@ def _write(
     others = set(problem.co_signer_ids) - {organization_id}  # whose answers it may not see
     own = {organization_id} if signature.answer is Answer.SIGNED else set[UUID]()
     problem.co_signer_ids = sorted(others | own)
+    problem.updated_at = now()  # its version is that of the shares, too
 
 
 def _require_whole(problem: CommonProblem) -> None:

@@ -3,9 +3,8 @@
 from app.clock import now
 from app.problems.models import TOLD, CommonProblem
 from app.problems.models import ProblemState as S
-from app.transitions import Party, Transition
+from app.transitions import STAFF, Party, Transition
 
-STAFF = frozenset({Party.STAFF})
 NOBODY: frozenset[Party] = frozenset()  # the job that looks for groups
 # Its enterprises, each for itself; once one of them leads, that one for all.
 ENTERPRISES = frozenset({Party.ORGANIZATION, Party.STAFF})

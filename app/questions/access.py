@@ -2,8 +2,7 @@
 
 from sqlalchemy import ColumnElement, exists, or_
 
-from app.experts import access as experts
-from app.experts.models import Expert
+from app.experts import access as expert_access
 from app.organizations.actors import Actor
 from app.questions.models import Consultation, Question
 from app.questions.workflow import TRANSITIONS
@@ -23,12 +22,8 @@ def parties_of(actor: Actor, question: Question) -> set[Party]:
 
 def own_consultation(actor: Actor, question: Question) -> Consultation | None:
     """The actor's own; of those of others the profile may not be there."""
-    own = (one for one in question.consultations if is_own(actor, one))
+    own = (one for one in question.consultations if expert_access.is_own(actor, one.expert))
     return next(own, None)
-
-
-def is_own(actor: Actor, consultation: Consultation) -> bool:
-    return consultation.expert is not None and experts.is_own(actor, consultation.expert)
 
 
 def may_read(actor: Actor, question: Question) -> bool:
@@ -46,7 +41,7 @@ def may_read_report(actor: Actor, question: Question) -> bool:
 
 def may_read_opinion(actor: Actor, question: Question, consultation: Consultation) -> bool:
     """Its author, and the staff of the question's region."""
-    return is_own(actor, consultation) or may_manage(actor, question)
+    return expert_access.is_own(actor, consultation.expert) or may_manage(actor, question)
 
 
 def readable(actor: Actor) -> ColumnElement[bool]:
@@ -55,8 +50,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
         return in_jurisdiction(Question.region_code, actor.jurisdiction)
     is_asked = exists().where(
         Consultation.question_id == Question.id,
-        Consultation.expert_id == Expert.id,
-        Expert.account_id == actor.account_id,
+        expert_access.is_actors(actor, Consultation.expert_id),
     )
     own = Question.commissioning_organization_id.in_(actor.organization_ids)
     return or_(own, is_asked)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import day_of
+from app.clock import day_of, now
 from app.experts.invitations import hold_people
 from app.interface.errors import Conflict, Invalid
 from app.interface.language import Text
@@ -21,7 +21,7 @@ from app.matches.schemas import MatchParameters
 from app.organizations.actors import Actor
 from app.questions.access import parties_of
 from app.questions.models import Consultation, Question
-from app.questions.operations import hold
+from app.questions.operations import get, hold
 from app.questions.workflow import TRANSITIONS
 from app.transitions import next_state
 from matching import Limits
@@ -67,4 +67,7 @@ async def consult(
         await changes.append(
             session, "consultation.requested", consultation.id, actor_id=actor.account_id
         )
-    return await hold(session, actor, question_id)  # with whom it asks now
+    question.updated_at = now()  # whoever saw whom it asks saw another version
+    await session.flush()
+    session.expire(question, ["consultations"])
+    return await get(session, actor, question_id)

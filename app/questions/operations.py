@@ -8,14 +8,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
-from app.clock import day_of
-from app.experts.models import SOMEBODY, Expert
+from app.clock import day_of, now
+from app.experts.forgetting import take_out_of_words
+from app.experts.models import Expert
 from app.interface.errors import (
     NOT_IN_REGION,
     Conflict,
     Forbidden,
     NotFound,
-    WrongState,
     invalid_field,
 )
 from app.interface.language import Text
@@ -46,6 +46,7 @@ from app.questions.workflow import TRANSITIONS, settle
 from app.transitions import next_state
 
 SORTS = {"created_at": Question.created_at, "due_on": Question.due_on}
+GIVEN_ALREADY = Text("意见已经提交", "The opinion was given already")
 NO_OPINION = Text("尚无专家提交意见", "No expert has given an opinion yet")
 
 
@@ -154,7 +155,7 @@ async def submit_opinion(
     next_state(TRANSITIONS, "submit-opinion", question.state, parties_of(actor, question))
     due = await repository.hold_consultation(session, own.id) if own else None
     if due is None:
-        raise WrongState(verb="submit-opinion", state="submitted", allowed=["consulted"])
+        raise Conflict(GIVEN_ALREADY)
     due.opinion, due.submitted_at = opinion, moment
     await session.flush()
     await _tell_of(session, actor, due, "submitted")
@@ -173,8 +174,8 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
                 await session.delete(one)
             elif one.expert_id == expert.id:
                 one.opinion = ""
-        for name in ("report", "adoption", "state_reason"):
-            setattr(question, name, getattr(question, name).replace(expert.name, SOMEBODY))
+        take_out_of_words(question, ("report", "adoption", "state_reason"), expert)
+        question.updated_at = now()
         await changes.append(session, "question.expert_left", question.id, actor_id=actor_id)
     await session.flush()
     return [question.id for question in asked]

@@ -2,9 +2,7 @@
 
 from app.questions.models import Question
 from app.questions.models import QuestionState as S
-from app.transitions import Party, Transition
-
-STAFF = frozenset({Party.STAFF})
+from app.transitions import STAFF, Party, Transition
 
 TRANSITIONS = {
     "amend": Transition(sources=frozenset({S.RAISED, S.ACCEPTED}), target=None, parties=STAFF),

@@ -3,9 +3,7 @@
 from sqlalchemy import ColumnElement, and_, exists, or_
 
 from app.demands import access as demand_access
-from app.demands.models import Demand
 from app.experts import access as expert_access
-from app.experts.models import Expert
 from app.organizations.actors import Actor
 from app.teams.models import Team, TeamMember
 from app.teams.workflow import EDITABLE, TRANSITIONS
@@ -25,13 +23,8 @@ def may_read(actor: Actor, team: Team) -> bool:
     return bool(parties_of(actor, team))
 
 
-def may_form(actor: Actor, demand: Demand) -> bool:
-    """Staff who carry the demand form its teams; a partner only reads them."""
-    return Party.STAFF in demand_access.parties_of(actor, demand)
-
-
 def may_manage(actor: Actor, team: Team) -> bool:
-    return may_form(actor, team.demand)
+    return demand_access.may_broker(actor, team.demand)
 
 
 def readable(actor: Actor) -> ColumnElement[bool]:
@@ -40,9 +33,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     if actor.is_staff:
         return in_full
     is_member = exists().where(
-        TeamMember.team_id == Team.id,
-        TeamMember.expert_id == Expert.id,
-        Expert.account_id == actor.account_id,
+        TeamMember.team_id == Team.id, expert_access.is_actors(actor, TeamMember.expert_id)
     )
     return and_(Team.confirmed_at.is_not(None), or_(in_full, is_member))
 

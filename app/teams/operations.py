@@ -10,20 +10,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import now
+from app.demands.access import may_broker
+from app.experts.forgetting import take_out_of_words
 from app.experts.invitations import hold_people
-from app.experts.models import SOMEBODY, Expert
-from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState, invalid_field
+from app.experts.models import Expert
+from app.interface.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    WrongState,
+    conflicting_field,
+    invalid_field,
+)
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
-from app.interface.validation import FieldError
 from app.matches import repository as matches
 from app.matches.groups import faults_of_named
 from app.matches.operations import demand_of_staff, require_published
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
 from app.teams import repository
-from app.teams.access import allowed_actions, may_form, may_manage, may_read, parties_of, readable
+from app.teams.access import allowed_actions, may_manage, may_read, parties_of, readable
 from app.teams.models import Team, TeamMember, TeamState
 from app.teams.schemas import (
     TeamBody,
@@ -43,7 +51,7 @@ NO_CHIEF = Text("团队须有且只有一位首席专家", "A team has exactly o
 async def form(session: AsyncSession, actor: Actor, data: TeamCreate) -> Team:
     """Begin a team for a demand for which experts are sought."""
     demand = await demand_of_staff(session, actor, data.demand_id)
-    if not may_form(actor, demand):
+    if not may_broker(actor, demand):
         raise Forbidden()
     people = await hold_people(session, [part.expert_id for part in data.members])
     require_published(await matches.held_state(session, demand), verb="form-team")
@@ -143,8 +151,7 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
     left = await repository.of_expert(session, expert.id)
     for team in left:
         team.members = [one for one in team.members if one.expert_id != expert.id]
-        team.name = team.name.replace(expert.name, SOMEBODY)[:100]
-        team.state_reason = team.state_reason.replace(expert.name, SOMEBODY)
+        take_out_of_words(team, ("name", "state_reason"), expert)
         team.updated_at = now()
         await changes.append(session, "team.member_left", team.id, actor_id=actor_id)
     await session.flush()
@@ -154,8 +161,7 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
 def require_chief(team: Team) -> None:
     """Raises Conflict for a team that is led by nobody or by several."""
     if not is_led(team):
-        fault = FieldError(pointer="/members", code="no_chief", message=NO_CHIEF)
-        raise Conflict(NO_CHIEF, errors=[fault])
+        raise conflicting_field("/members", "no_chief", NO_CHIEF)
 
 
 def show(actor: Actor, team: Team) -> TeamBody:

@@ -4,9 +4,8 @@ from datetime import datetime
 
 from app.teams.models import Team, TeamRole
 from app.teams.models import TeamState as S
-from app.transitions import Party, Transition
+from app.transitions import STAFF, Transition
 
-STAFF = frozenset({Party.STAFF})
 EDITABLE = frozenset({S.FORMING})
 
 TRANSITIONS = {

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.demands.access import readable_in_full
+from app.demands.access import may_broker, readable_in_full
 from app.demands.models import Demand
 from app.dockings import operations as dockings
 from app.dockings.batches import repository
@@ -29,7 +29,7 @@ from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
-from app.matches.access import may_judge, may_match
+from app.matches.access import may_match
 from app.matches.operations import demand_of_staff
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
@@ -51,7 +51,7 @@ async def invite(
 ) -> InvitationBatchBody:
     """Invite the experts, unless it is only tried: then all is done, told and undone."""
     demand = await demand_of_staff(session, actor, data.demand_id)
-    if not may_judge(actor, demand):
+    if not may_broker(actor, demand):
         raise Forbidden()
     people = await _named(session, demand, data)
     async with session.begin_nested() as savepoint:
@@ -97,7 +97,7 @@ async def undo(
         session,
         await repository.find(session, batch_id, is_for_update=True),
         may_read=lambda batch: may_match(actor, batch.demand),
-        may_touch=lambda batch: may_judge(actor, batch.demand),
+        may_touch=lambda batch: may_broker(actor, batch.demand),
     )
     batch.undone_at = batch.undone_at or clock.moment
     invited = [item for item in batch.items if item.state is BatchItemState.INVITED]

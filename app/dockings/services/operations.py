@@ -25,7 +25,7 @@ from app.dockings.services.schemas import (
 )
 from app.dockings.services.workflow import TRANSITIONS, WRITING, settle
 from app.dockings.workflow import IN_CONTACT
-from app.experts.models import SOMEBODY
+from app.experts.forgetting import SOMEBODY
 from app.interface.errors import Conflict, Forbidden, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages

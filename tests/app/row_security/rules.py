@@ -45,7 +45,7 @@ from app.dockings.services.workflow import WRITING
 from app.experts import access as experts
 from app.experts.models import Consent, Evidence, Expert, ExpertContact, Invitation
 from app.interface.models import AuditEntry, KeptAnswer, UnsealedEntry
-from app.matches.access import may_judge, may_match
+from app.matches.access import may_match
 from app.matches.models import (
     Judgment,
     Match,
@@ -188,7 +188,7 @@ class Application:
             ),
             ProblemMember: self._rules(
                 self._reads_member,
-                lambda m: self._manages_problem(m) and problems.may_place(actor, self._demand(m)),
+                lambda m: self._manages_problem(m) and demands.may_broker(actor, self._demand(m)),
                 self._manages_problem,
             ),
             Docking: self._rules(
@@ -433,7 +433,7 @@ class Application:
         return may_match(self.actor, self._demand(run))
 
     def _invites(self, batch: InvitationBatch) -> bool:
-        return may_judge(self.actor, self._demand(batch))
+        return demands.may_broker(self.actor, self._demand(batch))
 
     def _batch(self, item: InvitationBatchItem) -> InvitationBatch:
         found: InvitationBatch = self.world.find(InvitationBatch, item.batch_id)
