@@ -1,4 +1,4 @@
-"""The real PostgreSQL that tests run on: a migrated template, cloned for each test in ~10 ms."""
+"""What tests stand on: a real PostgreSQL, the application on it, and people who are signed in."""
 
 import asyncio
 import gc
@@ -15,8 +15,6 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
-from xdist.scheduler import LoadFileScheduling
-from xdist.workermanage import WorkerController
 
 from app.accounts import secrets
 from app.database import create_engine, open_engine
@@ -29,20 +27,15 @@ from app.settings import EncoderKind, Settings
 from tests.acceptance.demonstration import Demonstration, made_once
 from tests.audit_trail import AuditTrail
 from tests.databases import Emptying, cloned, named
-from tests.lasting import Lasting
 from tests.locks import Locks
 from tests.people import People
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.servers import start_test_server
+from tests.shared_services import SharedServices
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
-ACCEPTANCE = "tests/acceptance/"
-# They wait more than they work: one worker's, beside three that work.
-WAITING = (
-    "tests/faults/",
-    *(f"{ACCEPTANCE}test_{name}.py" for name in ("operations", "upkeep", "two_hosts")),
-)
-SPREAD = frozenset({"tests/app/row_security/test_routes.py"})
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,52 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long ones early, so that at the end no worker waits for another, but not all at once.
-
-    Starts of services wait for much, the others work: files of both kinds take turns, until in
-    the middle of the run the long ones are through.
-    """
-    files = list(dict.fromkeys(_file(item) for item in items))
-    shared = [file for file in files if not file.startswith(WAITING)]
-    long = [file for file in shared if file.startswith(ACCEPTANCE)]
-    others = [file for file in shared if not file.startswith(ACCEPTANCE)]
-    place = {file: number / len(long) / 2 for number, file in enumerate(long)}
-    place |= {file: number / len(others) for number, file in enumerate(others)}
-    items.sort(key=lambda item: place.get(_file(item), -1.0))
-
-
 def pytest_collection_finish() -> None:
     """Let the collector pass over what was imported: a tenth of the time went to it."""
     gc.freeze()
-
-
-def _file(item: pytest.Item) -> str:
-    return item.nodeid.partition("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Sharing":
-    return Sharing(config, log)
-
-
-class Sharing(LoadFileScheduling):  # type: ignore[misc]  # it has no types
-    """Workers take whole files, but of the longest one single tests.
-
-    What waits is one worker's, the faults among it, which would else meet each other's; it ends
-    with that: four that work are slower on two cores than three.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        if file in SPREAD:
-            return nodeid
-        return WAITING[0] if file.startswith(WAITING) else file
-
-    def _reschedule(self, node: WorkerController) -> None:
-        if WAITING[0] in self.assigned_work[node]:
-            node.shutdown()  # once it has done what it has
-        else:
-            super()._reschedule(node)
 
 
 @pytest.fixture(scope="session")
@@ -213,32 +163,35 @@ def service_database(database: URL) -> URL:
 
 
 @pytest.fixture(scope="session")
-async def lasting(application: FastAPI, shared: URL) -> AsyncIterator[Lasting]:
+async def shared_services(application: FastAPI, shared: URL) -> AsyncIterator[SharedServices]:
     """The application with its connections to the shared database, which go from test to test."""
-    async with Lasting.open(application, shared) as opened:
+    async with SharedServices.open(application, shared) as opened:
         yield opened
 
 
 @pytest.fixture
 async def app(
-    application: FastAPI, service_database: URL, lasting: Lasting
+    application: FastAPI, service_database: URL, shared_services: SharedServices
 ) -> AsyncIterator[FastAPI]:
     """The application on this test's database; at the end its audit log must tell of it all."""
     trail = application.state.audit_trail = AuditTrail()
-    async with lasting.services_on(service_database):
+    async with shared_services.services_on(service_database):
         yield application
         await trail.check(application)
 
 
 @pytest.fixture
 async def session(
-    app: FastAPI, database: URL, lasting: Lasting, settings: Settings
+    app: FastAPI, database: URL, shared_services: SharedServices, settings: Settings
 ) -> AsyncIterator[AsyncSession]:
     """A session of the database's owner, whom no rule binds, beside the application's.
 
     Commit it, so that requests see what it wrote.
     """
-    async with lasting.owner_of(database, settings) as engine, create_sessions(engine)() as session:
+    async with (
+        shared_services.owner_of(database, settings) as engine,
+        create_sessions(engine)() as session,
+    ):
         yield session
 
 

@@ -85,7 +85,10 @@ class Emptying:
             self._owner.execute("SELECT pg_temp.empty()")
 
     def _let_pass(self) -> None:
-        """What keeps the owner, too, from rewriting the records of the past keeps others only."""
+        """Triggers that stop everybody, whatever SETTINGS say, stop all but their owner from here on.
+
+        A test may have put one back.
+        """
         for table, trigger in self._owner.execute(ALWAYS).fetchall():
             self._owner.execute(named("ALTER TABLE {} ENABLE TRIGGER {}", table, trigger))
 

@@ -20,7 +20,7 @@ from app.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lasting:
+class SharedServices:
     """What `services` opened on the shared database, and an engine of its owner's."""
 
     app: FastAPI
@@ -40,14 +40,16 @@ class Lasting:
     @asynccontextmanager
     async def services_on(self, url: URL) -> AsyncIterator[None]:
         """The application on a database; on the shared one as if it had just been opened."""
-        if url.database != self.url.database:
-            async with services(self.app, url):
+        try:
+            if url.database == self.url.database:
+                self._begin_again(url)
                 yield
-        else:
-            self._begin_again(url)
-            yield
-            await self.app.state.refusal_log.drain()
-        self.app.state._state.update(self.opened)
+                await self.app.state.refusal_log.drain()
+            else:
+                async with services(self.app, url):
+                    yield
+        finally:
+            self.app.state._state.update(self.opened)
 
     def _begin_again(self, url: URL) -> None:
         """Forget what the process knows of the records of the test before."""
