@@ -5,6 +5,7 @@ import gc
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psycopg
@@ -14,11 +15,11 @@ from httpx import ASGITransport, AsyncClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.accounts import secrets
 from app.database import create_engine, open_engine
-from app.main import create_app
+from app.main import create_app, services
 from app.migration import upgrade
 from app.postgres.embedded import EmbeddedServer
 from app.postgres.roles import SERVICE_ROLE
@@ -31,7 +32,7 @@ from tests.locks import Locks
 from tests.people import People
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.servers import start_test_server
-from tests.shared_services import SharedServices
+from tests.shared_services import begun_again
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
@@ -151,11 +152,6 @@ def database(
         emptying.run()
 
 
-@pytest.fixture(scope="session")
-def application(settings: Settings) -> FastAPI:
-    return create_app(settings)
-
-
 @pytest.fixture
 def service_database(database: URL) -> URL:
     """The same database for the service, which row-level security binds."""
@@ -163,36 +159,61 @@ def service_database(database: URL) -> URL:
 
 
 @pytest.fixture(scope="session")
-async def shared_services(application: FastAPI, shared: URL) -> AsyncIterator[SharedServices]:
+def application(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+@pytest.fixture(scope="session")
+def application_apart(settings: Settings) -> FastAPI:
+    """One for the databases that are not shared."""
+    return create_app(settings)
+
+
+@pytest.fixture(scope="session")
+async def open_application(application: FastAPI, shared: URL) -> AsyncIterator[FastAPI]:
     """The application with its connections to the shared database, which go from test to test."""
-    async with SharedServices.open(application, shared) as opened:
-        yield opened
+    async with services(application, shared.set(username=SERVICE_ROLE)):
+        yield application
 
 
 @pytest.fixture
 async def app(
-    application: FastAPI, service_database: URL, shared_services: SharedServices
+    application_apart: FastAPI,
+    service_database: URL,
+    shared: URL,
+    open_application: FastAPI,
 ) -> AsyncIterator[FastAPI]:
     """The application on this test's database; at the end its audit log must tell of it all."""
-    trail = application.state.audit_trail = AuditTrail()
-    async with shared_services.services_on(service_database):
-        yield application
-        await trail.check(application)
+    async with AsyncExitStack() as stack:
+        if service_database.database == shared.database:
+            app = await stack.enter_async_context(begun_again(open_application))
+        else:
+            app = application_apart
+            await stack.enter_async_context(services(app, service_database))
+        trail = app.state.audit_trail = AuditTrail()
+        yield app
+        await trail.check(app)
+
+
+@pytest.fixture(scope="session")
+async def shared_owner(shared: URL, settings: Settings) -> AsyncIterator[AsyncEngine]:
+    async with open_engine(shared, settings) as engine:
+        yield engine
 
 
 @pytest.fixture
 async def session(
-    app: FastAPI, database: URL, shared_services: SharedServices, settings: Settings
+    app: FastAPI, database: URL, shared: URL, shared_owner: AsyncEngine, settings: Settings
 ) -> AsyncIterator[AsyncSession]:
     """A session of the database's owner, whom no rule binds, beside the application's.
 
     Commit it, so that requests see what it wrote.
     """
-    async with (
-        shared_services.owner_of(database, settings) as engine,
-        create_sessions(engine)() as session,
-    ):
-        yield session
+    async with AsyncExitStack() as stack:
+        engine = shared_owner
+        if database != shared:
+            engine = await stack.enter_async_context(open_engine(database, settings))
+        yield await stack.enter_async_context(create_sessions(engine)())
 
 
 @pytest.fixture

@@ -85,9 +85,9 @@ class Emptying:
             self._owner.execute("SELECT pg_temp.empty()")
 
     def _let_pass(self) -> None:
-        """Triggers that stop everybody, whatever SETTINGS say, stop all but their owner from here on.
+        """Triggers that stop everybody, whatever SETTINGS say, let the owner pass from here on.
 
-        A test may have put one back.
+        Tests of those triggers have a database of their own.
         """
         for table, trigger in self._owner.execute(ALWAYS).fetchall():
             self._owner.execute(named("ALTER TABLE {} ENABLE TRIGGER {}", table, trigger))

@@ -345,6 +345,7 @@ async def test_the_next_transaction_of_a_session_says_anew(
         "SET action = 'x'",
     ],
 )
+@pytest.mark.own_database
 async def test_the_database_refuses_to_rewrite(
     app: FastAPI, session: AsyncSession, statement: str
 ) -> None:
