@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
+from app.clock import now
 from app.interface.errors import Conflict, invalid_field
 from app.interface.language import Text
 from app.organizations.actors import Actor
@@ -71,10 +72,9 @@ async def conclude(
             if owners.get(member.demand_id) not in problem.co_signer_ids:
                 member.is_excluded = True
                 forget_reasons(problem)
-        problem.organization_ids = list(problem.co_signer_ids)
-        problem.organization_count = len(problem.co_signer_ids)
-        await enter(session, actor, problem, target, "conclude-signing")
+        # Before it is undertaken, after which whose it is, and where, stands fast.
         describe(problem, {str(demand.id): OpenDemand.of(demand) for demand in found})
+        await enter(session, actor, problem, target, "conclude-signing")
     return problem
 
 
@@ -113,6 +113,7 @@ def _write(
     others = set(problem.co_signer_ids) - {organization_id}  # whose answers it may not see
     own = {organization_id} if signature.answer is Answer.SIGNED else set[UUID]()
     problem.co_signer_ids = sorted(others | own)
+    problem.updated_at = now()  # whoever saw the shares before saw another version
 
 
 def _require_whole(problem: CommonProblem) -> None:
