@@ -25,6 +25,7 @@ from app.problems.proposing import make_searchable
 from app.problems.schemas import JointTeam, Merging, TeamPart
 from app.problems.wording import TITLE_LIMIT
 from app.problems.workflow import TRANSITIONS
+from app.scopes import Scope, borrowed
 from app.transitions import next_state
 from matching import Constraints, Limits
 
@@ -102,12 +103,13 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
 async def _constraints(
     session: AsyncSession, co_signer_ids: Sequence[UUID], limits: Limits
 ) -> Constraints:
-    """Of a match for all co-signers: whoever acts for one of them is kept out, too."""
+    """Of a match for all co-signers, wherever they are: by name, too, and by who acts for them."""
     named = MatchParameters(conflicting_organization_ids=list(co_signer_ids))
-    constraints = await constraints_of(session, named, limits)
     acting: dict[str, str] = {}
-    for organization_id in co_signer_ids:
-        acting |= await members_of(session, organization_id)
+    async with borrowed(session, Scope.SERVICE):
+        constraints = await constraints_of(session, named, limits)
+        for organization_id in co_signer_ids:
+            acting |= await members_of(session, organization_id)
     return replace(constraints, members=acting)
 
 
