@@ -21,6 +21,7 @@ from app.clock import now
 from app.corps import operations as corps
 from app.demands.models import Demand
 from app.dockings import operations as dockings
+from app.dockings.batches import operations as batches
 from app.dockings.services import operations as services
 from app.experts import operations as experts
 from app.experts import repository as expert_repository
@@ -89,6 +90,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
     left += served
     left += await cases.leave(session, expert, actor_id)
     left += await services.forget_expert(session, expert.id, expert.name, served)
+    await batches.forget_expert(session, expert)
     expert.name = ERASED
     if expert.state is not ExpertState.REMOVED:
         await experts.enter(session, expert, ExpertState.REMOVED, verb="remove", actor_id=actor_id)

@@ -1,6 +1,7 @@
 """What the co-signers have done together: one problem in words for all, and a team for it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,7 @@ from app.experts.models import Expert
 from app.interface.errors import Invalid, conflicting_field
 from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.matches.constraints import constraints_of
+from app.matches.constraints import constraints_of, members_of
 from app.matches.groups import faults_of_named, require_all_available
 from app.matches.schemas import MatchParameters
 from app.organizations.actors import Actor
@@ -24,8 +25,9 @@ from app.problems.operations import enter, get, get_managed
 from app.problems.proposing import make_searchable
 from app.problems.schemas import JointTeam, Merging, TeamPart
 from app.problems.workflow import TRANSITIONS
+from app.scopes import Scope, borrowed
 from app.transitions import next_state
-from matching import Limits
+from matching import Constraints, Limits
 
 NO_CHIEF = Text("攻关团队须有且只有一位首席专家", "A joint team has exactly one chief")
 
@@ -60,8 +62,7 @@ async def form_team(
         for place, part in enumerate(data.experts)
         if part.expert_id not in stay
     }
-    of_co_signers = MatchParameters(conflicting_organization_ids=problem.co_signer_ids)
-    constraints = await constraints_of(session, of_co_signers, limits)
+    constraints = await _constraints(session, problem.co_signer_ids, limits)
     await require_all_available(session, joining, people, constraints)
     problem.experts, problem.updated_at = [], now()
     await session.flush()  # one of them may come again, and is there once
@@ -85,7 +86,8 @@ async def begin(session: AsyncSession, actor: Actor, problem_id: UUID) -> Common
 
 
 async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) -> list[UUID]:
-    """Take an expert who is about to be erased out of every joint team; the problems' ids."""
+    """Take an expert who is about to be erased out of every joint team, and their name out of what
+    is said of the problem; the problems' ids."""
     left = await repository.of_expert(session, expert.id)
     for problem in left:
         problem.experts = [one for one in problem.experts if one.expert_id != expert.id]
@@ -95,6 +97,19 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
         await changes.append(session, "common_problem.expert_left", problem.id, actor_id=actor_id)
     await session.flush()
     return [problem.id for problem in left]
+
+
+async def _constraints(
+    session: AsyncSession, co_signer_ids: Sequence[UUID], limits: Limits
+) -> Constraints:
+    """Of a match for all co-signers, wherever they are: by name, too, and by who acts for them."""
+    named = MatchParameters(conflicting_organization_ids=list(co_signer_ids))
+    acting: dict[str, str] = {}
+    async with borrowed(session, Scope.SERVICE):
+        constraints = await constraints_of(session, named, limits)
+        for organization_id in co_signer_ids:
+            acting |= await members_of(session, organization_id)
+    return replace(constraints, members=acting)
 
 
 def _require_known(parts: Sequence[TeamPart], people: Mapping[UUID, Expert]) -> None:

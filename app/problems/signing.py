@@ -72,10 +72,9 @@ async def conclude(
             if owners.get(member.demand_id) not in problem.co_signer_ids:
                 member.is_excluded = True
                 forget_reasons(problem)
-        problem.organization_ids = list(problem.co_signer_ids)
-        problem.organization_count = len(problem.co_signer_ids)
-        await enter(session, actor, problem, target, "conclude-signing")
+        # Before it is undertaken, after which whose it is, and where, stands fast.
         describe(problem, {str(demand.id): OpenDemand.of(demand) for demand in found})
+        await enter(session, actor, problem, target, "conclude-signing")
     return problem
 
 

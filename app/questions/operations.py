@@ -43,6 +43,7 @@ from app.questions.schemas import (
     QuestionSummary,
 )
 from app.questions.workflow import TRANSITIONS, settle
+from app.scopes import Scope, borrowed
 from app.transitions import next_state
 
 SORTS = {"created_at": Question.created_at, "due_on": Question.due_on}
@@ -149,7 +150,12 @@ async def adopt(
 async def submit_opinion(
     session: AsyncSession, actor: Actor, question_id: UUID, opinion: str, moment: datetime
 ) -> Question:
-    """Say what one thinks, once: nobody changes it afterwards, in the database neither."""
+    """Say what one thinks, once: nobody changes it afterwards, in the database neither.
+
+    Whoever concludes the study waits, and counts it, or has done so before.
+    """
+    async with borrowed(session, Scope.SERVICE):  # its reader may not lock it
+        await repository.hold_state(session, question_id)
     question = await get(session, actor, question_id)
     own = own_consultation(actor, question)
     next_state(TRANSITIONS, "submit-opinion", question.state, parties_of(actor, question))

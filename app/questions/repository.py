@@ -47,6 +47,12 @@ def listed(query: QuestionQuery, readable: ColumnElement[bool]) -> Select[Questi
     return select(Question).options(WITH_EXPERTS).where(readable, *wanted)
 
 
+async def hold_state(session: AsyncSession, question_id: UUID) -> None:
+    """Let the question take no step until the transaction ends."""
+    statement = select(Question.state).where(Question.id == question_id)
+    await session.execute(statement.with_for_update(read=True))
+
+
 async def hold_consultation(session: AsyncSession, consultation_id: UUID) -> Consultation | None:
     """One that is not submitted, locked, for its author."""
     is_due = (Consultation.id == consultation_id, Consultation.submitted_at.is_(None))

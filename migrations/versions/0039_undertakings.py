@@ -77,10 +77,12 @@ END $$
 SIGNED = """
 CREATE FUNCTION refuse_without_signatures() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.lead_organization_id IS NULL OR NOT NEW.lead_organization_id = ANY (NEW.co_signer_ids)
+    IF cardinality(NEW.co_signer_ids) < 2
+        OR NEW.lead_organization_id IS NULL
+        OR NOT NEW.lead_organization_id = ANY (NEW.co_signer_ids)
         OR (SELECT coalesce(sum(share), 0) FROM problem_signatures WHERE problem_id = NEW.id) <> 100
     THEN
-        RAISE EXCEPTION 'no co-signer leads, or the shares are not 100 in all'
+        RAISE EXCEPTION 'not two have signed, none of them leads, or the shares are not 100 in all'
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

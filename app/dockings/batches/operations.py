@@ -23,7 +23,9 @@ from app.dockings.batches.workflow import settle
 from app.dockings.deadlines import Clock
 from app.dockings.inviting import invite_expert
 from app.dockings.schemas import DockingCreate, Step
+from app.experts.forgetting import SOMEBODY
 from app.experts.invitations import hold_people
+from app.experts.models import Expert
 from app.interface.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
@@ -106,6 +108,11 @@ async def undo(
         await _take_back(session, actor, batch, item, Step(note=data.note), clock)
     await session.flush()
     return show(actor, batch, language)
+
+
+async def forget_expert(session: AsyncSession, expert: Expert) -> None:
+    """Take the name of an expert who is about to be erased out of the notes of their batches."""
+    await repository.forget_name(session, expert.id, expert.name, SOMEBODY)
 
 
 def show(actor: Actor, batch: InvitationBatch, language: str) -> InvitationBatchBody:

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 
 from app import queries
 from app.dockings.batches.models import InvitationBatch, InvitationBatchItem
 from app.dockings.batches.schemas import InvitationBatchQuery
-from app.dockings.models import Docking
+from app.dockings.models import Docking, DockingStep
 from app.dockings.workflow import CLOSED
 from app.matches.models import Match, MatchRun
 
@@ -61,3 +61,17 @@ async def hold_dockings(session: AsyncSession, docking_ids: Sequence[UUID]) -> N
     """Lock the dockings in the order of their ids."""
     statement = select(Docking.id).where(Docking.id.in_(docking_ids)).order_by(Docking.id)
     await session.execute(statement.with_for_update())
+
+
+async def forget_name(session: AsyncSession, expert_id: UUID, name: str, somebody: str) -> None:
+    """Take an expert's name out of what was said to everybody who was invited with them."""
+    items = InvitationBatchItem
+    batches = select(items.batch_id).where(items.expert_id == expert_id)
+    dockings = select(items.docking_id).where(items.batch_id.in_(batches))
+    for note, is_theirs in (
+        (InvitationBatch.note, InvitationBatch.id.in_(batches)),
+        (DockingStep.note, DockingStep.docking_id.in_(dockings)),
+    ):
+        statement = update(note.class_).where(is_theirs, note.contains(name, autoescape=True))
+        forgotten = statement.values(note=func.replace(note, name, somebody))
+        await session.execute(forgotten.execution_options(synchronize_session=False))

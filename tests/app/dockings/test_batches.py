@@ -52,8 +52,9 @@ async def test_tried_done_and_undone(app: FastAPI, people: People, session: Asyn
     await scenes.expert(session, "未荐", scenes.DIRECTIONS["染整"])
     run = await scenes.match(ready.staff, ready.demand.id)
     [unjudged] = [m["id"] for m in run["matches"] if m["expert"]["name"] == "未荐"]
+    name = busy.expert.name
     match_ids = [ready.match_id, busy.match_id, begun.match_id, unjudged]
-    body = {"demand_id": str(ready.demand.id), "match_ids": match_ids, "note": "首批"}
+    body = {"demand_id": str(ready.demand.id), "match_ids": match_ids, "note": f"首批，含{name}"}
 
     far = await people.coordinator(GUANGZHOU)
     for client in (ready.enterprise, ready.person, far):
@@ -122,5 +123,9 @@ async def test_tried_done_and_undone(app: FastAPI, people: People, session: Asyn
 
     erased = await busy.person.post("/me:erase", json={"password": PASSWORD})
     assert erased.status_code == 204, erased.text
-    item = (await ready.staff.get(path)).json()["items"][1]
+    left = (await ready.staff.get(path)).json()
+    item = left["items"][1]
+    told = [said["note"] for said in await steps(begun.person, docking_id)]
+    assert (left["note"], left["note"] in told) == ("首批，含某专家", True)
+    assert name not in str(told)
     assert (item["reasons"], (item["expert"] or {}).get("name")) in (([], None), ([], "已注销"))

@@ -152,6 +152,15 @@ async def test_signatures_are_each_enterprises_own_and_make_up_the_whole_cost(
     assert (await scene.step(scene.first, "conclude-signing", **lead))[0] == 403
     status, body = await scene.step(scene.staff, "conclude-signing", **lead)
     assert (status, body["code"], "两家" in body["detail"]) == (409, "conflict", True)
+    alone = (
+        "UPDATE problem_signatures SET share = 100 WHERE problem_id = :id",
+        "UPDATE common_problems SET state = 'co_signed', lead_organization_id = co_signer_ids[1]"
+        " WHERE id = :id",
+    )
+    await session.execute(text(alone[0]), {"id": scene.problem_id})
+    with pytest.raises(IntegrityError, match="two have signed"):
+        await session.execute(text(alone[1]), {"id": scene.problem_id})
+    await session.rollback()
     status, body = await scene.step(scene.staff, "co-sign", share="30", organization_id=other)
     assert (status, body["errors"][0]["pointer"]) == (422, "/note")
     noted = {"organization_id": other, "note": "电话确认"}
@@ -168,7 +177,10 @@ async def test_signatures_are_each_enterprises_own_and_make_up_the_whole_cost(
         (other, "30"),
     }
     assert len((await scene.read(scene.staff))["answers"]) == 3
+    seen = (await scene.staff.get(f"/common-problems/{scene.problem_id}")).headers["etag"]
     assert (await scene.step(scene.second, "co-sign", share="40"))[0] == 200
+    path, stale = f"/common-problems/{scene.problem_id}:conclude-signing", {"If-Match": seen}
+    assert (await scene.staff.post(path, json=lead, headers=stale)).status_code == 412
     refused = await scene.step(scene.staff, "conclude-signing", lead_organization_id=scene.owner(2))
     assert refused[1]["errors"][0]["code"] == "not_signed"
     with pytest.raises(IntegrityError, match="100 in all"):
@@ -178,9 +190,12 @@ async def test_signatures_are_each_enterprises_own_and_make_up_the_whole_cost(
         )
     await session.rollback()
 
+    far = await people.coordinator(GUANGZHOU)
+    assert (await scene.read(far))["region_codes"] == [YIWU, GUANGZHOU]
     status, body = await scene.step(scene.staff, "conclude-signing", **lead)
     assert (status, body["state"], body["organization_count"]) == (200, "co_signed", 2)
-    assert len(body["members"]) == 2
+    assert (len(body["members"]), body["region_codes"]) == (2, [YIWU])
+    assert (await far.get(f"/common-problems/{scene.problem_id}")).status_code == 404
     assert [a["is_lead"] for a in body["answers"] if a["organization_id"] == scene.owner(0)] == [
         True
     ]
@@ -220,6 +235,12 @@ async def test_from_the_signatures_to_the_result(
     faults = [(f["pointer"], f["code"]) for f in body["errors"]]
     assert (status, faults) == (409, [("/experts/0", "do_not_contact")])
     await _set(session, member, is_do_not_contact=False)
+    acting = await people.join(account, scene.demands[1].organization)
+    status, body = await scene.step(scene.staff, "form-team", experts=team)
+    faults = [(f["pointer"], f["code"]) for f in body["errors"]]
+    assert (status, faults) == (409, [("/experts/1", "organization_conflict")])
+    await session.execute(text("DELETE FROM memberships WHERE id = :id"), {"id": acting})
+    await session.commit()
     for _ in range(2):  # replaced as a whole
         status, body = await scene.step(scene.staff, "form-team", experts=team)
         assert (status, [e["expert"]["name"] for e in body["experts"]]) == (
@@ -233,10 +254,13 @@ async def test_from_the_signatures_to_the_result(
     assert (await scene.step(scene.staff, "begin-work"))[1]["state"] == "joint_work"
     assert (await scene.step(scene.second, "accept", reason="合格"))[0] == 403
     assert (await scene.read(scene.first))["allowed_actions"] == ["accept"]
-    status, body = await scene.step(scene.first, "accept", reason="三家验收合格")
-    assert (status, body["state"], body["state_reason"]) == (200, "accepted", "三家验收合格")
+    status, body = await scene.step(scene.first, "accept", reason="林若溪等验收合格")
+    assert (status, body["state"], body["state_reason"]) == (200, "accepted", "林若溪等验收合格")
     assert body["confirmed_at"] is not None
     assert (await scene.step(scene.staff, "end", reason="x"))[0] == 409
+    assert (await person.post(f"/experts/{chief.id}:erase")).status_code == 204
+    shown = await scene.read(scene.staff)
+    assert (shown["state_reason"], len(shown["experts"])) == ("某专家等验收合格", 1)
 
 
 async def _set(session: AsyncSession, expert: Expert, **values: Any) -> None:

@@ -1,5 +1,6 @@
 """Government questions over HTTP: raised, put to experts, reported on and adopted."""
 
+import asyncio
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -13,11 +14,14 @@ from app.accounts.models import Role
 from app.experts.models import Expert
 from app.interface.errors import Forbidden, WrongState
 from app.organizations.models import OrganizationKind
+from app.questions.models import Question
 from app.questions.models import QuestionState as S
 from app.questions.workflow import TRANSITIONS
+from app.scopes import Scope, within
 from app.transitions import Party, next_state
 from tests.app.matches import scenes
 from tests.app.notices.scenes import tell
+from tests.locks import Locks
 from tests.people import GUANGZHOU, JINHUA, YIWU, People
 
 ASKED = {
@@ -202,3 +206,19 @@ async def test_who_is_told_and_what_erasure_leaves(
     [left] = shown["consultations"]
     assert (left["opinion"], left["submitted_at"] is None) == ("", False)
     assert shown["report"] == "某专家建议试点"
+
+
+async def test_no_opinion_comes_after_the_study_was_concluded(
+    app: FastAPI, scene: Scene, locks: Locks
+) -> None:
+    assert (await scene.step(scene.staff, "accept"))[0] == 200
+    asked = await scene.step(scene.staff, "consult", expert_ids=[str(scene.one.id)])
+    assert asked[0] == 200
+    async with within(app.state.sessions, Scope.SERVICE).begin() as concluding:
+        question = await concluding.get_one(Question, scene.question["id"], with_for_update=True)
+        question.state = S.STUDIED
+        await concluding.flush()
+        late = asyncio.create_task(scene.step(scene.person, "submit-opinion", opinion="先试点"))
+        await locks.wait(1)
+    status, body = await late
+    assert (status, body["code"]) == (409, "wrong_state")
