@@ -17,7 +17,7 @@ class BatchItemState(StrEnum):
     """已邀请 / 未能邀请 / 已收回."""
 
     INVITED = "invited"
-    REFUSED = "refused"
+    NOT_INVITED = "not_invited"
     TAKEN_BACK = "taken_back"
 
 

@@ -178,7 +178,7 @@ async def _invite_each(
             item.docking_id = docking_id
             settle(item, BatchItemState.INVITED)
         except (Conflict, WrongState) as problem:
-            settle(item, BatchItemState.REFUSED, problem)
+            settle(item, BatchItemState.NOT_INVITED, problem)
         items.append(item)
     batch = InvitationBatch(
         demand_id=data.demand_id,

@@ -36,7 +36,7 @@ class InvitationBatchItemBody(BaseModel):
     expert_id: UUID
     expert: MatchedExpert | None = Field(description="null for whom the caller may not read now")
     docking_id: UUID | None = Field(description="of an expert who was invited")
-    state: BatchItemState = Field(examples=[BatchItemState.REFUSED])
+    state: BatchItemState = Field(examples=[BatchItemState.NOT_INVITED])
     reasons: list[WhyNot] = Field(description="why not invited or, of an undone batch, not back")
 
 

@@ -69,9 +69,9 @@ async def test_tried_done_and_undone(app: FastAPI, people: People, session: Asyn
     before = await counted(session)
     expected = [
         ("invited", []),
-        ("refused", ["absent"]),
+        ("not_invited", ["absent"]),
         ("invited", []),
-        ("refused", ["conflict"]),
+        ("not_invited", ["conflict"]),
     ]
     tried = await posted(ready.staff, **body, dry_run=True)
     assert (outcomes(tried), tried["is_dry_run"]) == (expected, True)
@@ -102,9 +102,9 @@ async def test_tried_done_and_undone(app: FastAPI, people: People, session: Asyn
         undone = (await ready.staff.post(f"{path}:undo", json={"note": "名单有误"})).json()
         assert outcomes(undone) == [
             ("invited", ["conflict"]),
-            ("refused", ["absent"]),
+            ("not_invited", ["absent"]),
             ("taken_back", []),
-            ("refused", ["conflict"]),
+            ("not_invited", ["conflict"]),
         ]
     assert undone["undone_at"] is not None
     await tell(app)
