@@ -107,7 +107,8 @@ async def test_from_draft_to_publication(
     await session.commit()
     assert (await staff.post(f"{path}:publish")).json()["published_at"] is not None
     assert await titles(staff, path) == ["浅色黄变", "染色牢度"]
-    for anybody in (reader, enterprise, evaluator, await people.expert()):
+    assert await titles(reader, path) == ["浅色黄变", "染色牢度"]  # one's own, published or not
+    for anybody in (enterprise, evaluator, await people.expert()):
         [item] = (await anybody.get(f"{path}/demands")).json()["items"]
         assert (item["demand_id"], item["public_summary"]) == (str(mine.id), "浅色锦纶黄变")
         assert (item["organization_name"] is None) is (anybody is not enterprise)
