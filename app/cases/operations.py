@@ -89,16 +89,17 @@ async def search(pages: Pages, actor: Actor, query: CaseQuery) -> Page[CaseBody]
 
 async def update(session: AsyncSession, actor: Actor, case_id: UUID, data: CaseUpdate) -> Case:
     """Change what the body names; nobody has consented to the new words yet."""
-    people = await hold_people(session, data.expert_ids)
+    told_of = _experts_in(await get(session, actor, case_id))
+    people = await hold_people(session, {*told_of, *data.expert_ids})
     case = await hold(session, actor, case_id)
     if case.state not in EDITABLE:
         raise WrongState(verb="update", state=case.state, allowed=sorted(EDITABLE))
     wanted = data.changes()
-    named = [party.expert_id for party in case.parties if party.expert_id is not None]
-    if "expert_ids" in wanted:
-        named = wanted.pop("expert_ids")
-        await _require_docked(session, actor, case, named)
-    parties = _parties(named, people if "expert_ids" in data.model_fields_set else set(named))
+    told_of = _experts_in(case)
+    named = wanted.pop("expert_ids", told_of)
+    if dropped := {*told_of} - {*named}:
+        await _require_docked(session, actor, case, dropped)
+    parties = _parties(named, {*people, *told_of})  # who has left the pool may stay
     for name, value in wanted.items():
         setattr(case, name, value)
     case.parties = []
@@ -135,7 +136,7 @@ async def consent(
     """A party agrees to be told of in these words, under the name that it gives."""
     case = await hold(session, actor, case_id)
     next_state(TRANSITIONS, "consent", case.state, parties_of(actor, case))
-    for party in own_parties(actor, case):
+    for party in _speaking(actor, case):
         party.consented_at, party.shown_as = moment, data.shown_as
     return await _noted(session, actor, case, "consented")
 
@@ -146,7 +147,7 @@ async def withdraw_consent(
     """A party agrees no more, which takes back what was published."""
     case = await hold(session, actor, case_id)
     next_state(TRANSITIONS, "withdraw-consent", case.state, parties_of(actor, case))
-    for party in own_parties(actor, case):
+    for party in _speaking(actor, case):
         party.consented_at, party.shown_as = None, ""
     if case.state is CaseState.PUBLISHED:
         settle(case, CaseState.REVIEWED, moment)
@@ -198,6 +199,13 @@ def show(actor: Actor, case: Case) -> CaseBody:
     )
 
 
+def _speaking(actor: Actor, case: Case) -> list[CaseParty]:
+    """For whom the actor speaks here: whom the case tells of, for themself and not the enterprise,
+    which has another name."""
+    own = own_parties(actor, case)
+    return [party for party in own if party.expert_id is not None] or own
+
+
 async def _noted(session: AsyncSession, actor: Actor, case: Case, what: str) -> Case:
     case.updated_at = now()  # its version is that of its parties, too
     await session.flush()
@@ -228,20 +236,25 @@ async def _with_docked(session: AsyncSession, actor: Actor, data: CaseCreate) ->
         raise invalid_field(
             "/docking_id", "of_another_demand", "不是该需求的对接", "It docks another demand"
         )
-    return [*data.expert_ids, docking.expert_id]
+    is_named = docking.expert_id in data.expert_ids
+    return data.expert_ids if is_named else [*data.expert_ids, docking.expert_id]
 
 
 async def _require_docked(
-    session: AsyncSession, actor: Actor, case: Case, expert_ids: Sequence[UUID]
+    session: AsyncSession, actor: Actor, case: Case, dropped: Container[UUID]
 ) -> None:
-    """Raises Invalid where the expert of its docking is not among them."""
+    """Raises Invalid where the expert of its docking is among those who are told of no more."""
     if case.docking_id is None:
         return
     docking = await dockings.get(session, actor, case.docking_id)
-    if docking.expert_id not in expert_ids:
+    if docking.expert_id in dropped:
         raise invalid_field(
             "/expert_ids", "without_docked", "须包括对接的专家", "The docked expert is among them"
         )
+
+
+def _experts_in(case: Case) -> list[UUID]:
+    return [party.expert_id for party in case.parties if party.expert_id is not None]
 
 
 def _parties(expert_ids: Sequence[UUID], people: Container[UUID]) -> list[CaseParty]:
