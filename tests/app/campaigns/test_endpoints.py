@@ -137,6 +137,7 @@ async def test_each_refusal_says_why(
     part, late = [await store(session, own, **IN_SCOPE | {"industry_code": "181"}) for _ in "12"]
     assert await enter(enterprise, path, part) == (200, {"open"})
     assert await enter(enterprise, path, late) == (409, {"quota_reached"})
+    assert await enter(enterprise, path, part) == (409, {"entered_already"})  # by the last place
     stays = {"demand_id": str(part.id)}
     assert (await enterprise.post(f"{path}:take-out", json=stays)).status_code == 200
     again = await enterprise.post(f"{path}:take-out", json=stays)
