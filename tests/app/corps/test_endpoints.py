@@ -19,7 +19,7 @@ from app.organizations.models import Organization, OrganizationKind, Organizatio
 from tests.app.dockings import scenes as dockings
 from tests.app.matches import scenes
 from tests.locks import Locks
-from tests.people import GUANGZHOU, JINHUA, YIWU, People
+from tests.people import GUANGZHOU, JINHUA, PASSWORD, YIWU, People
 
 SERVICE = {"kind": "training", "served_on": today().isoformat(), "hours": "3.5"}
 
@@ -283,6 +283,22 @@ async def test_experts_are_held_before_the_corps_and_cases_that_name_them(
     await session.commit()
     assert (await record)[0] == 201
     assert (await change).status_code == 200
+
+
+async def test_who_erases_themself_leaves_the_corps_that_names_them_meanwhile(
+    session: AsyncSession, scene: Scene, locks: Locks
+) -> None:
+    held = select(Expert.id).where(Expert.id == scene.leader.id)
+    await session.execute(held.with_for_update())
+    naming = asyncio.create_task(sent(scene.staff, "/corps", scene.body()))
+    await locks.wait(1)
+    erasing = asyncio.create_task(scene.person.post("/me:erase", json={"password": PASSWORD}))
+    await locks.wait(2)
+    await session.commit()
+    status, corps = await naming
+    assert (status, (await erasing).status_code) == (201, 204)
+    left = (await scene.staff.get(f"/corps/{corps['id']}")).json()
+    assert [m["expert"]["name"] for m in left["members"]] == ["周远"]
 
 
 async def test_an_erased_expert_leaves_the_corps(scene: Scene) -> None:
