@@ -14,7 +14,7 @@ from app.campaigns.schemas import EntryData
 from app.campaigns.workflow import ENTERED_FROM
 from app.demands import operations as demands
 from app.demands.models import Demand
-from app.interface.errors import Conflict, NotFound, WrongState, conflicting_field, invalid_field
+from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
@@ -40,10 +40,11 @@ async def enter(
         raise WrongState(verb="enter", state=demand.state, allowed=sorted(ENTERED_FROM))
     async with borrowed(session, Scope.SERVICE):  # what others have entered counts, too
         count = await repository.count_entries(session, campaign.id)
-    if faults := [*_faults(campaign, demand, count)]:
-        raise Conflict(faults[0].message, errors=faults)
+    faults = [*_faults(campaign, demand, count)]
     if await repository.find_entry(session, campaign.id, demand.id) is not None:
-        raise _refusal("entered_already", TWICE)
+        faults = [_fault("entered_already", TWICE)]  # it may have taken the last place itself
+    if faults:
+        raise Conflict(faults[0].message, errors=faults)
     session.add(
         CampaignEntry(campaign_id=campaign.id, demand_id=demand.id, account_id=actor.account_id)
     )
@@ -110,7 +111,3 @@ def _is_missing(code: str | None, wanted: Collection[str]) -> bool:
 
 def _fault(code: str, message: Text) -> FieldError:
     return FieldError(pointer="/demand_id", code=code, message=message)
-
-
-def _refusal(code: str, message: Text) -> Conflict:
-    return conflicting_field("/demand_id", code, message)

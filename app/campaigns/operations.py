@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import true
+from sqlalchemy import or_, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.campaigns import repository
@@ -129,11 +129,12 @@ async def entered(
     )
     if may_manage(actor, campaign):
         return await read(repository.listed_entries(campaign.id, true()))
+    own = demand_access.readable_in_full(actor)
     if campaign.state is not CampaignState.PUBLISHED:
-        own = demand_access.readable_in_full(actor)
         return await read(repository.listed_entries(campaign.id, own))
-    async with borrowed(pages.session, Scope.INDEX):  # others' demands are read nowhere else
-        return await read(repository.listed_entries(campaign.id, Demand.state.in_(PUBLIC)))
+    shown = or_(own, Demand.state.in_(PUBLIC))
+    async with borrowed(pages.session, Scope.SERVICE):  # others' demands are read nowhere else
+        return await read(repository.listed_entries(campaign.id, shown))
 
 
 async def counts(session: AsyncSession, actor: Actor, campaign_id: UUID) -> CampaignCounts:

@@ -90,17 +90,17 @@ async def search(pages: Pages, actor: Actor, query: CaseQuery) -> Page[CaseBody]
 
 async def update(session: AsyncSession, actor: Actor, case_id: UUID, data: CaseUpdate) -> Case:
     """Change what the body names; nobody has consented to the new words yet."""
-    wanted = data.changes()
-    before = await get(session, actor, case_id)
-    docked = await _docked(session, actor, before.demand_id, before.docking_id)
-    people = await hold_people(session, [*data.expert_ids, *docked])
+    told_of = _experts_in(await get(session, actor, case_id))
+    people = await hold_people(session, {*told_of, *data.expert_ids})
     case = await hold(session, actor, case_id)
     if case.state not in EDITABLE:
         raise WrongState(verb="update", state=case.state, allowed=sorted(EDITABLE))
-    if "expert_ids" in wanted:
-        parties = _parties(wanted.pop("expert_ids"), docked, people)
-    else:
-        parties = [CaseParty(expert_id=party.expert_id) for party in case.parties]
+    wanted = data.changes()
+    told_of = _experts_in(case)
+    named = wanted.pop("expert_ids", told_of)
+    if dropped := {*told_of} - {*named}:  # whom it was that was docked stays
+        dropped &= await _docked(session, actor, case.demand_id, case.docking_id)
+    parties = _parties(named, dropped, {*people, *told_of})  # as may who has left the pool
     for name, value in wanted.items():
         setattr(case, name, value)
     case.parties = []
@@ -137,7 +137,7 @@ async def consent(
     """A party agrees to be told of in these words, under the name that it gives."""
     case = await hold(session, actor, case_id)
     next_state(TRANSITIONS, "consent", case.state, parties_of(actor, case))
-    for party in own_parties(actor, case):
+    for party in _speaking(actor, case):
         party.consented_at, party.shown_as = moment, data.shown_as
     return await _noted(session, actor, case, "consented")
 
@@ -148,7 +148,7 @@ async def withdraw_consent(
     """A party agrees no more, which takes back what was published."""
     case = await hold(session, actor, case_id)
     next_state(TRANSITIONS, "withdraw-consent", case.state, parties_of(actor, case))
-    for party in own_parties(actor, case):
+    for party in _speaking(actor, case):
         party.consented_at, party.shown_as = None, ""
     if case.state is CaseState.PUBLISHED:
         settle(case, CaseState.REVIEWED, moment)
@@ -198,6 +198,13 @@ def show(actor: Actor, case: Case) -> CaseBody:
     )
 
 
+def _speaking(actor: Actor, case: Case) -> list[CaseParty]:
+    """For whom the actor speaks here: whom the case tells of, for themself and not the enterprise,
+    which has another name."""
+    own = own_parties(actor, case)
+    return [party for party in own if party.expert_id is not None] or own
+
+
 async def _noted(session: AsyncSession, actor: Actor, case: Case, what: str) -> Case:
     case.updated_at = now()  # its version is that of its parties, too
     await session.flush()
@@ -231,6 +238,10 @@ async def _docked(
             "/docking_id", "of_another_demand", "不是该需求的对接", "It docks another demand"
         )
     return {docking.expert_id}
+
+
+def _experts_in(case: Case) -> list[UUID]:
+    return [party.expert_id for party in case.parties if party.expert_id is not None]
 
 
 def _parties(

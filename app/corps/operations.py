@@ -30,6 +30,7 @@ from app.corps.schemas import (
     Evaluation,
 )
 from app.corps.workflow import EDITABLE, TRANSITIONS, is_led, settle
+from app.experts import repository as experts
 from app.experts.forgetting import take_out_of_words
 from app.experts.invitations import hold_people
 from app.experts.models import Expert, ExpertState
@@ -180,6 +181,8 @@ async def serve(
     parties = {*step.parties} if is_in_docking else parties_of(actor, corps)
     next_state(TRANSITIONS, "record-service", corps.state, parties)
     async with borrowed(session, Scope.SERVICE):  # its members may not change it otherwise
+        if by is not None and by in _ids(corps):
+            await experts.held_people(session, [by])  # the record names them: before the corps
         held = await repository.find(session, corps_id, true(), is_for_update=True)
         if held is None or (by is not None and by not in _ids(held)):
             field = "/corps_id" if is_in_docking else "/expert_id"

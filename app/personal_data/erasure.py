@@ -70,6 +70,8 @@ async def erase_own(session: AsyncSession, account: Account, password: SecretStr
     expert = await expert_repository.find_of_account(session, account.id)
     async with borrowed(session, Scope.SERVICE):  # wherever something is said of the person
         if expert is not None:
+            # Who names them in a team, corps or case has done so before, or finds them gone.
+            await expert_repository.held_people(session, [expert.id])
             await forget_expert(session, expert, account.id)
         await forget_account(session, account, account.id)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, false, or_, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.accounts.models import (
@@ -193,7 +193,9 @@ HOLDINGS = (
             _beside_dockings(ServiceRecord)(p), _is(ServiceRecord.expert_id, p.expert_id)
         ),
         seen=lambda a: or_(
-            _seen_beside_dockings(ServiceRecord)(a), _seen_of_corps(a, ServiceRecord.corps_id)
+            _seen_beside_dockings(ServiceRecord)(a),
+            # One in a docking that counts for a corps is told by the docking's parties alone.
+            and_(ServiceRecord.docking_id.is_(None), _seen_of_corps(a, ServiceRecord.corps_id)),
         ),
     ),
     Holding(

@@ -107,7 +107,8 @@ async def test_from_draft_to_publication(
     await session.commit()
     assert (await staff.post(f"{path}:publish")).json()["published_at"] is not None
     assert await titles(staff, path) == ["浅色黄变", "染色牢度"]
-    for anybody in (reader, enterprise, evaluator, await people.expert()):
+    assert await titles(reader, path) == ["浅色黄变", "染色牢度"]  # one's own, published or not
+    for anybody in (enterprise, evaluator, await people.expert()):
         [item] = (await anybody.get(f"{path}/demands")).json()["items"]
         assert (item["demand_id"], item["public_summary"]) == (str(mine.id), "浅色锦纶黄变")
         assert (item["organization_name"] is None) is (anybody is not enterprise)
@@ -136,6 +137,7 @@ async def test_each_refusal_says_why(
     part, late = [await store(session, own, **IN_SCOPE | {"industry_code": "181"}) for _ in "12"]
     assert await enter(enterprise, path, part) == (200, {"open"})
     assert await enter(enterprise, path, late) == (409, {"quota_reached"})
+    assert await enter(enterprise, path, part) == (409, {"entered_already"})  # by the last place
     stays = {"demand_id": str(part.id)}
     assert (await enterprise.post(f"{path}:take-out", json=stays)).status_code == 200
     again = await enterprise.post(f"{path}:take-out", json=stays)

@@ -6,8 +6,9 @@ from httpx import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import Role
+from app.accounts.models import Account, Role
 from app.changes.models import Change
+from app.organizations.models import Organization
 from tests.app.dockings import scenes as dockings
 from tests.app.matches import scenes
 from tests.people import GUANGZHOU, People
@@ -48,6 +49,8 @@ async def test_from_its_collection_to_its_publication_and_back(
     assert (status, refused["errors"][0]["pointer"]) == (422, "/docking_id")
     status, refused = await sent(scene.staff, "/cases", body | {"expert_ids": [docking_id]})
     assert (status, refused["errors"][0]["pointer"]) == (422, "/expert_ids/0")
+    both = {"expert_ids": [str(scene.expert.id), str(second.id)]}
+    assert len((await sent(scene.staff, "/cases", body | both))[1]["parties"]) == 3
     status, case = await sent(scene.staff, "/cases", body)
     assert (status, case["state"]) == (201, "collected")
     who = {None, str(second.id), str(scene.expert.id)}
@@ -103,6 +106,29 @@ async def test_from_its_collection_to_its_publication_and_back(
         "case.reviewed",
         "case.collected",
     ]
+
+
+async def test_who_stays_in_a_case_need_not_be_in_the_pool(
+    people: People, session: AsyncSession
+) -> None:
+    """Nor does whom it was that was docked, once they were erased; and nobody speaks for two."""
+    scene = await dockings.recommended(people, session)
+    second = await scenes.expert(session, "周远", "耐火材料")
+    body = WORDS | {"demand_id": str(scene.demand.id), "docking_id": await dockings.docked(scene)}
+    _, case = await sent(scene.staff, "/cases", body)
+    path = f"/cases/{case['id']}"
+    account_id, organization_id = scene.expert.account_id, scene.demand.organization_id
+    member = await session.get_one(Account, account_id)
+    await people.join(member, await session.get_one(Organization, organization_id))
+    _, consented = await sent(scene.person, f"{path}:consent", {"shown_as": "林教授"})
+    assert (consented["enterprise_name"], consented["expert_names"]) == ("", ["林教授"])
+    left = await sent(scene.staff, f"/experts/{scene.expert.id}:suspend", {"reason": "出国"})
+    assert left[0] == 200, left
+    both = {"expert_ids": [str(scene.expert.id), str(second.id)]}
+    assert (await scene.staff.patch(path, json=both)).status_code == 200
+    assert (await scene.staff.post(f"/experts/{scene.expert.id}:erase")).status_code in (200, 204)
+    rest = await scene.staff.patch(path, json={"expert_ids": [str(second.id)]})
+    assert (rest.status_code, len(rest.json()["parties"])) == (200, 2)
 
 
 async def test_an_erased_expert_leaves_the_case(people: People, session: AsyncSession) -> None:

@@ -1,5 +1,6 @@
 """Corps over HTTP: formed by the staff of a region, dispatched, at service, evaluated."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,16 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Role
+from app.cases.models import Case
 from app.changes.models import Change
 from app.clock import today
+from app.corps.models import Corps
 from app.experts.models import Expert, ExpertState
 from app.organizations.models import Organization, OrganizationKind, OrganizationState
 from tests.app.dockings import scenes as dockings
 from tests.app.matches import scenes
-from tests.people import GUANGZHOU, JINHUA, YIWU, People
+from tests.locks import Locks
+from tests.people import GUANGZHOU, JINHUA, PASSWORD, YIWU, People
 
 SERVICE = {"kind": "training", "served_on": today().isoformat(), "hours": "3.5"}
 
@@ -233,6 +237,68 @@ async def test_a_service_in_a_docking_counts_for_a_corps(
     shown = (await scene.enterprise.get(path)).json()
     assert (shown["state"], shown["totals"]["enterprise_count"]) == ("service_recorded", 1)
     assert await ids(scene.enterprise, "/service-records") == []
+
+
+async def test_the_staff_of_a_corps_export_no_docking_of_others(
+    people: People, session: AsyncSession, scene: Scene
+) -> None:
+    """A service in one counts for their corps, and is told by the docking's parties alone."""
+    docked, away = await dockings.recommended(people, session), await people.coordinator(GUANGZHOU)
+    moved = update(Expert).where(Expert.id == docked.expert.id)
+    await session.execute(moved.values(region_code=GUANGZHOU))
+    await session.commit()
+    members = [{"expert_id": str(docked.expert.id), "role": "leader"}]
+    _, corps = await sent(away, "/corps", scene.body(members=members))
+    assert (await sent(away, f"/corps/{corps['id']}:dispatch"))[0] == 200
+    records = f"/dockings/{await dockings.contacted(docked)}/service-records"
+    of_corps = {"corps_id": corps["id"], "summary": "配方"}
+    status, recorded = await sent(docked.person, records, SERVICE | of_corps)
+    assert status == 201, recorded
+    assert await ids(away, "/service-records") == []
+    export = (await away.get(f"/experts/{docked.expert.id}/personal-data")).json()["sections"]
+    sections = {section["name"] for section in export}
+    assert "corps_members" in sections
+    assert "service_records" not in sections
+
+
+async def test_experts_are_held_before_the_corps_and_cases_that_name_them(
+    people: People, session: AsyncSession, scene: Scene, locks: Locks
+) -> None:
+    """As erasure holds them, or the two would wait for each other."""
+    path = await scene.dispatched()
+    demand = await scenes.demand(session, scene.served)
+    told = {"title": "-", "demand_id": str(demand.id), "expert_ids": [str(scene.leader.id)]}
+    _, case = await sent(scene.staff, "/cases", told)
+    service = SERVICE | {"organization_id": str(scene.served.id)}
+    service |= {"expert_id": str(scene.leader.id)}
+    held = select(Expert.id).where(Expert.id == scene.leader.id)
+    await session.execute(held.with_for_update())
+    record = asyncio.create_task(sent(scene.person, f"{path}/service-records", service))
+    change = asyncio.create_task(scene.staff.patch(f"/cases/{case['id']}", json={"title": "改"}))
+    await locks.wait(2)
+    corps_id = path.rpartition("/")[2]
+    for table, record_id in ((Corps, corps_id), (Case, case["id"])):
+        one = select(table.id).where(table.id == record_id)
+        assert await session.scalar(one.with_for_update(nowait=True)) is not None
+    await session.commit()
+    assert (await record)[0] == 201
+    assert (await change).status_code == 200
+
+
+async def test_who_erases_themself_leaves_the_corps_that_names_them_meanwhile(
+    session: AsyncSession, scene: Scene, locks: Locks
+) -> None:
+    held = select(Expert.id).where(Expert.id == scene.leader.id)
+    await session.execute(held.with_for_update())
+    naming = asyncio.create_task(sent(scene.staff, "/corps", scene.body()))
+    await locks.wait(1)
+    erasing = asyncio.create_task(scene.person.post("/me:erase", json={"password": PASSWORD}))
+    await locks.wait(2)
+    await session.commit()
+    status, corps = await naming
+    assert (status, (await erasing).status_code) == (201, 204)
+    left = (await scene.staff.get(f"/corps/{corps['id']}")).json()
+    assert [m["expert"]["name"] for m in left["members"]] == ["周远"]
 
 
 async def test_an_erased_expert_leaves_the_corps(scene: Scene) -> None:
