@@ -34,6 +34,7 @@ from app.organizations import memberships
 from app.organizations.actors import Actor
 from app.organizations.models import Organization
 from app.personal_data import repository
+from app.pools import members as pools
 from app.problems import joint_work
 from app.questions import operations as questions
 from app.scopes import Scope, borrowed
@@ -91,6 +92,7 @@ async def forget_expert(session: AsyncSession, expert: Expert, actor_id: UUID | 
     served = await corps.leave(session, expert, actor_id)
     left += served
     left += await cases.leave(session, expert, actor_id)
+    left += await pools.leave(session, expert)
     left += await services.forget_expert(session, expert.id, expert.name, served)
     await batches.forget_expert(session, expert)
     expert.name = ERASED

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.achievements.models import Achievement
 from app.clock import now
+from app.experts.forgetting import take_out_of_words
 from app.experts.models import Expert
 from app.interface.errors import Conflict, conflicting_field
 from app.interface.language import Text
@@ -102,6 +103,19 @@ async def release(
     await session.delete(made)
     await _touch(session, actor, pool, "member_released")
     return pool
+
+
+async def leave(session: AsyncSession, expert: Expert) -> list[UUID]:
+    """Take the name of an expert who is about to be erased out of what is said of their pools.
+
+    The decisions on them are deleted with all else. Returns the pools' ids.
+    """
+    left = await repository.of_expert(session, expert.id)
+    for pool in left:
+        take_out_of_words(pool, ("name", "description"), expert)
+        pool.updated_at = now()
+    await session.flush()
+    return [pool.id for pool in left]
 
 
 async def show(session: AsyncSession, actor: Actor, pool: SpecialPool) -> PoolBody:

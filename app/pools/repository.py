@@ -1,10 +1,10 @@
 """Every SELECT on special pools and who is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import queries
@@ -57,6 +57,15 @@ async def decisions_on(session: AsyncSession, pool_id: UUID) -> dict[UUID, PoolM
     """All that was decided by hand, of which a pool has a bounded number."""
     found = await session.scalars(select(PoolMember).where(PoolMember.pool_id == pool_id))
     return {one.subject_id: one for one in found if one.subject_id is not None}
+
+
+async def of_expert(session: AsyncSession, expert_id: UUID) -> Sequence[SpecialPool]:
+    """Those that decided on an expert by hand, locked in the order of their ids."""
+    is_named = exists().where(
+        PoolMember.pool_id == SpecialPool.id, PoolMember.expert_id == expert_id
+    )
+    statement = select(SpecialPool).where(is_named).order_by(SpecialPool.id).with_for_update()
+    return (await session.scalars(statement)).all()
 
 
 async def is_standing(

@@ -155,6 +155,7 @@ async def test_jobs_by_task_and_state_and_how_long_the_oldest_waits(
     assert of(found, "database_up") == 1
 
 
+@pytest.mark.own_database  # whose connections were just opened
 async def test_the_pool_its_use_and_its_waits(app: FastAPI, settings: Settings) -> None:
     async with app.state.sessions() as session:
         await session.connection()

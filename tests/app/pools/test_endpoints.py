@@ -198,7 +198,7 @@ async def test_a_pool_of_projects_asks_for_achievements(
     path = await scene.pool(**body | {"query": {"of": "achievements", "text": "黄变"}})
     assert await refused(
         scene.staff, f"{path}:add-member", member_id=str(scene.home.id), reason="-"
-    ) == (409, "not_in_pool")
+    ) == (409, "wrong_subject")
     shown = await done(scene.staff, f"{path}:add-member", member_id=str(added.id), reason="引进")
     assert (shown["member_count"], shown["without_consent_count"]) == (2, 0)
     assert await members(scene.staff, path) == [
