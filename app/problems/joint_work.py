@@ -21,7 +21,7 @@ from app.organizations.actors import Actor
 from app.problems import repository
 from app.problems.access import parties_of
 from app.problems.models import CommonProblem, ProblemExpert
-from app.problems.operations import enter, get, get_managed
+from app.problems.operations import enter, get_managed
 from app.problems.proposing import make_searchable
 from app.problems.schemas import JointTeam, Merging, TeamPart
 from app.problems.workflow import TRANSITIONS
@@ -66,13 +66,15 @@ async def form_team(
     await require_all_available(session, joining, people, constraints)
     problem.experts, problem.updated_at = [], now()
     await session.flush()  # one of them may come again, and is there once
-    problem.experts = [ProblemExpert(**part.model_dump()) for part in data.experts]
+    problem.experts = [
+        ProblemExpert(expert=people[part.expert_id], is_chief=part.is_chief)
+        for part in sorted(data.experts, key=lambda part: not part.is_chief)
+    ]
     await session.flush()
     await changes.append(
         session, "common_problem.team_formed", problem.id, actor_id=actor.account_id
     )
-    session.expire(problem, ["experts"])
-    return await get(session, actor, problem_id)  # with who they are
+    return problem
 
 
 async def begin(session: AsyncSession, actor: Actor, problem_id: UUID) -> CommonProblem:

@@ -21,7 +21,7 @@ from app.matches.schemas import MatchParameters
 from app.organizations.actors import Actor
 from app.questions.access import parties_of
 from app.questions.models import Consultation, Question
-from app.questions.operations import get, hold
+from app.questions.operations import hold
 from app.questions.workflow import TRANSITIONS
 from app.transitions import next_state
 from matching import Limits
@@ -61,13 +61,12 @@ async def consult(
     constraints = await constraints_of(session, MatchParameters(on=day_of(moment)), limits)
     await require_all_available(session, new, people, constraints, only=AGAINST)
     for expert in new.values():
-        consultation = Consultation(question_id=question.id, expert_id=expert.id, opinion="")
-        session.add(consultation)
+        consultation = Consultation(expert=expert, opinion="")
+        question.consultations.append(consultation)
         await session.flush()
         await changes.append(
             session, "consultation.requested", consultation.id, actor_id=actor.account_id
         )
     question.updated_at = now()  # whoever saw whom it asks saw another version
     await session.flush()
-    session.expire(question, ["consultations"])
-    return await get(session, actor, question_id)
+    return question

@@ -30,10 +30,11 @@ async def test_work_ends_with_a_block_that_fails() -> None:
     async def work() -> None:
         await asyncio.sleep(60)
 
+    before = asyncio.all_tasks()
     with pytest.raises(ZeroDivisionError):
         async with running(work()):
             raise ZeroDivisionError
-    assert len(asyncio.all_tasks()) == 1
+    assert asyncio.all_tasks() == before
 
 
 async def test_an_error_of_the_work_comes_out_at_the_end() -> None:

@@ -52,7 +52,7 @@ class Reader:
         self._client = client
         self._document = document
         self._tokens: dict[str, str] = {}
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, Any] = {}
 
     def operations(self) -> Iterator[tuple[str, str, Schema]]:
         """Method, path and operation of every JSON request body."""
@@ -84,6 +84,7 @@ class Reader:
             f"/api/v1/demands/{self._ids['demand_id']}:match", headers=self._headers("")
         )
         self._ids["match_id"] = run.json()["matches"][0]["id"]
+        self._ids["match_ids"] = [self._ids["match_id"]]
 
     async def send(self, method: str, path: str, operation: Schema) -> Response:
         """The example, with the ids of records that there are."""

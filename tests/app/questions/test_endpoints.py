@@ -168,7 +168,7 @@ async def test_from_the_question_to_its_adoption(
     assert (status, body["allowed_actions"]) == (200, [])
     assert body["consultations"][0]["opinion"] == "先试点低温定型"
     status, body = await scene.step(scene.person, "submit-opinion", opinion="改主意了")
-    assert (status, body["code"]) == (409, "wrong_state")
+    assert (status, body["code"]) == (409, "conflict")
     assert (await scene.department.get(scene.path)).json()["consultations"] == []
 
     assert (await scene.step(scene.staff, "conclude-study"))[1]["state"] == "studied"
