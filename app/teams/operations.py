@@ -145,6 +145,8 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
         team.members = [one for one in team.members if one.expert_id != expert.id]
         team.name = team.name.replace(expert.name, SOMEBODY)[:100]
         team.state_reason = team.state_reason.replace(expert.name, SOMEBODY)
+        for one in team.members:
+            one.aspects = [aspect.replace(expert.name, SOMEBODY) for aspect in one.aspects]
         team.updated_at = now()
         await changes.append(session, "team.member_left", team.id, actor_id=actor_id)
     await session.flush()
