@@ -22,7 +22,7 @@ from app.matches.standing import following, holding
 from app.matches.standing.asked import AskedDemands
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.differences import Listing, Place, is_news
-from app.matches.standing.rerunning import Policy
+from app.matches.standing.rerunning import Policy, rerun
 from app.organizations.models import OrganizationState
 from app.scopes import Scope, within
 from app.settings import Settings
@@ -191,7 +191,6 @@ async def test_a_demand_that_cannot_be_matched_stops_no_other(
     await scenes.pool(session)
     job, organization = await follower(app), await people.organization()
     first, second = [await scenes.demand(session, organization, **DYEING) for _ in range(2)]
-    rerun = following.rerun
 
     async def failing(session: AsyncSession, matcher: Any, demand_id: Any, policy: Policy) -> None:
         if demand_id == first.id:
