@@ -6,10 +6,11 @@ is killed between the two sends it again, under the same Message-ID, and nothing
 
 import logging
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import partial
 from uuid import UUID
 
 from anyio import to_thread
@@ -18,6 +19,7 @@ from app.accounts import repository as accounts
 from app.interface.language import Text
 from app.notices import operations, repository
 from app.notices.quiet import is_quiet
+from app.one_by_one import attend_to
 from app.organizations.actors import actor_of
 from app.outgoing_settings import MailSecurity
 from app.scopes import Scope, Sessions, within
@@ -40,18 +42,30 @@ async def send_digests(sessions: Sessions, settings: Settings, moment: datetime)
     async with everything.begin() as session:
         await repository.begin_digests(session, since)
     async with everything() as session:
-        waiting = await repository.waiting_digests(session, since)
-    for digest_id, account_id in waiting:
-        message = await _digest(sessions, settings, digest_id, account_id, moment)
-        if message is None:
-            continue
-        try:
-            await to_thread.run_sync(_send, settings, message)
-        except (OSError, smtplib.SMTPException) as error:
-            logger.warning("digest %s waits: %s", digest_id, type(error).__name__)
-            continue
-        async with everything.begin() as session:
-            await repository.note_mailed(session, digest_id, moment)
+        readers = dict(await repository.waiting_digests(session, since))
+    # The library fails in many ways at addresses that are none, and one of them is somebody's own.
+    await attend_to(readers, partial(_mail, sessions, settings, moment, readers), what="digest")
+
+
+async def _mail(
+    sessions: Sessions,
+    settings: Settings,
+    moment: datetime,
+    readers: Mapping[UUID, UUID],
+    digest_id: UUID,
+) -> bool:
+    """Send one digest, and note that; whether it was sent."""
+    message = await _digest(sessions, settings, digest_id, readers[digest_id], moment)
+    if message is None:
+        return False
+    try:
+        await to_thread.run_sync(_send, settings, message)
+    except (OSError, smtplib.SMTPException) as error:
+        logger.warning("digest %s waits: %s", digest_id, type(error).__name__)
+        return False
+    async with within(sessions, Scope.SERVICE).begin() as session:
+        await repository.note_mailed(session, digest_id, moment)
+    return True
 
 
 async def _digest(

@@ -42,7 +42,7 @@ class NotPublic(Exception):
 
 
 async def resolved(host: str, port: int) -> Sequence[Address]:
-    """The host's addresses by this machine's resolver, each once. Raises OSError."""
+    """The host's addresses by this machine's resolver, each once. Raises OSError, UnicodeError."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(text) for text in dict.fromkeys(str(item[4][0]) for item in found)]
@@ -94,8 +94,8 @@ async def post(
         return Answer(error="timeout")
     except NotPublic:
         return Answer(error="address")
-    except OSError:
-        return Answer(error="name")
+    except (OSError, UnicodeError) as error:  # the latter: a part of the name is empty or too long
+        return Answer(error="tls" if _is_of_tls(error) else "name")
     except httpcore.ConnectError as error:
         return Answer(error="tls" if _is_of_tls(error) else "connection")
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.changes import operations as changes
 from app.clock import now
 from app.demands.access import may_broker
-from app.experts.forgetting import take_out_of_words
+from app.experts.forgetting import SOMEBODY, take_out_of_words
 from app.experts.invitations import hold_people
 from app.experts.models import Expert
 from app.interface.errors import (
@@ -152,6 +152,8 @@ async def leave(session: AsyncSession, expert: Expert, actor_id: UUID | None) ->
     for team in left:
         team.members = [one for one in team.members if one.expert_id != expert.id]
         take_out_of_words(team, ("name", "state_reason"), expert)
+        for one in team.members:
+            one.aspects = [aspect.replace(expert.name, SOMEBODY) for aspect in one.aspects]
         team.updated_at = now()
         await changes.append(session, "team.member_left", team.id, actor_id=actor_id)
     await session.flush()

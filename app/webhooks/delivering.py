@@ -21,7 +21,6 @@ from app.outgoing.posting import Answer, Resolve
 from app.scopes import Scope, Sessions, open_scope, within
 from app.webhooks import operations, repository
 from app.webhooks.following import facts_of
-from app.webhooks.kinds import TEST
 from app.webhooks.schemas import Event
 from app.webhooks.signing import headers_of
 from app.webhooks.workflow import note, withhold
@@ -91,9 +90,8 @@ class Sender:
                 return None
             webhook = delivery.webhook
             change = ChangeRow(0, 0, delivery.kind, delivery.subject_id)
-            is_test = delivery.kind == TEST
-            facts = await facts_of(session, webhook.account_id, [] if is_test else [change])
-        data = {"id": webhook.id} if is_test else facts.get(delivery.subject_id)
+            facts = await facts_of(session, webhook.account_id, [change])
+        data = facts.get(delivery.subject_id)
         if data is None:
             return None
         event = Event(type=delivery.kind, timestamp=delivery.happened_at, data=dict(data))

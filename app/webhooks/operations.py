@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import repository as accounts
 from app.accounts.models import Account
 from app.changes import operations as changes
-from app.interface.errors import Conflict, NotFound, invalid_field
+from app.interface.errors import Conflict, NotFound, NotSignedIn, invalid_field
 from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import meet
@@ -43,6 +43,9 @@ async def create(
     """With a new secret, which is shown this once."""
     _require_allowed(data.url, allowed)
     await accounts.lock(session, account.id)  # two at once would both count one less
+    await session.refresh(account)
+    if not account.is_active:  # erased meanwhile: nothing of theirs is left, nor comes after
+        raise NotSignedIn()
     if await repository.count(session, account.id) >= MAX_WEBHOOKS:
         raise Conflict(Text(f"最多 {MAX_WEBHOOKS} 个推送", f"At most {MAX_WEBHOOKS} webhooks"))
     webhook = Webhook(

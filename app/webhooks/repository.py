@@ -114,17 +114,25 @@ def _due(moment: datetime) -> list[ColumnElement[bool]]:
 async def due(
     session: AsyncSession, moment: datetime, *, but: Collection[UUID], limit: int
 ) -> Mapping[UUID, UUID]:
-    """By webhook the delivery that has been due the longest; those of some webhooks left out."""
+    """By webhook the delivery that has been due the longest; those of some webhooks left out.
+
+    Those that fail let the others go first, or a few that hang would hold back all with what waits
+    for them.
+    """
     delivery = WebhookDelivery
     oldest = (
-        select(delivery.webhook_id, delivery.id, delivery.next_attempt_at)
+        select(
+            *(delivery.webhook_id, delivery.id, delivery.next_attempt_at),
+            Webhook.failing_since_at.is_not(None).label("is_failing"),
+        )
         .join(delivery.webhook)
         .where(*_due(moment), delivery.webhook_id.not_in(but))
         .ext(distinct_on(delivery.webhook_id))
         .order_by(delivery.webhook_id, delivery.next_attempt_at, delivery.id)
         .subquery()
     )
-    first = select(oldest.c.webhook_id, oldest.c.id).order_by(oldest.c.next_attempt_at)
+    turns = (oldest.c.is_failing, oldest.c.next_attempt_at)
+    first = select(oldest.c.webhook_id, oldest.c.id).order_by(*turns)
     return {row.webhook_id: row.id for row in await session.execute(first.limit(limit))}
 
 
@@ -164,6 +172,11 @@ def _problems(actor: Actor, ids: Collection[UUID]) -> Rows:
     return _ids(ids, CommonProblem).where(problem_access.readable(actor))
 
 
+def _webhooks(actor: Actor, ids: Collection[UUID]) -> Rows:
+    """What a test says; no change of them is told."""
+    return select(Webhook.id).where(Webhook.id.in_(ids), Webhook.account_id == actor.account_id)
+
+
 FACTS: Mapping[str, Callable[[Actor, Collection[UUID]], Rows]] = {
     "demand": _demands,
     "docking": _dockings,
@@ -171,6 +184,7 @@ FACTS: Mapping[str, Callable[[Actor, Collection[UUID]], Rows]] = {
     "achievement": _achievements,
     "match_review": _reviews,
     "common_problem": _problems,
+    "webhook": _webhooks,
 }
 
 

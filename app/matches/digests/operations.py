@@ -24,8 +24,9 @@ SORTS = {"created_at": MatchRun.created_at}
 async def read(pages: Pages, actor: Actor, query: DigestQuery) -> Page[DigestItem]:
     """Demands of the actor's regions whose latest match, made since then, was made unasked."""
     carried = demand_access.in_staffs_jurisdiction(actor)
-    asked = query.created_at_gte
-    asked = asked or since((await told_at(pages.session, actor.account_id))[1:], now())
+    told = await told_at(pages.session, actor.account_id)
+    latest = told[0] if told else now()
+    asked = query.created_at_gte or since(told[1:], latest)
     page = await pages.read(
         repository.listed_news(asked, carried),
         query=query,

@@ -24,6 +24,7 @@ from app.matches.standing import repository
 from app.matches.standing.asked import AskedDemands
 from app.matches.standing.holding import hold_next
 from app.matches.standing.rerunning import LacksVectors, Policy, rerun
+from app.one_by_one import attend_to
 from app.queries import batches
 from app.scopes import Scope, Sessions, within
 from matching import MatchIndex
@@ -114,13 +115,16 @@ async def _add_outdated(session: AsyncSession, index: MatchIndex) -> None:
 
 
 async def _rerun_some(work: MatchingWork, sessions: Sessions, policy: Policy) -> bool:
-    """Match the next that wait, each in a transaction of its own; whether there were any.
+    """Match the next that wait, each in a transaction of its own; whether any was.
 
     Raises LacksVectors.
     """
     async with sessions.begin() as session:
         waiting = await repository.next_demands(session, DEMANDS_AT_ONCE)
-    for demand_id in waiting:
+
+    async def attend(demand_id: UUID) -> bool:
         async with sessions.begin() as session:
             await rerun(session, work.matcher, demand_id, policy)
-    return bool(waiting)
+            return True
+
+    return await attend_to(waiting, attend, what="standing match of") > 0

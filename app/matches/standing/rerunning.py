@@ -25,7 +25,7 @@ from matching import RERANKING, Constraints, Limits, Ranking
 from matching.types import LEXICAL_ONLY
 
 
-class LacksVectors(Exception):
+class LacksVectors(ConnectionError):
     """The encoder is away, and without it the demand would be matched by words alone."""
 
 

@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Account
 from app.clock import CHINA, now
 from app.notices.mailing import TRIED_FOR, send_digests
 from app.outgoing_settings import MailSecurity
@@ -74,6 +77,22 @@ async def test_one_digest_goes_to_whoever_wants_it(
         assert again["Subject"] == "双库：3 条新通知 · Shuangku: 3 new"
         assert again.get_content().count(scene.demand.title) == 6, "in both languages"
         assert "谢绝" in later.get_content()
+
+
+async def test_an_address_that_is_none_holds_back_nobody_else(
+    app: FastAPI, settings: Settings, session: AsyncSession, scene: Scene
+) -> None:
+    await scene.person.patch("/me", json={"has_notice_mail": True})
+    [docking] = (await scene.staff.get("/dockings")).json()["items"]
+    await scene.staff.post(f"/dockings/{docking['id']}:invite", json={})
+    await tell(app)
+    first, second = [(await one.get("/me")).json() for one in (scene.enterprise, scene.person)]
+    of_first = update(Account).where(Account.id == UUID(first["id"]))
+    await session.execute(of_first.values(email=r"\@[.c"))  # which whoever registers may say
+    await session.commit()
+    with mail_server.mail_server() as server:
+        await send_digests(app.state.sessions, with_mail(settings, server), at(12))
+        assert [message["To"] for message in server.messages] == [second["email"]]
 
 
 async def docked_again(app: FastAPI, scene: Scene) -> None:

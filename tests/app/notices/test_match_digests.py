@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import now
+from app.matches.digests import operations as digests
 from app.notices.match_digests import tell_coordinators
 from tests.app.matches import scenes
 from tests.app.matches.standing.following import follower
@@ -14,7 +16,7 @@ from tests.people import GUANGZHOU, People
 
 
 async def test_coordinators_are_told_once_a_day_of_what_is_new(
-    app: FastAPI, people: People, session: AsyncSession
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions, moment = app.state.sessions, now()
     await tell(app)
@@ -32,6 +34,9 @@ async def test_coordinators_are_told_once_a_day_of_what_is_new(
     assert await inbox(far) == []
     [item] = (await staff.get("/match-digest")).json()["items"]
     assert (item["demand"]["id"], item["entered"]) == (str(demand.id), 4)
+    # Also for whoever reads the notice days later.
+    monkeypatch.setattr(digests, "now", lambda: moment + timedelta(days=2))
+    assert len((await staff.get("/match-digest")).json()["items"]) == 1
     # What was told is no news on the next day, what comes since is.
     later = moment + timedelta(days=1)
     assert await tell_coordinators(sessions, later, newcomers=1) == 0

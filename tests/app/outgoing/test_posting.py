@@ -80,6 +80,11 @@ async def test_a_name_that_nobody_knows() -> None:
     assert (await answer_to("http://hook.test/", resolve=resolve)).error == "name"
 
 
+@pytest.mark.parametrize("name", ["a..test", f"{'a' * 64}.test"])
+async def test_what_can_be_no_name(name: str) -> None:
+    assert (await answer_to(f"https://{name}/")).error == "name"
+
+
 @pytest.mark.parametrize(
     ("certified", "is_trusted", "error"),
     [("localhost", True, ""), ("other.test", True, "tls"), ("localhost", False, "tls")],

@@ -229,8 +229,10 @@ async def test_a_confirmation_names_who_is_not_available(
 
 
 async def test_an_erased_expert_leaves_the_team(scene: Scene) -> None:
-    """And the name of it; what held the expert's card is answered no more."""
-    team = await scene.formed(name="林若溪团队")
+    """And its words; what held the expert's card is answered no more."""
+    member, chief = scene.body()["members"]
+    member["aspects"] = ["协助林若溪"]
+    team = await scene.formed(name="林若溪团队", members=[member, chief])
     key = {"Idempotency-Key": "confirm-once"}
     confirm = f"/teams/{team['id']}:confirm"
     assert (await scene.staff.post(confirm, headers=key)).status_code == 200

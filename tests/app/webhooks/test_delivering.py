@@ -20,13 +20,14 @@ from app.outgoing.addresses import Allowed
 from app.personal_data import retention
 from app.scopes import Scope, within
 from app.settings import Settings
-from app.webhooks import delivering, following
+from app.webhooks import delivering, following, repository
 from app.webhooks.delivering import Sender
 from app.webhooks.endpoints import get_allowed
 from app.webhooks.workflow import WAITS
 from tests.app.dockings.scenes import Scene, docked, recommended, taken
 from tests.app.notices.scenes import kinds as told
 from tests.app.notices.scenes import tell
+from tests.locks import Locks
 from tests.people import PASSWORD, People
 from tests.receiver import HOST, Received, Receiver, receiver
 
@@ -243,6 +244,39 @@ async def test_a_slow_receiver_holds_back_nobody_else(
     assert [r.path for r in endpoint.received] == ["/hang", "/fine", "/hang"]
     found = await deliveries(owner, slow)
     assert {(d["state"], d["error"]) for d in found} == {("waiting", "timeout")}
+
+
+async def test_whoever_fails_lets_the_others_go_first(
+    app: FastAPI, session: AsyncSession, owner: AsyncClient
+) -> None:
+    failing, fine = [await made(owner, f"http://{HOST}/{n}") for n in (1, 2)]
+    for webhook in (failing, fine):
+        await owner.post(f"/webhooks/{webhook['id']}:test")
+    since = "UPDATE webhooks SET failing_since_at = now() WHERE id = :id"
+    await session.execute(text(since), {"id": failing["id"]})
+    await session.commit()
+    due = [await repository.due(session, now(), but=[], limit=limit) for limit in (1, 2)]
+    assert [[str(one) for one in found] for found in due] == [
+        [fine["id"]],
+        [fine["id"], failing["id"]],
+    ]
+
+
+async def test_of_an_account_that_is_shut_meanwhile_nothing_goes_out_and_nothing_is_kept(
+    app: FastAPI, session: AsyncSession, endpoint: Receiver, owner: AsyncClient, locks: Locks
+) -> None:
+    webhook = await made(owner, endpoint.url("/fine"))
+    await owner.post(f"/webhooks/{webhook['id']}:test")
+    await session.execute(text("UPDATE accounts SET is_active = false"))
+    another = {name: webhook[name] for name in ("url", "kinds")}
+    late = asyncio.create_task(owner.post("/webhooks", json=another))
+    await locks.wait(1)
+    await session.commit()
+    assert (await late).status_code == 401
+    assert await session.scalar(text("SELECT count(*) FROM webhooks")) == 1
+    await session.commit()
+    await sender(app).deliver()
+    assert endpoint.received == []
 
 
 async def test_a_worker_that_is_killed_meanwhile_leaves_it_waiting(

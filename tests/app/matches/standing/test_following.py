@@ -18,11 +18,11 @@ from app.demands.workflow import SOUGHT
 from app.experts.models import Expert, ExpertState
 from app.jobs import queue
 from app.matches.models import Pool, StandingMatch, StandingSubject, StandingWork, Trigger
-from app.matches.standing import holding
+from app.matches.standing import following, holding
 from app.matches.standing.asked import AskedDemands
 from app.matches.standing.calendar import follow_calendar
 from app.matches.standing.differences import Listing, Place, is_news
-from app.matches.standing.rerunning import Policy
+from app.matches.standing.rerunning import Policy, rerun
 from app.organizations.models import OrganizationState
 from app.scopes import Scope, within
 from app.settings import Settings
@@ -183,6 +183,24 @@ async def test_a_job_that_is_killed_loses_nothing_and_does_nothing_twice(
     assert await waiting(session) == 0
     for demand_id, places in (await standing(session)).items():
         assert places == await matched_in_full(app, demand_id, 20)
+
+
+async def test_a_demand_that_cannot_be_matched_stops_no_other(
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scenes.pool(session)
+    job, organization = await follower(app), await people.organization()
+    first, second = [await scenes.demand(session, organization, **DYEING) for _ in range(2)]
+
+    async def failing(session: AsyncSession, matcher: Any, demand_id: Any, policy: Policy) -> None:
+        if demand_id == first.id:
+            raise ValueError
+        await rerun(session, matcher, demand_id, policy)
+
+    monkeypatch.setattr(following, "rerun", failing)
+    await job.follow()
+    assert (await standing(session)).keys() == {second.id}
+    assert await waiting(session) == 1
 
 
 async def test_the_calendar_lets_wait_whom_the_day_makes_a_difference_to(
