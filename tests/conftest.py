@@ -28,11 +28,11 @@ from app.settings import EncoderKind, Settings
 from tests.acceptance.demonstration import Demonstration, made_once
 from tests.audit_trail import AuditTrail
 from tests.databases import Emptying, cloned, named
+from tests.fresh_application import begun_again
 from tests.locks import Locks
 from tests.people import People
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.servers import start_test_server
-from tests.shared_services import begun_again
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_311_004
