@@ -20,6 +20,7 @@ from app.scopes import Scope, borrowed
 from matching import Constraints, Limits, Objection
 from matching.constraints import reasons_against
 
+NOBODY: Mapping[UUID, datetime] = {}
 NOT_IN_POOL = Text("该专家现不在库", "The expert is not in the pool now")
 REFUSALS = {
     "organization_conflict": Text(
@@ -56,7 +57,7 @@ async def objections_to(
     people: Sequence[Expert],
     constraints: Constraints,
     *,
-    but: Mapping[UUID, datetime] = {},
+    but: Mapping[UUID, datetime] = NOBODY,
 ) -> list[Sequence[Objection]]:
     """Of each expert every reason that stands against them, by the rules of matching.
 

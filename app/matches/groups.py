@@ -11,12 +11,11 @@ from app.experts.models import Expert
 from app.interface.errors import Conflict
 from app.interface.language import Text
 from app.interface.validation import FieldError
-from app.matches.availability import NOT_IN_POOL, objections_to, told
+from app.matches.availability import NOBODY, NOT_IN_POOL, objections_to, told
 from matching import Constraints
 
 TWICE = Text("该专家出现两次", "The expert is named twice")
 GONE = FieldError(pointer="", code="not_in_pool", message=NOT_IN_POOL)
-NOBODY: Mapping[UUID, datetime] = {}
 
 
 def faults_of_named(

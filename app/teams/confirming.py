@@ -28,7 +28,7 @@ VERB = "confirm"
 async def confirm(
     session: AsyncSession, actor: Actor, team_id: UUID, limits: Limits, moment: datetime
 ) -> Team:
-    """Tell enterprise and members of the team, unless a reason stands against one of them.
+    """Let enterprise and members read of the team, unless a reason stands against one of them.
 
     Between the look at them and the commit nobody else invites its members. That they were invited
     to its very demand is no reason.

@@ -32,6 +32,7 @@ from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.interface.validation import FieldError
 from app.matches.access import may_match
+from app.matches.groups import TWICE
 from app.matches.operations import demand_of_staff
 from app.matches.schemas import MatchedExpert
 from app.organizations.actors import Actor
@@ -39,7 +40,6 @@ from matching import Limits
 
 SORTS = {"created_at": InvitationBatch.created_at}
 NOT_OF_DEMAND = Text("该需求没有这一匹配", "The demand has no such match")
-TWICE = Text("该专家出现两次", "The expert is named twice")
 INVITED_AGAIN = Text("该专家已另行邀请", "The expert was invited again since")
 
 
