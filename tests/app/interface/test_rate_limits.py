@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Account, Role
 from app.accounts.secrets import hash_password
+from app.interface import rate_limits
 from app.interface.policies import RateClass, policies_of
 from app.interface.tasks import forget_old_counters
 from app.main import create_app, services
@@ -213,8 +214,10 @@ async def test_a_clock_set_back_shuts_nobody_out(start: Start, session: AsyncSes
         assert (await client.get("/countries")).status_code == 200
 
 
-async def test_processes_agree(start: Start) -> None:
+async def test_processes_agree(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three of them let pass what one would, but for the few that each lets pass unasked."""
+    # Whom a busy machine's database keeps waiting counts alone, which is not what is asked here.
+    monkeypatch.setattr(rate_limits, "LONGEST_SECONDS", 60.0)
     quota, apps = 200, [await start("reads=200/36000") for _ in range(3)]
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(caller(app)) for app in apps]

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Self
 from uuid import UUID
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from httpx import AsyncClient
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +19,6 @@ from app.demands.models import Demand, DemandState
 from app.notices import streaming
 from app.notices.models import Notice
 from app.personal_data import retention
-from app.progress import events
 from app.scopes import Scope, within
 from app.settings import Settings
 from tests.app.dockings.scenes import Scene, docked, recommended, taken
@@ -133,22 +134,39 @@ async def heard(client: AsyncClient, **headers: str) -> list[tuple[str, str]]:
     return found
 
 
+class TwoLooks:
+    """A stream's moments of looking: the first at once, the second when the test says so."""
+
+    def __init__(self) -> None:
+        self.first_is_over, self.second_may_come = asyncio.Event(), asyncio.Event()
+        self.second_is_over = False
+
+    @classmethod
+    def put_into(cls, monkeypatch: pytest.MonkeyPatch) -> Self:
+        looks = cls()
+        monkeypatch.setattr(streaming, "looks", looks)
+        return looks
+
+    async def __call__(self, request: Request, every_seconds: float) -> AsyncIterator[None]:
+        yield
+        self.first_is_over.set()
+        await self.second_may_come.wait()
+        yield
+        self.second_is_over = True
+
+
 async def test_a_listener_hears_what_comes_and_goes_on_from_there(
     app: FastAPI, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(events, "LONGEST_SECONDS", 0.6)
     await tell(app)
+    looks = TwoLooks.put_into(monkeypatch)
     listening = asyncio.create_task(heard(scene.enterprise))
-    await asyncio.sleep(0.2)
+    await looks.first_is_over.wait()
     await docked(scene)
     await tell(app)
+    looks.second_may_come.set()
     begun, told = await listening
     assert (begun[1], told[1]) == ("", "docking.recommended")
-    monkeypatch.setattr(events, "LONGEST_SECONDS", 0.0)
-    again = await heard(scene.enterprise, **{"Last-Event-ID": begun[0]})
-    assert [kind for _, kind in again] == []
-    monkeypatch.setattr(events, "LONGEST_SECONDS", 0.1)
     again = await heard(scene.enterprise, **{"Last-Event-ID": begun[0]})
     assert again[1:] == [told]
     assert (await heard(scene.enterprise, **{"Last-Event-ID": str(2**62)}))[1:] == []
@@ -159,13 +177,15 @@ async def test_a_listener_hears_what_comes_and_goes_on_from_there(
 async def test_a_stream_ends_when_its_account_is_shut(
     app: FastAPI, session: AsyncSession, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "LOOK_SECONDS", 0.02)
+    looks = TwoLooks.put_into(monkeypatch)
     listening = asyncio.create_task(heard(scene.enterprise))
-    await asyncio.sleep(0.2)
+    await looks.first_is_over.wait()
     assert not listening.done()
     await session.execute(text("UPDATE accounts SET is_active = false"))
     await session.commit()
-    await asyncio.wait_for(listening, 10)
+    looks.second_may_come.set()
+    await listening
+    assert not looks.second_is_over, "the second look ended the stream"
     assert not app.state.listening
 
 
