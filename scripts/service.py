@@ -93,9 +93,12 @@ class Service:
 
     def match(self, demand_id: str, *, limit: int) -> dict[str, Any]:
         """A new run with its candidates, best first."""
+        return dict(self.answer_to_match(demand_id, limit=limit).json())
+
+    def answer_to_match(self, demand_id: str, *, limit: int) -> httpx.Response:
+        """The same as it came, for whoever measures how long it takes to come."""
         response = self.http.post(f"/api/v1/demands/{demand_id}:match", json={"limit": limit})
-        response.raise_for_status()
-        return dict(response.json())
+        return response.raise_for_status()
 
     def _get(self, path: str, **parameters: Any) -> Any:
         response = self.http.get(path, params=parameters or None)

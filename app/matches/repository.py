@@ -83,19 +83,8 @@ HELD_STATE = (
 HELD_PEOPLE = text("SELECT * FROM held_people(CAST(CAST(:expert_ids AS text) AS uuid[]))")
 ACTING_FOR = text("SELECT * FROM experts_acting_for(:organization_id)")
 
-ADD_RUN = text(
-    """
-    INSERT INTO match_runs
-    SELECT * FROM jsonb_populate_record(CAST(NULL AS match_runs), CAST(:run AS jsonb))
-    """
-)
-# A statement of its own: the rule of the table looks for the run.
-ADD_MATCHES = text(
-    """
-    INSERT INTO matches
-    SELECT * FROM jsonb_populate_recordset(CAST(NULL AS matches), CAST(:matches AS jsonb))
-    """
-)
+# Two statements in it: the rule of matches looks for their run.
+ADD_RUN = text("SELECT FROM add_match_run(CAST(:run AS jsonb), CAST(:matches AS jsonb))")
 
 
 async def find_run(session: AsyncSession, run_id: UUID) -> MatchRun | None:
@@ -322,8 +311,7 @@ async def add_run(
         }
         for match, its_features in zip(matches, features, strict=True)
     ]
-    await session.execute(ADD_RUN, {"run": _json(dict(run))})
-    await session.execute(ADD_MATCHES, {"matches": _json(rows)})
+    await session.execute(ADD_RUN, {"run": _json(dict(run)), "matches": _json(rows)})
 
 
 def _json(value: object) -> str:

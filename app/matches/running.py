@@ -62,19 +62,18 @@ async def run(
     )
     found = await without_erased(session, found)
     require_published(await repository.held_state(session, demand), verb="match")
-    previous = await runs.latest_run(session, demand.id)
     body = show_run(
         found,
         demand,
         account_id=actor.account_id,
         trigger=Trigger.BY_HAND,
-        previous_id=previous.id if previous else None,
+        previous_id=await runs.latest_run_id(session, demand.id),
     )
     shown = await show_matches(session, found, body, allowed_actions(actor, demand))
     if not data.dry_run:
         await keep(session, found, shown, actor_id=actor.account_id)
         return MatchRunWithMatches(**dict(shown))
-    differs = None
+    differs, previous = None, await runs.latest_run(session, demand.id)
     if previous is not None:
         differs = await difference(session, previous, Listing.of_new(shown), demand.id, body.id)
     return MatchRunWithMatches(**dict(shown), is_dry_run=True, difference=differs)

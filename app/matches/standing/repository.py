@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Select,
-    and_,
     bindparam,
     case,
     delete,
@@ -35,11 +34,10 @@ from app.matches.models import (
     StandingSubject,
     StandingWork,
     Trigger,
+    Verdict,
 )
-from app.matches.repository import standing_judgments
 from app.matches.schemas import EarlierVerdict
 from app.organizations.models import Membership
-from app.scopes import Scope, borrowed
 
 
 class PlaceRow(NamedTuple):
@@ -57,21 +55,20 @@ def _latest(*which: ColumnElement[bool]) -> Select[MatchRun]:
 
 # Written once, as every match asks.
 LATEST = _latest()
+LATEST_ID = LATEST.with_only_columns(MatchRun.id)
 LATEST_BY_HAND = _latest(MatchRun.trigger == Trigger.BY_HAND)
-EARLIER = standing_judgments(
-    and_(
-        MatchRun.demand_id == bindparam("demand_id"),
-        MatchRun.id != bindparam("but"),
-        Match.verdict.is_not(None),
-    )
-)
-OF_DEMAND = select(MatchRun.id).where(MatchRun.demand_id == bindparam("demand_id"))
-IS_JUDGED = select(exists().where(Match.run_id.in_(OF_DEMAND), Match.verdict.is_not(None)))
+# It looks beyond what the scope shows.
+EARLIER = text("SELECT * FROM earlier_verdicts(:demand_id, :but)")
 
 
 async def latest_run(session: AsyncSession, demand_id: UUID) -> MatchRun | None:
     """The demand's latest run that was not withdrawn."""
     return await session.scalar(LATEST, {"demand_id": demand_id})
+
+
+async def latest_run_id(session: AsyncSession, demand_id: UUID) -> UUID | None:
+    """Of the same run, the id alone."""
+    return await session.scalar(LATEST_ID, {"demand_id": demand_id})
 
 
 async def latest_by_hand(session: AsyncSession, demand_id: UUID) -> MatchRun | None:
@@ -127,12 +124,12 @@ async def earlier_verdicts(
 
     For whoever may match the demand, so that no rule is asked of every match that it ever had.
     """
-    async with borrowed(session, Scope.INDEX):
-        if not await session.scalar(IS_JUDGED, {"demand_id": demand_id}):
-            return {}  # most are not, and to plan what follows takes longer than all the rest
-        rows = (await session.execute(EARLIER, {"demand_id": demand_id, "but": but})).all()
+    rows = await session.execute(EARLIER, {"demand_id": demand_id, "but": but})
     return {
-        row[1]: EarlierVerdict(match_id=row[2], verdict=row[3], created_at=row[4]) for row in rows
+        row.expert_id: EarlierVerdict(
+            match_id=row.match_id, verdict=Verdict(row.verdict), created_at=row.created_at
+        )
+        for row in rows
     }
 
 
