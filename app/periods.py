@@ -1,9 +1,11 @@
-"""How long people may take, and how often experts are asked."""
+"""How long people may take, how often experts are asked, and how many at once."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
+
+from app.outgoing_settings import refused
 
 
 class Periods(BaseSettings):
@@ -15,6 +17,10 @@ class Periods(BaseSettings):
     yearly_capacity_academicians: int = Field(
         default=2, ge=0, le=365, description="the same, of academicians"
     )
+    visit_academicians_least: int = Field(
+        default=5, ge=1, le=30, description="whom one visit by academicians invites"
+    )
+    visit_academicians_most: int = Field(default=10, ge=1, le=30, description="the same")
     rest_days_invited: int = Field(
         default=14, ge=0, le=365, description="from an invitation until the next one may come"
     )
@@ -57,3 +63,13 @@ class Periods(BaseSettings):
     def split_months(cls, value: object) -> object:
         """Read `FOLLOW_UP_MONTHS=1,3`."""
         return value.split(",") if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def require_possible_visits(self) -> Self:
+        if self.visit_academicians_least > self.visit_academicians_most:
+            raise refused(
+                "VISIT_ACADEMICIANS_LEAST 大于 VISIT_ACADEMICIANS_MOST",
+                "VISIT_ACADEMICIANS_LEAST is above VISIT_ACADEMICIANS_MOST",
+                setting="visit_academicians_least",
+            )
+        return self

@@ -56,6 +56,7 @@ def test_settings_are_frozen() -> None:
         ("log_format", "xml"),
         ("metrics", "everybody"),
         ("request_seconds", 0),
+        ("visit_academicians_least", 11),
         ("client_seconds", 0),
         ("rate_limits", "dreams=1/1"),
         ("forwarded_allow_ips", "10.0.0.0/8, proxy.test"),

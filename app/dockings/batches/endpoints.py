@@ -13,6 +13,7 @@ from app.dockings.batches.schemas import (
     InvitationBatchQuery,
     Undoing,
 )
+from app.dockings.batches.visits import VisitSizeDep
 from app.dockings.deadlines import ClockDep
 from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
@@ -28,12 +29,13 @@ async def invite_experts(
     session: SessionDep,
     actor: StaffActor,
     limits: LimitsDep,
+    visit_size: VisitSizeDep,
     clock: ClockDep,
     language: LanguageDep,
     data: InvitationBatchCreate,
 ) -> InvitationBatchBody:
     """批量邀请 · Ask recommended experts of a demand at once; of each it tells why not."""
-    return await operations.invite(session, actor, data, limits, clock, language)
+    return await operations.invite(session, actor, data, limits, visit_size, clock, language)
 
 
 @router.get("/invitation-batches")

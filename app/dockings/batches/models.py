@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -31,6 +31,7 @@ class InvitationBatch(Record):
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
     invited_at: Mapped[datetime]
     note: Mapped[str] = mapped_column(default="")
+    is_academicians_visit: Mapped[bool] = mapped_column(default=False, server_default=false())
     undone_at: Mapped[datetime | None] = mapped_column(comment="when that was asked for first")
 
     demand: Mapped[Demand] = relationship(lazy="raise")

@@ -19,6 +19,7 @@ from app.dockings.batches.schemas import (
     Undoing,
     WhyNot,
 )
+from app.dockings.batches.visits import VisitSize, require_size
 from app.dockings.batches.workflow import settle
 from app.dockings.deadlines import Clock
 from app.dockings.inviting import invite_expert
@@ -48,6 +49,7 @@ async def invite(
     actor: Actor,
     data: InvitationBatchCreate,
     limits: Limits,
+    visit_size: VisitSize,
     clock: Clock,
     language: str,
 ) -> InvitationBatchBody:
@@ -56,6 +58,9 @@ async def invite(
     if not may_broker(actor, demand):
         raise Forbidden()
     people = await _named(session, demand, data)
+    held = await hold_people(session, people)  # before the first docking, as in erasure
+    if data.is_academicians_visit:
+        require_size(held.values(), visit_size)
     async with session.begin_nested() as savepoint:
         batch_id = await _invite_each(session, actor, data, people, limits, clock)
         shown = show(actor, await get(session, actor, batch_id), language)
@@ -165,8 +170,7 @@ async def _invite_each(
     limits: Limits,
     clock: Clock,
 ) -> UUID:
-    """Invite one after another; all experts are held before the first docking, as in erasure."""
-    await hold_people(session, people)
+    """Invite one after another; the experts are held."""
     docked = await repository.held_open(session, data.demand_id, people)
     step, items = Step(note=data.note), []
     for place, (expert_id, match_id) in enumerate(people.items()):
@@ -185,6 +189,7 @@ async def _invite_each(
         account_id=actor.account_id,
         invited_at=clock.moment,
         note=data.note,
+        is_academicians_visit=data.is_academicians_visit,
         items=items,
     )
     session.add(batch)

@@ -22,6 +22,13 @@ class InvitationBatchCreate(Body):
         FormText,
         Field(description="of every invitation: both sides read it", examples=["首批邀请三位专家"]),
     ] = ""
+    is_academicians_visit: Annotated[
+        Flag,
+        Field(
+            description="院士专家行 · a visit by academicians, from VISIT_ACADEMICIANS_LEAST to"
+            " VISIT_ACADEMICIANS_MOST of them"
+        ),
+    ] = False
     dry_run: Flag = False
 
 
@@ -47,6 +54,7 @@ class InvitationBatchBody(RecordBody):
     account_id: UUID | None = Field(description="who invited them")
     invited_at: datetime
     note: str = Field(examples=["首批邀请三位专家"])
+    is_academicians_visit: bool = Field(examples=[False])
     undone_at: datetime | None = Field(examples=[None])
     is_dry_run: bool = False
     items: list[InvitationBatchItemBody] = Field(description="in the order of the request")

@@ -157,6 +157,7 @@ async def _fit(work: MatchingWork, pool: Pool) -> None:
 
 async def _outgrown(work: MatchingWork) -> list[Pool]:
     """The pools whose statistics were learned on another pool than there is now."""
+    encoder = work.matcher.encoder
     async with work.sessions.begin() as session:
         found = []
         queries = await repository.member_count(session, Pool.DEMANDS)
@@ -167,7 +168,12 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             encoded = candidates if pool in work.settled else known
             if work.matcher.leaving.limits_encoding(pool):
                 encoded = min(encoded, await repository.encodable_count(session))
-            size = PoolSize(candidates=candidates, encoded=encoded, queries=queries)
-            if fitting.is_outgrown(stored, size, work.matcher.encoder):
+            size = PoolSize(
+                candidates=candidates,
+                encoded=encoded,
+                queries=queries,
+                is_at_rest=encoder is None or pool in work.settled,
+            )
+            if fitting.is_outgrown(stored, size, encoder):
                 found.append(pool)
         return found

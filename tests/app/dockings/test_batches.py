@@ -1,7 +1,9 @@
 """Invitations together: tried, done and taken back, each by itself and by the rules of one."""
 
+from contextlib import nullcontext
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import func, select, update
@@ -9,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import today
 from app.dockings.batches.models import InvitationBatch
+from app.dockings.batches.visits import VisitSize, require_size
 from app.dockings.models import Docking
-from app.experts.models import Expert, Invitation
+from app.experts.models import Expert, ExpertKind, Invitation
+from app.interface.errors import Invalid
 from tests.app.dockings.scenes import another, docked, recommended, step, steps, taken
 from tests.app.matches import scenes
 from tests.app.notices.scenes import kinds, tell
@@ -129,3 +133,44 @@ async def test_tried_done_and_undone(app: FastAPI, people: People, session: Asyn
     assert (left["note"], left["note"] in told) == ("首批，含某专家", True)
     assert name not in str(told)
     assert (item["reasons"], (item["expert"] or {}).get("name")) in (([], None), ([], "已注销"))
+
+
+async def test_a_visit_is_by_so_many_academicians_or_invites_nobody(
+    app: FastAPI, people: People, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = await recommended(people, session)
+    others = [await another(people, session, ready) for _ in range(2)]
+    academicians = [ready.expert.id, others[0].expert.id]
+    await session.execute(
+        update(Expert).where(Expert.id.in_(academicians)).values(kind=ExpertKind.ACADEMICIAN)
+    )
+    await session.commit()
+    match_ids = [scene.match_id for scene in (ready, *others)]
+    body = {
+        "demand_id": str(ready.demand.id),
+        "match_ids": match_ids,
+        "is_academicians_visit": True,
+    }
+    before = await counted(session)
+    refused = await ready.staff.post(BATCHES, json=body)
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/match_ids", "visit_size")
+    assert error["detail"] == "院士专家行每次邀请 5 至 10 位院士，本批有 2 位"
+    assert await counted(session) == before
+
+    smaller = {"visit_academicians_least": 1, "visit_academicians_most": 2}
+    settings = app.state.settings.model_copy(update=smaller)
+    monkeypatch.setattr(app.state, "settings", settings)
+    done = await posted(ready.staff, **body)
+    assert (outcomes(done), done["is_academicians_visit"]) == ([("invited", [])] * 3, True)
+
+
+@pytest.mark.parametrize(
+    ("academicians", "is_enough"), [(4, False), (5, True), (10, True), (11, False)]
+)
+def test_the_bounds_of_a_visit_belong_to_it(academicians: int, is_enough: bool) -> None:
+    kinds = [ExpertKind.ACADEMICIAN] * academicians + [ExpertKind.EXPERT] * 3
+    expected = nullcontext() if is_enough else pytest.raises(Invalid)
+    with expected:
+        require_size([Expert(kind=kind) for kind in kinds], VisitSize(5, 10))
