@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import procrastinate
@@ -69,6 +69,11 @@ LOOK_SECONDS = 5.0
 CUT_OFF_SECONDS = 2.0  # what a running job gets to end in when its worker is told to stop
 POOL_SECONDS = 5.0  # psycopg's own 300 would leave a returned database unused for minutes
 KEPT_HOURS = 24 * 30
+
+# What takes minutes of a processor has slots of its own, so that nobody's notice waits for it.
+LONG = "long"
+# Of the others deliveries, mails and imports may last, of each kind one; the rest is quick.
+SLOTS = {LONG: 2, "default": 5}
 
 
 async def defer(session: AsyncSession, task_name: str, **arguments: Any) -> int:
@@ -143,7 +148,7 @@ async def open_queue(url: URL) -> AsyncIterator[None]:
     connector = procrastinate.PsycopgConnector(
         conninfo=conninfo(url),
         min_size=1,
-        max_size=4,
+        max_size=8,
         timeout=POOL_SECONDS,
         reconnect_timeout=POOL_SECONDS,
         kwargs={"connect_timeout": 5},
@@ -169,38 +174,53 @@ async def work(
 
     async def run_worker() -> None:
         async with open_queue(url):
-            worker = Worker(
-                app=queue,
-                additional_context=context,
-                worker_middleware=[observed, *around],
-                concurrency=2,
-                install_signal_handlers=False,
-                fetch_job_polling_interval=2.0,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=float(STALLED_SECONDS),
-                shutdown_graceful_timeout=CUT_OFF_SECONDS,
-            )
-            async with running(_keep_looking(worker, after_look)):
-                await worker.run()  # type: ignore[no-untyped-call]
+            workers = [
+                Worker(
+                    app=queue,
+                    queues=[name],
+                    additional_context=context,
+                    worker_middleware=[observed, *around],
+                    concurrency=slots,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2.0,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=float(STALLED_SECONDS),
+                    shutdown_graceful_timeout=CUT_OFF_SECONDS,
+                )
+                for name, slots in SLOTS.items()
+            ]
+            async with running(_keep_looking(workers, after_look)):
+                await _run_all(workers)
 
     while True:
         await answered(run_worker, who="the worker")
         await asyncio.sleep(AWAY_SECONDS)  # it ended by itself, as when its heartbeat has failed
 
 
-async def _keep_looking(worker: Worker, after_look: Look | None) -> None:
+async def _run_all(workers: Sequence[Worker]) -> None:
+    """Until one of them ends, and with it the others, at once."""
+    async with AsyncExitStack() as stack:
+        runs = [await stack.enter_async_context(running(worker.run())) for worker in workers]  # type: ignore[no-untyped-call]
+        try:
+            await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for run in runs:
+                run.cancel()
+
+
+async def _keep_looking(workers: Sequence[Worker], after_look: Look | None) -> None:
     suspects: set[int] = set()
     while True:
         # Without the database: the worker itself notices, and waits.
         with contextlib.suppress(*AWAY):
-            suspects = await retry_stalled_jobs(suspects, worker)
+            suspects = await retry_stalled_jobs(suspects, workers)
             if after_look is not None:
                 await after_look()
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def retry_stalled_jobs(suspects: Collection[int], worker: Worker) -> set[int]:
-    """Give the jobs of dead workers back to the queue, and those that this worker has lost.
+async def retry_stalled_jobs(suspects: Collection[int], workers: Sequence[Worker]) -> set[int]:
+    """Give the jobs of dead workers back to the queue, and those that these have lost.
 
     After the last attempt they fail.
 
@@ -209,7 +229,8 @@ async def retry_stalled_jobs(suspects: Collection[int], worker: Worker) -> set[i
     Returns the ids of all that look stalled now.
     """
     found = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
-    found = [*found, *await _lost_jobs(worker)]
+    for worker in workers:
+        found = [*found, *await _lost_jobs(worker)]
     stalled = {job.id: job for job in found if job.id is not None}
     for job in [job for job_id, job in stalled.items() if job_id in suspects]:
         if job.attempts + 1 >= ATTEMPTS:

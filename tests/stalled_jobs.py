@@ -7,5 +7,5 @@ from app.jobs import queue, retry_stalled_jobs
 
 async def given_back() -> None:
     """Two looks: what looks stalled only once stays."""
-    worker = Worker(app=queue)
-    await retry_stalled_jobs(await retry_stalled_jobs(set(), worker), worker)
+    workers = [Worker(app=queue)]
+    await retry_stalled_jobs(await retry_stalled_jobs(set(), workers), workers)

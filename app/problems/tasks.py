@@ -4,13 +4,15 @@ from uuid import UUID
 
 from procrastinate import JobContext
 
-from app.jobs import RETRY, queue
+from app.jobs import LONG, RETRY, queue
 from app.matches.index.encoding import MatchingWork
 from app.problems.proposing import propose
 from app.problems.withdrawing import forget_all_withdrawn, forget_withdrawn
 
 
-@queue.task(name="propose_common_problems", retry=RETRY, lock="problems", pass_context=True)
+@queue.task(
+    name="propose_common_problems", queue=LONG, retry=RETRY, lock="problems", pass_context=True
+)
 async def propose_common_problems(context: JobContext) -> None:
     """Compare what is published; what has not changed stays as it is."""
     work: MatchingWork = context.additional_context["matching"]

@@ -30,6 +30,7 @@ class Job(Exception):
 
 
 runs: list[str] = []
+may_end = asyncio.Event()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,6 +42,12 @@ def _tasks() -> None:
         runs.append(word)
         if word == "fail":
             raise Job
+
+    @queue.task(name="last", queue=jobs.LONG)
+    async def last() -> None:
+        runs.append("begun")
+        await may_end.wait()
+        runs.append("ended")
 
 
 @pytest.fixture(autouse=True)
@@ -146,11 +153,11 @@ async def test_a_worker_that_was_silent_only_by_the_clock_keeps_its_job(
 ) -> None:
     """Set forwards, the clock makes every worker silent, until it says something."""
     await _abandon(session, "note", 0)
-    suspects = await jobs.retry_stalled_jobs(set(), Worker(app=queue))
+    suspects = await jobs.retry_stalled_jobs(set(), [Worker(app=queue)])
     assert len(suspects) == 1
     await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now()"))
     await session.commit()
-    assert not await jobs.retry_stalled_jobs(suspects, Worker(app=queue))
+    assert not await jobs.retry_stalled_jobs(suspects, [Worker(app=queue)])
     assert [row[0] for row in await rows(session)] == ["doing"]
     await session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = '2000-01-01'"))
     await session.commit()
@@ -314,6 +321,22 @@ async def test_a_job_that_its_living_worker_has_lost_comes_again(
         await session.execute(text(f"{lose} {ours}"))
         await session.commit()
         while runs != ["first", "first"]:  # noqa: ASYNC110 - the worker is another task
+            await asyncio.sleep(0.05)
+
+
+async def test_what_takes_long_keeps_nobody_waiting(worker: None, session: AsyncSession) -> None:
+    """However many of them wait, they have their own slots and no more."""
+    may_end.clear()
+    for _ in range(jobs.SLOTS[jobs.LONG] + 1):
+        await defer(session, "last")
+    await session.commit()
+    async with asyncio.timeout(WAIT_SECONDS):
+        while runs.count("begun") < jobs.SLOTS[jobs.LONG]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await _defer_and_wait(session, "quick")
+        assert runs == ["begun", "begun", "quick"]
+        may_end.set()
+        while runs.count("ended") < jobs.SLOTS[jobs.LONG] + 1:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 

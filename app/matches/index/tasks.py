@@ -11,7 +11,7 @@ from time import monotonic
 from procrastinate import JobContext
 
 from app import logs
-from app.jobs import RETRY, defer_once, queue
+from app.jobs import LONG, RETRY, defer_once, queue
 from app.matches.index import fitting, pools, repository
 from app.matches.index.documents import public_query_of_demand
 from app.matches.index.encoders import EncoderUnavailable
@@ -28,7 +28,9 @@ TOLD_EVERY_SECONDS = 30.0
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="encode_texts", queueing_lock="encode_texts", lock="encode", pass_context=True)
+@queue.task(
+    name="encode_texts", queue=LONG, queueing_lock="encode_texts", lock="encode", pass_context=True
+)
 async def encode_texts(context: JobContext, timestamp: int = 0) -> None:
     """Give every text of the pools, and every published demand as a query, its vector."""
     work: MatchingWork = context.additional_context["matching"]
@@ -60,7 +62,9 @@ def _telling_the_log() -> Tell:
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="fit_indexes", queueing_lock="fit_indexes", lock="index", pass_context=True)
+@queue.task(
+    name="fit_indexes", queue=LONG, queueing_lock="fit_indexes", lock="index", pass_context=True
+)
 async def fit_indexes(context: JobContext, timestamp: int = 0) -> None:
     """Put new statistics in force for the pools that have outgrown theirs, and save them."""
     work: MatchingWork = context.additional_context["matching"]
@@ -71,7 +75,7 @@ async def fit_indexes(context: JobContext, timestamp: int = 0) -> None:
         logger.warning("new statistics wait for the encoder: %s", error)
 
 
-@queue.task(name="refit_indexes", retry=RETRY, lock="index", pass_context=True)
+@queue.task(name="refit_indexes", queue=LONG, retry=RETRY, lock="index", pass_context=True)
 async def refit_indexes(context: JobContext) -> None:
     """Put new statistics in force for every pool, because somebody asked for it."""
     work: MatchingWork = context.additional_context["matching"]
@@ -81,7 +85,9 @@ async def refit_indexes(context: JobContext) -> None:
 
 
 @queue.periodic(cron="*/10 * * * *")
-@queue.task(name="save_indexes", queueing_lock="save_indexes", lock="index", pass_context=True)
+@queue.task(
+    name="save_indexes", queue=LONG, queueing_lock="save_indexes", lock="index", pass_context=True
+)
 async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
     """Write the indexes down, so that the next start has little to catch up with."""
     work: MatchingWork = context.additional_context["matching"]
@@ -92,6 +98,7 @@ async def save_indexes(context: JobContext, timestamp: int = 0) -> None:
 @queue.periodic(cron="11 4 * * *")
 @queue.task(
     name="forget_vectors",
+    queue=LONG,
     queueing_lock="forget_vectors",
     lock="encode",
     pass_context=True,
@@ -103,6 +110,7 @@ async def forget_vectors(context: JobContext, timestamp: int = 0) -> None:
 
 @queue.task(
     name="forget_external_vectors",
+    queue=LONG,
     queueing_lock="forget_external_vectors",
     retry=RETRY,
     lock="encode",
@@ -121,6 +129,7 @@ async def forget_external_vectors(context: JobContext) -> None:
 
 @queue.task(
     name="rebuild_indexes",
+    queue=LONG,
     queueing_lock="rebuild_indexes",
     retry=RETRY,
     lock="index",

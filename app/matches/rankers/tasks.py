@@ -2,14 +2,20 @@
 
 from procrastinate import JobContext
 
-from app.jobs import RETRY, queue
+from app.jobs import LONG, RETRY, queue
 from app.matches.index.encoding import MatchingWork
 from app.matches.rankers import training
 from app.progress.following import advance
 
 
 @queue.periodic(cron="41 3 * * *")
-@queue.task(name="train_nightly", queueing_lock="train_nightly", lock="ranker", pass_context=True)
+@queue.task(
+    name="train_nightly",
+    queue=LONG,
+    queueing_lock="train_nightly",
+    lock="ranker",
+    pass_context=True,
+)
 async def train_nightly(context: JobContext, timestamp: int = 0) -> None:
     """Learn a ranker if anything was judged since the last one."""
     work: MatchingWork = context.additional_context["matching"]
@@ -18,7 +24,7 @@ async def train_nightly(context: JobContext, timestamp: int = 0) -> None:
             await training.train(session)
 
 
-@queue.task(name="train_ranker", retry=RETRY, lock="ranker", pass_context=True)
+@queue.task(name="train_ranker", queue=LONG, retry=RETRY, lock="ranker", pass_context=True)
 async def train_ranker(context: JobContext) -> None:
     """Learn a ranker because somebody asked for it, who is told how many versions were kept."""
     work: MatchingWork = context.additional_context["matching"]

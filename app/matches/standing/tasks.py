@@ -6,7 +6,7 @@ Each looks for its own work, so that running it twice, or once too often, change
 from procrastinate import JobContext
 
 from app.clock import today
-from app.jobs import queue
+from app.jobs import LONG, queue
 from app.matches.index.encoding import MatchingWork
 from app.matches.limits import limits_of
 from app.matches.models import Pool
@@ -22,7 +22,7 @@ ASKED = AskedDemands()
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="rematch", queueing_lock="rematch", lock="rematch", pass_context=True)
+@queue.task(name="rematch", queue=LONG, queueing_lock="rematch", lock="rematch", pass_context=True)
 async def rematch(context: JobContext, timestamp: int = 0) -> None:
     """Match again the demands that what has changed concerns."""
     work: MatchingWork = context.additional_context["matching"]
@@ -33,6 +33,7 @@ async def rematch(context: JobContext, timestamp: int = 0) -> None:
 @queue.periodic(cron="7 * * * *")
 @queue.task(
     name="rematch_by_calendar",
+    queue=LONG,
     queueing_lock="rematch_by_calendar",
     lock="rematch",
     pass_context=True,
