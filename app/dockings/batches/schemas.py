@@ -42,7 +42,9 @@ class InvitationBatchItemBody(BaseModel):
 
     expert_id: UUID
     expert: MatchedExpert | None = Field(description="null for whom the caller may not read now")
-    docking_id: UUID | None = Field(description="of an expert who was invited")
+    docking_id: UUID | None = Field(
+        description="of an expert who was invited; of a dry run, where there was one before"
+    )
     state: BatchItemState = Field(examples=[BatchItemState.NOT_INVITED])
     reasons: list[WhyNot] = Field(description="why not invited or, of an undone batch, not back")
 

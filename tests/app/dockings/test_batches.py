@@ -80,6 +80,7 @@ async def test_tried_done_and_undone(app: FastAPI, people: People, session: Asyn
     tried = await posted(ready.staff, **body, dry_run=True)
     assert (outcomes(tried), tried["is_dry_run"]) == (expected, True)
     assert day in tried["items"][1]["reasons"][0]["detail"]
+    assert [item["docking_id"] for item in tried["items"]] == [None, None, docking_id, None]
     assert await counted(session) == before
     assert (await ready.staff.get(f"{BATCHES}/{tried['id']}")).status_code == 404
     done = await posted(ready.staff, **body)
