@@ -61,7 +61,7 @@ async def update_campaign(
 async def open_campaign(
     session: SessionDep, actor: StaffActor, moment: MomentDep, campaign_id: UUID
 ) -> CampaignBody:
-    """开始征集 · Everybody signed in reads it, and enterprises enter their demands."""
+    """开始征集 · Everybody signed in reads it, and enterprises enter demands to its last day."""
     return operations.show(
         actor, await operations.move(session, actor, campaign_id, "open", moment)
     )

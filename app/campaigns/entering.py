@@ -23,6 +23,10 @@ from app.reference.codes import branches
 from app.regions import covers
 from app.scopes import Scope, borrowed
 
+NOT_HANDED_IN = Text(
+    "只能以已提交且未结束的需求参加；该需求的状态：{state}",
+    "Enter a demand that was handed in and has not ended; this one's state is {state}",
+)
 OUT_OF_REGION = Text("需求不在征集地区", "The demand is not of the campaign's regions")
 OUT_OF_INDUSTRY = Text("需求不在征集行业", "The demand is not of the campaign's industries")
 OUT_OF_FIELD = Text("需求不在征集技术领域", "The demand is not of the campaign's fields")
@@ -36,8 +40,6 @@ async def enter(
 ) -> Campaign:
     """Put a demand that was handed in into the campaign, by its enterprise or its staff."""
     campaign, demand = await _hold(session, actor, campaign_id, data.demand_id, "enter")
-    if demand.state not in ENTERED_FROM:
-        raise WrongState(verb="enter", state=demand.state, allowed=sorted(ENTERED_FROM))
     async with borrowed(session, Scope.SERVICE):  # what others have entered counts, too
         count = await repository.count_entries(session, campaign.id)
     faults = [*_faults(campaign, demand, count)]
@@ -86,6 +88,8 @@ async def _hold(
 
 def _faults(campaign: Campaign, demand: Demand, count: int) -> Iterator[FieldError]:
     """Why the campaign does not take the demand now."""
+    if demand.state not in ENTERED_FROM:
+        yield _fault("wrong_state", NOT_HANDED_IN.format(state=demand.state))
     if not is_accepting(campaign):
         yield _fault("deadline_passed", TOO_LATE.format(day=campaign.closes_on.isoformat()))
     if campaign.quota is not None and count >= campaign.quota:

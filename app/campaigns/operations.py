@@ -32,10 +32,19 @@ from app.campaigns.schemas import (
 )
 from app.campaigns.workflow import EDITABLE, TRANSITIONS, settle
 from app.changes import operations as changes
+from app.clock import day_of
 from app.demands import access as demand_access
 from app.demands.models import Demand
 from app.demands.workflow import PUBLIC
-from app.interface.errors import NOT_IN_REGION, Forbidden, NotFound, WrongState, invalid_field
+from app.interface.errors import (
+    NOT_IN_REGION,
+    Forbidden,
+    NotFound,
+    WrongState,
+    conflicting_field,
+    invalid_field,
+)
+from app.interface.language import Text
 from app.interface.pagination import Page, Pages
 from app.interface.preconditions import admitted
 from app.organizations.actors import Actor
@@ -44,6 +53,9 @@ from app.scopes import Scope, borrowed
 from app.transitions import next_state
 
 SORTS = {"created_at": Campaign.created_at}
+OVER_ALREADY = Text(
+    "截止日期 {day} 已过，请先改期再开始征集", "Its last day, {day}, has passed; move it first"
+)
 
 
 async def create(session: AsyncSession, actor: Actor, data: CampaignCreate) -> Campaign:
@@ -110,6 +122,8 @@ async def move(
     """Take one step of the life cycle."""
     campaign = await hold(session, actor, campaign_id)
     target = next_state(TRANSITIONS, verb, campaign.state, parties_of(actor, campaign))
+    if verb == "open":
+        _require_days_left(campaign, moment)
     settle(campaign, target, moment)
     await session.flush()
     await tell(session, actor, campaign, target)
@@ -185,6 +199,13 @@ def _show_entry(actor: Actor, entry: CampaignEntry) -> EnteredDemand:
         **{name: getattr(demand, name) for name in (*shown, *placed)},
         organization_name=demand.organization.name if is_full else None,
     )
+
+
+def _require_days_left(campaign: Campaign, moment: datetime) -> None:
+    """Nothing could be entered; to reopen is another thing, for demands are taken out then."""
+    if day_of(moment) > campaign.closes_on:
+        message = OVER_ALREADY.format(day=campaign.closes_on.isoformat())
+        raise conflicting_field("/closes_on", "deadline_passed", message)
 
 
 def _require_own_regions(campaign: Campaign) -> None:

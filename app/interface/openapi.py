@@ -207,6 +207,7 @@ def _document(app: FastAPI) -> Schema:
                 _add_parameters(operation, method, route, schemas)
                 _add_headers(operation, route, schemas)
             _add_examples(operation, schemas)
+            _add_dry_run(operation, schemas)
     _mend_webhooks(document, schemas)
     share_problems(document)
     return document
@@ -261,14 +262,31 @@ def _add_headers(operation: Schema, route: ConventionalRoute, schemas: Schema) -
         operation["responses"][status] = {**answer, "headers": headers}
 
 
+def _add_dry_run(operation: Schema, schemas: Schema) -> None:
+    """What may only be tried is answered by 200, too, without the fields of a stored record."""
+    made = operation["responses"].get("201", {})
+    if _shows("is_dry_run", made, schemas):
+        media = made["content"]["application/json"]
+        tried = media | {"example": media["example"] | {"is_dry_run": True}}
+        operation["responses"]["200"] = {
+            "description": "试运行，不保存 · Only tried, nothing is stored",
+            "content": {"application/json": tried},
+            "headers": {name: made["headers"][name] for name in made["headers"] if name != "ETag"},
+        }
+
+
 def _good(operation: Schema) -> list[Schema]:
     return [answer for code, answer in operation["responses"].items() if code.startswith("2")]
 
 
 def _is_versioned(answer: Schema, schemas: Schema) -> bool:
+    return _shows("version", answer, schemas)
+
+
+def _shows(field: str, answer: Schema, schemas: Schema) -> bool:
     content = answer.get("content", {}).get("application/json", {}).get("schema", {})
     shown = schemas.get(content.get("$ref", "").rpartition("/")[2], {})
-    return "version" in shown.get("properties", {})
+    return field in shown.get("properties", {})
 
 
 def _add_examples(operation: Schema, schemas: Schema) -> None:

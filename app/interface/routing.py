@@ -35,7 +35,7 @@ from app.interface.pagination import Page
 from app.interface.places import Places
 from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
 from app.interface.refusal_log import RefusalLog
-from app.interface.schemas import Body, RecordBody, VersionedBody
+from app.interface.schemas import Body, RecordBody, TriableBody, VersionedBody
 from app.interface.turns import take_turn
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -202,7 +202,9 @@ def _around(endpoint: Endpoint, guard: Guard) -> Endpoint:
         result = await endpoint(**values)
         await note_success(request, guard, values)
         _note_shown(request.state.trace, endpoint, result)
-        if isinstance(result, VersionedBody):
+        if isinstance(result, TriableBody) and result.is_dry_run:
+            request.state.is_dry_run = True
+        elif isinstance(result, VersionedBody):
             request.state.version = result.version
         return result
 
@@ -234,7 +236,12 @@ def _note_shown(trace: Trace, endpoint: Endpoint, result: object) -> None:
 
 
 def _tagged(request: Request, response: Response) -> Response:
-    """Name the representation; say 304 to a caller who has it already."""
+    """Name the representation; say 304 to a caller who has it already.
+
+    A dry run has made no record, and has nothing to be named.
+    """
+    if getattr(request.state, "is_dry_run", False):
+        response.status_code = status.HTTP_200_OK
     version: int | None = getattr(request.state, "version", None)
     if version is None:
         response.headers.setdefault("Cache-Control", "no-store")

@@ -149,6 +149,15 @@ class RecordBody(VersionedBody):
         return cls.model_validate(stored | computed)
 
 
+class TriableBody(RecordBody):
+    """A record that was made, or what it would be: 200 without an entity tag then, see `routing`.
+
+    Nothing of a dry run is stored, so that its own id leads nowhere.
+    """
+
+    is_dry_run: bool = False
+
+
 class Reason(Body):
     """Why a step is taken; people on the other side read it."""
 

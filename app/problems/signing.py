@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes import operations as changes
 from app.clock import now
-from app.interface.errors import Conflict, invalid_field
+from app.interface.errors import Conflict, conflicting_field, invalid_field
 from app.interface.language import Text
 from app.organizations.actors import Actor
 from app.problems.access import may_manage, parties_of
@@ -31,12 +31,19 @@ GONE = Text(
     "有联署企业的需求已不再公开，请稍后重试",
     "The demand of a co-signer is not published any more; try again in a moment",
 )
+ANSWERED_ITSELF = Text(
+    "该企业已自行答复，只能由企业自己更改",
+    "The enterprise has answered itself, and alone changes its answer",
+)
 
 
 async def answer(
     session: AsyncSession, actor: Actor, problem_id: UUID, data: AnswerOf
 ) -> CommonProblem:
-    """Sign for a share of the cost, or decline; an enterprise may think better of either."""
+    """Sign for a share of the cost, or decline; an enterprise may think better of either.
+
+    What staff note of it never takes the place of its own word.
+    """
     problem = await hold(session, actor, problem_id)
     verb = "co-sign" if isinstance(data, CoSigning) else "decline"
     next_state(TRANSITIONS, verb, problem.state, parties_of(actor, problem))
@@ -101,12 +108,14 @@ def _speaks_for(actor: Actor, problem: CommonProblem, data: AnswerOf) -> UUID:
 def _write(
     problem: CommonProblem, organization_id: UUID, data: AnswerOf, *, is_noted: bool
 ) -> None:
-    """The one answer of the enterprise, in place of any before."""
+    """The one answer of the enterprise, in place of any before that may be replaced."""
     known = {one.organization_id: one for one in problem.signatures}
     signature = known.get(organization_id)
     if signature is None:
         signature = ProblemSignature(organization_id=organization_id)
         problem.signatures.append(signature)
+    elif is_noted and not signature.is_noted_by_staff:
+        raise conflicting_field("/organization_id", "answered_itself", ANSWERED_ITSELF)
     signature.share = data.share if isinstance(data, CoSigning) else None
     signature.answer = Answer.DECLINED if signature.share is None else Answer.SIGNED
     signature.note, signature.is_noted_by_staff = data.note, is_noted

@@ -99,9 +99,16 @@ class Operation:
 
     @property
     def answer(self) -> Schema:
-        """The good answer."""
-        [found] = [r for code, r in self.schema["responses"].items() if code.startswith("2")]
+        """The good answer; where something may only be tried, the one to doing it."""
+        good = {c: r for c, r in self.schema["responses"].items() if c.startswith("2")}
+        if self.is_triable:
+            del good["200"]
+        [found] = good.values()
         return dict(found)
+
+    @property
+    def is_triable(self) -> bool:
+        return {"200", "201"} <= set(self.schema["responses"])
 
     @property
     def shown(self) -> Schema:
@@ -186,6 +193,19 @@ def test_records_have_entity_tags(document: Schema) -> None:
             assert "ETag" in operation.schema["responses"]["304"]["headers"], operation
             count += 1
     assert count > 8
+
+
+def test_what_is_only_tried_is_no_new_record(document: Schema) -> None:
+    triable = [operation for operation in operations(document) if operation.is_triable]
+    assert set(map(str, triable)) == {
+        "POST /demands/{demand_id}:match",
+        "POST /invitation-batches",
+    }
+    for operation in triable:
+        tried = operation.schema["responses"]["200"]
+        assert "ETag" not in tried["headers"], operation
+        assert tried["content"]["application/json"]["example"]["is_dry_run"] is True, operation
+        assert tried["content"]["application/json"]["schema"] == operation.shown, operation
 
 
 def test_changes_name_the_version_they_were_made_from(document: Schema) -> None:

@@ -1,6 +1,6 @@
 """Batches of invitations: each stands or falls by itself, all of them in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,14 +61,13 @@ async def invite(
     held = await hold_people(session, people)  # before the first docking, as in erasure
     if data.is_academicians_visit:
         require_size(held.values(), visit_size)
+    docked = await repository.held_open(session, demand.id, people)
     async with session.begin_nested() as savepoint:
-        batch_id = await _invite_each(session, actor, data, people, limits, clock)
+        batch_id = await _invite_each(session, actor, data, people, docked, limits, clock)
         shown = show(actor, await get(session, actor, batch_id), language)
         if data.dry_run:
             await savepoint.rollback()
-    if data.dry_run:
-        return shown.model_copy(update={"is_dry_run": True, "allowed_actions": []})
-    return shown
+    return _as_tried(shown, docked.values()) if data.dry_run else shown
 
 
 async def get(session: AsyncSession, actor: Actor, batch_id: UUID) -> InvitationBatch:
@@ -130,6 +129,15 @@ def show(actor: Actor, batch: InvitationBatch, language: str) -> InvitationBatch
     )
 
 
+def _as_tried(batch: InvitationBatchBody, docking_ids: Collection[UUID]) -> InvitationBatchBody:
+    """The batch without what is not there any more: of the dockings, those of before are left."""
+    items = [
+        item if item.docking_id in docking_ids else item.model_copy(update={"docking_id": None})
+        for item in batch.items
+    ]
+    return batch.model_copy(update={"is_dry_run": True, "items": items, "allowed_actions": []})
+
+
 def _show_item(item: InvitationBatchItem, language: str) -> InvitationBatchItemBody:
     return InvitationBatchItemBody(
         expert_id=item.expert_id,
@@ -167,11 +175,11 @@ async def _invite_each(
     actor: Actor,
     data: InvitationBatchCreate,
     people: Mapping[UUID, UUID],
+    docked: Mapping[UUID, UUID],
     limits: Limits,
     clock: Clock,
 ) -> UUID:
-    """Invite one after another; the experts are held."""
-    docked = await repository.held_open(session, data.demand_id, people)
+    """Invite one after another; the experts and their open dockings are held."""
     step, items = Step(note=data.note), []
     for place, (expert_id, match_id) in enumerate(people.items()):
         item = InvitationBatchItem(place=place, expert_id=expert_id)

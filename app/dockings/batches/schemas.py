@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app.dockings.batches.models import BatchItemState
 from app.dockings.schemas import Remark
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Flag, FormText, RecordBody
+from app.interface.schemas import Body, Flag, FormText, TriableBody
 from app.matches.schemas import MatchedExpert
 
 
@@ -42,12 +42,14 @@ class InvitationBatchItemBody(BaseModel):
 
     expert_id: UUID
     expert: MatchedExpert | None = Field(description="null for whom the caller may not read now")
-    docking_id: UUID | None = Field(description="of an expert who was invited")
+    docking_id: UUID | None = Field(
+        description="of an expert who was invited; of a dry run, where there was one before"
+    )
     state: BatchItemState = Field(examples=[BatchItemState.NOT_INVITED])
     reasons: list[WhyNot] = Field(description="why not invited or, of an undone batch, not back")
 
 
-class InvitationBatchBody(RecordBody):
+class InvitationBatchBody(TriableBody):
     """批量邀请：同一条需求的几位专家."""
 
     demand_id: UUID
@@ -56,7 +58,6 @@ class InvitationBatchBody(RecordBody):
     note: str = Field(examples=["首批邀请三位专家"])
     is_academicians_visit: bool = Field(examples=[False])
     undone_at: datetime | None = Field(examples=[None])
-    is_dry_run: bool = False
     items: list[InvitationBatchItemBody] = Field(description="in the order of the request")
     allowed_actions: list[str] = Field(examples=[["undo"]])
 

@@ -51,6 +51,11 @@ class Listing:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     statistics: tuple[str, str, int | None] = ("", "", None)
 
+    def has_room(self, place: Place) -> bool:
+        """Whether a list as long as was asked for reaches this place."""
+        limit: int | None = self.parameters.get("limit")
+        return limit is None or place.rank <= limit
+
     @classmethod
     def of(cls, run: MatchRun, places: Mapping[UUID, Place]) -> "Listing":
         return cls(
@@ -112,7 +117,10 @@ def moves(before: Listing, after: Listing, changed: Changed, demand_id: UUID) ->
 def _why(
     before: Listing, after: Listing, changed: Changed, demand_id: UUID, expert_id: UUID
 ) -> tuple[Why, str]:
-    """The nearest cause: of the expert themself, then of the demand, then of everybody."""
+    """The nearest cause: of the expert themself, then of the demand, then of everybody.
+
+    But for whom the length of the two lists alone explains, whatever changed of them meanwhile.
+    """
     if expert_id not in after.places and expert_id in after.kept_out:
         return Why.CONSTRAINT, after.kept_out[expert_id]
     if expert_id not in before.places and expert_id in before.kept_out:
@@ -123,15 +131,20 @@ def _why(
 def _cause(
     before: Listing, after: Listing, changed: Changed, demand_id: UUID, expert_id: UUID
 ) -> Why:
-    causes = {
-        Why.EXPERT_LEFT: expert_id in changed.left and expert_id not in after.places,
-        Why.EXPERT_NEW: expert_id in changed.came and expert_id not in before.places,
-        Why.EXPERT_CHANGED: expert_id in changed.otherwise,
-        Why.DEMAND_CHANGED: demand_id in changed.otherwise,
-        Why.PARAMETERS: before.parameters != after.parameters,
-        Why.STATISTICS: before.statistics != after.statistics,
-    }
-    return next((why for why, is_so in causes.items() if is_so), Why.OTHERS)
+    was, now = before.places.get(expert_id), after.places.get(expert_id)
+    is_cut = now is None and was is not None and not after.has_room(was)
+    is_added = was is None and now is not None and not before.has_room(now)
+    causes = (
+        # Who is gone stands in no list, however long; who is new would have stood in none.
+        (Why.EXPERT_LEFT, expert_id in changed.left and now is None),
+        (Why.EXPERT_NEW, expert_id in changed.came and was is None),
+        (Why.PARAMETERS, is_cut or is_added),
+        (Why.EXPERT_CHANGED, expert_id in changed.otherwise),
+        (Why.DEMAND_CHANGED, demand_id in changed.otherwise),
+        (Why.PARAMETERS, before.parameters != after.parameters),
+        (Why.STATISTICS, before.statistics != after.statistics),
+    )
+    return next((why for why, is_so in causes if is_so), Why.OTHERS)
 
 
 def is_news(before: Listing, after: Listing, *, ranks: int, score: float) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.demands.schemas import PublicDemand
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, Flag, Moment
+from app.interface.schemas import Body, Flag, Moment, TriableBody
 from app.matches.schemas import MatchedExpert, MatchParameters, RankedRun
 
 
@@ -65,10 +65,9 @@ class MatchRequest(MatchParameters):
     dry_run: Flag = False
 
 
-class MatchRunWithMatches(RankedRun):
+class MatchRunWithMatches(RankedRun, TriableBody):
     """A run that was kept, or only tried."""
 
-    is_dry_run: bool = False
     difference: DifferenceBody | None = Field(
         default=None, description="of a dry run: what is other than in the latest run, if any"
     )

@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.changes.models import Change
-from app.clock import today
+from app.clock import get_moment, now, today
 from app.demands.models import Demand, DemandState
 from tests.app.demands.forms import store
 from tests.people import GUANGZHOU, JINHUA, YIWU, People
@@ -129,11 +130,11 @@ async def test_each_refusal_says_why(
     draft = await store(session, own, **IN_SCOPE | {"state": DemandState.DRAFT})
     assert await enter(enterprise, path, draft) == (409, {"wrong_state"})
     elsewhere = {"region_code": JINHUA, "industry_code": None, "technology_field": None}
+    nothing_fits = await store(session, own, **IN_SCOPE | elsewhere | {"state": DemandState.DRAFT})
+    out_of_scope = {"region_out_of_scope", "industry_out_of_scope", "field_out_of_scope"}
+    assert await enter(enterprise, path, nothing_fits) == (409, {"wrong_state"} | out_of_scope)
     outside = await store(session, own, **IN_SCOPE | elsewhere)
-    assert await enter(enterprise, path, outside) == (
-        409,
-        {"region_out_of_scope", "industry_out_of_scope", "field_out_of_scope"},
-    )
+    assert await enter(enterprise, path, outside) == (409, out_of_scope)
     part, late = [await store(session, own, **IN_SCOPE | {"industry_code": "181"}) for _ in "12"]
     assert await enter(enterprise, path, part) == (200, {"open"})
     assert await enter(enterprise, path, late) == (409, {"quota_reached"})
@@ -153,3 +154,16 @@ async def test_each_refusal_says_why(
     await staff.patch(path, json={"closes_on": today().isoformat(), "quota": None})
     await staff.post(f"{path}:reopen")
     assert await enter(enterprise, path, late) == (200, {"open"})
+
+
+async def test_what_is_over_already_is_not_opened(app: FastAPI, staff: AsyncClient) -> None:
+    draft = (await staff.post("/campaigns", json=BODY)).json()
+    path = f"/campaigns/{draft['id']}"
+    app.dependency_overrides[get_moment] = lambda: now() + timedelta(days=1)
+    refused = await staff.post(f"{path}:open")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/closes_on")
+    assert BODY["closes_on"] in refused.json()["detail"]
+    assert (await staff.get(path)).json()["state"] == "draft"
+    tomorrow = (today() + timedelta(days=1)).isoformat()
+    assert (await staff.patch(path, json={"closes_on": tomorrow})).status_code == 200
+    assert (await staff.post(f"{path}:open")).json()["state"] == "open"

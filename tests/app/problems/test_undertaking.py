@@ -203,6 +203,30 @@ async def test_signatures_are_each_enterprises_own_and_make_up_the_whole_cost(
     assert (await scene.third.get(f"/common-problems/{scene.problem_id}")).status_code == 404
 
 
+async def test_staff_never_note_over_what_an_enterprise_said_itself(scene: Scene) -> None:
+    noted = {"organization_id": scene.owner(0), "note": "电话确认"}
+
+    async def answer_of_first() -> tuple[Any, ...]:
+        answers = (await scene.read(scene.staff))["answers"]
+        [told] = [a for a in answers if a["organization_id"] == scene.owner(0)]
+        return told["answer"], told["share"], told["note"], told["is_noted_by_staff"]
+
+    for share in ("40", "45"):  # over their own note
+        assert (await scene.step(scene.staff, "co-sign", share=share, **noted))[0] == 200
+    assert await answer_of_first() == ("signed", "45", "电话确认", True)
+    for verb, said in (("co-sign", {"share": "50"}), ("decline", {"note": "已自行解决"})):
+        assert (await scene.step(scene.first, verb, **said))[0] == 200
+        own = await answer_of_first()
+        assert own[-1] is False
+        for by_staff in ("decline", "co-sign"):
+            body = noted | ({"share": "40"} if by_staff == "co-sign" else {})
+            status, refused = await scene.step(scene.staff, by_staff, **body)
+            assert (status, refused["errors"][0]["code"]) == (409, "answered_itself")
+            assert "自行答复" in refused["detail"]
+        assert await answer_of_first() == own
+    assert (await scene.step(scene.first, "co-sign", share="60"))[0] == 200
+
+
 async def test_from_the_signatures_to_the_result(
     people: People, session: AsyncSession, scene: Scene
 ) -> None:

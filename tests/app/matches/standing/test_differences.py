@@ -25,6 +25,7 @@ def changed(*kinds: str, subject: UUID = HERE) -> Changed:
 
 NOTHING = Changed()
 BOTH = listing(THERE, HERE)
+LONG, SHORT = {"parameters": {"limit": 20}}, {"parameters": {"limit": 1}}
 CASES = {
     "new": (listing(THERE), BOTH, changed("expert.in_pool"), Why.EXPERT_NEW),
     "written anew": (listing(THERE), BOTH, changed("expert.updated"), Why.EXPERT_CHANGED),
@@ -45,6 +46,30 @@ CASES = {
     ),
     "asked otherwise": (
         *(BOTH, listing(HERE, THERE, parameters={"limit": 3}), NOTHING, Why.PARAMETERS),
+    ),
+    "cut off": (
+        *(listing(THERE, HERE, **LONG), listing(THERE, **SHORT)),
+        *(changed("expert.encoded"), Why.PARAMETERS),
+    ),
+    "added below": (
+        *(listing(THERE, **SHORT), listing(THERE, HERE, **LONG)),
+        *(changed("expert.encoded"), Why.PARAMETERS),
+    ),
+    "fell though there was room": (
+        *(listing(HERE, THERE, **LONG), listing(THERE, **SHORT)),
+        *(changed("expert.encoded"), Why.EXPERT_CHANGED),
+    ),
+    "rose to where there was room": (
+        *(listing(THERE, **SHORT), listing(HERE, THERE, **LONG)),
+        *(changed("expert.encoded"), Why.EXPERT_CHANGED),
+    ),
+    "gone from below": (
+        *(listing(THERE, HERE, **LONG), listing(THERE, **SHORT)),
+        *(changed("expert.suspended"), Why.EXPERT_LEFT),
+    ),
+    "new below": (
+        *(listing(THERE, **SHORT), listing(THERE, HERE, **LONG)),
+        *(changed("expert.in_pool"), Why.EXPERT_NEW),
     ),
     "statistics": (
         *(BOTH, listing(HERE, THERE, statistics=("b", "lsa", 0)), NOTHING, Why.STATISTICS),

@@ -69,6 +69,10 @@ async def test_a_dry_run_stores_nothing_and_tells_what_is_other(
     assert entered == [(newcomer, None, "expert_new")]
     assert {m["why"] for m in difference["moved"]} == {"others"}
     assert difference["left"] == []
+    path, key = f"/demands/{demand.id}:match", {"Idempotency-Key": "tried"}
+    answers = [await staff.post(path, json={"dry_run": True}, headers=key) for _ in range(2)]
+    assert {(a.status_code, "etag" in a.headers) for a in answers} == {(200, False)}
+    assert answers[0].json() == answers[1].json()
 
 
 async def test_any_two_runs_of_a_demand_are_compared(
