@@ -26,6 +26,13 @@ def is_kind(kind: str) -> bool:
     return record in RECORDS and word in ("*", *RECORDS[record])
 
 
+def known_kinds(kind: str = "") -> str:
+    """Those of the record that a kind begins with, or of all."""
+    record = kind.partition(".")[0]
+    known = {record: RECORDS[record]} if record in RECORDS else RECORDS
+    return ", ".join(f"{name}.{word}" for name, words in known.items() for word in ("*", *words))
+
+
 def wants(kinds: Collection[str], kind: str) -> bool:
     """Whether a webhook of these kinds is to be told of one; of what is no kind none is."""
     record, _, word = kind.partition(".")

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from app.interface.pagination import PageQuery
 from app.interface.schemas import Body, RecordBody, opaque_of, text_of
 from app.outgoing.addresses import LONGEST
-from app.webhooks.kinds import is_kind
+from app.webhooks.kinds import is_kind, known_kinds
 from app.webhooks.models import DeliveryState, DisabledCause
 
 URL = "https://erp.demo.invalid/hooks/shuangku"
@@ -19,7 +19,8 @@ KINDS = ["docking.*", "demand.published"]
 
 def _known(kind: str) -> str:
     if not is_kind(kind):
-        text = ("没有这种事件", "There is no such kind of event")
+        known = known_kinds(kind)
+        text = (f"没有这种事件，可选：{known}", f"There is no such kind, but: {known}")
         raise PydanticCustomError("unknown_kind", "unknown kind", {"text": text})
     return kind
 
@@ -30,8 +31,7 @@ Kinds = Annotated[
         min_length=1,
         max_length=50,
         examples=[KINDS],
-        description="of changes: of demand, docking, expert, achievement, match_review and"
-        " common_problem their states, or `*` for all of one",
+        description=f"of changes, `*` for all of a record: {known_kinds()}",
     ),
 ]
 Url = Annotated[
