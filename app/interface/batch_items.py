@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from app.interface.preconditions import CHANGING
-from app.interface.schemas import Body, Flag, opaque_of
+from app.interface.schemas import Body, Flag, opaque_of, tag_of
 from app.interface.validation import FieldError, field_errors
 
 MAX_ITEMS = 500
@@ -128,7 +128,10 @@ def batch_model(noun: str, actions: Mapping[str, Action]) -> type[Batch]:
         alike[_kind_of(action), action.body].append(action)
     models = [_item_model(noun + kind, group) for (kind, _), group in alike.items()]
     told_apart: Any = Annotated[
-        reduce(or_, models), Field(discriminator="action"), WrapValidator(_keep_fault)
+        reduce(or_, models),
+        Field(discriminator="action"),
+        tag_of("action", *models),
+        WrapValidator(_keep_fault),
     ]
     items: Any = (list[told_apart], Field(min_length=1, max_length=MAX_ITEMS))
     return create_model(f"{noun}Batch", __base__=Batch, __doc__=Batch.__doc__, items=items)
