@@ -14,6 +14,7 @@ from app.campaigns.schemas import EntryData
 from app.campaigns.workflow import ENTERED_FROM
 from app.demands import operations as demands
 from app.demands.models import Demand
+from app.demands.workflow import DEMAND
 from app.interface.errors import Conflict, NotFound, WrongState, invalid_field
 from app.interface.language import Text
 from app.interface.preconditions import admitted
@@ -37,7 +38,8 @@ async def enter(
     """Put a demand that was handed in into the campaign, by its enterprise or its staff."""
     campaign, demand = await _hold(session, actor, campaign_id, data.demand_id, "enter")
     if demand.state not in ENTERED_FROM:
-        raise WrongState(verb="enter", state=demand.state, allowed=sorted(ENTERED_FROM))
+        allowed = sorted(ENTERED_FROM)
+        raise WrongState(verb="enter", state=demand.state, allowed=allowed, of=DEMAND)
     async with borrowed(session, Scope.SERVICE):  # what others have entered counts, too
         count = await repository.count_entries(session, campaign.id)
     faults = [*_faults(campaign, demand, count)]

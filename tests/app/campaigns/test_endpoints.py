@@ -128,6 +128,8 @@ async def test_each_refusal_says_why(
     path = await opened(staff, technology_fields=["new_materials"], quota=1)
     draft = await store(session, own, **IN_SCOPE | {"state": DemandState.DRAFT})
     assert await enter(enterprise, path, draft) == (409, {"wrong_state"})
+    answer = await enterprise.post(f"{path}:enter", json={"demand_id": str(draft.id)})
+    assert answer.json()["detail"].endswith("；需求的当前状态：draft")
     elsewhere = {"region_code": JINHUA, "industry_code": None, "technology_field": None}
     outside = await store(session, own, **IN_SCOPE | elsewhere)
     assert await enter(enterprise, path, outside) == (
