@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from app.interface.errors import Forbidden, WrongState
+from app.interface.language import Text
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -35,18 +36,23 @@ class Transition(Generic[State]):
 
 
 def next_state(
-    transitions: Mapping[str, Transition[State]], verb: str, state: State, parties: set[Party]
+    transitions: Mapping[str, Transition[State]],
+    verb: str,
+    state: State,
+    parties: set[Party],
+    *,
+    of: Text | None = None,
 ) -> State:
     """The state that `verb` leads to.
 
     Raises Forbidden when the step is not for these parties, WrongState when the table has no
-    such step from `state`.
+    such step from `state`, which is that `of` the record of the path unless said otherwise.
     """
     transition = transitions[verb]
     if not transition.parties & parties:
         raise Forbidden()
     if state not in transition.sources:
-        raise WrongState(verb=verb, state=state, allowed=sorted(transition.sources))
+        raise WrongState(verb=verb, state=state, allowed=sorted(transition.sources), of=of)
     return transition.target or state
 
 

@@ -56,6 +56,7 @@ from app.transitions import next_state
 from matching import Limits
 
 SORTS = {"created_at": Corps.created_at, "year": Corps.year}
+CORPS = Text("服务团", "corps")
 NO_LEADER = Text("服务团须有且只有一位团长", "A corps has exactly one leader")
 NOT_OF_IT = ("该专家不是此服务团的成员", "The expert is no member of this corps")
 
@@ -179,7 +180,7 @@ async def serve(
         raise invalid_field("/corps_id", "no_member", *NOT_OF_IT) if is_in_docking else NotFound()
     step = TRANSITIONS["record-service"]
     parties = {*step.parties} if is_in_docking else parties_of(actor, corps)
-    next_state(TRANSITIONS, "record-service", corps.state, parties)
+    next_state(TRANSITIONS, "record-service", corps.state, parties, of=CORPS)
     async with borrowed(session, Scope.SERVICE):  # its members may not change it otherwise
         if by is not None and by in _ids(corps):
             await experts.held_people(session, [by])  # the record names them: before the corps
@@ -188,7 +189,7 @@ async def serve(
             field = "/corps_id" if is_in_docking else "/expert_id"
             raise invalid_field(field, "no_member", *NOT_OF_IT)
         meet(session, held)
-        target = next_state(TRANSITIONS, "record-service", held.state, parties)
+        target = next_state(TRANSITIONS, "record-service", held.state, parties, of=CORPS)
         if target is not held.state:
             await _enter(session, actor.account_id, held, target, moment)
     return held

@@ -3,11 +3,13 @@
 from app.clock import now
 from app.demands.models import Demand
 from app.demands.models import DemandState as S
+from app.interface.language import Text
 from app.transitions import Party, Transition
 
 MEMBERS, STAFF = frozenset({Party.ORGANIZATION}), frozenset({Party.STAFF})
 UNDER_REVIEW = frozenset({S.SUBMITTED, S.FORMAL_REVIEW, S.DEPARTMENT_REVIEW})
 # For which experts are sought, and in which the public part is open to all staff and evaluators.
+DEMAND = Text("需求", "demand")  # whose state it is that stands against a step elsewhere
 SOUGHT = frozenset({S.PUBLISHED, S.DOCKING, S.TRACKING})
 PUBLIC = SOUGHT | {S.SIGNED, S.FOLLOW_UP}
 

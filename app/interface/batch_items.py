@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from inspect import get_annotations, unwrap
 from operator import or_
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -24,7 +25,7 @@ from pydantic import (
 )
 
 from app.interface.preconditions import CHANGING
-from app.interface.schemas import Body, Flag, opaque_of
+from app.interface.schemas import Body, Flag, opaque_of, tag_of
 from app.interface.validation import FieldError, field_errors
 
 MAX_ITEMS = 500
@@ -49,6 +50,7 @@ class Action:
     record_parameter: str | None
     body_parameter: str | None
     body: Any
+    needs_body: bool
 
     @property
     def label(self) -> str:
@@ -103,14 +105,16 @@ def _name(route: APIRoute, collection: str) -> str | None:
 
 
 def _action(name: str, route: APIRoute) -> Action:
-    bodies = route.dependant.body_params
+    body = next(iter(route.dependant.body_params), None)
     records = route.dependant.path_params
     return Action(
         name=name,
         route=route,
         record_parameter=records[0].name if records else None,
-        body_parameter=bodies[0].name if bodies else None,
-        body=bodies[0].field_info.annotation if bodies else None,
+        body_parameter=body.name if body else None,
+        # The endpoint's own: its route says of one that may be left out that it may be null.
+        body=get_annotations(unwrap(route.endpoint))[body.name] if body else None,
+        needs_body=body is not None and body.field_info.is_required(),
     )
 
 
@@ -124,7 +128,10 @@ def batch_model(noun: str, actions: Mapping[str, Action]) -> type[Batch]:
         alike[_kind_of(action), action.body].append(action)
     models = [_item_model(noun + kind, group) for (kind, _), group in alike.items()]
     told_apart: Any = Annotated[
-        reduce(or_, models), Field(discriminator="action"), WrapValidator(_keep_fault)
+        reduce(or_, models),
+        Field(discriminator="action"),
+        tag_of("action", *models),
+        WrapValidator(_keep_fault),
     ]
     items: Any = (list[told_apart], Field(min_length=1, max_length=MAX_ITEMS))
     return create_model(f"{noun}Batch", __base__=Batch, __doc__=Batch.__doc__, items=items)
@@ -145,7 +152,8 @@ def _item_model(name: str, alike: list[Action]) -> type[Body]:
         fields["id"] = (UUID, ...)
         fields["if_match"] = (IfMatch | None, Field(default=None, description=need))
     if alike[0].body:
-        fields["data"] = (alike[0].body, ...)
+        body, needed = alike[0].body, alike[0].needs_body
+        fields["data"] = (body, ... if needed else Field(default_factory=body))
     doc = f"{', '.join(names)}: as in a request of its own."
     return create_model(name, __base__=Body, __doc__=doc, **fields)
 

@@ -124,17 +124,23 @@ class ChangedMeanwhile(Problem):
 
 
 class WrongState(Problem):
-    """A verb that the record's state does not allow."""
+    """A verb that a record's state does not allow; `of` names it where the path names another."""
 
     status, code = 409, "wrong_state"
     title = Text("当前状态不允许此操作", "The record's state does not allow this")
 
-    def __init__(self, *, verb: str, state: str, allowed: Sequence[str]) -> None:
-        text = Text(
-            "操作“{verb}”只能在以下状态进行：{allowed}；当前状态：{state}",
-            "The action '{verb}' needs one of the states {allowed}; the record's state is {state}",
+    def __init__(
+        self, *, verb: str, state: str, allowed: Sequence[str], of: Text | None = None
+    ) -> None:
+        listed = ", ".join(allowed)
+        whose = Text(f"{of.zh}的", of.en) if of else Text("", "record")
+        super().__init__(
+            Text(
+                f"操作“{verb}”只能在以下状态进行：{listed}；{whose.zh}当前状态：{state}",
+                f"The action '{verb}' needs one of the states {listed}; "
+                f"the {whose.en}'s state is {state}",
+            )
         )
-        super().__init__(text.format(verb=verb, state=state, allowed=", ".join(allowed)))
 
 
 class PreconditionFailed(Problem):

@@ -31,6 +31,7 @@ from app.interface.admission import (
 from app.interface.auditing import Trace, network_of
 from app.interface.deprecation import deprecation_of
 from app.interface.errors import NotSignedIn, Problem, RateLimited, Unavailable, render
+from app.interface.optional_bodies import with_optional_body
 from app.interface.pagination import Page
 from app.interface.places import Places
 from app.interface.preconditions import PRECONDITION, entity_tag, is_known, precondition_of
@@ -56,7 +57,10 @@ class ConventionalRoute(APIRoute):
         self.shows: str | None = getattr(endpoint, auditing.SENSITIVE, None)
         if self.deprecation is not None and self.deprecation.parameter is None:
             options["deprecated"] = True
-        super().__init__(path, _around(endpoint, self.guard), **options)
+        answered = _around(endpoint, self.guard)
+        if "POST" in (options.get("methods") or ()):  # an empty PUT or PATCH would change nothing
+            answered = with_optional_body(answered)
+        super().__init__(path, answered, **options)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

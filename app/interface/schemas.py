@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -97,6 +97,20 @@ Moment = Annotated[
 Day = Annotated[
     date, Field(ge=date(1900, 1, 1), lt=date(2200, 1, 1)), BeforeValidator(_written_out)
 ]
+
+
+def tag_of(name: str, *models: type[BaseModel]) -> BeforeValidator:
+    """Of a union that the field `name` tells apart: who leaves it out is told what it may be."""
+    tags = [repr(tag) for model in models for tag in get_args(model.model_fields[name].annotation)]
+    zh = f"缺少 {name!r}，可选值：{'、'.join(tags)}"
+    en = f"Needs {name!r}, one of {', '.join(tags)}"
+
+    def require(sent: object) -> object:
+        if isinstance(sent, dict) and name not in sent:
+            raise PydanticCustomError("union_tag_not_found", "no tag", {"text": (zh, en)})
+        return sent
+
+    return BeforeValidator(require)
 
 
 class Body(BaseModel):

@@ -25,6 +25,7 @@ def fields_of(errors: Sequence[FieldError]) -> list[str]:
 # Pydantic lists them in English: 'a', 'b' or 'c'.
 ALTERNATIVES = frozenset({"expected", "expected_tags"})
 LISTS = re.compile(", | or ")
+MEMBER = re.compile(r"<\w+\.\w+: ([^>]+)>")  # of an enum in a Literal, <Side.EXPERT: 'expert'>
 MESSAGES: Mapping[str, Text] = {
     "missing": Text("必填", "Required"),
     "extra_forbidden": Text("没有这个字段", "No such field"),
@@ -102,8 +103,9 @@ def _message(item: Mapping[str, Any]) -> Text:
     if template is None:
         message = str(item["msg"])
         return Text(f"内容不正确：{message}", message)
-    in_chinese = {name: LISTS.sub("、", str(context[name])) for name in ALTERNATIVES & set(context)}
-    return Text(template.zh.format(**context | in_chinese), template.en.format(**context))
+    listed = {n: MEMBER.sub(r"\1", str(context[n])) for n in ALTERNATIVES & set(context)}
+    in_chinese = {name: LISTS.sub("、", values) for name, values in listed.items()}
+    return Text(template.zh.format(**context | in_chinese), template.en.format(**context | listed))
 
 
 def _pointer(item: Mapping[str, Any]) -> str:

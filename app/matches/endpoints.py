@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Query, status
+from fastapi import Query, status
 
 from app.clock import MomentDep
 from app.database import SessionDep
@@ -74,11 +74,10 @@ async def match_demand(
     matcher: MatcherDep,
     limits: LimitsDep,
     demand_id: UUID,
-    data: Annotated[MatchRequest | None, Body()] = None,
+    data: MatchRequest,
 ) -> MatchRunWithMatches:
     """匹配专家 · Rank the pool for a published demand and keep the run, or only try it."""
-    asked = data or MatchRequest()
-    return await running.run(session, actor, matcher, demand_id, asked, limits)
+    return await running.run(session, actor, matcher, demand_id, data, limits)
 
 
 @router.post("/matches:preview")

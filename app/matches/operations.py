@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.demands import operations as demand_operations
 from app.demands.models import Demand, DemandState
-from app.demands.workflow import SOUGHT
+from app.demands.workflow import DEMAND, SOUGHT
 from app.interface.errors import Forbidden, NotFound, WrongState
 from app.interface.pagination import Page, Pages
 from app.matches import presentation, repository
@@ -37,7 +37,7 @@ from matching import Match as Ranked
 def require_published(state: DemandState, *, verb: str) -> None:
     """Raises WrongState for a demand for which no experts are sought, or no longer."""
     if state not in SOUGHT:
-        raise WrongState(verb=verb, state=state, allowed=sorted(SOUGHT))
+        raise WrongState(verb=verb, state=state, allowed=sorted(SOUGHT), of=DEMAND)
 
 
 async def with_experts(session: AsyncSession, ranking: Ranking) -> list[tuple[Ranked, Card]]:

@@ -12,7 +12,7 @@ from app.achievements.schemas import AchievementFilters
 from app.experts.models import ExpertKind
 from app.experts.schemas import ExpertFilters
 from app.interface.pagination import PageQuery
-from app.interface.schemas import Body, FormText, Reason, RecordBody, ShortText
+from app.interface.schemas import Body, FormText, Reason, RecordBody, ShortText, tag_of
 from app.pools.models import PoolKind, PoolState
 from app.reference.codes import CountryCode, RegionCode, TechnologyField
 
@@ -40,6 +40,7 @@ Wanted = Annotated[
         description=f"of achievements for overseas_projects, else of experts; {NO_FILTER}",
         examples=[{"of": "experts", "discipline": "540", "title": "教授"}],
     ),
+    tag_of("of", ExpertsWanted, AchievementsWanted),
 ]
 
 

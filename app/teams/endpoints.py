@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Query, status
+from fastapi import Query, status
 
 from app.clock import MomentDep
 from app.database import SessionDep
@@ -40,11 +40,11 @@ async def propose_team(
     limits: LimitsDep,
     settings: SettingsDep,
     demand_id: UUID,
-    data: Annotated[TeamProposing | None, Body()] = None,
+    data: TeamProposing,
 ) -> TeamProposal:
     """推荐团队 · A chief and who together with them covers what is asked for; nothing is stored."""
     return await proposing.propose(
-        session, actor, matcher, demand_id, data or TeamProposing(), limits, settings.team_size
+        session, actor, matcher, demand_id, data, limits, settings.team_size
     )
 
 

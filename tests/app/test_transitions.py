@@ -5,6 +5,7 @@ from enum import StrEnum
 import pytest
 
 from app.interface.errors import Forbidden, WrongState
+from app.interface.language import Text
 from app.transitions import Party, Transition, next_state, possible_verbs
 
 
@@ -48,6 +49,19 @@ def test_wrong_state_names_the_right_ones() -> None:
     assert raised.value.detail is not None
     assert "open, shut" in raised.value.detail.en
     assert "locked" in raised.value.detail.zh
+
+
+def test_wrong_state_says_whose_where_the_path_names_another_record() -> None:
+    door = Text("门", "door")
+    for of, zh, en in (
+        (None, "shut；当前状态：locked", "shut; the record's state is locked"),
+        (door, "shut；门的当前状态：locked", "shut; the door's state is locked"),
+    ):
+        with pytest.raises(WrongState) as raised:
+            next_state(TRANSITIONS, "lock", Door.LOCKED, {Party.STAFF}, of=of)
+        assert raised.value.detail is not None
+        assert raised.value.detail.zh.endswith(zh)
+        assert raised.value.detail.en.endswith(en)
 
 
 def test_possible_verbs() -> None:

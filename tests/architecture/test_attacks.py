@@ -69,7 +69,8 @@ def writes(document: Schema) -> Iterator[tuple[str, str, Schema, Schema]]:
         for method, operation in methods.items():
             content = operation.get("requestBody", {}).get("content", {})
             if found := content.get("application/json"):
-                name = found["schema"].get("$ref", "").rpartition("/")[2]
+                body = found["schema"].get("anyOf", [found["schema"]])[0]  # or null
+                name = body.get("$ref", "").rpartition("/")[2]
                 properties = document["components"]["schemas"].get(name, {}).get("properties", {})
                 where = re.sub(r"\{\w+\}", UNKNOWN, path.removeprefix("/api/v1"))
                 yield method.upper(), where, properties, found.get("example") or {}

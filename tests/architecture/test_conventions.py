@@ -301,6 +301,22 @@ def fields(document: Schema) -> Iterator[tuple[str, str, Schema]]:
                 yield str(operation), name, parameter["schema"]
 
 
+def test_no_post_asks_for_a_body_that_requires_nothing(document: Schema) -> None:
+    """Where there is nothing to say, nothing need be sent. A change without a field is none."""
+    left_out = set()
+    for operation in operations(document, "post", "put", "patch"):
+        body = operation.schema.get("requestBody", {})
+        bodies = [part for m in body.get("content", {}).values() for part in parts(m["schema"])]
+        names = [part["$ref"].rpartition("/")[2] for part in bodies if "$ref" in part]
+        is_needed = any(document["components"]["schemas"][name].get("required") for name in names)
+        if names and not is_needed and operation.method == "post":
+            assert not body.get("required"), operation
+            left_out.add(operation.path)
+        elif names:
+            assert body["required"] is True, operation
+    assert {"/demands/{demand_id}:match", "/dockings/{docking_id}:invite"} <= left_out
+
+
 def test_fields_are_snake_case(document: Schema) -> None:
     for owner, name, _ in fields(document):
         assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name), (owner, name)
@@ -330,10 +346,11 @@ def test_flags_read_as_questions(document: Schema) -> None:
 def test_what_callers_send_is_bounded(document: Schema) -> None:
     """No list or text of a request grows without end, and no text holds a NUL: it is stored."""
     requests = {
-        media["schema"]["$ref"].rpartition("/")[2]
+        part["$ref"].rpartition("/")[2]
         for operation in operations(document)
         for media in operation.schema.get("requestBody", {}).get("content", {}).values()
-        if "$ref" in media["schema"]
+        for part in parts(media["schema"])
+        if "$ref" in part
     }
     assert len(requests) > 20
     for owner, name, schema in fields(document):

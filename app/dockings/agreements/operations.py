@@ -33,6 +33,7 @@ from app.transitions import next_state, possible_verbs
 
 SORTS = {"created_at": Agreement.created_at}
 MOST_AGREEMENTS = 20
+DOCKING = Text("对接", "docking")
 TWO_PARTIES = Text("至少两方", "At least two parties")
 AMOUNT = Text("请填写金额，无偿的填 0", "Give the amount, 0 where nothing is paid")
 
@@ -91,7 +92,8 @@ async def sign(
     agreement = await _hold(session, actor, agreement_id)
     target = _target(actor, agreement, "sign")
     if agreement.docking.state not in IN_CONTACT:
-        raise WrongState(verb="sign", state=agreement.docking.state, allowed=sorted(IN_CONTACT))
+        allowed, state = sorted(IN_CONTACT), agreement.docking.state
+        raise WrongState(verb="sign", state=state, allowed=allowed, of=DOCKING)
     if missing := _missing(agreement):
         raise Invalid(errors=missing)
     agreement.signed_on = signed_on

@@ -129,6 +129,8 @@ async def test_each_refusal_says_why(
     path = await opened(staff, technology_fields=["new_materials"], quota=1)
     draft = await store(session, own, **IN_SCOPE | {"state": DemandState.DRAFT})
     assert await enter(enterprise, path, draft) == (409, {"wrong_state"})
+    answer = await enterprise.post(f"{path}:enter", json={"demand_id": str(draft.id)})
+    assert answer.json()["detail"].endswith("；该需求的状态：draft")
     elsewhere = {"region_code": JINHUA, "industry_code": None, "technology_field": None}
     nothing_fits = await store(session, own, **IN_SCOPE | elsewhere | {"state": DemandState.DRAFT})
     out_of_scope = {"region_out_of_scope", "industry_out_of_scope", "field_out_of_scope"}

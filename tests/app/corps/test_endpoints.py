@@ -237,6 +237,10 @@ async def test_a_service_in_a_docking_counts_for_a_corps(
     shown = (await scene.enterprise.get(path)).json()
     assert (shown["state"], shown["totals"]["enterprise_count"]) == ("service_recorded", 1)
     assert await ids(scene.enterprise, "/service-records") == []
+    evaluation = {"grade": "good", "evaluation": "成效显著"}
+    assert (await sent(scene.staff, f"{path}:evaluate", evaluation))[0] == 200
+    status, late = await sent(docked.staff, records, service)
+    assert (status, late["detail"].rpartition("；")[2]) == (409, "服务团的当前状态：evaluated")
 
 
 async def test_the_staff_of_a_corps_export_no_docking_of_others(

@@ -69,7 +69,8 @@ async def test_not_after_the_demand_or_the_expert_has_gone(
     await session.commit()
     docking_id = await docked(scene)
     await move(session, scene.demand, DemandState.WITHDRAWN)
-    assert (await step(scene.staff, docking_id, "invite"))[0] == 409
+    status, problem = await step(scene.staff, docking_id, "invite")
+    assert (status, problem["detail"].rpartition("；")[2]) == (409, "需求的当前状态：withdrawn")
     await taken(scene.staff, docking_id, "decline", setback="demand_withdrawn")
     assert (await scene.staff.post("/dockings", json=body)).status_code == 409
 

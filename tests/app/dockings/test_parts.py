@@ -196,7 +196,8 @@ async def test_nothing_is_signed_before_both_accept_nor_once_it_came_to_nothing(
 
     async def refused() -> bool:
         shown = (await scene.enterprise.get(path)).json()
-        status, _ = await sent(scene.enterprise, f"{path}:sign", {"signed_on": TODAY})
+        status, problem = await sent(scene.enterprise, f"{path}:sign", {"signed_on": TODAY})
+        assert "对接的当前状态：" in problem["detail"]
         return (status, shown["allowed_actions"]) == (409, ["update"])
 
     assert await refused()

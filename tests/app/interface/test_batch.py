@@ -76,6 +76,7 @@ async def test_a_refused_item_leaves_nothing_and_the_others_stand(
         ("/items/8/id", "uuid_parsing"),
         ("/items/9/data/evidence/0/title", "missing"),
     ]
+    assert faults[2]["detail"].startswith("缺少 'action'，可选值：'create'、")
     assert all(result["body"] is None for result in found if result["problem"])
     assert await session.scalar(select(func.count(Expert.id))) == 2
     assert await session.scalar(select(func.count(Change.id))) == 2

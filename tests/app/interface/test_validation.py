@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from app.accounts.schemas import SignIn
 from app.experts.models import ExpertKind
+from app.interface.language import Text
+from app.interface.schemas import tag_of
 from app.interface.validation import MESSAGES, field_errors
 
 
@@ -132,3 +134,40 @@ def test_what_may_be_said_is_listed_as_each_language_lists() -> None:
     [fault] = field_errors([{**refused.value.errors()[0], "loc": ("query", "encoder")}])
     assert fault.message.zh == "可选值：'local'、'remote'、'none'"
     assert fault.message.en == "One of 'local', 'remote' or 'none'"
+
+
+def test_some_of_an_enums_values_are_listed_as_all_of_them_are() -> None:
+    """Pydantic writes them as Python does."""
+
+    class Choice(BaseModel):
+        one: Literal[ExpertKind.EXPERT]
+        some: Literal[ExpertKind.EXPERT, ExpertKind.ACADEMICIAN]
+
+    with pytest.raises(ValidationError) as refused:
+        Choice.model_validate({"one": "wizard", "some": "wizard"})
+    one, some = field_errors([e | {"loc": ("body", *e["loc"])} for e in refused.value.errors()])
+    assert one.message == Text("可选值：'expert'", "One of 'expert'")
+    assert some.message == Text(
+        "可选值：'expert'、'academician'", "One of 'expert' or 'academician'"
+    )
+
+
+def test_who_leaves_out_what_tells_a_union_apart_is_told_what_it_may_be() -> None:
+    class Circle(BaseModel):
+        shape: Literal["circle"]
+
+    class Angular(BaseModel):
+        shape: Literal["square", "triangle"]
+
+    class Drawing(BaseModel):
+        drawn: Annotated[
+            Circle | Angular, Field(discriminator="shape"), tag_of("shape", Circle, Angular)
+        ]
+
+    with pytest.raises(ValidationError) as refused:
+        Drawing.model_validate({"drawn": {}})
+    [fault] = field_errors([{**refused.value.errors()[0], "loc": ("body", "drawn")}])
+    assert (fault.pointer, fault.code) == ("/drawn", "union_tag_not_found")
+    assert fault.message.zh == "缺少 'shape'，可选值：'circle'、'square'、'triangle'"
+    assert fault.message.en == "Needs 'shape', one of 'circle', 'square', 'triangle'"
+    assert Drawing.model_validate({"drawn": {"shape": "square"}}).drawn.shape == "square"

@@ -187,6 +187,13 @@ async def test_a_query_has_versions(scene: Scene) -> None:
     assert listed[0]["account_id"] is not None
 
 
+async def test_a_query_that_names_no_subject_is_told_which_there_are(scene: Scene) -> None:
+    body = {"kind": "scarce_talent", "name": "紧缺人才库", "query": {"text": "锦纶"}}
+    [error] = (await scene.staff.post("/pools", json=body)).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/query", "union_tag_not_found")
+    assert error["detail"] == "缺少 'of'，可选值：'experts'、'achievements'"
+
+
 async def test_a_pool_of_projects_asks_for_achievements(
     session: AsyncSession, scene: Scene
 ) -> None:
