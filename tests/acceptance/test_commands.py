@@ -39,6 +39,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> dic
     return environment(tmp_path_factory.mktemp("commands"), DATABASE_URL=database_url)
 
 
+@pytest.fixture(scope="module")
+def migrated(settings: dict[str, str]) -> dict[str, str]:
+    """The settings of a database with the present schema."""
+    assert run(settings, "migrate").returncode == 0
+    return settings
+
+
 def test_help_speaks_chinese_and_english(settings: dict[str, str]) -> None:
     shown = run(settings | {"LC_ALL": "C", "COLUMNS": "100"}, "--help")
     assert shown.returncode == 0
@@ -107,23 +114,22 @@ def test_migrate_twice(settings: dict[str, str]) -> None:
 
 
 def test_the_administrators_password_is_asked_for(
-    settings: dict[str, str], database_url: str
+    migrated: dict[str, str], database_url: str
 ) -> None:
-    assert run(settings, "migrate").returncode == 0
-    weak = run(settings, "create-administrator", EMAIL, typed="weak\nweak\n")
+    weak = run(migrated, "create-administrator", EMAIL, typed="weak\nweak\n")
     assert weak.returncode == 1
     assert (
         weak.stderr.splitlines()[-1] == "✗ 密码 · password: 不得少于 10 字 · At least 10 characters"
     )
 
-    screen, code = typed_at_a_terminal(settings, PASSWORD, "create-administrator", EMAIL)
+    screen, code = typed_at_a_terminal(migrated, PASSWORD, "create-administrator", EMAIL)
     assert code == 0, screen
     assert "密码 · password" in screen
     assert "再输一次 · once more" in screen
     assert PASSWORD not in screen
     assert f"administrator created: {EMAIL}" in screen
 
-    taken = run(settings, "create-administrator", EMAIL.upper(), "--password", PASSWORD)
+    taken = run(migrated, "create-administrator", EMAIL.upper(), "--password", PASSWORD)
     assert taken.returncode == 1
     assert taken.stderr.splitlines() == ["✗ 该邮箱已注册 · This e-mail is taken"]
     with psycopg.connect(database_url) as connection:
@@ -132,37 +138,35 @@ def test_the_administrators_password_is_asked_for(
 
 
 def test_keys_are_changed_one_after_the_other(
-    settings: dict[str, str], database_url: str, tmp_path: Path
+    migrated: dict[str, str], database_url: str, tmp_path: Path
 ) -> None:
     old, new = new_key(), new_key()
     row = {"name": "义乌某厂", "kind": "enterprise", "contact_phone": "000-1"}
     file = tmp_path / "organizations.jsonl"
     file.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
-    assert run(settings, "migrate").returncode == 0
-    given = {**settings, "ENCRYPTION_KEYS": old}
+    given = {**migrated, "ENCRYPTION_KEYS": old}
     first = KeyRing.of([old]).first
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("DELETE FROM encryption_keys")
         assert run(given, "import", "organizations", str(file)).returncode == 0
 
-        alone = run({**settings, "ENCRYPTION_KEYS": new}, "rotate-keys")
+        alone = run({**migrated, "ENCRYPTION_KEYS": new}, "rotate-keys")
         assert alone.returncode == 1
         line, hint = alone.stderr.splitlines()
         assert line.endswith(f"that the database needs are missing: {first}")
         assert "shuangku doctor" in hint
 
-        both = run({**settings, "ENCRYPTION_KEYS": f"{new},{old}"}, "rotate-keys")
+        both = run({**migrated, "ENCRYPTION_KEYS": f"{new},{old}"}, "rotate-keys")
         assert (both.returncode, "sealed again: 1" in both.stderr) == (0, True), both.stderr
-        again = run({**settings, "ENCRYPTION_KEYS": new}, "rotate-keys")
+        again = run({**migrated, "ENCRYPTION_KEYS": new}, "rotate-keys")
         assert (again.returncode, "sealed again: 0" in again.stderr) == (0, True), again.stderr
         connection.execute("DELETE FROM encryption_keys")
         connection.execute("DELETE FROM organizations")
 
 
-def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_path: Path) -> None:
-    assert run(settings, "migrate").returncode == 0
+def test_a_folder_or_a_field_may_look_like_markup(migrated: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "[/]"
-    done = run(settings, "backup", str(folder), "--with-keys")
+    done = run(migrated, "backup", str(folder), "--with-keys")
     assert done.returncode == 0, done.stderr
     [dump] = folder.glob("*.dump")
     assert done.stdout == f"{dump}\n"
@@ -172,21 +176,20 @@ def test_a_folder_or_a_field_may_look_like_markup(settings: dict[str, str], tmp_
 
     file = tmp_path / "experts.jsonl"
     file.write_text('{"name": "某人", "[/]": 1}', encoding="utf-8")
-    refused = run(settings | {"COLUMNS": "200"}, "import", "experts", str(file))
+    refused = run(migrated | {"COLUMNS": "200"}, "import", "experts", str(file))
     assert refused.returncode == 1
     assert "未写入 · not written" in refused.stderr
     assert "[/]" in refused.stderr
 
 
 def test_an_import_in_part_is_neither_a_success_nor_a_failure(
-    settings: dict[str, str], tmp_path: Path
+    migrated: dict[str, str], tmp_path: Path
 ) -> None:
-    assert run(settings, "migrate").returncode == 0
     file = tmp_path / "需求.csv"
     heading = "需求名称,企业名称,资金总额(万元),关键词"
     rows = ("浅色黄变控制,部分写入的厂,80,锦纶", "抗菌袜,部分写入的厂,很多,锦纶")
     file.write_text("\n".join([heading, *rows]), encoding="utf-8")
-    own = settings | {"COLUMNS": "250"}
+    own = migrated | {"COLUMNS": "250"}
     nothing = run(own, "import", "demands", str(file))
     assert nothing.returncode == 1
     assert "✗ 未写入 · not written: 新增 0" in nothing.stderr
@@ -314,26 +317,25 @@ def nobodys_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_the_audit_log_is_verified(settings: dict[str, str], database_url: str) -> None:
-    assert run(settings, "migrate").returncode == 0
-    done = run(settings, "create-administrator", "audit@test.invalid", "--password", PASSWORD)
+def test_the_audit_log_is_verified(migrated: dict[str, str], database_url: str) -> None:
+    done = run(migrated, "create-administrator", "audit@test.invalid", "--password", PASSWORD)
     assert done.returncode == 0, done.stderr
     with psycopg.connect(database_url, autocommit=True) as connection:
         found = connection.execute("SELECT action, record_ids FROM audit_entries").fetchall()
         administrators = {id for (id,) in connection.execute("SELECT id FROM accounts")}
         made = [ids for action, ids in found if action == "command create-administrator"]
         assert {id for ids in made for id in ids} == administrators
-        holds = run(settings, "audit", "verify")
+        holds = run(migrated, "audit", "verify")
         assert holds.returncode == 0, holds.stderr
         assert f"{len(found)} 条待封存 · {len(found)} waiting for their seal" in holds.stderr
-        cut = run(settings, "audit", "verify", "--anchor", f"17:{'9f' * 32}")
+        cut = run(migrated, "audit", "verify", "--anchor", f"17:{'9f' * 32}")
         assert cut.returncode == 1
         assert "the chain was cut off or rewritten (seal 17)" in cut.stderr
-        assert run(settings, "audit", "verify", "--anchor", "17").returncode == 1
+        assert run(migrated, "audit", "verify", "--anchor", "17").returncode == 1
         connection.execute("ALTER TABLE audit_entries DISABLE TRIGGER USER")
         (gone,) = connection.execute("SELECT id FROM audit_entries LIMIT 1").fetchone() or ()
         connection.execute("DELETE FROM audit_entries WHERE id = %s", [gone])
-        broken = run(settings, "audit", "verify")
+        broken = run(migrated, "audit", "verify")
         assert broken.returncode == 1
         assert f"an entry is missing (outside the seals, from entry {gone} on)" in broken.stderr
 

@@ -83,7 +83,7 @@ KINDS: dict[str, type[Any]] = {
 }
 # Numbers of the job queue, which is no table of ours.
 OTHERS = {"job_id"}
-MOST_RECORDS = 3
+MOST_RECORDS = 2
 # What differs from one moment to the next.
 VOLATILE = {"request_id", "exported_at", "durations", "entry_id"}
 # Sections of an export that tell of the export before, too.
