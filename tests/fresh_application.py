@@ -19,6 +19,7 @@ async def begun_again(app: FastAPI) -> AsyncIterator[FastAPI]:
     """
     state = app.state
     opened, url = dict(state._state), state.condition.url
+    overrides = dict(app.dependency_overrides)
     state.matcher = create_matcher(state.settings, state.matcher.indexes[Pool.EXPERTS].sessions)
     state.job_probe = job_probe(url)
     state.condition = Condition(url=url, matcher=state.matcher)
@@ -30,3 +31,4 @@ async def begun_again(app: FastAPI) -> AsyncIterator[FastAPI]:
     finally:
         state._state.clear()
         state._state.update(opened)
+        app.dependency_overrides = overrides

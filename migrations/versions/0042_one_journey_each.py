@@ -14,21 +14,25 @@ depends_on = None
 FUNCTIONS = """
 CREATE FUNCTION earlier_verdicts(of_demand uuid, but uuid)
 RETURNS TABLE (expert_id uuid, match_id uuid, verdict text, created_at timestamptz)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET shuangku.scope = 'index' AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    before text := current_setting('shuangku.scope', true);
 BEGIN
-    IF NOT EXISTS (
+    PERFORM set_config('shuangku.scope', 'index', true);
+    -- Of most demands there is none, and the rules of judgments take longer than all the rest.
+    IF EXISTS (
         SELECT FROM match_runs AS r JOIN matches AS m ON m.run_id = r.id
         WHERE r.demand_id = of_demand AND r.id <> but AND m.verdict IS NOT NULL
     ) THEN
-        RETURN;  -- of most demands; the rules of judgments take longer than all the rest
+        RETURN QUERY SELECT DISTINCT ON (m.expert_id)
+            m.expert_id, j.match_id, CAST(j.verdict AS text), j.created_at
+            FROM match_runs AS r
+            JOIN matches AS m ON m.run_id = r.id
+            JOIN judgments AS j ON j.match_id = m.id
+            WHERE r.demand_id = of_demand AND r.id <> but AND m.verdict IS NOT NULL
+            ORDER BY m.expert_id, j.created_at DESC, j.id DESC;
     END IF;
-    RETURN QUERY SELECT DISTINCT ON (m.expert_id)
-        m.expert_id, j.match_id, CAST(j.verdict AS text), j.created_at
-        FROM match_runs AS r
-        JOIN matches AS m ON m.run_id = r.id
-        JOIN judgments AS j ON j.match_id = m.id
-        WHERE r.demand_id = of_demand AND r.id <> but AND m.verdict IS NOT NULL
-        ORDER BY m.expert_id, j.created_at DESC, j.id DESC;
+    PERFORM set_config('shuangku.scope', coalesce(before, ''), true);
 END $$;
 
 CREATE FUNCTION add_match_run(run jsonb, candidates jsonb) RETURNS void

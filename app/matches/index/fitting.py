@@ -46,7 +46,7 @@ ENOUGH_ENCODED = 0.5
 class PoolSize:
     """Candidates of a pool, those of them whose every text has a vector, and published demands.
 
-    is_at_rest: whether no text waits to be encoded.
+    is_at_rest: whether every text was encoded; without an encoder never.
     """
 
     candidates: int

@@ -166,7 +166,6 @@ async def _fit(work: MatchingWork, pool: Pool) -> None:
 
 async def _outgrown(work: MatchingWork) -> list[Pool]:
     """The pools whose statistics were learned on another pool than there is now."""
-    encoder = work.matcher.encoder
     async with work.sessions.begin() as session:
         found = []
         queries = await repository.member_count(session, Pool.DEMANDS)
@@ -181,8 +180,8 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
                 candidates=candidates,
                 encoded=encoded,
                 queries=queries,
-                is_at_rest=encoder is None or pool in work.settled,
+                is_at_rest=pool in work.settled,
             )
-            if fitting.is_outgrown(stored, size, encoder):
+            if fitting.is_outgrown(stored, size, work.matcher.encoder):
                 found.append(pool)
         return found

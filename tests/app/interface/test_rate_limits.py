@@ -39,6 +39,12 @@ class Start(Protocol):
     async def __call__(self, rate_limits: str) -> FastAPI: ...
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's database is not one that is away; what is of that says so."""
+    monkeypatch.setattr(rate_limits, "LONGEST_SECONDS", 20.0)
+
+
 @pytest.fixture
 async def start(settings: Settings, service_database: URL) -> AsyncIterator[Start]:
     """Starts one more process, as it were, on this test's database."""
@@ -113,7 +119,7 @@ async def test_every_answer_says_how_its_caller_stands(start: Start) -> None:
 
 
 async def test_whoever_asks_too_often_is_told_when_to_come_back(start: Start) -> None:
-    app = await start("reads=5/10")
+    app = await start("reads=5/30")
     async with caller(app) as client:
         assert await statuses(client, "/technology-fields", 5) == {200: 5}
         refused = await client.get("/technology-fields")
@@ -121,7 +127,7 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(start: Start) ->
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.headers["cache-control"] == "no-store"
         seconds = int(refused.headers["retry-after"])
-        assert 1 <= seconds <= 2
+        assert 1 <= seconds <= 6
         assert fields(refused)[1] == {"policy": "reads", "r": 0, "t": seconds}
         problem = refused.json()
         assert (problem["code"], problem["title"]) == ("rate_limited", "请求过于频繁")
@@ -214,10 +220,8 @@ async def test_a_clock_set_back_shuts_nobody_out(start: Start, session: AsyncSes
         assert (await client.get("/countries")).status_code == 200
 
 
-async def test_processes_agree(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_processes_agree(start: Start) -> None:
     """Three of them let pass what one would, but for the few that each lets pass unasked."""
-    # Whom a busy machine's database keeps waiting counts alone, which is not what is asked here.
-    monkeypatch.setattr(rate_limits, "LONGEST_SECONDS", 60.0)
     quota, apps = 200, [await start("reads=200/36000") for _ in range(3)]
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(caller(app)) for app in apps]
@@ -436,8 +440,12 @@ async def test_full_counters_are_deleted(start: Start, session: AsyncSession) ->
 
 
 async def test_a_counter_that_is_held_up_holds_nobody_up(
-    start: Start, database: URL, caplog: pytest.LogCaptureFixture
+    start: Start,
+    database: URL,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(rate_limits, "LONGEST_SECONDS", 2.0)
     app = await start("reads=2/60,refresh=5/60")
     conninfo = database.set(drivername="postgresql").render_as_string(hide_password=False)
     async with caller(app) as client:
