@@ -32,10 +32,8 @@ from matching import (
 RECORD = "index_model"
 FITTED = f"{RECORD}.fitted"
 REBUILT = f"{RECORD}.rebuilt"
-# What has grown by this much gets new statistics: a few versions on the way to any size while much
-# waits to be encoded, and then one of what there is, as the last of them may lack a fifth of it.
+# What has grown by this much gets new statistics: a few versions on the way to any size.
 GROWTH = 1.25
-GROWTH_AT_REST = 1.05
 # The one in force, and the one before: a process that starts may be about to read it.
 KEPT_VERSIONS = 2
 # Below this share of encoded candidates the latent space serves all of them alike.
@@ -44,15 +42,11 @@ ENOUGH_ENCODED = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSize:
-    """Candidates of a pool, those of them whose every text has a vector, and published demands.
-
-    is_at_rest: whether every text was encoded; without an encoder never.
-    """
+    """Candidates of a pool, those of them whose every text has a vector, and published demands."""
 
     candidates: int
     encoded: int
     queries: int
-    is_at_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +62,18 @@ def is_outgrown(stored: StoredModel | None, size: PoolSize, encoder: Encoder | N
     """Whether the pool has become another one than the statistics were learned on."""
     if size.candidates == 0:
         return False
-    if stored is None or stored.encoder != space_of(size, encoder):
+    if stored is None or has_grown(size.candidates, stored.candidates):
         return True
-    grown = [
-        (size.candidates, stored.candidates),
-        (size.queries + PRIOR_QUERIES, stored.queries + PRIOR_QUERIES),
-    ]
-    if encoder is not None:
-        grown.append((size.encoded, stored.encoded))
-    return any(has_grown(*one, is_at_rest=size.is_at_rest) for one in grown)
+    if has_grown(size.queries + PRIOR_QUERIES, stored.queries + PRIOR_QUERIES):
+        return True
+    if encoder is not None and has_grown(size.encoded, stored.encoded):
+        return True
+    return stored.encoder != space_of(size, encoder)
 
 
-def has_grown(count: int, learned_on: int, *, is_at_rest: bool = False) -> bool:
+def has_grown(count: int, learned_on: int) -> bool:
     """Whether there are so many more now that statistics learned on fewer are outgrown."""
-    return count > (GROWTH_AT_REST if is_at_rest else GROWTH) * learned_on
+    return count > GROWTH * learned_on
 
 
 def space_of(size: PoolSize, encoder: Encoder | None) -> str:

@@ -176,12 +176,7 @@ async def _outgrown(work: MatchingWork) -> list[Pool]:
             encoded = candidates if pool in work.settled else known
             if work.matcher.leaving.limits_encoding(pool):
                 encoded = min(encoded, await repository.encodable_count(session))
-            size = PoolSize(
-                candidates=candidates,
-                encoded=encoded,
-                queries=queries,
-                is_at_rest=pool in work.settled,
-            )
+            size = PoolSize(candidates=candidates, encoded=encoded, queries=queries)
             if fitting.is_outgrown(stored, size, work.matcher.encoder):
                 found.append(pool)
         return found

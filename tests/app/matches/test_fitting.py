@@ -1,4 +1,4 @@
-"""When statistics are outgrown: by a quarter while much comes in, by a twentieth at rest."""
+"""When statistics are outgrown: by a quarter, of candidates as of queries."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,28 +14,20 @@ STORED = StoredModel(pool=Pool.EXPERTS, encoder=LATENT, candidates=100, encoded=
 QUERIES = LEARNED.queries + PRIOR_QUERIES
 
 
-@pytest.mark.parametrize("is_at_rest", [False, True])
-def test_what_is_as_it_was_learned_stays(is_at_rest: bool) -> None:
-    assert not is_outgrown(STORED, replace(LEARNED, is_at_rest=is_at_rest), None)
-
-
 @pytest.mark.parametrize(
-    ("grown", "while_busy", "at_rest"),
+    ("grown", "is_expected"),
     [
-        ({"candidates": 105}, False, False),
-        ({"candidates": 106}, False, True),
-        ({"candidates": 125}, False, True),
-        ({"candidates": 126}, True, True),
-        ({"queries": LEARNED.queries + round(0.1 * QUERIES)}, False, True),
-        ({"queries": LEARNED.queries + round(0.3 * QUERIES)}, True, True),
+        ({}, False),
+        ({"candidates": 125}, False),
+        ({"candidates": 126}, True),
+        ({"queries": LEARNED.queries + QUERIES // 4}, False),
+        ({"queries": LEARNED.queries + QUERIES // 4 + 1}, True),
     ],
 )
-def test_what_has_grown_is_learned_anew_the_sooner_at_rest(
-    grown: dict[str, Any], while_busy: bool, at_rest: bool
+def test_what_has_grown_by_a_quarter_is_learned_anew(
+    grown: dict[str, Any], is_expected: bool
 ) -> None:
-    size = replace(LEARNED, **grown)
-    assert is_outgrown(STORED, size, None) is while_busy
-    assert is_outgrown(STORED, replace(size, is_at_rest=True), None) is at_rest
+    assert is_outgrown(STORED, replace(LEARNED, **grown), None) is is_expected
 
 
 def test_a_pool_of_nobody_has_none_and_one_of_somebody_needs_some() -> None:

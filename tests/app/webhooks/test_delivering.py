@@ -236,8 +236,9 @@ async def test_a_slow_receiver_holds_back_nobody_else(
     for _ in range(2):
         await owner.post(f"/webhooks/{slow['id']}:test")
     delivering_all = asyncio.create_task(sender(app, seconds=1.5).deliver())
-    while not endpoint.received:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(30):
+        while not endpoint.received:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     quick = await made(other, endpoint.url("/fine"))
     await other.post(f"/webhooks/{quick['id']}:test")
     await delivering_all
@@ -286,8 +287,9 @@ async def test_a_worker_that_is_killed_meanwhile_leaves_it_waiting(
     await owner.post(f"/webhooks/{webhook['id']}:test")
     endpoint.answers[:] = ["hang"]
     killed = asyncio.create_task(sender(app).deliver())
-    while not endpoint.received:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(30):
+        while not endpoint.received:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     killed.cancel()
     with pytest.raises(asyncio.CancelledError):
         await killed
