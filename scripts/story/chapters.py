@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from app.clock import today
+from app.clock import day_began_at, today
 from app.evaluation.cases import Cases
 from scripts.service import Service
 from scripts.story.people import Cast, Person
@@ -128,11 +128,11 @@ def who_comes_is_matched_by_itself(stage: Stage) -> str:
     stage.service.import_rows("experts", [newcomer | words])
     now = staff.wait_for(stands, lambda found: found["run_id"] != before["run_id"])
     run = staff.get(f"/match-runs/{now['run_id']}")
-    assert run["trigger"] == "experts_changed"
+    assert run["trigger"] == "experts_changed", f"by {run['trigger']}"
     difference = staff.get(f"/match-runs/{run['id']}/difference")
     [entered] = [one for one in difference["entered"] if one["why"] == "expert_new"]
-    told = staff.items("/match-digest", created_at_gte=f"{TODAY}T00:00:00Z")
-    assert stage.ids["demand"] in {item["demand"]["id"] for item in told}
+    told = staff.items("/match-digest", created_at_gte=day_began_at(today()).isoformat())
+    assert stage.ids["demand"] in {item["demand"]["id"] for item in told}, "not in the digest"
     tried = staff.post(f"{stage.demand}:match", limit=DEPTH, dry_run=True)
     assert tried["is_dry_run"]
     assert staff.items(f"{stage.demand}/match-runs")[0]["id"] == run["id"]
