@@ -25,9 +25,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="双库 Shuangku：专家与企业技术需求的匹配服务 · experts matched to technical demands",
 )
-# The imports make a million objects that stay: to look them through at every 700 took a third of
-# a start.
-OBJECTS_UNTIL_COLLECTION = 50_000
 KINDS = {
     "机构": ImportKind.ORGANIZATIONS,
     "专家": ImportKind.EXPERTS,
@@ -340,7 +337,7 @@ async def _export_judgments(folder: Path) -> None:
 
 
 def main() -> None:
-    gc.set_threshold(OBJECTS_UNTIL_COLLECTION)
+    gc.disable()  # until there is work, see `execution.collect_little`
     with leaving_at_once():
         cli()
 

@@ -2,6 +2,6 @@
 
 import gc
 
-from app.commands import OBJECTS_UNTIL_COLLECTION
+from app.processes.execution import OBJECTS_UNTIL_COLLECTION
 
 gc.set_threshold(OBJECTS_UNTIL_COLLECTION)

@@ -6,6 +6,7 @@ The libraries are imported when something is run: help needs none of them.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 console = Console(stderr=True)
+OBJECTS_UNTIL_COLLECTION = 50_000
 _command: ContextVar[str] = ContextVar("command", default="")
 
 
@@ -94,6 +96,7 @@ def _run(work: Coroutine[None, None, None], *, warns: bool, examines: bool) -> N
         settings = read_settings().settings if examines else Settings()
     except ValidationError as error:
         fail("；".join(fault.line for fault in setting_faults(error)))
+    collect_little()
     logs.configure(settings)
     for text in unknown_settings() if warns else ():
         warning = escape(text.in_both)
@@ -104,6 +107,16 @@ def _run(work: Coroutine[None, None, None], *, warns: bool, examines: bool) -> N
         asyncio.Runner(loop_factory=auto_loop_factory()) as runner,
     ):
         runner.run(_until_signalled(work))
+
+
+def collect_little() -> None:
+    """Let the collector pass over what was imported: a million objects, all of which stay.
+
+    To look them through took a third of a start, and 0.3 s of a process that serves each time.
+    """
+    gc.freeze()
+    gc.set_threshold(OBJECTS_UNTIL_COLLECTION)
+    gc.enable()
 
 
 @contextmanager

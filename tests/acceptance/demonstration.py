@@ -5,13 +5,25 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from app.locks import held
-from tests.acceptance.processes import serving
+from app.postgres import embedded
+from tests.acceptance.processes import READY_SECONDS, serving, until
+
+# Demands that were not matched yet.
+WAITING = """
+    SELECT count(*) FROM demands LEFT JOIN standing_matches ON demand_id = demands.id
+    WHERE state = 'published' AND demand_id IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demonstration:
-    """A VAR_FOLDER whose service was stopped right after its first start."""
+    """A VAR_FOLDER whose service was stopped once its worker had matched every demand.
+
+    Each worker that begins with a copy would else match all of them again.
+    """
 
     original: Path
 
@@ -27,9 +39,21 @@ def made_once(shared: Path) -> Demonstration:
     original, draft = shared / "demonstration", shared / "demonstration.draft"
     with held(shared / "demonstration.lock"):
         if not original.exists():
-            with serving(draft, "--no-worker"):
-                pass
+            with serving(draft):
+                _wait_for_matches(draft)
             for log in draft.glob("*.log"):
                 log.unlink()
             os.rename(draft, original)
     return Demonstration(original=original)
+
+
+def _wait_for_matches(folder: Path) -> None:
+    with (
+        embedded.start(folder / "postgres") as server,
+        psycopg.connect(server.conninfo, autocommit=True) as connection,
+    ):
+        until(
+            lambda: connection.execute(WAITING).fetchone() == (0,),
+            seconds=READY_SECONDS,
+            what="match of every demand",
+        )

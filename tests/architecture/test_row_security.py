@@ -58,6 +58,10 @@ OPEN = {
 }
 
 
+# Asked of each row, and so part of its plan.
+OF_COLUMNS = frozenset({"all_within"})
+
+
 @pytest.fixture
 def connection(database: URL) -> Iterator[Connection]:
     engine = create_engine(database)
@@ -89,6 +93,17 @@ def test_protected_tables_have_rules_that_bind_their_owner(connection: Connectio
     assert {tuple(rule) for rule in rules} == {
         (t, command) for t in PROTECTED for command in commands
     }
+
+
+def test_no_plan_reads_what_a_rule_asks_of_the_scope(connection: Connection) -> None:
+    """A function of one SQL expression is written into every plan, each time from its text."""
+    of_sql = connection.execute(
+        text(
+            "SELECT proname FROM pg_proc"
+            " WHERE prosqlbody IS NOT NULL AND pronamespace = to_regnamespace('public')"
+        )
+    )
+    assert set(of_sql.scalars()) <= OF_COLUMNS
 
 
 def test_the_service_owns_nothing_and_has_no_power(connection: Connection) -> None:
