@@ -36,7 +36,7 @@ from app.matches.models import (
     MatchRun,
     Verdict,
 )
-from app.matches.schemas import MatchBody, MatchQuery, MatchRunBody, ReviewQuery
+from app.matches.schemas import EarlierVerdict, MatchBody, MatchQuery, MatchRunBody, ReviewQuery
 from app.organizations.models import Membership, MembershipState, Organization
 
 
@@ -64,6 +64,18 @@ class Card(NamedTuple):
     titles: dict[str, str] | None
 
 
+class Held(NamedTuple):
+    """What a match is stored upon, and what was before it, see `hold`.
+
+    verdicts: what was said last of each expert for the demand.
+    """
+
+    erased: Set[str]
+    state: DemandState
+    latest_run_id: UUID | None
+    verdicts: Mapping[UUID, EarlierVerdict]
+
+
 # Written once, as every match asks: to put the statement together takes longer than to run it.
 CARDS = select(
     *(Expert.id, Expert.name, Expert.kind, Expert.title),
@@ -80,7 +92,7 @@ HELD_STATE = (
     .with_for_update(read=True, of=Demand)
 )
 # They look beyond what the scope shows.
-HELD_PEOPLE = text("SELECT * FROM held_people(CAST(CAST(:expert_ids AS text) AS uuid[]))")
+HELD = text("SELECT * FROM held_for_match(:demand_id, CAST(CAST(:expert_ids AS text) AS uuid[]))")
 ACTING_FOR = text("SELECT * FROM experts_acting_for(:organization_id)")
 
 # Two statements in it: the rule of matches looks for their run.
@@ -241,13 +253,20 @@ async def held_erasure(session: AsyncSession, match_id: UUID) -> bool:
     return await session.scalar(erased) is not None
 
 
-async def held_erased(session: AsyncSession, expert_ids: Iterable[str]) -> Set[str]:
-    """Who of many experts was erased; whoever erases another of them waits for this transaction.
+async def hold(session: AsyncSession, demand: Demand, expert_ids: Iterable[str]) -> Held:
+    """Who of many experts was erased, and the demand's state; both stay until the transaction ends.
 
-    Locked in the order of their ids, as all who lock several do.
+    Whoever erases another of them or withdraws the demand waits, but for a partner's match, see
+    `held_state`. People before the demand and in the order of their ids, as all lock them.
     """
-    rows = await session.execute(HELD_PEOPLE, {"expert_ids": _array(expert_ids)})
-    return {str(row.expert_id) for row in rows if row.is_erased}
+    asked = {"demand_id": demand.id, "expert_ids": _array(expert_ids)}
+    row = (await session.execute(HELD, asked)).one()
+    return Held(
+        erased={str(one) for one in row.erased},
+        state=DemandState(row.state or demand.state),
+        latest_run_id=row.latest_run_id,
+        verdicts={UUID(one["expert_id"]): EarlierVerdict(**one) for one in row.verdicts},
+    )
 
 
 async def expert_id_of(session: AsyncSession, match_id: UUID) -> UUID | None:

@@ -1,5 +1,6 @@
 """A match of experts to a demand: found, shown, and kept with all that it depended on."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -24,7 +25,8 @@ from app.matches.operations import (
 )
 from app.matches.rankers import repository as rankers
 from app.matches.rankers.choice import ChosenRanker, weights_for
-from app.matches.schemas import MatchParameters, MatchRunBody, RankedRun
+from app.matches.repository import Held
+from app.matches.schemas import EarlierVerdict, MatchParameters, MatchRunBody, RankedRun
 from app.matches.standing import repository as runs
 from app.matches.standing.differences import Listing, difference
 from app.matches.standing.schemas import MatchRequest, MatchRunWithMatches
@@ -60,16 +62,18 @@ async def run(
     found = await find(
         session, matcher, demand, parameters, constraints, keeps_vector=not data.dry_run
     )
-    found = await without_erased(session, found)
-    require_published(await repository.held_state(session, demand), verb="match")
+    held = await hold(session, demand, found)
+    require_published(held.state, verb="match")
+    found = without_erased(found, held.erased)
     body = show_run(
         found,
         demand,
         account_id=actor.account_id,
         trigger=Trigger.BY_HAND,
-        previous_id=await runs.latest_run_id(session, demand.id),
+        previous_id=held.latest_run_id,
     )
-    shown = await show_matches(session, found, body, allowed_actions(actor, demand))
+    actions = allowed_actions(actor, demand)
+    shown = await show_matches(session, found, body, held.verdicts, actions)
     if not data.dry_run:
         await keep(session, found, shown, actor_id=actor.account_id)
         return MatchRunWithMatches(**dict(shown))
@@ -105,16 +109,22 @@ async def find(
     return Found(ranking=ranking, ranker=ranker, parameters=parameters)
 
 
-async def without_erased(session: AsyncSession, found: Found) -> Found:
-    """What is about to be stored, without a word on whoever was erased.
+async def hold(session: AsyncSession, demand: Demand, found: Found) -> Held:
+    """Let whoever erases one of the people or withdraws the demand wait until the match is stored.
 
-    They were not held before, while an encoder was waited for; people before the demand, as
-    erasure does. Whoever erases one of the others waits until it is there to be forgotten.
+    They were not held before, while an encoder was waited for.
     """
+    ranking, excluded = found.ranking, found.parameters.excluded
+    named = {one.candidate_id for one in ranking.matches}
+    named |= {one.candidate_id for one in ranking.exclusions}
+    named |= {str(one.expert_id) for one in excluded}
+    return await repository.hold(session, demand, named)
+
+
+def without_erased(found: Found, erased: Set[str]) -> Found:
+    """What is about to be stored, without a word on whoever was erased."""
     ranked, kept_out = found.ranking.matches, found.ranking.exclusions
     excluded = found.parameters.excluded
-    named = {one.candidate_id for one in ranked} | {one.candidate_id for one in kept_out}
-    erased = await repository.held_erased(session, named | {str(one.expert_id) for one in excluded})
     of_others = replace(
         found.ranking,
         matches=tuple(one for one in ranked if one.candidate_id not in erased),
@@ -160,14 +170,17 @@ def show_run(
 
 
 async def show_matches(
-    session: AsyncSession, found: Found, body: MatchRunBody, actions: list[str]
+    session: AsyncSession,
+    found: Found,
+    body: MatchRunBody,
+    verdicts: Mapping[UUID, EarlierVerdict],
+    actions: list[str],
 ) -> RankedRun:
     """The run with its candidates, and what was said of each before."""
-    earlier = await runs.earlier_verdicts(session, body.demand_id, but=body.id)
     people = await with_experts(session, found.ranking)
     matches = [
         presentation.show_new(
-            ranked, card, found.ranker, body, actions, earlier_verdict=earlier.get(card.id)
+            ranked, card, found.ranker, body, actions, earlier_verdict=verdicts.get(card.id)
         )
         for ranked, card in people
     ]

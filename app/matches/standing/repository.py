@@ -55,7 +55,6 @@ def _latest(*which: ColumnElement[bool]) -> Select[MatchRun]:
 
 # Written once, as every match asks.
 LATEST = _latest()
-LATEST_ID = LATEST.with_only_columns(MatchRun.id)
 LATEST_BY_HAND = _latest(MatchRun.trigger == Trigger.BY_HAND)
 # It looks beyond what the scope shows.
 EARLIER = text("SELECT * FROM earlier_verdicts(:demand_id, :but)")
@@ -64,11 +63,6 @@ EARLIER = text("SELECT * FROM earlier_verdicts(:demand_id, :but)")
 async def latest_run(session: AsyncSession, demand_id: UUID) -> MatchRun | None:
     """The demand's latest run that was not withdrawn."""
     return await session.scalar(LATEST, {"demand_id": demand_id})
-
-
-async def latest_run_id(session: AsyncSession, demand_id: UUID) -> UUID | None:
-    """Of the same run, the id alone."""
-    return await session.scalar(LATEST_ID, {"demand_id": demand_id})
 
 
 async def latest_by_hand(session: AsyncSession, demand_id: UUID) -> MatchRun | None:

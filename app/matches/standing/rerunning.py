@@ -9,13 +9,12 @@ from app.clock import now
 from app.demands import repository as demands
 from app.demands.models import Demand
 from app.demands.workflow import SOUGHT
-from app.matches import repository as matches
 from app.matches.constraints import constraints_of
 from app.matches.index.ranking import Matcher
 from app.matches.index.reranking import RERANKED
 from app.matches.limits import limits_of
 from app.matches.models import MatchRun, StandingSubject
-from app.matches.running import Found, find, keep, show_matches, show_run, without_erased
+from app.matches.running import Found, find, hold, keep, show_matches, show_run, without_erased
 from app.matches.schemas import MatchParameters, RankedRun
 from app.matches.standing import repository
 from app.matches.standing.differences import Listing, is_news, places_of
@@ -65,10 +64,11 @@ async def rerun(session: AsyncSession, matcher: Matcher, demand_id: UUID, policy
         return
     by_hand = await repository.latest_by_hand(session, demand_id)
     found, entry_score = await _found(session, matcher, demand, by_hand, policy.limits)
-    found = await without_erased(session, found)
-    if await matches.held_state(session, demand) not in SOUGHT:
+    held = await hold(session, demand, found)
+    if held.state not in SOUGHT:
         await repository.forget_standing(session, demand_id)
         return
+    found = without_erased(found, held.erased)
     previous = await repository.latest_run(session, demand_id)
     body = show_run(
         found,
@@ -77,7 +77,7 @@ async def rerun(session: AsyncSession, matcher: Matcher, demand_id: UUID, policy
         trigger=trigger,
         previous_id=previous.id if previous else None,
     )
-    shown = await show_matches(session, found, body, [])
+    shown = await show_matches(session, found, body, held.verdicts, [])
     if previous is None or await _is_news(session, previous, shown, policy):
         await keep(session, found, shown, actor_id=None)
         run_id = shown.id
