@@ -64,10 +64,12 @@ class Card(NamedTuple):
     titles: dict[str, str] | None
 
 
-class Held(NamedTuple):
-    """What a match is stored upon, and what was before it, see `hold`.
+class Basis(NamedTuple):
+    """What a match is stored upon, see `hold`.
 
-    verdicts: what was said last of each expert for the demand.
+    erased: those of its people who were, by their ids as text.
+    latest_run_id: of the demand, unless it has no run that was not withdrawn.
+    verdicts: what was said last of each expert for the demand, whoever said it.
     """
 
     erased: Set[str]
@@ -91,8 +93,9 @@ HELD_STATE = (
     .where(Demand.id == bindparam("demand_id"))
     .with_for_update(read=True, of=Demand)
 )
-# They look beyond what the scope shows.
+# Who was erased and what was said are looked for beyond what the scope shows; the demand is not.
 HELD = text("SELECT * FROM held_for_match(:demand_id, CAST(CAST(:expert_ids AS text) AS uuid[]))")
+# It looks beyond what the scope shows.
 ACTING_FOR = text("SELECT * FROM experts_acting_for(:organization_id)")
 
 # Two statements in it: the rule of matches looks for their run.
@@ -253,19 +256,20 @@ async def held_erasure(session: AsyncSession, match_id: UUID) -> bool:
     return await session.scalar(erased) is not None
 
 
-async def hold(session: AsyncSession, demand: Demand, expert_ids: Iterable[str]) -> Held:
-    """Who of many experts was erased, and the demand's state; both stay until the transaction ends.
+async def hold(session: AsyncSession, demand: Demand, expert_ids: Iterable[str]) -> Basis:
+    """What is true now of the demand and of many experts, whoever may read these.
 
-    Whoever erases another of them or withdraws the demand waits, but for a partner's match, see
-    `held_state`. People before the demand and in the order of their ids, as all lock them.
+    Whoever erases one of them or withdraws the demand waits until the transaction ends, but a
+    partner's match holds no demand, see `held_state`. People are locked before the demand and in
+    the order of their ids, as everywhere.
     """
     asked = {"demand_id": demand.id, "expert_ids": _array(expert_ids)}
     row = (await session.execute(HELD, asked)).one()
-    return Held(
+    return Basis(
         erased={str(one) for one in row.erased},
         state=DemandState(row.state or demand.state),
         latest_run_id=row.latest_run_id,
-        verdicts={UUID(one["expert_id"]): EarlierVerdict(**one) for one in row.verdicts},
+        verdicts={UUID(i): EarlierVerdict(**said) for i, said in row.verdicts.items()},
     )
 
 

@@ -25,7 +25,7 @@ from app.matches.operations import (
 )
 from app.matches.rankers import repository as rankers
 from app.matches.rankers.choice import ChosenRanker, weights_for
-from app.matches.repository import Held
+from app.matches.repository import Basis
 from app.matches.schemas import EarlierVerdict, MatchParameters, MatchRunBody, RankedRun
 from app.matches.standing import repository as runs
 from app.matches.standing.differences import Listing, difference
@@ -62,23 +62,23 @@ async def run(
     found = await find(
         session, matcher, demand, parameters, constraints, keeps_vector=not data.dry_run
     )
-    held = await hold(session, demand, found)
-    require_published(held.state, verb="match")
-    found = without_erased(found, held.erased)
+    basis = await hold(session, demand, found)
+    require_published(basis.state, verb="match")
+    found = without_erased(found, basis.erased)
     body = show_run(
         found,
         demand,
         account_id=actor.account_id,
         trigger=Trigger.BY_HAND,
-        previous_id=held.latest_run_id,
+        previous_id=basis.latest_run_id,
     )
     actions = allowed_actions(actor, demand)
-    shown = await show_matches(session, found, body, held.verdicts, actions)
+    shown = await show_matches(session, found, body, basis.verdicts, actions)
     if not data.dry_run:
         await keep(session, found, shown, actor_id=actor.account_id)
         return MatchRunWithMatches(**dict(shown))
-    differs, previous = None, await runs.latest_run(session, demand.id)
-    if previous is not None:
+    differs = None
+    if basis.latest_run_id and (previous := await runs.find_run(session, basis.latest_run_id)):
         differs = await difference(session, previous, Listing.of_new(shown), demand.id, body.id)
     return MatchRunWithMatches(**dict(shown), is_dry_run=True, difference=differs)
 
@@ -109,7 +109,7 @@ async def find(
     return Found(ranking=ranking, ranker=ranker, parameters=parameters)
 
 
-async def hold(session: AsyncSession, demand: Demand, found: Found) -> Held:
+async def hold(session: AsyncSession, demand: Demand, found: Found) -> Basis:
     """Let whoever erases one of the people or withdraws the demand wait until the match is stored.
 
     They were not held before, while an encoder was waited for.

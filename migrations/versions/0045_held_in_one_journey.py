@@ -25,8 +25,8 @@ BEGIN
     SELECT r.id INTO latest_run_id FROM match_runs AS r
         WHERE r.demand_id = of_demand AND r.withdrawn_at IS NULL
         ORDER BY r.created_at DESC, r.id DESC LIMIT 1;
-    -- Of no run but one that is not there yet.
-    SELECT coalesce(jsonb_agg(v), '[]') INTO verdicts
+    -- In all runs: the one that is being made is not stored yet.
+    SELECT coalesce(jsonb_object_agg(v.expert_id, to_jsonb(v) - 'expert_id'), '{}') INTO verdicts
         FROM earlier_verdicts(of_demand, '00000000-0000-0000-0000-000000000000') AS v;
 END $$;
 """

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import psycopg
 
+from app.demands.workflow import SOUGHT
 from app.locks import held
 from app.postgres import embedded
 from tests.acceptance.processes import READY_SECONDS, serving, until
 
-# Demands that were not matched yet.
+# Demands that were not matched yet, or are to be matched again.
 WAITING = """
-    SELECT count(*) FROM demands LEFT JOIN standing_matches ON demand_id = demands.id
-    WHERE state = 'published' AND demand_id IS NULL
+    SELECT (SELECT count(*) FROM standing_work) + count(*)
+    FROM demands LEFT JOIN standing_matches ON demand_id = demands.id
+    WHERE state = ANY (%s) AND demand_id IS NULL
 """
 
 
@@ -53,7 +55,7 @@ def _wait_for_matches(folder: Path) -> None:
         psycopg.connect(server.conninfo, autocommit=True) as connection,
     ):
         until(
-            lambda: connection.execute(WAITING).fetchone() == (0,),
+            lambda: connection.execute(WAITING, [sorted(SOUGHT)]).fetchone() == (0,),
             seconds=READY_SECONDS,
             what="match of every demand",
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL, Connection, create_engine, inspect, text
 
-from app.postgres.roles import APPEND_ONLY, READ_ONLY, SERVICE_ROLE, VIEWED, VIEWS
+from app.postgres.roles import APPEND_ONLY, READ_ONLY, SCHEMA, SERVICE_ROLE, VIEWED, VIEWS
 
 PROTECTED = frozenset(
     {
@@ -97,13 +97,15 @@ def test_protected_tables_have_rules_that_bind_their_owner(connection: Connectio
 
 def test_no_plan_reads_what_a_rule_asks_of_the_scope(connection: Connection) -> None:
     """A function of one SQL expression is written into every plan, each time from its text."""
-    of_sql = connection.execute(
+    unfolded = connection.execute(
         text(
-            "SELECT proname FROM pg_proc"
-            " WHERE prosqlbody IS NOT NULL AND pronamespace = to_regnamespace('public')"
-        )
+            "SELECT proname FROM pg_proc JOIN pg_language ON pg_language.oid = prolang"
+            " WHERE lanname = 'sql' AND NOT prosecdef AND proconfig IS NULL"
+            " AND pronamespace = to_regnamespace(:schema)"
+        ),
+        {"schema": SCHEMA},
     )
-    assert set(of_sql.scalars()) <= OF_COLUMNS
+    assert set(unfolded.scalars()) == OF_COLUMNS
 
 
 def test_the_service_owns_nothing_and_has_no_power(connection: Connection) -> None:

@@ -53,7 +53,6 @@ def _latest(*which: ColumnElement[bool]) -> Select[MatchRun]:
     return select(MatchRun).where(of_demand, stands, *which).order_by(*newest_first).limit(1)
 
 
-# Written once, as every match asks.
 LATEST = _latest()
 LATEST_BY_HAND = _latest(MatchRun.trigger == Trigger.BY_HAND)
 # It looks beyond what the scope shows.
@@ -317,6 +316,3 @@ async def set_standing(session: AsyncSession, stands: dict[str, object]) -> None
 
 async def forget_standing(session: AsyncSession, demand_id: UUID) -> None:
     await session.execute(delete(StandingMatch).where(StandingMatch.demand_id == demand_id))
-
-
-# The calendar.

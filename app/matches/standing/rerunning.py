@@ -64,11 +64,11 @@ async def rerun(session: AsyncSession, matcher: Matcher, demand_id: UUID, policy
         return
     by_hand = await repository.latest_by_hand(session, demand_id)
     found, entry_score = await _found(session, matcher, demand, by_hand, policy.limits)
-    held = await hold(session, demand, found)
-    if held.state not in SOUGHT:
+    basis = await hold(session, demand, found)
+    if basis.state not in SOUGHT:
         await repository.forget_standing(session, demand_id)
         return
-    found = without_erased(found, held.erased)
+    found = without_erased(found, basis.erased)
     previous = await repository.latest_run(session, demand_id)
     body = show_run(
         found,
@@ -77,7 +77,7 @@ async def rerun(session: AsyncSession, matcher: Matcher, demand_id: UUID, policy
         trigger=trigger,
         previous_id=previous.id if previous else None,
     )
-    shown = await show_matches(session, found, body, held.verdicts, [])
+    shown = await show_matches(session, found, body, basis.verdicts, [])
     if previous is None or await _is_news(session, previous, shown, policy):
         await keep(session, found, shown, actor_id=None)
         run_id = shown.id
