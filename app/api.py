@@ -21,6 +21,7 @@ from app.dockings.ratings.endpoints import router as ratings
 from app.dockings.services.endpoints import router as service_records
 from app.experts.endpoints import router as experts
 from app.interface.errors import PROBLEM_RESPONSES
+from app.interface.routing import PREFIX
 from app.matches.endpoints import router as matches
 from app.matches.rankers.endpoints import router as rankers
 from app.matches.standing.endpoints import router as standing_matches
@@ -74,5 +75,5 @@ ROUTERS = (
 def install(app: FastAPI) -> None:
     """Include each router in the application itself: one in another is searched at both levels."""
     for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1", responses=PROBLEM_RESPONSES)
+        app.include_router(router, prefix=PREFIX, responses=PROBLEM_RESPONSES)
     document.declare(app)
