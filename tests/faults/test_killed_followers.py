@@ -159,7 +159,9 @@ def published(http: httpx.Client, batch: str) -> list[str]:
 
 
 def runs(http: httpx.Client, demand_id: str) -> list[dict[str, Any]]:
-    return listed(http, f"demands/{demand_id}/match-runs")
+    """Those for its publication: new statistics, which may come meanwhile, make more."""
+    found = listed(http, f"demands/{demand_id}/match-runs")
+    return [run for run in found if run["trigger"] == "demand_published"]
 
 
 def reminders(http: httpx.Client, docking_id: str) -> int:
