@@ -1,4 +1,4 @@
-"""The tests; what they import makes a million objects that stay, as it does for the service."""
+"""The tests; what they import makes 400,000 objects that stay, as it does for the service."""
 
 import gc
 

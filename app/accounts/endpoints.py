@@ -66,10 +66,10 @@ from app.interface.auditing import by_email, sensitive
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.settings import SettingsDep
 
-router = conventional_router("accounts")
+router = DomainRouter("accounts")
 
 
 @router.post("/auth:sign-in")

@@ -18,11 +18,11 @@ from app.achievements.schemas import (
 from app.database import SessionDep
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("achievements")
+router = DomainRouter("achievements")
 
 
 @router.post("/achievements", status_code=status.HTTP_201_CREATED)

@@ -22,12 +22,12 @@ from app.interface.admission import limited
 from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import AdministratorActor, CurrentActor
 from app.scopes import SessionsDep
 from app.settings import SettingsDep
 
-router = conventional_router("audit")
+router = DomainRouter("audit")
 
 ReadingQueryDep = Annotated[ReadingQuery, Query()]
 LINES = {"type": "string"}

@@ -15,12 +15,12 @@ from app.interface.admission import limited
 from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 
-router = conventional_router("bulk")
+router = DomainRouter("bulk")
 
 
 async def get_upload(

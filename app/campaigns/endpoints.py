@@ -19,10 +19,10 @@ from app.campaigns.schemas import (
 from app.clock import MomentDep
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("campaigns")
+router = DomainRouter("campaigns")
 
 
 @router.post("/campaigns", status_code=status.HTTP_201_CREATED)

@@ -10,11 +10,11 @@ from app.cases.schemas import CaseBody, CaseConsent, CaseCreate, CaseQuery, Case
 from app.clock import MomentDep
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("cases")
+router = DomainRouter("cases")
 
 
 @router.post("/cases", status_code=status.HTTP_201_CREATED)

@@ -9,12 +9,12 @@ from app.console.schemas import JobBody, JobQuery, Queue, QueueQuery
 from app.database import SessionDep
 from app.interface.auditing import sensitive
 from app.interface.pagination import PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import AdministratorActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 
-router = conventional_router("console")
+router = DomainRouter("console")
 
 JobId = Annotated[int, Path(ge=1, le=2**62)]
 

@@ -10,11 +10,11 @@ from app.corps import operations
 from app.corps.schemas import CorpsBody, CorpsCreate, CorpsQuery, CorpsUpdate, Evaluation
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("corps")
+router = DomainRouter("corps")
 
 
 @router.post("/corps", status_code=status.HTTP_201_CREATED)

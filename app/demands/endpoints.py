@@ -21,11 +21,11 @@ from app.demands.schemas import (
 from app.interface.auditing import sensitive
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("demands")
+router = DomainRouter("demands")
 
 
 @router.post("/demands", status_code=status.HTTP_201_CREATED)

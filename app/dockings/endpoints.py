@@ -19,11 +19,11 @@ from app.dockings.schemas import (
     Step,
 )
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.post("/dockings", status_code=status.HTTP_201_CREATED)

@@ -31,11 +31,11 @@ from app.experts.schemas import (
 from app.interface.auditing import sensitive
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("experts")
+router = DomainRouter("experts")
 
 
 @router.post("/experts", status_code=status.HTTP_201_CREATED)

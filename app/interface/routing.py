@@ -44,7 +44,7 @@ from app.interface.turns import take_turn
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Any]
 
-PREFIX = "/api/v1"  # of all routes
+PREFIX = "/api/v1"  # of the routes of all domains
 SHARED_HEADERS = "shared_headers"
 
 _request: ContextVar[Request] = ContextVar("request")
@@ -179,11 +179,6 @@ class DomainRouter(APIRouter):
 def _first_word(path: str) -> str:
     """Of a path below PREFIX, before any further "/" or ":"."""
     return path[1:].partition("/")[0].partition(":")[0]
-
-
-def conventional_router(tag: str) -> APIRouter:
-    """The router of a domain."""
-    return DomainRouter(tag)
 
 
 async def _let_in(request: Request, handle: Handler, trace: Trace) -> Response:

@@ -14,7 +14,7 @@ from app.interface.idempotency import repeated_if, unkept
 from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.matches import (
     diagnosing,
     directions,
@@ -56,7 +56,7 @@ from app.organizations.actors import AdministratorActor, CurrentActor, StaffActo
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 
-router = conventional_router("matches")
+router = DomainRouter("matches")
 
 RankQueryDep = Annotated[RankQuery, Query()]
 

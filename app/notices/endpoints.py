@@ -11,14 +11,14 @@ from app.clock import MomentDep
 from app.database import SessionDep
 from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.notices import operations, streaming
 from app.notices.schemas import NoticeBody, NoticeQuery, NoticesRead
 from app.notices.streaming import LastEventId, ListenerId
 from app.organizations.actors import CurrentActor
 from app.progress.events import SeatDep
 
-router = conventional_router("notices")
+router = DomainRouter("notices")
 
 
 @router.get("/notices")

@@ -12,7 +12,7 @@ from app.interface.auditing import sensitive
 from app.interface.batch import add_batch
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations import memberships, operations
 from app.organizations.actors import CurrentActor, StaffActor
@@ -29,7 +29,7 @@ from app.organizations.schemas import (
     Registration,
 )
 
-router = conventional_router("organizations")
+router = DomainRouter("organizations")
 
 
 @router.post("/organizations:register", status_code=status.HTTP_201_CREATED)

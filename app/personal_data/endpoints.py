@@ -11,13 +11,13 @@ from app.interface.admission import limited
 from app.interface.auditing import sensitive
 from app.interface.idempotency import unkept
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import SignedInActor
 from app.personal_data import erasure, operations
 from app.personal_data.schemas import OwnErasure, PersonalData
 from app.scopes import SessionsDep
 
-router = conventional_router("personal-data")
+router = DomainRouter("personal-data")
 
 
 @router.get("/me/personal-data", response_model=PersonalData)

@@ -7,7 +7,7 @@ from fastapi import Query, status
 
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import StaffActor
 from app.pools import members, operations
@@ -26,7 +26,7 @@ from app.pools.schemas import (
     SavedQueryQuery,
 )
 
-router = conventional_router("pools")
+router = DomainRouter("pools")
 
 
 @router.post("/pools", status_code=status.HTTP_201_CREATED)

@@ -10,7 +10,7 @@ from app.interface.admission import limited
 from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
@@ -31,7 +31,7 @@ from app.problems.schemas import (
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 
-router = conventional_router("common-problems")
+router = DomainRouter("common-problems")
 
 
 @router.post("/common-problems:propose", status_code=status.HTTP_202_ACCEPTED)

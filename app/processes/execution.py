@@ -110,7 +110,7 @@ def _run(work: Coroutine[None, None, None], *, warns: bool, examines: bool) -> N
 
 
 def collect_little() -> None:
-    """Let the collector pass over what was imported: for a service a million objects that stay.
+    """Let the collector pass over what was imported: for a service 400,000 objects that stay.
 
     To look them through takes 0.3 s each time.
     """

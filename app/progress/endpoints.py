@@ -10,13 +10,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.database import SessionDep
 from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import CurrentActor
 from app.progress import events, operations
 from app.progress.events import SeatDep, WatchedId
 from app.progress.schemas import OperationBody, OperationQuery
 
-router = conventional_router("operations")
+router = DomainRouter("operations")
 
 
 @router.get("/operations")

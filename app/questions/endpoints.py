@@ -8,7 +8,7 @@ from fastapi import Query, status
 from app.clock import MomentDep
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.matches.limits import LimitsDep
 from app.organizations.actors import CurrentActor, StaffActor
@@ -26,7 +26,7 @@ from app.questions.schemas import (
     Report,
 )
 
-router = conventional_router("questions")
+router = DomainRouter("questions")
 
 
 @router.post("/questions", status_code=status.HTTP_201_CREATED)

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import Query
 
 from app.database import SessionDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.reference import operations
 from app.reference.models import Country, Discipline, Industry, Region, TechnologyField
 from app.reference.schemas import CodeBody, CodeQuery
 
-router = conventional_router("reference")
+router = DomainRouter("reference")
 
 CodeQueryDep = Annotated[CodeQuery, Query()]
 

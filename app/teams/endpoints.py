@@ -11,7 +11,7 @@ from app.interface.admission import limited
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.matches.index.ranking import MatcherDep
 from app.matches.limits import LimitsDep
@@ -27,7 +27,7 @@ from app.teams.schemas import (
     TeamUpdate,
 )
 
-router = conventional_router("teams")
+router = DomainRouter("teams")
 
 
 @router.post("/demands/{demand_id:uuid}:propose-team")

@@ -10,7 +10,7 @@ from app.clock import MomentDep
 from app.database import SessionDep
 from app.interface.idempotency import unkept
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.outgoing.addresses import Allowed
 from app.settings import SettingsDep
 from app.webhooks import operations
@@ -24,7 +24,7 @@ from app.webhooks.schemas import (
     WebhookUpdate,
 )
 
-router = conventional_router("webhooks")
+router = DomainRouter("webhooks")
 
 
 async def get_allowed(settings: SettingsDep) -> Allowed:

@@ -20,10 +20,10 @@ IS_SIGNED_IN = (
 )
 
 
-def _of_account(setting: str, otherwise: str = "''") -> str:
-    """A setting of the account that has entered, as text; `otherwise` where none has."""
+def _of_account(setting: str) -> str:
+    """A setting of the account that has entered, as text; empty where none has."""
     found = f"coalesce(current_setting('shuangku.{setting}', true), '')"
-    return f"CASE WHEN {IS_SIGNED_IN} THEN {found} ELSE {otherwise} END"
+    return f"CASE WHEN {IS_SIGNED_IN} THEN {found} ELSE '' END"
 
 
 ROLE = _of_account("role")

@@ -19,10 +19,10 @@ from app.dockings.agreements.schemas import (
 )
 from app.dockings.deadlines import ClockDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import CurrentActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.post("/dockings/{docking_id:uuid}/agreements", status_code=status.HTTP_201_CREATED)

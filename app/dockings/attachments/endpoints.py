@@ -12,11 +12,11 @@ from app.dockings.attachments import operations
 from app.dockings.attachments.schemas import AttachedFile, AttachmentBody, AttachmentQuery
 from app.interface.auditing import sensitive
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 async def get_file(

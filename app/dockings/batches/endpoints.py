@@ -17,11 +17,11 @@ from app.dockings.batches.visits import VisitSizeDep
 from app.dockings.deadlines import ClockDep
 from app.interface.language import LanguageDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.matches.limits import LimitsDep
 from app.organizations.actors import StaffActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.post("/invitation-batches", status_code=status.HTTP_201_CREATED)

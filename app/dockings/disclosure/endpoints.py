@@ -14,10 +14,10 @@ from app.dockings.disclosure.schemas import (
 )
 from app.dockings.schemas import DockingBody
 from app.interface.auditing import sensitive
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import CurrentActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.get("/confidentiality-terms")

@@ -10,10 +10,10 @@ from app.database import SessionDep
 from app.dockings.log import operations
 from app.dockings.log.schemas import LogEntryBody, LogEntryCreate, LogQuery
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import CurrentActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.post("/dockings/{docking_id:uuid}/log", status_code=status.HTTP_201_CREATED)

@@ -9,10 +9,10 @@ from app.database import SessionDep
 from app.dockings.ratings import operations
 from app.dockings.ratings.schemas import RatingBody, RatingCreate, RatingQuery
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.organizations.actors import CurrentActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.post("/dockings/{docking_id:uuid}:rate", status_code=status.HTTP_201_CREATED)

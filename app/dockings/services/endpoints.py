@@ -17,11 +17,11 @@ from app.dockings.services.schemas import (
     ServiceRecordQuery,
 )
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Reason
 from app.organizations.actors import CurrentActor, StaffActor
 
-router = conventional_router("dockings")
+router = DomainRouter("dockings")
 
 
 @router.post("/dockings/{docking_id:uuid}/service-records", status_code=status.HTTP_201_CREATED)

@@ -9,14 +9,14 @@ from app.database import SessionDep
 from app.interface.admission import limited
 from app.interface.pagination import Page, PagesDep
 from app.interface.policies import RateClass
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.matches.rankers import operations
 from app.matches.rankers.schemas import RankerBody, RankerQuery
 from app.organizations.actors import AdministratorActor, StaffActor
 from app.progress.accepting import AcceptedDep
 from app.progress.schemas import OperationBody
 
-router = conventional_router("matches")
+router = DomainRouter("matches")
 
 
 @router.get("/rankers")

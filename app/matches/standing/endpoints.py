@@ -7,7 +7,7 @@ from fastapi import Query
 
 from app.database import SessionDep
 from app.interface.pagination import Page, PagesDep
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.matches import presentation
 from app.matches.digests import operations as digests
 from app.matches.schemas import MatchRunBody
@@ -21,7 +21,7 @@ from app.matches.standing.schemas import (
 )
 from app.organizations.actors import StaffActor
 
-router = conventional_router("matches")
+router = DomainRouter("matches")
 
 
 @router.get("/match-runs/{run_id:uuid}/difference")

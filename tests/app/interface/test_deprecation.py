@@ -9,7 +9,7 @@ from httpx import ASGITransport, AsyncClient
 
 from app.interface.deprecation import Deprecation, deprecated
 from app.interface.errors import NotFound
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.main import create_app
 from app.settings import Settings
 
@@ -27,7 +27,7 @@ FIELDS = ("deprecation", "sunset", "link")
 @pytest.fixture
 def probed(settings: Settings) -> FastAPI:
     """The service with two routes more."""
-    router = conventional_router("health")
+    router = DomainRouter("health")
 
     @router.get("/old")
     @deprecated(WHOLE)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.interface.batch_items import actions_of, batch_model
 from app.interface.optional_bodies import with_optional_body
-from app.interface.routing import conventional_router
+from app.interface.routing import DomainRouter
 from app.interface.schemas import Body, Reason
 from tests.app.audit.entries import entries_of
 from tests.app.dockings.scenes import Scene, docked, recommended
@@ -88,7 +88,7 @@ async def test_a_change_without_a_body_is_none(scene: Scene) -> None:
 
 
 def test_an_item_of_a_batch_needs_none_either() -> None:
-    router = conventional_router("things")
+    router = DomainRouter("things")
 
     @router.post("/things")
     async def create_thing(data: Reason) -> None: ...
