@@ -97,7 +97,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
     )
-    app.add_middleware(ObservationMiddleware, owner=app, logs_address=settings.log_client_address)
+    app.add_middleware(ObservationMiddleware, logs_address=settings.log_client_address)
     app.add_middleware(RequestIdMiddleware)
     openapi.install(app)
     return app

@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator
 from uuid import UUID
 
-from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
+from app.interface.routing import PREFIX, ConventionalRoute
 from app.metrics.instruments import instruments
 
 events = logs.events(__name__)
@@ -26,11 +25,9 @@ CLIENT_GONE = 499  # nginx's number for it: the caller left before the answer be
 class ObservationMiddleware:
     """Stands right inside the request's id, so that its time is the caller's."""
 
-    def __init__(self, app: ASGIApp, *, owner: FastAPI, logs_address: bool) -> None:
+    def __init__(self, app: ASGIApp, *, logs_address: bool) -> None:
         self.app = app
-        self.owner = owner
         self.logs_address = logs_address
-        self._templates: dict[int, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +47,7 @@ class ObservationMiddleware:
             self._tell(scope, status, time.perf_counter() - began_at)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route = self._template(scope)
+        route = _template(scope)
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         fields = dict(self._fields(scope))
         level = logging.DEBUG if route in WATCHED and status < 400 else logging.INFO
@@ -77,12 +74,12 @@ class ObservationMiddleware:
         if self.logs_address and scope.get("client"):
             yield "client_address", scope["client"][0]
 
-    def _template(self, scope: Scope) -> str:
-        """The route's path with its parameters' names in place of their values."""
-        route = scope.get("route")
-        if route is None:
-            return UNMATCHED
-        if id(route) not in self._templates:
-            contexts = iter_route_contexts(self.owner.routes)
-            self._templates = {id(c.original_route): c.path_format or UNMATCHED for c in contexts}
-        return self._templates.get(id(route), UNMATCHED)
+
+def _template(scope: Scope) -> str:
+    """The route's path with its parameters' names in place of their values.
+
+    A domain's route does not know PREFIX, under which it is included.
+    """
+    route = scope.get("route")
+    path: str = getattr(route, "path_format", UNMATCHED)
+    return PREFIX + path if isinstance(route, ConventionalRoute) else path

@@ -14,6 +14,8 @@ def breaking_changes(old: Schema, new: Schema) -> list[str]:
 class _DocumentComparison:
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old, new
+        # Pairs of types of which nothing is to be told, whichever operation they are of.
+        self._alike: dict[Side, dict[tuple[str, str], list[str]]] = {"request": {}, "answer": {}}
 
     def breaks(self) -> Iterator[str]:
         for name in self._old["components"]["schemas"]:
@@ -86,8 +88,12 @@ class _DocumentComparison:
             old_schemas=self._old["components"]["schemas"],
             new_schemas=self._new["components"]["schemas"],
             side=side,
+            found=dict(self._alike[side]),
         )
-        return comparison.breaks(old, new, at)
+        broken = comparison.breaks(old, new, at)
+        if not broken:  # else a pair may seem alike that leads to one which was being compared
+            self._alike[side] = comparison.found
+        return broken
 
 
 def _parameters(document: Schema, operation: Schema) -> dict[str, Schema]:
