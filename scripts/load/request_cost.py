@@ -112,7 +112,7 @@ async def all_asked() -> AsyncIterator[dict[str, Asked]]:
         settings = Settings(_env_file=None, var_folder=folder, encoder=EncoderKind.NONE)
         database = await running.enter_async_context(database_server(settings))
         engine = await running.enter_async_context(prepared(database, settings))
-        account = await _demonstrated(engine, settings)
+        account = await demonstrated(engine, settings)
         limited, free = [
             await running.enter_async_context(_service(settings, engine.url, limits))
             for limits in (LIMITS, "off")
@@ -139,7 +139,7 @@ async def _service(settings: Settings, url: URL, limits: str) -> AsyncIterator[F
         yield app
 
 
-async def _demonstrated(engine: AsyncEngine, settings: Settings) -> Account:
+async def demonstrated(engine: AsyncEngine, settings: Settings) -> Account:
     """The coordinator of the demonstration pool, which is loaded."""
     sessions = create_sessions(engine, Scope.SERVICE)
     await load_with_progress(sessions, Console(stderr=True))

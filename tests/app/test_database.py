@@ -13,7 +13,8 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import URL, event, func, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.accounts.models import ApiKey, Role
 from app.changes import operations as changes
@@ -212,3 +213,45 @@ async def test_who_asks_wrongly_does_not_wait() -> None:
 
     with pytest.raises(ValueError, match="no such setting"):
         await answered(ask, who="the test")
+
+
+ASKED = text("SELECT 'asked' WHERE CAST(:n AS integer) = 1")
+PREPARED = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT ''ask%'")
+
+
+async def test_statements_stay_prepared_when_work_is_undone(shared_owner: AsyncEngine) -> None:
+    """But not when it met an error, which may be of a statement that returns something else now."""
+    async with shared_owner.connect() as connection:
+        for _ in range(6):
+            await connection.execute(ASKED, {"n": 1})
+        assert await connection.scalar(PREPARED) == 1
+        await connection.rollback()
+        assert await connection.scalar(PREPARED) == 1
+        with pytest.raises(DBAPIError):
+            await connection.execute(text("SELECT 1 / 0"))
+        await connection.rollback()
+        assert await connection.scalar(PREPARED) == 0
+
+
+async def test_a_statement_that_returns_something_else_is_prepared_anew(
+    shared_owner: AsyncEngine,
+) -> None:
+    """As during a migration beside a running service."""
+    async with shared_owner.connect() as migration, shared_owner.connect() as service:
+        await migration.execute(text("CREATE TABLE altered (value integer)"))
+        await migration.commit()
+        try:
+            everything = text("SELECT * FROM altered")
+            for _ in range(7):
+                await service.execute(everything)
+            await service.commit()
+            await migration.execute(text("ALTER TABLE altered ALTER value TYPE text"))
+            await migration.commit()
+            with pytest.raises(DBAPIError, match="cached plan"):
+                await service.execute(everything)
+            await service.rollback()
+            await service.execute(everything)
+            await service.rollback()
+        finally:
+            await migration.execute(text("DROP TABLE altered"))
+            await migration.commit()
