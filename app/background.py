@@ -23,11 +23,13 @@ async def running(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Ta
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel it, and again if that was lost.
+    """Cancel it, unless somebody has, and again if that was lost.
 
-    asyncio.wait_for loses one that comes in the moment in which what it waits for is there or
-    fails; work that goes on after a failure would then never end, nor would whoever waits for it.
+    To be cancelled twice at once would interrupt what it does at its end. asyncio.wait_for loses a
+    cancellation that comes in the moment in which what it waits for is there or fails; work that
+    goes on after a failure would then never end, nor would whoever waits for it.
     """
-    while not task.done():
+    if not task.cancelling():
         task.cancel()
-        await asyncio.wait({task}, timeout=LOST_SECONDS)
+    while not (await asyncio.wait({task}, timeout=LOST_SECONDS))[0]:
+        task.cancel()

@@ -28,7 +28,7 @@ from uuid_utils.compat import uuid7
 from app.clock import now
 from app.interface.errors import Problem
 from app.metrics.instruments import instruments
-from app.prepared_statements import KeepingConnection
+from app.postgres.prepared_statements import LastingConnection
 from app.scrubbing import safe
 from app.settings import Settings
 
@@ -48,7 +48,7 @@ JsonObject = dict[str, Any]
 
 # A host that vanishes says nothing; without the last two a query to it would wait for minutes.
 CONNECTION = {
-    "async_creator_fn": KeepingConnection.connect,
+    "async_creator_fn": LastingConnection.connect,
     "connect_timeout": 5,
     "options": "-c timezone=UTC",
     "keepalives_idle": 10,

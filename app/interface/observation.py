@@ -11,7 +11,7 @@ from uuid import UUID
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.interface.routing import PREFIX, ConventionalRoute
+from app.interface.routing import PREFIX, DomainRoute
 from app.metrics.instruments import instruments
 
 events = logs.events(__name__)
@@ -47,7 +47,7 @@ class ObservationMiddleware:
             self._tell(scope, status, time.perf_counter() - began_at)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _template(scope)
+        route = template_of(scope.get("route"))
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         fields = dict(self._fields(scope))
         level = logging.DEBUG if route in WATCHED and status < 400 else logging.INFO
@@ -75,11 +75,7 @@ class ObservationMiddleware:
             yield "client_address", scope["client"][0]
 
 
-def _template(scope: Scope) -> str:
-    """The route's path with its parameters' names in place of their values.
-
-    A domain's route does not know PREFIX, under which it is included.
-    """
-    route = scope.get("route")
+def template_of(route: object) -> str:
+    """The route's path with its parameters' names in place of their values."""
     path: str = getattr(route, "path_format", UNMATCHED)
-    return PREFIX + path if isinstance(route, ConventionalRoute) else path
+    return PREFIX + path if isinstance(route, DomainRoute) else path

@@ -153,6 +153,10 @@ class ConventionalRoute(APIRoute):
         return deprecation.headers
 
 
+class DomainRoute(ConventionalRoute):
+    """A route of a domain, which is included under PREFIX and knows nothing of it."""
+
+
 class DomainRouter(APIRouter):
     """The routes of a domain, which are looked through only for paths that begin as one of them.
 
@@ -160,7 +164,7 @@ class DomainRouter(APIRouter):
     """
 
     def __init__(self, tag: str) -> None:
-        super().__init__(tags=[tag], route_class=ConventionalRoute)
+        super().__init__(tags=[tag], route_class=DomainRoute)
         self._first_words: set[str] = set()
 
     def add_api_route(self, path: str, endpoint: Endpoint, **options: Any) -> None:

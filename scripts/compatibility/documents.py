@@ -15,7 +15,7 @@ class _DocumentComparison:
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old, new
         # Pairs of types of which nothing is to be told, whichever operation they are of.
-        self._alike: dict[Side, dict[tuple[str, str], list[str]]] = {"request": {}, "answer": {}}
+        self._alike: dict[Side, set[tuple[str, str]]] = {"request": set(), "answer": set()}
 
     def breaks(self) -> Iterator[str]:
         for name in self._old["components"]["schemas"]:
@@ -88,11 +88,12 @@ class _DocumentComparison:
             old_schemas=self._old["components"]["schemas"],
             new_schemas=self._new["components"]["schemas"],
             side=side,
-            found=dict(self._alike[side]),
+            found={pair: [] for pair in self._alike[side]},
         )
         broken = comparison.breaks(old, new, at)
-        if not broken:  # else a pair may seem alike that leads to one which was being compared
-            self._alike[side] = comparison.found
+        # One that holds another may have been found alike while that was still compared.
+        if not broken and not any(comparison.found.values()):
+            self._alike[side] = set(comparison.found)
         return broken
 
 

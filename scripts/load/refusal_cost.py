@@ -1,63 +1,54 @@
-"""What the requests beside a refused one cost, whose transaction was undone on their connection.
+"""What a request costs beside refused ones, whose transactions were undone on its connection.
 
 Asked are two services in this process, in turns, on one PostgreSQL: as it is, and with connections
-as the driver makes them, which forget what they have prepared (see app.prepared_statements).
+as the driver makes them, which forget what they have prepared (app.postgres.prepared_statements).
 """
 
 import asyncio
 import json
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from statistics import median
 from time import perf_counter
-from unittest.mock import patch
 from uuid import uuid4
 
 import typer
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from psycopg import AsyncConnection
-from sqlalchemy import URL
+from sqlalchemy import Engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import CONNECTION
-from app.main import create_app, services
-from app.postgres.server import database_server
-from app.processes.preparation import prepared
-from app.settings import EncoderKind, Settings
-from scripts.load.request_cost import demonstrated
+from scripts.load.demonstration import demonstrated
 
 ROUNDS, WARMING_UP, READS = 8, 2, 120
 READS_TO_A_REFUSAL = (10, 60)
-FORGETTING = {"async_creator_fn": AsyncConnection.connect}
+KEPT, FORGOTTEN = "kept", "forgotten"
 
 
 @asynccontextmanager
-async def all_asked() -> AsyncIterator[dict[str, AsyncClient]]:
-    """A coordinator's clients of the two services, on the demonstration pool."""
+async def clients() -> AsyncIterator[dict[str, AsyncClient]]:
+    """A coordinator's clients of the two services."""
     async with AsyncExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shuangku-")))
-        settings = Settings(
-            _env_file=None, var_folder=folder, encoder=EncoderKind.NONE, rate_limits="off"
-        )
-        database = await running.enter_async_context(database_server(settings))
-        engine = await running.enter_async_context(prepared(database, settings))
-        account = await demonstrated(engine, settings)
-        clients = dict[str, AsyncClient]()
-        for name, connection in {"kept": {}, "forgotten": FORGETTING}.items():
-            with patch.dict(CONNECTION, connection):
-                app = await running.enter_async_context(_service(settings, engine.url))
-            token = app.state.access_tokens.write(account.id)
-            clients[name] = await running.enter_async_context(_client(app, token))
-        yield clients
+        demonstration = await running.enter_async_context(demonstrated())
+        kept, forgotten = [
+            await running.enter_async_context(demonstration.service()) for _ in range(2)
+        ]
+        event.listen(engine_of(forgotten), "do_connect", _as_the_driver_does)
+        yield {
+            name: await running.enter_async_context(_client(app, demonstration.token(app)))
+            for name, app in ((KEPT, kept), (FORGOTTEN, forgotten))
+        }
 
 
-@asynccontextmanager
-async def _service(settings: Settings, url: URL) -> AsyncIterator[FastAPI]:
-    app = create_app(settings)
-    async with services(app, url):
-        yield app
+def engine_of(app: FastAPI) -> Engine:
+    engine: AsyncEngine = app.state.sessions.kw["bind"]
+    return engine.sync_engine
+
+
+def _as_the_driver_does(
+    dialect: object, record: object, arguments: object, options: dict[str, object]
+) -> None:
+    del options["async_creator_fn"]
 
 
 def _client(app: FastAPI, token: str) -> AsyncClient:
@@ -69,40 +60,41 @@ def _client(app: FastAPI, token: str) -> AsyncClient:
 
 
 async def milliseconds(client: AsyncClient, ids: list[str], *, refused_every: int) -> float:
-    """Of a read, one after the other, beside which every so many a request is refused."""
-    start = perf_counter()
+    """Of a request: reads, and after every so many one that is refused, one after the other."""
+    count, start = 0, perf_counter()
     for number in range(READS):
         path = f"/demands/{ids[number % len(ids)]}" if number % 2 else "/demands?limit=10"
         (await client.get(path)).raise_for_status()
+        count += 1
         if number % refused_every == 0:
             refused = await client.get(f"/demands/{uuid4()}")
-            assert refused.is_client_error
-    return 1e3 * (perf_counter() - start) / READS
+            assert refused.status_code == 404
+            count += 1
+    return 1e3 * (perf_counter() - start) / count
 
 
 async def measure() -> dict[str, dict[str, float]]:
     """By how many reads there are to a refusal: medians, and their ratio."""
-    async with all_asked() as clients:
-        page = (await clients["kept"].get("/demands?limit=20")).json()
+    async with clients() as asked:
+        page = (await asked[KEPT].get("/demands?limit=20")).json()
         ids = [item["id"] for item in page["items"]]
         return {
-            f"{every} reads": await _compared(clients, ids, refused_every=every)
+            f"{every} reads": await _compared(asked, ids, refused_every=every)
             for every in READS_TO_A_REFUSAL
         }
 
 
 async def _compared(
-    clients: dict[str, AsyncClient], ids: list[str], *, refused_every: int
+    asked: Mapping[str, AsyncClient], ids: list[str], *, refused_every: int
 ) -> dict[str, float]:
-    rounds = [
-        {
-            name: await milliseconds(client, ids, refused_every=refused_every)
-            for name, client in clients.items()
-        }
-        for _ in range(ROUNDS + WARMING_UP)
-    ]
-    found = {name: median(one[name] for one in rounds[WARMING_UP:]) for name in clients}
-    found["ratio"] = found["kept"] / found["forgotten"]
+    rounds = []
+    for number in range(WARMING_UP + ROUNDS):
+        names = sorted(asked, reverse=bool(number % 2))  # in turns the first
+        rounds.append(
+            {n: await milliseconds(asked[n], ids, refused_every=refused_every) for n in names}
+        )
+    found = {name: median(one[name] for one in rounds[WARMING_UP:]) for name in asked}
+    found["ratio"] = found[KEPT] / found[FORGOTTEN]
     return {name: round(value, 2) for name, value in found.items()}
 
 

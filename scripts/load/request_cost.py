@@ -7,32 +7,22 @@ does not change.
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import process_time
 from typing import Annotated, Any
 
 import typer
 from fastapi import Depends, FastAPI
-from rich.console import Console
-from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.accounts.models import Account
-from app.bulk.terminal import load_with_progress
-from app.main import create_app, services
-from app.postgres.server import database_server
-from app.processes.preparation import prepared
 from app.reference.models import Region
-from app.scopes import Scope, create_sessions
-from app.settings import EncoderKind, Settings
+from app.scopes import create_sessions
+from scripts.load.demonstration import demonstrated
 
 ROUNDS, REQUESTS = 20, 40
-COORDINATOR = "coordinator@demo.invalid"
 HELLO, ONE_ROW = "hello", "one row"
 # As many at once as by default, so that as many ask; the window lets the measurement go on.
 LIMITS = "reads=1200/1"
@@ -108,44 +98,24 @@ def one_row(engine: AsyncEngine) -> FastAPI:
 async def all_asked() -> AsyncIterator[dict[str, Asked]]:
     """The two bare applications, and reads of the service on the demonstration pool."""
     async with AsyncExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="shuangku-")))
-        settings = Settings(_env_file=None, var_folder=folder, encoder=EncoderKind.NONE)
-        database = await running.enter_async_context(database_server(settings))
-        engine = await running.enter_async_context(prepared(database, settings))
-        account = await demonstrated(engine, settings)
+        demonstration = await running.enter_async_context(demonstrated())
         limited, free = [
-            await running.enter_async_context(_service(settings, engine.url, limits))
+            await running.enter_async_context(demonstration.service(limits))
             for limits in (LIMITS, "off")
         ]
-        token = limited.state.access_tokens.write(account.id)
+        token = demonstration.token(limited)
 
         def read(path: str, query: str = "", app: FastAPI = limited) -> Asked:
             return Asked(app=app, path=f"/api/v1{path}", query=query, token=token)
 
         yield {
             HELLO: Asked(app=hello(), path="/"),
-            ONE_ROW: Asked(app=one_row(engine), path="/"),
+            ONE_ROW: Asked(app=one_row(demonstration.engine), path="/"),
             "own account": read("/me"),
             "own account, without rate limits": read("/me", app=free),
             "50 experts": read("/experts"),
             "20 experts found": read("/experts", "limit=20&text=%E6%9F%93%E8%89%B2"),
         }
-
-
-@asynccontextmanager
-async def _service(settings: Settings, url: URL, limits: str) -> AsyncIterator[FastAPI]:
-    app = create_app(settings.model_copy(update={"rate_limits": limits}))
-    async with services(app, url):
-        yield app
-
-
-async def demonstrated(engine: AsyncEngine, settings: Settings) -> Account:
-    """The coordinator of the demonstration pool, which is loaded."""
-    sessions = create_sessions(engine, Scope.SERVICE)
-    await load_with_progress(sessions, Console(stderr=True))
-    async with sessions() as session:
-        found = await session.scalars(select(Account).where(Account.email == COORDINATOR))
-        return found.one()
 
 
 async def measure() -> dict[str, dict[str, float]]:

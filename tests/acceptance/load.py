@@ -14,7 +14,6 @@ from app.trust import trusted
 from tests.acceptance.processes import until
 
 PATIENCE = 120
-PAUSE_SECONDS = 0.03
 
 
 @dataclass(eq=False, kw_only=True)
@@ -35,10 +34,7 @@ class Account:
 
 @contextlib.contextmanager
 def under_load(url: str, headers: Mapping[str, str], *, clients: int = 4) -> Iterator[Account]:
-    """Short requests and matches, from clients that keep their connections and retry nothing.
-
-    They pause as long as an answer takes, so that the processor is left to what they disturb.
-    """
+    """Short requests and matches, from clients that keep their connections and retry nothing."""
     account, is_over = Account(), threading.Event()
 
     def ask(number: int) -> None:
@@ -49,7 +45,7 @@ def under_load(url: str, headers: Mapping[str, str], *, clients: int = 4) -> Ite
                 if is_over.is_set():
                     return
                 account.ends.append(_answer(http, turn))
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(0.005)
 
     threads = [threading.Thread(target=ask, args=[number]) for number in range(clients)]
     for thread in threads:

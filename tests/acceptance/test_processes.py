@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -124,7 +126,14 @@ def test_a_reload_loses_no_request(service: Running, headers: dict[str, str], fo
         account.wait_for(40)
         until(lambda: not alive(before), seconds=STOP_SECONDS, what="end of the old processes")
         account.wait_for(40)
-    print(f"{len(account.ends)} requests during a reload")
+        os.kill(service.process.pid, signal.SIGHUP)  # what the command does, by hand
+        until(
+            lambda: service.output.count("新进程已接替") == 2,
+            seconds=READY_SECONDS,
+            what="second reload",
+        )
+        account.wait_for(40)
+    print(f"{len(account.ends)} requests during two reloads")
     assert not account.failed
     assert len(service.serving()) >= 2
     assert not set(before) & set(service.serving())
@@ -197,7 +206,7 @@ def test_killed_nobody_outlives_it_and_the_address_is_free_again(
     tmp_path: Path, demonstration: Demonstration
 ) -> None:
     folder = demonstration.copy_to(tmp_path / "var")
-    with serving(folder) as first:
+    with serving(folder, PROCESSES="2") as first:
         left = [*first.serving(), first.worker()]
         port = int(first.url.rpartition(":")[2])
         first.process.kill()

@@ -49,6 +49,25 @@ async def test_an_error_of_the_work_comes_out_at_the_end() -> None:
             await failed.wait()
 
 
+async def test_work_that_was_cancelled_before_comes_to_its_own_end() -> None:
+    """A worker of jobs cuts them off in order, which a second cancellation would interrupt."""
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            started.set()
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.set()
+
+    async with running(work()) as task:
+        await started.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+    assert ended.is_set()
+
+
 async def _work_that_loses(started: asyncio.Event, count: int) -> None:
     for _ in range(count):
         with contextlib.suppress(asyncio.CancelledError):

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import URL, event, func, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from app.accounts.models import ApiKey, Role
 from app.changes import operations as changes
@@ -225,6 +225,9 @@ async def test_statements_stay_prepared_when_work_is_undone(shared_owner: AsyncE
         for _ in range(6):
             await connection.execute(ASKED, {"n": 1})
         assert await connection.scalar(PREPARED) == 1
+        async with connection.begin_nested() as savepoint:
+            await savepoint.rollback()
+        assert await connection.scalar(PREPARED) == 1
         await connection.rollback()
         assert await connection.scalar(PREPARED) == 1
         with pytest.raises(DBAPIError):
@@ -233,25 +236,51 @@ async def test_statements_stay_prepared_when_work_is_undone(shared_owner: AsyncE
         assert await connection.scalar(PREPARED) == 0
 
 
+EVERYTHING = text("SELECT * FROM altered")
+
+
+@pytest.fixture
+async def migration(shared_owner: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Beside a running service; there is a table that it may alter."""
+    async with shared_owner.connect() as connection:
+        await connection.execute(text("CREATE TABLE altered (value integer)"))
+        await connection.commit()
+        yield connection
+        await connection.execute(text("DROP TABLE altered"))
+        await connection.commit()
+
+
+async def _alter(migration: AsyncConnection) -> None:
+    await migration.execute(text("ALTER TABLE altered ALTER value TYPE text"))
+    await migration.commit()
+
+
 async def test_a_statement_that_returns_something_else_is_prepared_anew(
-    shared_owner: AsyncEngine,
+    migration: AsyncConnection, shared_owner: AsyncEngine
 ) -> None:
-    """As during a migration beside a running service."""
-    async with shared_owner.connect() as migration, shared_owner.connect() as service:
-        await migration.execute(text("CREATE TABLE altered (value integer)"))
-        await migration.commit()
-        try:
-            everything = text("SELECT * FROM altered")
-            for _ in range(7):
-                await service.execute(everything)
-            await service.commit()
-            await migration.execute(text("ALTER TABLE altered ALTER value TYPE text"))
-            await migration.commit()
-            with pytest.raises(DBAPIError, match="cached plan"):
-                await service.execute(everything)
-            await service.rollback()
-            await service.execute(everything)
-            await service.rollback()
-        finally:
-            await migration.execute(text("DROP TABLE altered"))
-            await migration.commit()
+    async with shared_owner.connect() as service:
+        for _ in range(7):
+            await service.execute(EVERYTHING)
+        await service.commit()
+        await _alter(migration)
+        with pytest.raises(DBAPIError, match="cached plan"):
+            await service.execute(EVERYTHING)
+        await service.rollback()
+        await service.execute(EVERYTHING)
+
+
+async def test_so_it_is_when_only_a_savepoint_has_met_the_error(
+    migration: AsyncConnection, shared_owner: AsyncEngine
+) -> None:
+    async with shared_owner.connect() as service:
+        async with service.begin_nested() as savepoint:  # the driver counts this, too
+            await savepoint.rollback()
+        for _ in range(7):
+            await service.execute(EVERYTHING)
+        await service.commit()
+        await _alter(migration)
+        with pytest.raises(DBAPIError, match="cached plan"):
+            async with service.begin_nested():
+                await service.execute(EVERYTHING)
+        await service.commit()
+        await service.execute(EVERYTHING)

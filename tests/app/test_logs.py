@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
 from sqlalchemy import URL, text
@@ -22,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import logs
 from app.accounts.models import Account, Role
 from app.database import SessionDep
+from app.interface.observation import template_of
 from app.jobs import defer, queue, work
 from app.main import create_app
 from app.scopes import Scope, open_scope
@@ -86,6 +88,13 @@ async def test_a_request_is_told_with_ids_and_without_values(
     assert line["timestamp"].endswith("Z")
     assert "client_address" not in line
     require_nothing_personal(log)
+
+
+def test_every_route_has_its_template(application: FastAPI) -> None:
+    contexts = list(iter_route_contexts(application.routes))
+    templates = {template_of(context.original_route) for context in contexts}
+    assert templates == {context.path_format for context in contexts}
+    assert {"/openapi.json", "/livez", "/api/v1/me"} <= templates
 
 
 async def test_paths_that_are_no_route_have_one_name(log: io.StringIO, client: AsyncClient) -> None:

@@ -17,9 +17,8 @@ from app.trust import trusted
 from tests.acceptance.processes import names_in, preview, until
 from tests.faults.house import PATIENCE, listed
 
-PAUSE = 0.2
-# Before what comes next: what is to be survived needs the processor, too.
-REST = 0.03
+RETRY_SECONDS = 0.2
+PAUSE_SECONDS = 0.03  # after an answer: what is to be survived needs the processor, too
 CANDIDATES = 10
 
 
@@ -63,7 +62,7 @@ def insisting(http: httpx.Client, done: Acknowledged) -> Iterator[None]:
         ) as own:
             for number in itertools.count():
                 work(own, done, number)
-                if is_over.wait(REST):
+                if is_over.wait(PAUSE_SECONDS):
                     return
 
     works = (_write, _write_once, _match)
@@ -112,7 +111,7 @@ def _insist(
                 return dict(response.json())
             if response.status_code != 503 or "retry-after" not in response.headers:
                 done.surprises.append(f"{response.status_code} {response.text}")
-        time.sleep(PAUSE)
+        time.sleep(RETRY_SECONDS)
     raise AssertionError(f"no answer to {path}")
 
 
