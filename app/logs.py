@@ -151,12 +151,8 @@ def _log_last_words() -> None:
         if not issubclass(kind, KeyboardInterrupt):
             logger.critical("意外终止 · ended unforeseen", exc_info=(kind, error, trace))
 
-    def in_thread(args: threading.ExceptHookArgs) -> None:
+    def by_itself(args: "threading.ExceptHookArgs | sys.UnraisableHookArgs") -> None:
         if args.exc_value is not None:
             on_error(args.exc_type, args.exc_value, args.exc_traceback)
 
-    def unraisable(args: "sys.UnraisableHookArgs") -> None:
-        if args.exc_value is not None:
-            on_error(args.exc_type, args.exc_value, args.exc_traceback)
-
-    sys.excepthook, threading.excepthook, sys.unraisablehook = on_error, in_thread, unraisable
+    sys.excepthook, threading.excepthook, sys.unraisablehook = on_error, by_itself, by_itself

@@ -49,18 +49,6 @@ class OutgoingSettings(Folders):
         default=5, ge=1, description="of nothing but failures, then a webhook is disabled"
     )
 
-    @field_validator("webhook_allowed_hosts", mode="before")
-    @classmethod
-    def split_hosts(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("smtp_security", mode="before")
-    @classmethod
-    def security_in_any_case(cls, value: object) -> object:
-        return value.lower() if isinstance(value, str) else value
-
     @field_validator("notice_quiet_hours")
     @classmethod
     def require_hours(cls, value: str) -> str:

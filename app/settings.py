@@ -194,7 +194,7 @@ class Settings(OutgoingSettings, Periods):
         default=730, ge=1, description="removed experts and closed accounts, then erased"
     )
 
-    @field_validator("cors_origins", "forwarded_allow_ips", mode="before")
+    @field_validator("cors_origins", "forwarded_allow_ips", "webhook_allowed_hosts", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """Read `CORS_ORIGINS=https://a,https://b`."""
@@ -203,7 +203,8 @@ class Settings(OutgoingSettings, Periods):
         return value
 
     @field_validator(
-        "log_level", "log_format", "metrics", "encoder", "reranker_form", mode="before"
+        *("log_level", "log_format", "metrics", "encoder", "reranker_form", "smtp_security"),
+        mode="before",
     )
     @classmethod
     def in_any_case(cls, value: object) -> object:
